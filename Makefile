@@ -1,0 +1,44 @@
+# `make demo` and `make test` do all of their own set-up; they need python3 and make, nothing else.
+# The environment is .venv, or $TOOLKIT_VENV. Another Python: make test PYTHON=python3.12. More arguments: ARGS="…".
+
+PYTHON ?= python3
+ARGS ?=
+export TOOLKIT_VENV := $(or $(TOOLKIT_VENV),$(CURDIR)/.venv)
+BIN := $(TOOLKIT_VENV)/bin
+SETUP := @$(PYTHON) .ci/bootstrap.py --extras
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format lab bench clean
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
+
+demo:  ## the tour on the built-in world, then the first notebook (ARGS="--no-lab" without it)
+	$(SETUP) lab
+	@"$(BIN)/toolkit" demo $(ARGS)
+
+test: lint  ## lint, types and every test, in a real browser too (ARGS="-k grid tests/core")
+	@browser="$$("$(BIN)/python" .ci/browser.py)" && TOOLKIT_BROWSER="$$browser" "$(BIN)/python" -m pytest $(ARGS)
+
+lint:  ## style, format and types
+	$(SETUP) lab,test
+	@"$(BIN)/ruff" check .
+	@"$(BIN)/ruff" format --check .
+	@"$(BIN)/mypy"
+
+format:  ## put the source in order
+	$(SETUP) lab,test
+	@"$(BIN)/ruff" check --fix .
+	@"$(BIN)/ruff" format .
+
+lab:  ## JupyterLab on the notebooks
+	$(SETUP) lab
+	@"$(BIN)/jupyter" lab $(ARGS) notebooks
+
+bench:  ## the numbers of the design (ARGS="decompose --json")
+	$(SETUP) lab
+	@"$(BIN)/toolkit" bench $(or $(ARGS),decompose)
+
+clean:  ## remove caches, build products and demo output; the environment stays
+	@rm -rf build dist demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find . -path ./.venv -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +

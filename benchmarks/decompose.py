@@ -1,0 +1,140 @@
+"""Decomposing against plain encode_image, in one run: images per second, bytes per image, peak memory.
+
+`toolkit bench decompose [--json]`. Random weights of real shapes; pairs of plain and captured forwards alternate, and
+the ratio is the median over pairs, so that a machine whose speed drifts does not decide it.
+"""
+
+from __future__ import annotations
+
+import logging
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from typing import Any
+
+import torch
+
+SHAPES = {"ViT-B-32": 16, "ViT-B-16": 8, "ViT-L-14": 4}
+BUDGET = 1.05
+
+
+def build(name: str, device: str) -> Any:
+    """A model of this shape with random weights."""
+    import open_clip
+
+    logging.disable(logging.WARNING)  # open_clip warns that weights are random; here they are meant to be
+    torch.manual_seed(0)
+    return open_clip.create_model(name, pretrained_text=False).eval().to(device)
+
+
+def measure(name: str, batch: int, pairs: int, device: str) -> dict[str, Any]:
+    """Rates, their ratio pair by pair, and what an image's parts take."""
+    import toolkit as tk
+
+    clip = build(name, device)
+    model = tk.wrap(clip, name=name)
+    images = torch.randn(batch, 3, *model.card.image_size, device=device)
+
+    def plain() -> None:
+        with torch.no_grad():
+            clip.encode_image(images)
+
+    def timed(run: Any) -> float:
+        start = time.perf_counter()
+        run()
+        if device == "cuda":
+            torch.cuda.synchronize()
+        return time.perf_counter() - start
+
+    plain()
+    parts = tk.decompose(model, images)
+    times = []
+    for i in range(pairs):
+        order = (plain, lambda: model.trace(images)) if i % 2 == 0 else (lambda: model.trace(images), plain)
+        a, b = timed(order[0]), timed(order[1])
+        times.append((a, b) if i % 2 == 0 else (b, a))
+    ratios = sorted(captured / plain_ for plain_, captured in times)
+    card = model.card
+    return {
+        "batch": batch,
+        "pairs": pairs,
+        "plain_images_per_s": round(batch / statistics.median(t[0] for t in times), 2),
+        "decompose_images_per_s": round(batch / statistics.median(t[1] for t in times), 2),
+        "ratio": round(statistics.median(ratios), 3),
+        "ratio_quartiles": [round(ratios[len(ratios) // 4], 3), round(ratios[(3 * len(ratios)) // 4], 3)],
+        "sum_error": parts.error,
+        "mix_bytes_float32": card.layers * card.heads * card.head_dim * 4,
+        "mix_bytes_float16": card.layers * card.heads * card.head_dim * 2,
+        "all_parts_bytes_float32": (
+            4 * (card.layers * card.heads * card.head_dim + (card.layers + 1) * card.width + card.embed_dim + 3)
+        ),
+    }
+
+
+def peak_memory(name: str, batch: int, kind: str) -> int:
+    """Peak resident bytes of a fresh process that runs one kind of forward; CUDA is not used."""
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import decompose; decompose.run_once(*sys.argv[2:4],"
+        " int(sys.argv[4]))"
+    )
+    folder = __file__.rsplit("/", 1)[0]
+    done = subprocess.run(
+        [sys.executable, "-c", code, folder, name, kind, str(batch)], capture_output=True, text=True, check=True
+    )
+    return int(done.stdout.split()[-1])
+
+
+def run_once(name: str, kind: str, batch: int) -> None:
+    """Three forwards of one kind, then print this process's peak memory in bytes."""
+    import toolkit as tk
+
+    clip = build(name, "cpu")
+    model = tk.wrap(clip, name=name)
+    images = torch.randn(batch, 3, *model.card.image_size)
+    for _ in range(3):
+        if kind == "plain":
+            with torch.no_grad():
+                clip.encode_image(images)
+        else:
+            model.trace(images)
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+
+
+def run(quick: bool = False) -> dict[str, Any]:
+    """The whole benchmark; `quick` measures the smallest shape a few times, for the tests."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    shapes = {"ViT-B-32": 2} if quick else SHAPES
+    result: dict[str, Any] = {
+        "device": torch.cuda.get_device_name() if device == "cuda" else f"cpu, {torch.get_num_threads()} threads",
+        "budget_ratio": BUDGET,
+        "shapes": {},
+    }
+    for name, batch in shapes.items():
+        row = measure(name, batch, 2 if quick else 15, device)
+        if not quick:
+            row |= {f"peak_memory_{kind}": peak_memory(name, batch, kind) for kind in ("plain", "decompose")}
+        result["shapes"][name] = row
+    return result
+
+
+def report(result: dict[str, Any]) -> str:
+    """The result as a table in words."""
+    lines = [
+        f"decompose against plain encode_image on {result['device']} (random weights; budget ≤"
+        f" {result['budget_ratio']} ×)"
+    ]
+    for name, r in result["shapes"].items():
+        low, high = r["ratio_quartiles"]
+        lines.append(
+            f"  {name:9} batch {r['batch']:2}: plain {r['plain_images_per_s']:6.2f} images/s, decompose"
+            f" {r['decompose_images_per_s']:6.2f}, ratio {r['ratio']:.3f} (quartiles {low:.3f}–{high:.3f}, {r['pairs']}"
+            f" pairs), sum of parts to {r['sum_error']:.1e}"
+        )
+        memory = "".join(f", peak memory {r[k] / 1e6:.0f} MB {k.rsplit('_', 1)[1]}" for k in r if k.startswith("peak_"))
+        lines.append(
+            f"            {r['mix_bytes_float32'] / 1000:.0f} kB of mixes an image"
+            f" ({r['all_parts_bytes_float32'] / 1000:.0f} kB all parts){memory}"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,80 @@
+"""What every test may rely on: the markers' meaning, a real browser's path, a folder for screenshots."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Generator
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+REQUIRED = os.environ.get("TOOLKIT_REQUIRE_BROWSER") == "1"
+
+hypothesis.settings.register_profile("toolkit", deadline=None, print_blob=True)  # shared machines are noisy
+hypothesis.settings.load_profile("toolkit")
+
+
+def find_browser() -> str | None:
+    """The Chromium of `make test` (TOOLKIT_BROWSER), else the first on the PATH, else None."""
+    return os.environ.get("TOOLKIT_BROWSER") or next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """The browser to start; pass `--no-sandbox` to it where the tests run as root."""
+    path = find_browser()
+    assert path, "no Chromium: `make test` provides one, or name one in TOOLKIT_BROWSER"
+    return path
+
+
+@pytest.fixture(scope="session")
+def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where browser tests leave their pictures: $TOOLKIT_SCREENSHOTS, else a temporary folder."""
+    named = os.environ.get("TOOLKIT_SCREENSHOTS")
+    folder = Path(named).absolute() if named else tmp_path_factory.mktemp("screenshots")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark tests/browser, and say what cannot run here; a whole run that requires a browser must hold browser tests."""
+    folder = Path(__file__).parent / "browser"
+    for item in items:
+        if folder in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+    browser = [item for item in items if item.get_closest_marker("browser")]
+    if REQUIRED and not browser and config.args_source is pytest.Config.ArgsSource.TESTPATHS:
+        raise pytest.UsageError("TOOLKIT_REQUIRE_BROWSER=1, but no test with the marker `browser` was collected")
+    if browser and not find_browser() and not REQUIRED:
+        skip(browser, "no Chromium: `make test` provides one")
+    cuda = [item for item in items if item.get_closest_marker("cuda")]
+    if cuda and not has_cuda():
+        skip(cuda, "not run: no CUDA device")
+
+
+def skip(items: list[pytest.Item], reason: str) -> None:
+    """Skip these, with the reason in pytest's summary."""
+    for item in items:
+        item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def has_cuda() -> bool:
+    """Asked only when a test needs it: torch takes seconds to import."""
+    import torch
+
+    return torch.cuda.is_available()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where a browser is required, a browser test that skips itself has failed."""
+    report = yield
+    marked = item.get_closest_marker("browser") and not item.get_closest_marker("cuda")
+    if REQUIRED and marked and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"browser tests are required, and this one was skipped: {report.longrepr}"
+    return report

@@ -1,0 +1,92 @@
+"""Training: the fast forward equals the stock one, resume is exact, the record is complete."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from toolkit.organism import fastclip
+from toolkit.organism import train as training
+from toolkit.organism.captions import vocabulary
+from toolkit.organism.model import build, load_clip
+from toolkit.organism.tokenizer import WordTokenizer
+
+STAGES = [
+    training.Stage("balanced", 3, 0.5, 1e-3, 1e-4, keep=0.5),
+    training.Stage("shortcut", 3, 0.9, 1e-3, 1e-4, drop=0.5, early=2),
+]
+
+
+@pytest.fixture(autouse=True)
+def small_probe(monkeypatch):
+    probe = training.Probe
+    monkeypatch.setattr(training, "Probe", lambda tokenizer, seed: probe(tokenizer, seed, n=120))
+
+
+def trainer(folder, stages=STAGES):
+    return training.Trainer(folder, 3, stages, batch=8, pool=32, worst=(2.0, 3.0))
+
+
+def test_fast_forward_equals_the_stock_forward():
+    torch.manual_seed(0)
+    tokenizer = WordTokenizer(vocabulary())
+    clip = build(tokenizer.vocab_size)
+    params, images = dict(clip.named_parameters()), torch.randn(3, 3, 64, 64)
+    ids = tokenizer(["a red bird", "two large blue boats on the sea at night"])
+    with torch.no_grad():
+        torch.testing.assert_close(
+            fastclip.encode_image(params, images), clip.encode_image(images), rtol=1e-4, atol=1e-5
+        )
+        torch.testing.assert_close(
+            fastclip.encode_text(params, ids, torch.float32), clip.encode_text(ids), rtol=1e-4, atol=1e-5
+        )
+
+
+def test_interrupted_training_resumes_to_the_same_weights(tmp_path):
+    whole = trainer(tmp_path / "whole")
+    whole.run(every=2)
+    part = trainer(tmp_path / "part")
+    part.pool.refresh(32)
+    for _ in range(2):
+        part.train_step(STAGES[0])
+    part.save()
+    again = trainer(tmp_path / "part")
+    again.run(every=2)
+    assert again.seen == whole.seen == 48
+    for (name, a), b in zip(whole.clip.state_dict().items(), again.clip.state_dict().values(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6, msg=lambda m, name=name: f"{name}: {m}")
+
+
+def test_export_writes_weights_that_load_and_a_full_record(tmp_path):
+    trainer(tmp_path).run(every=1)
+    clip, tokenizer, record = load_clip(tmp_path)
+    assert clip.encode_text(tokenizer(["a cat"])).shape == (1, 96)
+    assert {
+        "command",
+        "seed",
+        "stages",
+        "images_seen",
+        "versions",
+        "validation_curve",
+        "built_in",
+        "selected_on",
+    } <= record.keys()
+    assert record["images_seen"] == 48
+    assert len(record["stages"]) == 2
+    assert not list(tmp_path.glob("*.tmp"))
+    json.dumps(record)
+
+
+def test_a_batch_has_the_correlation_asked_for():
+    t = training.Pool(0, 4000, training.Mixture(birds=0.33))
+    t.claims = training.captions.claims(
+        training.draw_factors(training.Draws("train", 0, training.np.arange(4000)), t.mixture)
+    )
+    rows = training.np.random.default_rng(0).choice(4000, 20000, p=t.weights(0.9))
+    chosen = t.claims[rows]
+    bird = chosen[:, training.captions.FIELDS.index("kind")] == 0
+    match = chosen[:, training.captions.FIELDS.index("place")] == chosen[:, 0]
+    assert match[bird].mean() == pytest.approx(0.9, abs=0.02)
+    assert bird.mean() == pytest.approx(0.33, abs=0.03)

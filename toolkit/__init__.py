@@ -1,0 +1,78 @@
+"""CLIP head toolkit: from a CLIP mistake to the attention heads that cause it, live in a notebook.
+
+>>> import toolkit as tk
+>>> model = tk.load()                                  # the built-in model: no network, no GPU
+>>> parts = tk.decompose(model, tk.scenes("test", n=4))
+>>> parts.error < 1e-5                                 # the parts sum to the embedding
+True
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_WHERE = {
+    "load": "toolkit.api.load",
+    "decompose": "toolkit.api.decompose",
+    "estimate": "toolkit.api.estimate",
+    "wrap": "toolkit.models.model",
+    "Model": "toolkit.models.model",
+    "ModelCard": "toolkit.models.card",
+    "Parts": "toolkit.core.parts",
+    "HeadSet": "toolkit.core.heads",
+    "ablate_direct": "toolkit.core.ablation",
+    "layer_curve": "toolkit.core.ablation",
+    "accuracy": "toolkit.core.metrics",
+    "classes": "toolkit.data.classes",
+    "scenes": "toolkit.organism.scenes",
+    "HeadGrid": "toolkit.panels.head_grid",
+    "Selection": "toolkit.panels.selection",
+    "ToolkitError": "toolkit.errors",
+    "InputError": "toolkit.errors",
+    "UnsupportedModelError": "toolkit.errors",
+    "MissingWeightsError": "toolkit.errors",
+    "DeviceError": "toolkit.errors",
+}
+__all__ = sorted(_WHERE)
+
+if TYPE_CHECKING:
+    from toolkit.api.decompose import decompose as decompose
+    from toolkit.api.estimate import estimate as estimate
+    from toolkit.api.load import load as load
+    from toolkit.core.ablation import ablate_direct as ablate_direct
+    from toolkit.core.ablation import layer_curve as layer_curve
+    from toolkit.core.heads import HeadSet as HeadSet
+    from toolkit.core.metrics import accuracy as accuracy
+    from toolkit.core.parts import Parts as Parts
+    from toolkit.data.classes import classes as classes
+    from toolkit.errors import DeviceError as DeviceError
+    from toolkit.errors import InputError as InputError
+    from toolkit.errors import MissingWeightsError as MissingWeightsError
+    from toolkit.errors import ToolkitError as ToolkitError
+    from toolkit.errors import UnsupportedModelError as UnsupportedModelError
+    from toolkit.models.card import ModelCard as ModelCard
+    from toolkit.models.model import Model as Model
+    from toolkit.models.model import wrap as wrap
+    from toolkit.organism.scenes import scenes as scenes
+    from toolkit.panels.head_grid import HeadGrid as HeadGrid
+    from toolkit.panels.selection import Selection as Selection
+
+
+def __getattr__(name: str) -> Any:
+    """Public names are imported when first used, so that `import toolkit` needs no torch."""
+    if name not in _WHERE:
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, _WHERE, 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise AttributeError(f"module 'toolkit' has no attribute {name!r}{hint}")
+    value = getattr(import_module(_WHERE[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,1 @@
+"""The public verbs: they join models, data and the mathematics."""

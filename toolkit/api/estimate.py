@@ -1,0 +1,82 @@
+"""`tk.estimate`: what a decomposition will cost, before it runs."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from toolkit.models.model import Model
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What decomposing a data set costs.
+
+    seconds: from a timed probe of `probed` images, reading them included. bytes: the parts of all images as they are
+    kept (mixes, stream terms, embedding, three scalars; float32). peak_memory: bytes for the weights and one batch on
+    the way.
+    """
+
+    images: int
+    seconds: float
+    bytes: int
+    peak_memory: int
+    probed: int
+    batch_size: int
+
+    def __str__(self) -> str:
+        per = self.seconds / self.images
+        return (
+            f"{self.images:,} images: about {_time(self.seconds)} ({1 / per:,.0f} images/s, from {self.probed} timed), "
+            f"{_size(self.bytes)} of parts ({_size(self.bytes / self.images)} an image), "
+            f"about {_size(self.peak_memory)} of memory at {self.batch_size} images at a time"
+        )
+
+
+def estimate(model: Model, data: Any, batch_size: int = 64) -> Estimate:
+    """Time, bytes and memory of `tk.decompose(model, data)`, from the geometry and a short timed probe.
+
+    data: anything `tk.decompose` accepts. batch_size: as it will be used.
+
+    >>> import toolkit as tk
+    >>> tk.estimate(tk.load(), tk.scenes("test", n=100)).images
+    100
+    """
+    source = model.images(data, "estimate")
+    card = model.card
+    probe = min(len(source), batch_size, 16)
+    source_probe = source.batches(probe)
+    model.trace(next(source_probe)[:1])  # first call: lazy initialisation is not part of the rate
+    start = time.perf_counter()
+    model.trace(next(iter(source.batches(probe))))
+    if model.device.type == "cuda":
+        torch.cuda.synchronize(model.device)
+    seconds = (time.perf_counter() - start) * len(source) / probe
+    terms = 0 if card.pool == "attention" else card.layers + 1
+    numbers = card.layers * card.heads * card.head_dim + terms * card.width + card.embed_dim + 3
+    weights = sum(p.numel() * p.element_size() for p in model.clip.parameters())
+    tokens = card.grid[0] * card.grid[1] + 1
+    size = model.dtype.itemsize
+    # widest moment of a block: stream, its norm, q, k, v, the mix and the 4× MLP
+    working = batch_size * tokens * card.width * 12 * size
+    if card.pool == "norm_then_mean":
+        working += batch_size * tokens * card.width * (2 * card.layers + 1) * 2 * size
+    total = len(source) * numbers * 4
+    return Estimate(len(source), seconds, total, weights + working + total, probe, batch_size)
+
+
+def _size(n: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if n < 1000:
+            return f"{n:.0f} {unit}" if unit == "B" or n >= 100 else f"{n:.1f} {unit}"
+        n /= 1000
+    return f"{n:.1f} GB"
+
+
+def _time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

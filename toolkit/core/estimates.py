@@ -1,0 +1,159 @@
+"""Small records of measured accuracies, each with its interval, n and split, and how they are written in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from toolkit.core.intervals import Counts, Floats, Interval
+from toolkit.core.outcomes import listed
+from toolkit.errors import InputError
+
+Convention = Literal["plain", "group_mean", "train_weighted"]
+ROWS_SHOWN = 20
+
+
+class Group(NamedTuple):
+    """One group: its accuracy with its Wilson interval."""
+
+    group: str
+    n: int
+    right: int
+    accuracy: float
+    low: float
+    high: float
+
+
+class GroupChange(NamedTuple):
+    """One group before and after: change = after − before with its paired interval."""
+
+    group: str
+    n: int
+    before: float
+    after: float
+    change: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Average:
+    """An average accuracy and the convention it follows."""
+
+    value: float
+    interval: Interval
+    convention: Convention
+    n: int
+    split: str
+
+    def __str__(self) -> str:
+        return f"{self.convention} average {_line(self)}"
+
+
+@dataclass(frozen=True)
+class Worst:
+    """The lowest group accuracy, its group (the first on ties) and that group's n."""
+
+    group: str
+    value: float
+    interval: Interval
+    n: int
+    split: str
+
+    def __str__(self) -> str:
+        return f"worst group {self.group!r} {_line(self)}"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """after − before of one statistic on the same images; `of` names the statistic with its convention or groups."""
+
+    of: str
+    value: float
+    interval: Interval
+    before: float
+    after: float
+    n: int
+    split: str
+
+    def __str__(self) -> str:
+        i = self.interval
+        change = points(self.value, i.low, i.high)
+        return f"{self.of} {change} points ({100 * i.level:g} % {i.method}), n = {self.n}, split {self.split!r}"
+
+
+def convention_weights(
+    convention: str, names: Sequence[str], sizes: Counts, weights: Mapping[str, float] | None = None
+) -> Floats:
+    """The weight of every group [g] under a convention, summing to 1; the average is weights · group accuracies.
+
+    convention: "plain", "group_mean" or "train_weighted". names, sizes: of the groups [g].
+    weights: training sizes by group, for "train_weighted". Raises InputError where they do not fit the groups.
+
+    >>> convention_weights("plain", ["a", "b"], np.array([3, 1])).tolist()
+    [0.75, 0.25]
+    """
+    if convention not in get_args(Convention):
+        raise InputError("average", f"convention={convention!r}", " ".join(get_args(Convention)), "name one of these")
+    if convention != "train_weighted":
+        if weights is not None:
+            raise InputError("average", f"weights with {convention!r}", "no weights", 'use convention="train_weighted"')
+        return _shares(sizes if convention == "plain" else np.ones(len(sizes)))
+    accepted = f"weights: a dict from each of {listed(names)} to its training size"
+    if weights is None:
+        raise InputError("average", '"train_weighted" without weights', accepted, "pass weights={group: training size}")
+    given = {str(group): float(size) for group, size in weights.items()}
+    missing = [name for name in names if name not in given]
+    extra = [name for name, size in given.items() if name not in names and size != 0]
+    if missing or extra:
+        what = f"no weight for {listed(missing)}" if missing else f"weights for {listed(extra)}, without images here"
+        raise InputError("average", what, accepted, "give a training size for exactly the groups of this result")
+    raw = np.array([given[name] for name in names])
+    if not np.isfinite(raw).all() or raw.min() < 0 or raw.sum() == 0:
+        raise InputError("average", f"weights {raw.tolist()}", accepted, "use finite sizes, none negative, not all 0")
+    return _shares(raw)
+
+
+def percent(value: float) -> str:
+    """0.5 → "50.00 %"."""
+    return f"{100 * value:.2f} %"
+
+
+def span(low: float, high: float) -> str:
+    """The limits of an accuracy, in percent."""
+    return f"[{100 * low:.2f}, {100 * high:.2f}]"
+
+
+def points(value: float, low: float, high: float) -> str:
+    """A signed change with its limits, in percentage points."""
+    return f"{100 * value:+.2f} [{100 * low:+.2f}, {100 * high:+.2f}]"
+
+
+def _line(item: Average | Worst) -> str:
+    i = item.interval
+    value = f"{percent(item.value)} {span(i.low, i.high)}"
+    return f"{value} ({100 * i.level:g} % {i.method}), n = {item.n}, split {item.split!r}"
+
+
+def table(head: str, columns: tuple[str, ...], cells: Sequence[tuple[Any, ...]], groups: int) -> str:
+    """Text columns: numbers to the right, the last column left; of many groups the lowest, then the summary."""
+    shown, summary = cells[: min(groups, ROWS_SHOWN)], cells[groups:]
+    rows = [columns, *(tuple(str(cell) for cell in row) for row in [*shown, *summary])]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(columns))]
+    text = []
+    for name, *rest in rows:
+        cell = "".join("  " + c.rjust(w) for c, w in zip(rest[:-1], widths[1:-1], strict=True))
+        text.append(f"{name.ljust(widths[0])}{cell}  {rest[-1]}")
+    if groups > ROWS_SHOWN:
+        text.insert(len(shown) + 1, f"… {groups - ROWS_SHOWN} more groups, all at least as high")
+    return "\n".join([head, *("  " + line.rstrip() for line in text)])
+
+
+def _shares(raw: ArrayLike) -> Floats:
+    values = np.asarray(raw, dtype=np.float64)
+    shares: Floats = values / values.sum()
+    return shares

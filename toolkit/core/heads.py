@@ -1,0 +1,106 @@
+"""Ordered sets of heads, and how a user may write them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from toolkit.errors import InputError
+
+_NAME = re.compile(r"[lL](\d+)\.?[hH](\d+)")
+
+
+@dataclass(frozen=True)
+class HeadSet:
+    """An ordered set of attention heads; prints as "L2.H6 L3.H1".
+
+    heads: (layer, head) pairs in order, without repeats.
+
+    >>> HeadSet.of("L2.H6 L3.H1")
+    HeadSet('L2.H6 L3.H1')
+    """
+
+    heads: tuple[tuple[int, int], ...]
+
+    @classmethod
+    def of(cls, heads: Any, layers: int | None = None, per_layer: int | None = None) -> HeadSet:
+        """A head set from a set, names ("L2.H6 L3.H1" or a list of them) or (layer, head) pairs.
+
+        layers, per_layer: the size of the model; a head outside it is an InputError. Repeats count once.
+        """
+        if isinstance(heads, cls):
+            pairs = list(heads.heads)
+        elif isinstance(heads, str):
+            pairs = _read(heads)
+        elif isinstance(heads, Iterable):
+            items = list(heads)
+            single = len(items) == 2 and all(isinstance(x, int) for x in items)
+            pairs = [p for item in ([tuple(items)] if single else items) for p in _pair(item)]
+        else:
+            raise _bad(heads)
+        for layer, head in pairs:
+            if (
+                layer < 0
+                or head < 0
+                or (layers is not None and layer >= layers)
+                or (per_layer is not None and head >= per_layer)
+            ):
+                size = f"layers 0…{layers - 1} and heads 0…{per_layer - 1}" if layers and per_layer else "counts from 0"
+                raise InputError("heads", f"the unknown head L{layer}.H{head}", size, "name heads this model has")
+        return cls(tuple(dict.fromkeys(pairs)))
+
+    def __len__(self) -> int:
+        return len(self.heads)
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        return iter(self.heads)
+
+    def __contains__(self, head: object) -> bool:
+        return head in self.heads
+
+    def __str__(self) -> str:
+        return " ".join(f"L{layer}.H{head}" for layer, head in self.heads)
+
+    def __repr__(self) -> str:
+        return f"HeadSet({str(self)!r})"
+
+    def scale(self, layers: int, per_layer: int, strength: float) -> Tensor:
+        """[l, h] float64: `strength` for the heads of the set, 1 elsewhere."""
+        table = torch.ones(layers, per_layer, dtype=torch.float64)
+        for layer, head in self.heads:
+            table[layer, head] = strength
+        return table
+
+
+def _bad(given: object) -> InputError:
+    return InputError(
+        "heads",
+        repr(given),
+        '"L2.H6 L3.H1", a list of (layer, head) pairs, or a HeadSet',
+        "write it in one of these ways",
+    )
+
+
+def _read(text: str) -> list[tuple[int, int]]:
+    words = text.replace(",", " ").split()
+    matches = [_NAME.fullmatch(word) for word in words]
+    if not all(matches):
+        raise _bad(text)
+    return [(int(m[1]), int(m[2])) for m in matches if m]
+
+
+def _pair(item: Any) -> list[tuple[int, int]]:
+    if isinstance(item, str):
+        return _read(item)
+    try:
+        layer, head = item
+        if float(layer) != int(layer) or float(head) != int(head):
+            raise _bad(item)
+        return [(int(layer), int(head))]
+    except (TypeError, ValueError) as error:
+        raise _bad(item) from error

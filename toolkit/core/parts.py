@@ -1,0 +1,206 @@
+"""An image embedding as a named, exact sum of parts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from toolkit.core.capture import Trace
+from toolkit.core.readout import Readout
+from toolkit.errors import InputError
+
+if TYPE_CHECKING:
+    import xarray
+
+Convention = Literal["separate", "reference"]
+Scale = Literal["unit", "raw"]
+CONVENTIONS: tuple[Convention, ...] = ("separate", "reference")
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """The embeddings of b images as a sum over heads, MLPs, biases and a constant (G24 eq. 4–5, R25 eq. 1–4).
+
+    `heads.sum((1, 2)) + mlps.sum(1) + biases.sum(1) + constant + residual == embedding`, exactly; `residual` is what
+    floating point lost and `error` its largest relative size.
+
+    mixes [b, l, h, k]: head mixes before the output projection. mlps [b, l + 1, d]: the embedding term (0), then every
+    MLP ([b, 0, d] for ModifiedResNet, which has no residual stream at pool level). biases [b, l, d]: attention output
+    biases. constant [b, d]: the last norm's bias. embedding [b, d]: unit norm with scale="unit", the model's own with
+    "raw". norm [b]: R = ‖E‖ before any scaling. sigma, mu [b]: the last LayerNorm's scale and mean. labels of axes:
+    methods §1.
+    """
+
+    mixes: Tensor
+    mlps: Tensor
+    biases: Tensor
+    constant: Tensor
+    embedding: Tensor
+    norm: Tensor
+    sigma: Tensor
+    mu: Tensor
+    convention: Convention
+    scale: Scale
+    readout: Readout
+    ids: tuple[str, ...] = ()
+    model: str = ""
+
+    @cached_property
+    def heads(self) -> Tensor:
+        """Head contributions [b, l, h, d], made from the mixes when first asked for."""
+        return torch.einsum("blhk,lhkd->blhd", self._scaled_mixes, self._map) + self._shares[:, :, None]
+
+    @cached_property
+    def total(self) -> Tensor:
+        """The sum of all parts [b, d]; never builds the heads one by one."""
+        heads = torch.einsum("blhk,lhkd->bd", self._scaled_mixes, self._map) + self._shares.sum(1) * self.mixes.shape[2]
+        return heads + self.mlps.sum(1) + self.biases.sum(1) + self.constant
+
+    @property
+    def residual(self) -> Tensor:
+        """embedding − total [b, d]: rounding, and nothing else."""
+        return self.embedding - self.total
+
+    @cached_property
+    def error(self) -> float:
+        """The largest ‖residual‖ / ‖embedding‖ of the images."""
+        return float((self.residual.norm(dim=-1) / self.embedding.norm(dim=-1)).max())
+
+    def toward(self, directions: Tensor) -> Tensor:
+        """[b, l, h, t]: every head's contribution along t directions, in head space (never d numbers a head).
+
+        directions: [t, d] or [d] (then the last axis is dropped). The result is on the cosine scale for unit
+        directions.
+
+        >>> parts.toward(text_waterbird - text_landbird).mean(0)  # [l, h]   # doctest: +SKIP
+        """
+        directions = torch.as_tensor(directions).to(self.mixes)
+        flat = directions.ndim == 1
+        if directions.shape[-1] != self.embedding.shape[-1] or directions.ndim > 2:
+            d = self.embedding.shape[-1]
+            raise InputError(
+                "toward",
+                f"directions of shape {tuple(directions.shape)}",
+                f"[t, {d}] or [{d}]",
+                "encode them with the same model",
+            )
+        t = directions[None] if flat else directions
+        out = torch.einsum("blhk,lhkt->blht", self._scaled_mixes, self._map @ t.T) + (self._shares @ t.T)[:, :, None]
+        return out[..., 0] if flat else out
+
+    def of(self, heads: Tensor) -> Tensor:
+        """[b, d]: the sum of head contributions with weights [l, h]."""
+        weights = heads.to(self.mixes)
+        mixed = torch.einsum("blhk,lh,lhkd->bd", self._scaled_mixes, weights, self._map)
+        return mixed + (self._shares * weights.sum(1)[None, :, None]).sum(1)
+
+    def to_xarray(self) -> xarray.Dataset:
+        """Every part as a labelled array: dimensions image, layer, head, term ("embedding", "mlp 0", …) and d."""
+        import xarray
+
+        b, layers = len(self.embedding), self.mixes.shape[1]
+        terms = ["embedding", *(f"mlp {i}" for i in range(layers))][: self.mlps.shape[1]]
+        dims = {
+            "heads": ("image", "layer", "head", "d"), "mlps": ("image", "term", "d"), "biases": ("image", "layer", "d"),
+            "constant": ("image", "d"), "embedding": ("image", "d"), "residual": ("image", "d"), "norm": ("image",),
+        }  # fmt: skip
+        arrays = {name: (axes, _numpy(getattr(self, name))) for name, axes in dims.items()}
+        coords = {
+            "image": list(self.ids or range(b)),
+            "layer": range(layers),
+            "head": range(self.mixes.shape[2]),
+            "term": terms,
+        }
+        attrs = {"convention": self.convention, "scale": self.scale, "model": self.model, "relative_error": self.error}
+        return xarray.Dataset(arrays, coords=coords, attrs=attrs)
+
+    def __repr__(self) -> str:
+        b, layers, heads, k = self.mixes.shape
+        return (
+            f"Parts({b} images, {layers} layers × {heads} heads × {k}, d = {self.embedding.shape[-1]},"
+            f" convention={self.convention!r}, scale={self.scale!r}, sum − embedding ≤ {self.error:.1e} relative)"
+        )
+
+    @cached_property
+    def _unit(self) -> Tensor:
+        """1 / (σR) (1/σ on the raw scale) [b]."""
+        return 1 / (self.sigma * self.norm) if self.scale == "unit" else 1 / self.sigma
+
+    @cached_property
+    def _scaled_mixes(self) -> Tensor:
+        return self.mixes * self._unit[:, None, None, None]
+
+    @property
+    def _map(self) -> Tensor:
+        return self.readout.head_map if self.convention == "separate" else self.readout.head_map_uncentred
+
+    @cached_property
+    def _shares(self) -> Tensor:
+        """[b, l, d]: what every head of a layer gets of b_O, μ and β besides its mix; zero in `separate`."""
+        if self.convention == "separate":
+            return self.biases.new_zeros(()).expand(self.biases.shape)
+        n, h = self.readout.residual_terms, self.mixes.shape[2]
+        share = self._unit[:, None, None] * self.readout.bias_map_uncentred[None] / h
+        return share + _norm_share(self.readout, self._unit, self.mu, self.norm, self.scale, n * h)[:, None]
+
+
+def _numpy(t: Tensor) -> np.ndarray:
+    return t.detach().cpu().numpy()
+
+
+def _norm_share(readout: Readout, unit: Tensor, mu: Tensor, norm: Tensor, scale: Scale, count: int) -> Tensor:
+    """[b, d]: one of `count` equal shares of the last norm's mean and bias."""
+    beta = readout.constant[None] / (norm[:, None] if scale == "unit" else 1.0)
+    return (beta - (unit * mu)[:, None] * readout.mean_map[None]) / count
+
+
+def parts_from(
+    trace: Trace,
+    readout: Readout,
+    convention: Convention = "separate",
+    scale: Scale = "unit",
+    ids: tuple[str, ...] = (),
+    model: str = "",
+) -> Parts:
+    """The parts of a trace.
+
+    convention: "separate" (default): every part drops its own mean, biases and the norm's bias are parts of their own;
+    "reference": the public code's, which shares b_O, μ and β out equally over parts and heads. The two agree in their
+    sum. scale: "unit" (default) divides everything by R = ‖E‖; "raw" keeps the model's scale.
+    """
+    for name, value, allowed in (("convention", convention, CONVENTIONS), ("scale", scale, ("unit", "raw"))):
+        if value not in allowed:
+            raise InputError(
+                "decompose", f"{name}={value!r}", " or ".join(map(repr, allowed)), f"pass one of these as {name}"
+            )
+    norm = trace.output.norm(dim=-1)
+    unit = 1 / (trace.sigma * norm) if scale == "unit" else 1 / trace.sigma
+    mlps = readout.project(trace.terms, centred=convention == "separate") * unit[:, None, None]
+    embedding = trace.output / norm[:, None] if scale == "unit" else trace.output
+    if convention == "separate":
+        biases = readout.bias_map[None] * unit[:, None, None]
+        constant = readout.constant[None] / norm[:, None] if scale == "unit" else readout.constant.expand(len(norm), -1)
+    else:
+        mlps = mlps + _norm_share(readout, unit, trace.mu, norm, scale, readout.residual_terms)[:, None]
+        biases = torch.zeros_like(unit)[:, None, None] * readout.bias_map[None]
+        constant = torch.zeros_like(embedding)
+    return Parts(
+        trace.mixes,
+        mlps,
+        biases,
+        constant,
+        embedding,
+        norm,
+        trace.sigma,
+        trace.mu,
+        convention,
+        scale,
+        readout,
+        ids,
+        model,
+    )

@@ -1,0 +1,27 @@
+"""The toolkit's errors: every message says the operation, what was given, what is accepted and how to fix it."""
+
+from __future__ import annotations
+
+
+class ToolkitError(Exception):
+    """Base class of everything the toolkit raises on purpose."""
+
+    def __init__(self, operation: str, given: str, accepted: str, fix: str) -> None:
+        self.operation, self.given, self.accepted, self.fix = operation, given, accepted, fix
+        super().__init__(f"{operation}: got {given}. Accepted: {accepted}. To fix: {fix}.")
+
+
+class InputError(ToolkitError, ValueError):
+    """An argument has the wrong shape, type, name or value."""
+
+
+class UnsupportedModelError(ToolkitError, TypeError):
+    """A model cannot be decomposed exactly, or is not an image–text model."""
+
+
+class MissingWeightsError(ToolkitError, FileNotFoundError):
+    """Weights are neither on disk nor reachable."""
+
+
+class DeviceError(ToolkitError, RuntimeError):
+    """A device was asked for that this machine does not have."""

@@ -1,0 +1,113 @@
+"""What may stand for images, turned into preprocessed batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from toolkit.errors import InputError
+
+ACCEPTED = (
+    "preprocessed float tensors [b, 3, H, W], uint8 pixels [b, 3, H, W] of exactly the model's image size, PIL images"
+    " (one or a list), or samples such as tk.scenes(…)"
+)
+
+
+class Images:
+    """Anything accepted as images, read batch by batch.
+
+    given: see ACCEPTED. preprocess: PIL image → [3, H, W]. size: (height, width) the model takes. mean, std: per
+    channel. operation: named in errors.
+    """
+
+    def __init__(
+        self, given: Any, preprocess: Callable[[Image.Image], Tensor], size: tuple[int, int],
+        mean: Sequence[float], std: Sequence[float], operation: str,
+    ) -> None:  # fmt: skip
+        self._preprocess, self._size, self._operation = preprocess, size, operation
+        self._mean, self._std = (torch.tensor(v).view(1, 3, 1, 1) for v in (mean, std))
+        self.ids: tuple[str, ...] = ()
+        self._given = self._checked(given)
+        if not len(self._given):
+            raise self._error("an empty batch", "pass at least one image")
+
+    def __len__(self) -> int:
+        return len(self._given)
+
+    def batches(self, size: int) -> Iterator[Tensor]:
+        """Preprocessed float tensors [≤ size, 3, H, W], in order."""
+        for start in range(0, len(self), size):
+            rows = range(start, min(start + size, len(self)))
+            batch = self._read(rows)
+            if not bool(batch.isfinite().all()):
+                raise self._error(
+                    f"NaN or infinite pixels in images {rows.start}…{rows.stop - 1}", "clean the images first"
+                )
+            yield batch
+
+    def _error(self, given: str, fix: str) -> InputError:
+        return InputError(self._operation, given, ACCEPTED, fix)
+
+    def _checked(self, given: Any) -> Any:
+        if isinstance(given, Tensor | np.ndarray):
+            return self._checked_tensor(torch.as_tensor(given))
+        if isinstance(given, Image.Image):
+            return [given]
+        if hasattr(given, "pixels") and hasattr(given, "ids"):
+            self.ids = tuple(given.ids)
+            return given
+        if isinstance(given, list | tuple):
+            for i, item in enumerate(given):
+                if not isinstance(getattr(item, "image", item), Image.Image):
+                    shape = f" of shape {tuple(item.shape)}" if hasattr(item, "shape") else ""
+                    fix = (
+                        "stack tensors with torch.stack"
+                        if isinstance(item, Tensor)
+                        else "open files with PIL.Image.open"
+                    )
+                    raise self._error(f"a {type(item).__name__}{shape} at position {i}", fix)
+            if given and all(hasattr(item, "id") for item in given):
+                self.ids = tuple(item.id for item in given)
+            return [getattr(item, "image", item) for item in given]
+        raise self._error(
+            f"a {type(given).__name__} ({str(given)[:60]!r})",
+            "open files with PIL.Image.open, or use a reader such as tk.scenes",
+        )
+
+    def _checked_tensor(self, t: Tensor) -> Tensor:
+        height, width = self._size
+        if t.ndim == 4 and not len(t):
+            raise self._error(f"an empty batch {tuple(t.shape)}", "pass at least one image")
+        if t.ndim != 4 or t.shape[1:] != (3, height, width):
+            fix = f"make it [b, 3, {height}, {width}], for one image with image[None], or pass PIL images"
+            if t.ndim == 4 and t.shape[-1] == 3:
+                fix = "move the channels first: images.permute(0, 3, 1, 2)"
+            raise self._error(f"a tensor of shape {tuple(t.shape)}", fix)
+        if not t.is_floating_point() and t.dtype != torch.uint8:
+            raise self._error(f"a tensor of {t.dtype}", "convert it to float after preprocessing, or to uint8 pixels")
+        return t
+
+    def _read(self, rows: range) -> Tensor:
+        if isinstance(self._given, Tensor):
+            batch = self._given[rows.start : rows.stop]
+        elif isinstance(self._given, list):
+            return torch.stack([self._one(image) for image in self._given[rows.start : rows.stop]])
+        else:
+            batch = self._given.pixels(rows)
+            if not isinstance(batch, Tensor):  # a list of PIL images of any size
+                return torch.stack([self._one(image) for image in batch])
+            if tuple(batch.shape[2:]) != self._size:
+                arrays = batch.permute(0, 2, 3, 1).numpy()
+                return torch.stack([self._one(Image.fromarray(a)) for a in arrays])
+        if batch.dtype == torch.uint8:
+            mean, std = self._mean.to(batch.device), self._std.to(batch.device)
+            return (batch.float() / 255 - mean) / std
+        return batch
+
+    def _one(self, image: Image.Image) -> Tensor:
+        return self._preprocess(image.convert("RGB"))

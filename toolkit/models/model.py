@@ -1,0 +1,216 @@
+"""`Model`: an open_clip model and what the toolkit needs to know about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from toolkit.core.capture import Capture, Trace
+from toolkit.core.heads import HeadSet
+from toolkit.core.readout import Readout
+from toolkit.core.tower import Tower
+from toolkit.errors import DeviceError, InputError
+from toolkit.models.card import ModelCard, card_of
+from toolkit.models.images import Images
+from toolkit.models.towers import tower_of, training_state
+
+Tokenizer = Callable[..., Tensor]
+OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
+OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
+
+
+class Model:
+    """An open_clip model that can be taken apart; the model itself is never changed. Made by `tk.load` and `tk.wrap`.
+
+    clip: the open_clip model object. card: its geometry. preprocess: PIL image → [3, H, W]. tokenizer: texts → ids.
+    """
+
+    def __init__(
+        self, clip: Any, preprocess: Callable[..., Tensor] | None, tokenizer: Tokenizer | None, name: str
+    ) -> None:
+        self.clip = clip
+        tower = tower_of(clip)
+        mean, std = _normalisation(clip, preprocess)
+        self.card: ModelCard = card_of(clip, tower, name, mean, std)
+        self.preprocess = preprocess or _preprocess(self.card)
+        self.tokenizer = tokenizer or _tokenizer(clip)
+        self._readout: tuple[list[tuple[int, int]], Readout] | None = None
+
+    def __repr__(self) -> str:
+        c = self.card
+        return (
+            f"Model({c.id!r}, {c.layers} layers × {c.heads} heads × {c.head_dim}, d = {c.embed_dim},"
+            f" {c.image_size[0]}×{c.image_size[1]} px, grid {c.grid[0]}×{c.grid[1]}, pool {c.pool!r}, {c.precision} on"
+            f" {c.device})"
+        )
+
+    @property
+    def device(self) -> torch.device:
+        """Where the image tower is."""
+        return self._tower().blocks[0].out_weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The image tower's weight type."""
+        return self._tower().blocks[0].out_weight.dtype
+
+    def images(self, given: Any, operation: str) -> Images:
+        """`given` as batches of preprocessed images; errors name the operation."""
+        return Images(given, self.preprocess, self.card.image_size, self.card.mean, self.card.std, operation)
+
+    def encode_image(
+        self, images: Any, batch_size: int = 64, *, ablate: HeadSet | str | None = None, strength: float = 0.0
+    ) -> Tensor:
+        """Image embeddings [b, d] as the model gives them (not normalised), float32 or better.
+
+        images: tensors [b, 3, H, W], PIL images or samples. batch_size: images at a time, default 64.
+        ablate, strength: a head set whose mixes are multiplied by `strength` (0 = off) *while the model runs*, at
+        every token, so that later layers react: the total effect. The direct effect is `tk.decompose(…)` with
+        `ablate_direct`.
+
+        >>> model = tk.load(); model.encode_image(tk.scenes("test", n=2)).shape  # doctest: +SKIP
+        torch.Size([2, 96])
+        """
+        if ablate is None:
+            run = self._plain
+        else:
+            c = self.card
+            scale = HeadSet.of(ablate, c.layers, c.heads).scale(c.layers, c.heads, strength)
+
+            def run(batch: Tensor) -> Tensor:
+                return self.trace(batch, scale).output
+
+        source = self.images(images, "encode_image")
+        with torch.no_grad():
+            return torch.cat([run(batch) for batch in source.batches(batch_size)])
+
+    def trace(self, batch: Tensor, head_scale: Tensor | None = None) -> Trace:
+        """One captured forward of preprocessed images [b, 3, H, W]; head_scale [l, h] multiplies head mixes on the
+        way.
+        """
+        capture = Capture(self._tower(), head_scale)
+        with torch.no_grad(), capture:
+            output = self.clip.encode_image(self._placed(batch))
+        return capture.trace(output)
+
+    def readout(self) -> Readout:
+        """The linear readout of the present weights; made again when they change."""
+        tower = self._tower()
+        state = [(t.data_ptr(), t._version) for t in tower.tensors()]
+        if self._readout is None or self._readout[0] != state:
+            dtype = torch.promote_types(self.dtype, torch.float32)
+            self._readout = (state, Readout(tower, dtype, self.device))
+        return self._readout[1]
+
+    def encode_text(self, texts: str | Sequence[str], batch_size: int = 256) -> Tensor:
+        """Text embeddings [t, d], unit norm, float32 or better.
+
+        texts: strings; an empty one is an InputError. Raises InputError when the model has no tokenizer.
+        """
+        texts = [texts] if isinstance(texts, str) else list(texts)
+        for i, text in enumerate(texts):
+            if not isinstance(text, str) or not text.strip():
+                raise InputError(
+                    "encode_text", f"{text!r} at position {i}", "non-empty strings", "leave it out or write a text"
+                )
+        if not texts:
+            raise InputError("encode_text", "no texts", "at least one string", "pass a list of texts")
+        if self.tokenizer is None:
+            raise InputError(
+                "encode_text",
+                "a model without a tokenizer",
+                "a tokenizer: texts → ids [t, n]",
+                "pass tk.wrap(clip, tokenizer=open_clip.get_tokenizer(name))",
+            )
+        out = []
+        with torch.no_grad():
+            for start in range(0, len(texts), batch_size):
+                ids = self.tokenizer(texts[start : start + batch_size]).to(self.device)
+                out.append(self.clip.encode_text(ids))
+        found = torch.cat(out)
+        return torch.nn.functional.normalize(found.to(torch.promote_types(found.dtype, torch.float32)), dim=-1)
+
+    def _plain(self, batch: Tensor) -> Tensor:
+        out = self.clip.encode_image(self._placed(batch))
+        return out.to(torch.promote_types(out.dtype, torch.float32))
+
+    def _placed(self, batch: Tensor) -> Tensor:
+        reason = training_state(self.clip.visual)
+        if reason:
+            raise InputError(
+                "encode_image", f"a model with {reason}", "a model in eval mode", "call .eval() on the model"
+            )
+        return batch.to(self.device, self.dtype)
+
+    def _tower(self) -> Tower:
+        return tower_of(self.clip)
+
+
+def wrap(
+    clip: Any,
+    preprocess: Callable[..., Tensor] | None = None,
+    tokenizer: Tokenizer | None = None,
+    name: str | None = None,
+) -> Model:
+    """A `Model` around an open_clip model that is already in memory; the model is used as it is and never changed.
+
+    clip: any open_clip model with a plain ViT or ModifiedResNet image tower, on any device and in any precision.
+    preprocess: PIL image → [3, H, W]; default: the one open_clip attached to the model, else OpenAI's. tokenizer:
+    texts → ids [t, n]; default: open_clip's BPE where the vocabulary has its size. name: for results, default the
+    class name. Raises UnsupportedModelError, with the reason, for a model whose parts would not sum to the embedding.
+
+    >>> clip = open_clip.create_model("ViT-B-32"); tk.wrap(clip).card.heads  # doctest: +SKIP
+    12
+    """
+    return Model(clip, preprocess, tokenizer, name or type(clip).__name__)
+
+
+def check_device(device: str | torch.device, operation: str) -> torch.device:
+    """The device, or a DeviceError when this machine lacks it."""
+    try:
+        found = torch.device(device)
+    except RuntimeError as error:
+        raise InputError(
+            operation, f"device={device!r}", '"cpu", "cuda", "cuda:1", "mps" …', "name a torch device"
+        ) from error
+    if found.type == "cuda" and (not torch.cuda.is_available() or (found.index or 0) >= torch.cuda.device_count()):
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        raise DeviceError(
+            operation,
+            f"device={str(device)!r} on a machine with {count} CUDA devices",
+            '"cpu"' + (' or "cuda"' if count else ""),
+            'pass device="cpu", or install a torch build with CUDA on a machine with an NVIDIA GPU',
+        )
+    if found.type == "mps" and not torch.backends.mps.is_available():
+        raise DeviceError(operation, 'device="mps" where there is none', '"cpu"', 'pass device="cpu"')
+    return found
+
+
+def _attached(clip: Any) -> dict[str, Any]:
+    return getattr(getattr(clip, "visual", None), "preprocess_cfg", None) or {}
+
+
+def _normalisation(clip: Any, preprocess: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and std of the preprocess given, else of the config open_clip attached, else OpenAI's."""
+    for step in getattr(preprocess, "transforms", []):
+        if hasattr(step, "mean") and hasattr(step, "std"):
+            return tuple(float(x) for x in step.mean), tuple(float(x) for x in step.std)
+    config = _attached(clip)
+    return tuple(config.get("mean", OPENAI_MEAN)), tuple(config.get("std", OPENAI_STD))
+
+
+def _preprocess(card: ModelCard) -> Callable[..., Tensor]:
+    import open_clip
+
+    return open_clip.image_transform(card.image_size, is_train=False, mean=card.mean, std=card.std)
+
+
+def _tokenizer(clip: Any) -> Tokenizer | None:
+    import open_clip
+
+    if getattr(clip, "vocab_size", None) == 49408:
+        return open_clip.SimpleTokenizer(context_length=clip.context_length)
+    return None

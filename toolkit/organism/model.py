@@ -1,0 +1,35 @@
+"""The built-in model: a stock open_clip CLIP, small enough to ship, trained on the built-in world."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from toolkit.organism.tokenizer import WordTokenizer
+
+WEIGHTS = Path(__file__).parent / "weights"
+ARCHITECTURE: dict[str, Any] = {
+    "embed_dim": 96,
+    "vision_cfg": {"image_size": 64, "patch_size": 8, "layers": 4, "width": 128, "head_width": 16, "mlp_ratio": 2.0},
+    "text_cfg": {"context_length": 24, "width": 96, "heads": 4, "layers": 2},
+}
+MEAN = STD = (0.5, 0.5, 0.5)
+
+
+def build(vocab_size: int) -> Any:
+    """A freshly initialised open_clip CLIP of the built-in architecture, in eval mode."""
+    import open_clip
+
+    text = {**ARCHITECTURE["text_cfg"], "vocab_size": vocab_size}
+    return open_clip.CLIP(ARCHITECTURE["embed_dim"], ARCHITECTURE["vision_cfg"], text).eval()
+
+
+def load_clip(folder: Path = WEIGHTS) -> tuple[Any, WordTokenizer, dict[str, Any]]:
+    """The shipped model, its tokenizer and its provenance record; weights are stored in half precision."""
+    from safetensors.torch import load_file
+
+    tokenizer = WordTokenizer.load(folder / "tokenizer.json")
+    clip = build(tokenizer.vocab_size)
+    clip.load_state_dict({name: t.float() for name, t in load_file(folder / "model.safetensors").items()})
+    return clip, tokenizer, json.loads((folder / "provenance.json").read_text())

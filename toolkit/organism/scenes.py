@@ -1,0 +1,89 @@
+"""The built-in world as samples: pictures, labels, groups, factors and pixel masks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toolkit.data.samples import Samples
+from toolkit.errors import InputError
+from toolkit.organism.draws import SPLITS, Draws
+from toolkit.organism.factors import CLASSES, FACTORS, Mixture, draw_factors, group_names
+from toolkit.organism.render import render
+
+if TYPE_CHECKING:
+    import pandas
+    from torch import Tensor
+
+
+class Scenes(Samples):
+    """Procedural scenes of which everything is known. Made by `tk.scenes`.
+
+    Sample i depends on (split, seed, i) and the mixture alone, never on how many were asked for.
+    """
+
+    def __init__(self, split: str, seed: int, index: NDArray[np.int64], mixture: Mixture) -> None:
+        self.seed, self.numbers, self.mixture = seed, index, mixture
+        self._draws = Draws(split, seed, index)
+        self._factors = draw_factors(self._draws, mixture)
+        changed = {k: v for k, v in vars(mixture).items() if v != getattr(Mixture(), k)}
+        mark = "".join(f"-{k}{v:g}" for k, v in changed.items())
+        ids = [f"{split}-{seed}{mark}-{i:06d}" for i in index]
+        labels = [CLASSES[c] for c in self._factors["class"]]
+        super().__init__(ids, labels, group_names(self._factors).tolist(), split)
+
+    def pixels(self, rows: Sequence[int]) -> Tensor:
+        """uint8 [n, 3, 64, 64], painted when asked for."""
+        return render(*self._some(rows)).pixels
+
+    def masks(self, rows: Sequence[int] | None = None) -> tuple[Tensor, Tensor]:
+        """Where the object is, bool [n, 64, 64], and its parts, uint8 [n, 64, 64] (index into shapes.PARTS)."""
+        picture = render(*self._some(range(len(self)) if rows is None else rows), masks=True)
+        assert picture.object is not None
+        assert picture.parts is not None
+        return picture.object, picture.parts
+
+    def take(self, rows: Sequence[int]) -> Self:
+        return type(self)(self.split, self.seed, self.numbers[np.asarray(rows, np.int64)], self.mixture)
+
+    @property
+    def factors(self) -> pandas.DataFrame:
+        """Every factor in words, one row per image; neck, bill and feet are None where there is no bird."""
+        import pandas
+
+        words = {name: np.array([*values, None], dtype=object)[self._factors[name]] for name, values in FACTORS.items()}
+        return pandas.DataFrame({"id": self.ids, **words})
+
+    def _some(self, rows: Sequence[int]) -> tuple[Draws, dict[str, NDArray[np.int64]]]:
+        at = np.asarray(rows, np.int64)
+        return self._draws.take(at), {name: values[at] for name, values in self._factors.items()}
+
+
+def scenes(
+    split: str = "test", n: int = 3000, seed: int = 0, *, birds: float = 0.5, rho: float = 0.5, home: float = 0.8
+) -> Scenes:
+    """n scenes of the built-in world.
+
+    split: "train", "val", "edit" or "test"; splits never share an image. n: how many, default 3,000. seed: default 0.
+    birds: share of waterbirds and landbirds, default 0.5; the rest are 18 other classes. rho: share of birds on the
+    background that matches their class, default 0.5 (no correlation). home: share of the other classes on a background
+    typical of them, default 0.8.
+
+    The built-in world demonstrates and tests the toolkit; it is no evidence for any method.
+
+    >>> data = tk.scenes("test", n=4, birds=1.0); data[0].image.size  # doctest: +SKIP
+    (64, 64)
+    """
+    if split not in SPLITS:
+        raise InputError("scenes", f"split={split!r}", ", ".join(map(repr, SPLITS)), "name one of these")
+    if not isinstance(n, int) or n < 1:
+        raise InputError("scenes", f"n={n!r}", "a whole number of at least 1", "ask for at least one scene")
+    if not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise InputError("scenes", f"seed={seed!r}", "a whole number from 0 to 2³² − 1", "pass such a seed")
+    for name, value in (("birds", birds), ("rho", rho), ("home", home)):
+        if not 0 <= value <= 1:
+            raise InputError("scenes", f"{name}={value!r}", "a share between 0 and 1", "pass such a share")
+    return Scenes(split, seed, np.arange(n), Mixture(birds=birds, rho=rho, home=home))
