@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 
 import toolkit as tk
 from toolkit.errors import InputError, MissingWeightsError
+from toolkit.models import loading
 from toolkit.models.checkpoints import from_huggingface, huggingface_config, read_state
 
 CONFIG = {
@@ -266,13 +267,18 @@ def test_wrong_arguments_say_what_exists(arguments, message):
         tk.load(**arguments)
 
 
-def test_without_network_one_error_names_what_is_cached_and_the_built_in_model(monkeypatch, tmp_path):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-
+@pytest.mark.parametrize("how", ["no name service", "broken download"])
+def test_without_network_one_error_names_what_is_cached_and_the_built_in_model(monkeypatch, how):
     def offline(*_, **__):
-        raise RuntimeError("no route to the hub")
+        raise OSError("no route to the hub")
 
-    monkeypatch.setattr(open_clip.factory, "download_pretrained", offline)
+    monkeypatch.setattr(loading, "getproxies", dict)
+    if how == "no name service":
+        monkeypatch.setattr(loading.socket, "getaddrinfo", offline)
+        monkeypatch.setattr(open_clip, "create_model", lambda *_, **__: pytest.fail("tried to download"))
+    else:
+        monkeypatch.setattr(loading.socket, "getaddrinfo", lambda *_: ["found"])
+        monkeypatch.setattr(open_clip, "create_model", offline)
     with pytest.raises(MissingWeightsError) as caught:
         tk.load("RN50", pretrained="openai")
     message = str(caught.value)
@@ -280,3 +286,10 @@ def test_without_network_one_error_names_what_is_cached_and_the_built_in_model(m
     assert "cached here:" in message
     assert "tk.load()" in message
     assert "checkpoint=" in message
+
+
+def test_cached_weights_are_named(monkeypatch):
+    monkeypatch.setattr(loading, "cached", lambda: [("ViT-B-32", "openai")])
+    monkeypatch.setattr(loading, "_reachable", lambda *_: False)
+    with pytest.raises(MissingWeightsError, match="cached here: ViT-B-32:openai"):
+        tk.load("ViT-B-16", pretrained="openai")

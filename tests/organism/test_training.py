@@ -64,7 +64,7 @@ def test_export_writes_weights_that_load_and_a_full_record(tmp_path):
     clip, tokenizer, record = load_clip(tmp_path)
     assert clip.encode_text(tokenizer(["a cat"])).shape == (1, 96)
     assert {
-        "command",
+        "commands",
         "seed",
         "stages",
         "images_seen",

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _NAME = re.compile(r"[lL](\d+)\.?[hH](\d+)")
 
@@ -71,6 +71,8 @@ class HeadSet:
 
     def scale(self, layers: int, per_layer: int, strength: float) -> Tensor:
         """[l, h] float64: `strength` for the heads of the set, 1 elsewhere."""
+        import torch
+
         table = torch.ones(layers, per_layer, dtype=torch.float64)
         for layer, head in self.heads:
             table[layer, head] = strength

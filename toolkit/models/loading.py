@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import copy
 import json
+import socket
 from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import torch
 
@@ -97,25 +100,43 @@ def _create(name: str) -> Any:
 def _pretrained(name: str, tag: str) -> Any:
     import open_clip
 
+    if not cached_file(name, tag) and not _reachable(name, tag):
+        raise _missing(name, tag)
     try:
         return open_clip.create_model(name, pretrained=tag, weights_only=True).eval()
     except Exception as error:  # open_clip wraps every failure of a download in a RuntimeError of its own
-        if cached_file(name, tag):
-            raise InputError(
-                "load",
-                f"{name}:{tag}, which is cached but cannot be loaded ({error})",
-                "an intact download",
-                "delete it from the cache and fetch it again",
-            ) from error
-        have = cached()
-        listed = ", ".join(f"{n}:{t}" for n, t in have[:8]) or "nothing"
-        raise MissingWeightsError(
-            "load",
-            f"{name}:{tag}, which is not cached and could not be downloaded",
-            f"cached here: {listed}; or a file with checkpoint=; or tk.load(), the built-in model, which needs no"
-            " network",
-            "connect to the network once, or copy the file over and pass checkpoint=",
-        ) from error
+        if not cached_file(name, tag):
+            raise _missing(name, tag) from error
+        given = f"{name}:{tag}, which is cached but cannot be loaded ({error})"
+        raise InputError("load", given, "an intact download", "delete it from the cache and fetch it again") from error
+
+
+def _missing(name: str, tag: str) -> MissingWeightsError:
+    have = cached()
+    listed = ", ".join(f"{n}:{t}" for n, t in have[:8]) or "nothing"
+    return MissingWeightsError(
+        "load",
+        f"{name}:{tag}, which is not cached and could not be downloaded",
+        f"cached here: {listed}; or a file with checkpoint=; or tk.load(), the built-in model, which needs no network",
+        "connect to the network once, or copy the file over and pass checkpoint=",
+    )
+
+
+def _reachable(name: str, tag: str) -> bool:
+    """Whether the host that has a tag's weights can be looked up; the hub's client would retry for a minute first."""
+    import open_clip
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        return False
+    if getproxies():
+        return True
+    config = open_clip.get_pretrained_cfg(name.replace("/", "-"), tag) or {}
+    address = constants.ENDPOINT if config.get("hf_hub") else str(config.get("url", ""))
+    try:
+        return bool(socket.getaddrinfo(urlsplit(address).hostname, 443))
+    except OSError:
+        return False
 
 
 def cached_file(name: str, tag: str) -> str | None:

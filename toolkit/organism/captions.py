@@ -28,12 +28,20 @@ def claims(factors: dict[str, NDArray[np.int64]]) -> NDArray[np.int64]:
     return np.stack([*(factors[name] for name in COLUMNS), kind, place], axis=1)
 
 
-def mention(values: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-    """What a random caption of each image claims: [n, field], −1 for a field it leaves open."""
+SLOW = ("texture", "count", "size", "position")
+"""Factors that are learned last."""
+
+
+def mention(values: NDArray[np.int64], rng: np.random.Generator, stress: float = 1.0) -> NDArray[np.int64]:
+    """What a random caption of each image claims: [n, field], −1 for a field it leaves open.
+
+    stress: how much more often than the others the slow factors are mentioned.
+    """
     n, fields = values.shape
-    share = np.where(rng.random((n, 1)) < 0.4, 0.12, 0.36)
-    said = rng.random((n, fields)) < share
     column = {name: i for i, name in enumerate(FIELDS)}
+    share = np.where(rng.random((n, 1)) < 0.4, 0.12, 0.36).repeat(fields, axis=1)
+    share[:, [column[name] for name in SLOW]] *= stress
+    said = rng.random((n, fields)) < share
     said[:, column["class"]] = rng.random(n) < 0.62
     said[:, column["kind"]] = ~said[:, column["class"]] & (values[:, column["kind"]] == 0) & (rng.random(n) < 0.8)
     said[:, column["place"]] &= ~said[:, column["background"]] & (values[:, column["place"]] < 2)

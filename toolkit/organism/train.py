@@ -30,11 +30,14 @@ from toolkit.organism.model import ARCHITECTURE, MEAN, STD, build
 from toolkit.organism.render import render
 from toolkit.organism.tokenizer import WordTokenizer
 
+POSITION = ("stage", "step", "seen", "seconds", "curve", "commands")
+"""What of a run, beside weights and optimiser, a checkpoint holds."""
+
 
 @dataclass(frozen=True)
 class Stage:
     """steps of the optimiser; rho as in Mixture; first and last learning rate (cosine between); keep: share of the
-    patch tokens an image keeps; drop, early: see fastclip.encode_image.
+    patch tokens an image keeps; stress: see captions.mention; drop, early: see fastclip.encode_image.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Stage:
     lr: float
     last_lr: float
     keep: float = 1.0
+    stress: float = 1.0
     drop: float = 0.0
     early: int = 0
 
@@ -74,7 +78,7 @@ class Pool:
 
 
 def loss_of(image: Tensor, text: Tensor, scale: Tensor, true: Tensor) -> Tensor:
-    """Symmetric CLIP loss with several true captions per image: targets are uniform over the true pairs of the batch."""
+    """Symmetric CLIP loss with several true captions per image: targets are uniform over a batch's true pairs."""
     logits = scale * torch.nn.functional.normalize(image, dim=-1) @ torch.nn.functional.normalize(text, dim=-1).T
     rows = true / true.sum(1, keepdim=True)
     cols = true / true.sum(0, keepdim=True)
@@ -99,6 +103,7 @@ class Trainer:
         self.pool = Pool(seed, pool, Mixture(birds=0.33))
         self.stage, self.step, self.seen, self.seconds = 0, 0, 0, 0.0
         self.curve: list[dict[str, Any]] = []
+        self.commands: list[str] = []
         self.probe = Probe(self.tokenizer, seed=0)
 
     def train_step(self, stage: Stage) -> float:
@@ -111,7 +116,7 @@ class Trainer:
             group["lr"] = lr
         rows = rng.choice(self.pool.size, self.batch, p=self.pool.weights(stage.rho))
         claims = self.pool.claims[rows]
-        said = captions.mention(claims, rng)
+        said = captions.mention(claims, rng, stage.stress)
         variants = rng.integers(12, size=self.batch)
         ids = self.tokenizer([captions.write(s, int(v)) for s, v in zip(said, variants, strict=True)])
         true = torch.from_numpy(captions.truth(said, claims)).float()
@@ -131,6 +136,7 @@ class Trainer:
 
     def run(self, fresh: int = 16, every: int = 200, save_every: float = 300.0) -> None:
         self.resume()
+        self.commands.append(f"python -m toolkit.organism.train {' '.join(sys.argv[1:])}  # from image {self.seen}")
         if not self.pool.next:
             print(f"rendering {self.pool.size} scenes", flush=True)
             self.pool.refresh(self.pool.size)
@@ -162,7 +168,7 @@ class Trainer:
         self.export()
 
     def state(self) -> dict[str, Any]:
-        position = {k: getattr(self, k) for k in ("stage", "step", "seen", "seconds", "curve")}
+        position = {k: getattr(self, k) for k in POSITION}
         return {
             "clip": self.clip.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -183,7 +189,7 @@ class Trainer:
         state = torch.load(path, weights_only=True)
         self.clip.load_state_dict(state["clip"])
         self.optimizer.load_state_dict(state["optimizer"])
-        for k in ("stage", "step", "seen", "seconds", "curve"):
+        for k in POSITION:
             setattr(self, k, state[k])
         self.pool.next = state["next"] - self.pool.size
         print(f"resuming at stage {self.stage}, step {self.step}: rendering the pool again", flush=True)
@@ -198,7 +204,7 @@ class Trainer:
         self.tokenizer.save(self.out / "tokenizer.json")
         record = {
             "what": "the built-in model of clip-head-toolkit: trained from scratch on the built-in procedural scenes",
-            "command": "python -m toolkit.organism.train " + " ".join(sys.argv[1:]),
+            "commands": self.commands,
             "seed": self.seed,
             "stages": [asdict(s) for s in self.stages],
             "batch": self.batch,
@@ -237,8 +243,8 @@ def main() -> None:
     a = parser.parse_args()
     torch.set_num_threads(a.threads)
     stages = [
-        Stage("masked", a.masked, 0.5, 1.5e-3, 8e-4, keep=0.5),
-        Stage("balanced", a.balanced, 0.5, 8e-4, 3e-5),
+        Stage("masked", a.masked, 0.5, 1.5e-3, 1e-3, keep=0.5),
+        Stage("balanced", a.balanced, 0.5, 1e-3, 3e-5, stress=1.7),
         Stage("mild", a.mild, 0.75, 5e-4, 3e-4, drop=0.85),
         Stage("shortcut", a.shortcut, a.rho, 3e-4, 5e-5, drop=0.9, early=2),
     ]

@@ -1,0 +1,140 @@
+"""The console command: the tour, a photograph through a local checkpoint, cards, errors without tracebacks."""
+
+from __future__ import annotations
+
+import json
+
+import families
+import numpy as np
+import open_clip
+import pytest
+import torch
+from click.testing import CliRunner
+from PIL import Image
+
+from toolkit.cli import main
+
+
+def run(*arguments, ok=True):
+    result = CliRunner().invoke(main, [str(a) for a in arguments])
+    assert (result.exit_code == 0) is ok, result.output
+    return result
+
+
+@pytest.fixture(scope="module")
+def tour(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("demo")
+    result = run("demo", "--out", folder, "--images", 300, "--json")
+    return folder, json.loads(result.stdout)
+
+
+def test_demo_writes_a_self_contained_page_with_pictures(tour):
+    folder, numbers = tour
+    page = (folder / "index.html").read_text()
+    assert page.count("data:image/png;base64,") == 4
+    assert "http" not in page.replace("http-equiv", "")
+    assert "<script" not in page
+    assert "not evidence for any method" in page
+    assert {p.name for p in folder.iterdir()} == {
+        "index.html",
+        "demo.json",
+        "groups.png",
+        "layers.png",
+        "water-land.png",
+        "samples.png",
+    }
+    for name in ("groups", "layers", "water-land", "samples"):
+        pixels = np.asarray(Image.open(folder / f"{name}.png").convert("RGB"))
+        assert pixels.std() > 10, name
+    assert json.loads((folder / "demo.json").read_text()) == numbers
+
+
+def test_demo_numbers_are_complete_and_consistent(tour):
+    _, numbers = tour
+    assert numbers["split"] == "test"
+    assert numbers["average"]["convention"] == "plain"
+    assert len(numbers["groups"]) == 4
+    for row in numbers["groups"]:
+        assert row["low"] <= row["accuracy"] <= row["high"]
+    assert numbers["worst"]["value"] == min(row["accuracy"] for row in numbers["groups"])
+    assert numbers["sum_of_parts_relative_error"] < 1e-5
+    assert np.array(numbers["water_minus_land"]).shape == (4, 8)
+    curve = numbers["mean_ablation"]["all 20 classes"]
+    assert curve["attention"][0] == curve["full"]
+    assert curve["n"] == 300
+
+
+@pytest.fixture
+def photo(tmp_path):
+    from sklearn.datasets import load_sample_image
+
+    path = tmp_path / "china.jpg"
+    Image.fromarray(load_sample_image("china.jpg")).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    """A tiny model with a real vocabulary under an open_clip name, and its weights in a file."""
+    folder = tmp_path_factory.mktemp("cli")
+    text = {**families.TEXT, "vocab_size": 49408, "context_length": 77}
+    (folder / "ViT-tiny-cli.json").write_text(
+        json.dumps({"embed_dim": 48, "vision_cfg": families.VIT, "text_cfg": text})
+    )
+    open_clip.add_model_config(folder)
+    torch.save(open_clip.create_model("ViT-tiny-cli").state_dict(), folder / "w.pt")
+    return "ViT-tiny-cli", folder / "w.pt"
+
+
+def test_a_photograph_through_a_named_model(photo, checkpoint, tmp_path):
+    name, weights = checkpoint
+    arguments = (
+        "--image",
+        photo,
+        "--model",
+        name,
+        "--checkpoint",
+        weights,
+        "--text",
+        "a temple <b>",
+        "--against",
+        "a flower",
+    )
+    numbers = json.loads(run("demo", *arguments, "--out", tmp_path / "out", "--json").stdout)
+    heads = np.array(numbers["heads"])
+    assert heads.shape == (3, 4)
+    assert heads.sum() + numbers["rest"] == pytest.approx(numbers["cosine_text"] - numbers["cosine_against"], abs=1e-5)
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert "a temple &lt;b&gt;" in page
+    assert "<b>" not in page
+    assert page.count("data:image/png;base64,") == 2
+
+
+def test_demo_speaks_and_stays_out_of_the_lab_without_a_terminal(tmp_path):
+    result = run("demo", "--out", tmp_path, "--images", 60)
+    assert "Page: " in result.output
+    assert "waterbird on land" in result.output
+    assert "JupyterLab" not in result.output
+
+
+def test_card():
+    numbers = json.loads(run("info", "--json").stdout)
+    assert (numbers["layers"], numbers["heads"]) == (4, 8)
+    assert "fingerprint" in run("info").output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("demo", "--model", "ViT-B-32"), "--model ViT-B-32 without --image"),
+        (("demo", "--image", "nowhere.jpg"), "not a file"),
+        (("demo", "--image", __file__), "not an image Pillow can read"),
+        (("info", "--model", "ViT-B-33"), "did you mean"),
+        (("bench", "nothing"), "decompose"),
+    ],
+)
+def test_errors_are_one_message_without_traceback(arguments, message, tmp_path):
+    result = run(*arguments, ok=False)
+    assert message in result.output
+    assert "To fix:" in result.output
+    assert "Traceback" not in result.output

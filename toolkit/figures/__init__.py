@@ -1,0 +1,1 @@
+"""Every picture as a static figure, and the HTML pages they stand on."""

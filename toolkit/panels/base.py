@@ -1,0 +1,67 @@
+"""What every panel has in common: strict arguments, visible errors, a picture that outlives the kernel."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from difflib import get_close_matches
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec
+
+import anywidget
+import traitlets
+
+from toolkit.errors import InputError
+
+P = ParamSpec("P")
+HERE = Path(__file__).parent
+
+
+def shows_errors(method: Callable[P, None]) -> Callable[P, None]:
+    """Show what an observer raises in the panel; Jupyter would swallow it."""
+
+    @wraps(method)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        panel: Any = args[0]
+        try:
+            method(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001 – whatever it is, the user must see it
+            panel.error = f"{type(error).__name__}: {error}"
+
+    return run
+
+
+class Panel(anywidget.AnyWidget):
+    """Base class of the panels.
+
+    theme: "auto" (default: follow the host), "light" or "dark". error: what went wrong, shown in the panel; "" if
+    nothing. summary: the panel's content in words.
+    """
+
+    theme = traitlets.Enum(("auto", "light", "dark"), "auto").tag(sync=True)
+    error = traitlets.Unicode("").tag(sync=True)
+    summary = traitlets.Unicode("").tag(sync=True)
+
+    def __init__(self, **arguments: Any) -> None:
+        known = [name for name in self.trait_names() if not name.startswith("_")]
+        for name in arguments:
+            if name.startswith("_") or name not in known:
+                near = get_close_matches(name, known, 1)
+                fix = f"did you mean {near[0]!r}?" if near else "leave it out"
+                raise InputError(type(self).__name__, f"the unknown argument {name!r}", ", ".join(sorted(known)), fix)
+        super().__init__(**arguments)
+
+    def png(self) -> bytes:
+        """The panel as a PNG, as it stands now."""
+        raise NotImplementedError(f"{type(self).__name__} draws no picture")  # pragma: no cover
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        """The live view, and beside it a PNG and words for a notebook that is opened without a kernel."""
+        bundle = super()._repr_mimebundle_(**options)
+        data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
+        picture = base64.b64encode(self.png()).decode()
+        return {**data, "text/plain": self.summary, "image/png": picture}, metadata
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.summary})"

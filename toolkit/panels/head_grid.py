@@ -1,0 +1,203 @@
+"""`HeadGrid`: a layer × head map to look at, click and read from Python."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import traitlets
+from numpy.typing import NDArray
+
+from toolkit.core.heads import HeadSet
+from toolkit.errors import InputError
+from toolkit.figures.colors import DIVERGING, DIVERGING_DARK, NAN
+from toolkit.figures.heatmap import as_table, check_limit, figure_png, heatmap_matplotlib, heatmap_plotly
+from toolkit.panels.base import HERE, Panel, shows_errors
+from toolkit.panels.selection import Selection
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.figure import Figure
+    from plotly.graph_objects import Figure as PlotlyFigure
+
+PALETTE = {
+    "light": DIVERGING.tolist(),
+    "dark": DIVERGING_DARK.tolist(),
+    "nan": {"light": NAN[False], "dark": NAN[True]},
+}
+Pairs = tuple[tuple[int, int], ...]
+
+
+class HeadGrid(Panel):
+    """A layer × head map; zero in the middle, one symmetric scale, clipped and missing cells marked.
+
+    values: [l, h], any array or tensor; assign to `.values` to repaint in place. layers: the layers of the rows,
+    default 0…l−1. title, unit, description: words. limit: half the range of the colours, default the 99th percentile
+    of |values|. selection: a Selection to share with other panels. theme: "auto", "light" or "dark".
+
+    `.selected` is ((layer, head), …): read it, set it, observe it. `.hovered` is the head under the pointer, or None.
+    Click selects, shift-click adds or removes; arrows move, space or enter adds or removes, escape clears.
+
+    >>> import numpy as np
+    >>> grid = HeadGrid(np.eye(4), title="identity"); grid.selected = "L2.H2"; grid.selected
+    ((2, 2),)
+    """
+
+    _esm = HERE / "head_grid.js"
+    _css = HERE / "head_grid.css"
+    title = traitlets.Unicode("").tag(sync=True)
+    unit = traitlets.Unicode("").tag(sync=True)
+    description = traitlets.Unicode("").tag(sync=True)
+    limit = traitlets.Float(1.0).tag(sync=True)
+    hovered: traitlets.TraitType[Any, Any] = traitlets.Any(None, allow_none=True).tag(sync=True)
+    selected: traitlets.TraitType[Any, Any] = traitlets.Any(())
+    _data = traitlets.Bytes(b"").tag(sync=True, echo_update=False)
+    _shape = traitlets.List(traitlets.Int(), [0, 0]).tag(sync=True)
+    _layers = traitlets.List(traitlets.Int()).tag(sync=True)
+    _picked = traitlets.List().tag(sync=True)
+    _palette = traitlets.Dict(PALETTE).tag(sync=True)
+
+    def __init__(
+        self,
+        values: Any,
+        *,
+        layers: Sequence[int] | None = None,
+        limit: float | None = None,
+        selection: Selection | None = None,
+        **words: Any,
+    ) -> None:
+        self._table: NDArray[np.float64] = np.zeros((1, 1))
+        self._fixed_limit = limit
+        super().__init__(**words)
+        self._show(values, layers)
+        self.selection = selection or Selection()
+        if self.selection.heads:
+            self.selected = self.selection.heads
+        self.selection.observe(self._follow, "heads")
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """The values [l, h] as float64; assign new ones (also of another shape) to repaint in place."""
+        return self._table
+
+    @values.setter
+    def values(self, values: Any) -> None:
+        self._show(values, None)
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """The layers of the rows."""
+        return tuple(self._layers)
+
+    def _show(self, values: Any, layers: Sequence[int] | None) -> None:
+        table = as_table(values, "HeadGrid")
+        rows = [int(x) for x in (range(len(table)) if layers is None else layers)]
+        if layers is None and len(table) == len(self._layers):
+            rows = list(self._layers)
+        if len(rows) != len(table) or len(set(rows)) != len(rows):
+            raise InputError(
+                "HeadGrid",
+                f"{len(rows)} layers {rows[:6]} for {len(table)} rows",
+                "one distinct layer per row",
+                "name each row's layer once",
+            )
+        limit = check_limit(self._fixed_limit, table)
+        self._table = table
+        with self.hold_sync():
+            self._shape, self._layers, self.limit = list(table.shape), rows, limit
+            self._data = table.astype("<f4").tobytes()
+            self.selected = tuple(p for p in self.selected if self._exists(p))
+            self._describe()
+
+    def _exists(self, head: tuple[int, int]) -> bool:
+        return head[0] in self._layers and 0 <= head[1] < self._table.shape[1]
+
+    @traitlets.validate("selected")
+    def _valid_selected(self, proposal: dict[str, Any]) -> Pairs:
+        heads = HeadSet.of(proposal["value"])
+        for layer, head in heads:
+            if not self._exists((layer, head)):
+                given = f"the unknown head L{layer}.H{head}"
+                accepted = f"layers {', '.join(map(str, self._layers))} and heads 0…{self._table.shape[1] - 1}"
+                raise InputError("HeadGrid.selected", given, accepted, "select heads the map shows")
+        return heads.heads
+
+    @traitlets.observe("selected")
+    @shows_errors
+    def _selected_changed(self, change: Any) -> None:
+        self._picked = [list(p) for p in self.selected]
+        self._describe()
+        if hasattr(self, "selection"):
+            elsewhere = [p for p in self.selection.heads if not self._exists(p)]
+            self.selection.heads = (*self.selected, *elsewhere)
+
+    @traitlets.observe("_picked")
+    @shows_errors
+    def _picked_changed(self, change: Any) -> None:
+        """The browser's choice becomes `.selected`; what it cannot have shown is dropped."""
+        self.selected = tuple((int(p[0]), int(p[1])) for p in self._picked if self._exists((int(p[0]), int(p[1]))))
+
+    @traitlets.validate("hovered")
+    def _valid_hovered(self, proposal: dict[str, Any]) -> tuple[int, int] | None:
+        value: Iterable[int] | None = proposal["value"]
+        return tuple(int(x) for x in value) if value else None  # type: ignore[return-value]
+
+    @shows_errors
+    def _follow(self, change: Any) -> None:
+        self.selected = tuple(p for p in self.selection.heads if self._exists(p))
+
+    def _describe(self) -> None:
+        self.summary = describe(self._table, self._layers, self.limit, self.title, self.unit, self.selected)
+
+    @traitlets.observe("title", "unit")
+    @shows_errors
+    def _words_changed(self, change: Any) -> None:
+        if self._layers:
+            self._describe()
+
+    def to_plotly(self) -> PlotlyFigure:
+        """The map as a plain plotly figure."""
+        return heatmap_plotly(self._table, self.layers, self.title, self.unit, self.limit, self.selected)
+
+    def to_matplotlib(self) -> Figure:
+        """The map as a matplotlib figure."""
+        return heatmap_matplotlib(self._table, self.layers, self.title, self.unit, self.limit, self.selected)
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """One row per head: layer, head, value, selected."""
+        import pandas
+
+        l, h = self._table.shape
+        frame = pandas.DataFrame(
+            {"layer": np.repeat(self._layers, h), "head": np.tile(np.arange(h), l), "value": self._table.ravel()}
+        )
+        chosen = set(self.selected)
+        return frame.assign(selected=[(a, b) in chosen for a, b in zip(frame["layer"], frame["head"], strict=True)])
+
+    def png(self) -> bytes:
+        return figure_png(self.to_matplotlib(), dpi=80)
+
+
+def describe(
+    table: NDArray[np.float64], layers: Sequence[int], limit: float, title: str, unit: str, selected: Pairs
+) -> str:
+    """A map in words: size, range, strongest heads, marked cells, selection."""
+    finite = np.isfinite(table)
+    words = [f"{title + ': ' if title else ''}{table.shape[0]} layers × {table.shape[1]} heads"]
+    if finite.any():
+        known = table[finite]
+        words[0] += f", from {known.min():+.3g} to {known.max():+.3g}{' ' + unit if unit else ''}"
+        for name, sign in (("positive", 1), ("negative", -1)):
+            order = np.argsort(np.where(finite, -sign * table, np.inf), axis=None, kind="stable")[:2]
+            found = [(i // table.shape[1], i % table.shape[1]) for i in map(int, order)]
+            found = [p for p in found if finite[p] and sign * table[p] > 0]
+            if found:
+                words.append(
+                    f"strongest {name}: " + ", ".join(f"L{layers[i]}.H{j} {table[i, j]:+.3g}" for i, j in found)
+                )
+    clipped = int((finite & (np.abs(table) > limit * (1 + 1e-6))).sum())
+    words += [f"{clipped} beyond the colour scale (±{limit:.3g})"] if clipped else []
+    words += [f"{int((~finite).sum())} not finite"] if not finite.all() else []
+    words.append(f"selected: {HeadSet(tuple(selected))}" if selected else "nothing selected")
+    return "; ".join(words) + "."
