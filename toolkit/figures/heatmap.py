@@ -21,10 +21,8 @@ Heads = Sequence[tuple[int, int]]
 
 def as_table(values: Any, operation: str = "heat map") -> NDArray[np.float64]:
     """[l, h] float64 from an array, a tensor on any device, a labelled array or nested lists; InputError otherwise."""
-    for step in ("detach", "cpu"):
-        values = getattr(values, step)() if hasattr(values, step) else values
-    if hasattr(values, "float") and str(getattr(values, "dtype", "")) == "torch.bfloat16":
-        values = values.float()
+    if hasattr(values, "detach"):  # a tensor; this module does without torch
+        values = values.detach().cpu().double().numpy()
     try:
         table = np.array(values, dtype=np.float64)
     except (TypeError, ValueError) as error:

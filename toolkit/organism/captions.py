@@ -32,10 +32,13 @@ SLOW = ("texture", "count", "size", "position")
 """Factors that are learned last."""
 
 
-def mention(values: NDArray[np.int64], rng: np.random.Generator, stress: float = 1.0) -> NDArray[np.int64]:
+def mention(
+    values: NDArray[np.int64], rng: np.random.Generator, stress: float = 1.0, single: float = 0.0
+) -> NDArray[np.int64]:
     """What a random caption of each image claims: [n, field], −1 for a field it leaves open.
 
-    stress: how much more often than the others the slow factors are mentioned.
+    stress: how much more often than the others the slow factors are mentioned. single: share of captions that claim one
+    slow factor and nothing else.
     """
     n, fields = values.shape
     column = {name: i for i, name in enumerate(FIELDS)}
@@ -45,6 +48,10 @@ def mention(values: NDArray[np.int64], rng: np.random.Generator, stress: float =
     said[:, column["class"]] = rng.random(n) < 0.62
     said[:, column["kind"]] = ~said[:, column["class"]] & (values[:, column["kind"]] == 0) & (rng.random(n) < 0.8)
     said[:, column["place"]] &= ~said[:, column["background"]] & (values[:, column["place"]] < 2)
+    alone = rng.random(n) < single
+    said[alone] = False
+    which = np.array([column[name] for name in SLOW])[rng.choice(len(SLOW), n)]
+    said[alone, which[alone]] = True
     scene = rng.random(n) < 0.06  # a caption of the background alone
     said[scene] = False
     at_place = scene & (values[:, column["place"]] < 2) & (rng.random(n) < 0.4)

@@ -37,7 +37,7 @@ POSITION = ("stage", "step", "seen", "seconds", "curve", "commands")
 @dataclass(frozen=True)
 class Stage:
     """steps of the optimiser; rho as in Mixture; first and last learning rate (cosine between); keep: share of the
-    patch tokens an image keeps; stress: see captions.mention; drop, early: see fastclip.encode_image.
+    patch tokens an image keeps; stress, single: see captions.mention; drop, early: see fastclip.encode_image.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Stage:
     last_lr: float
     keep: float = 1.0
     stress: float = 1.0
+    single: float = 0.0
     drop: float = 0.0
     early: int = 0
 
@@ -116,7 +117,7 @@ class Trainer:
             group["lr"] = lr
         rows = rng.choice(self.pool.size, self.batch, p=self.pool.weights(stage.rho))
         claims = self.pool.claims[rows]
-        said = captions.mention(claims, rng, stage.stress)
+        said = captions.mention(claims, rng, stage.stress, stage.single)
         variants = rng.integers(12, size=self.batch)
         ids = self.tokenizer([captions.write(s, int(v)) for s, v in zip(said, variants, strict=True)])
         true = torch.from_numpy(captions.truth(said, claims)).float()
@@ -243,8 +244,8 @@ def main() -> None:
     a = parser.parse_args()
     torch.set_num_threads(a.threads)
     stages = [
-        Stage("masked", a.masked, 0.5, 1.5e-3, 1e-3, keep=0.5),
-        Stage("balanced", a.balanced, 0.5, 1e-3, 3e-5, stress=1.7),
+        Stage("masked", a.masked, 0.5, 1.5e-3, 1e-3, keep=0.5, single=0.2),
+        Stage("balanced", a.balanced, 0.5, 1e-3, 3e-5, stress=1.7, single=0.25),
         Stage("mild", a.mild, 0.75, 5e-4, 3e-4, drop=0.85),
         Stage("shortcut", a.shortcut, a.rho, 3e-4, 5e-5, drop=0.9, early=2),
     ]

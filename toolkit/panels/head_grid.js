@@ -106,7 +106,9 @@ class View {
   build(rows, cols, layers) {
     this.cells = [];
     this.grid.replaceChildren();
-    this.grid.style.gridTemplateColumns = `max-content repeat(${cols}, minmax(12px, 34px))`;
+    const size = Math.round(Math.max(14, Math.min(34, 520 / rows, 600 / cols)));
+    this.root.style.setProperty("--tk-cell", `${size}px`);
+    this.grid.style.gridTemplateColumns = `max-content repeat(${cols}, minmax(12px, ${size}px))`;
     this.grid.setAttribute("aria-rowcount", rows);
     this.grid.setAttribute("aria-colcount", cols);
     for (let r = 0; r < rows; r++) {
@@ -180,10 +182,8 @@ class View {
   move(row, col) {
     const [rows, cols] = this.model.get("_shape");
     this.focus = [Math.max(0, Math.min(rows - 1, row)), Math.max(0, Math.min(cols - 1, col))];
-    for (const cell of this.cells) cell.tabIndex = -1;
     const cell = this.cells[this.focus[0] * cols + this.focus[1]];
-    cell.tabIndex = 0;
-    cell.focus({ preventScroll: false });
+    cell.focus();
     this.showTip(cell);
   }
 
@@ -252,6 +252,14 @@ class View {
     this.report(this.headAt(Number(cell.dataset.row), Number(cell.dataset.col)));
   }
 
+  onFocus(event) { // however the focus came here: a click, a key, a screen reader
+    const cell = this.cellOf(event);
+    if (!cell) return;
+    const [row, col] = [Number(cell.dataset.row), Number(cell.dataset.col)];
+    for (const other of this.cells) other.tabIndex = other === cell ? 0 : -1;
+    this.focus = [row, col];
+  }
+
   onLeave() {
     this.tip.hidden = true;
     this.report(null);
@@ -275,6 +283,7 @@ function render({ model, el }) {
   view.grid.addEventListener("click", (e) => view.onClick(e), on);
   view.grid.addEventListener("mouseover", (e) => view.onHover(e), on);
   view.grid.addEventListener("mouseleave", () => view.onLeave(), on);
+  view.grid.addEventListener("focusin", (e) => view.onFocus(e), on);
   view.root.addEventListener("keydown", (e) => view.onKey(e), on);
   view.root.addEventListener("focusout", (e) => { if (!view.root.contains(e.relatedTarget)) view.onLeave(); }, on);
   view.help.addEventListener("click", () => view.toggleHelp(), on);

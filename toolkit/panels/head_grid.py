@@ -55,7 +55,7 @@ class HeadGrid(Panel):
     _data = traitlets.Bytes(b"").tag(sync=True, echo_update=False)
     _shape = traitlets.List(traitlets.Int(), [0, 0]).tag(sync=True)
     _layers = traitlets.List(traitlets.Int()).tag(sync=True)
-    _picked = traitlets.List().tag(sync=True)
+    _picked: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _palette = traitlets.Dict(PALETTE).tag(sync=True)
 
     def __init__(
@@ -183,21 +183,17 @@ def describe(
     table: NDArray[np.float64], layers: Sequence[int], limit: float, title: str, unit: str, selected: Pairs
 ) -> str:
     """A map in words: size, range, strongest heads, marked cells, selection."""
-    finite = np.isfinite(table)
-    words = [f"{title + ': ' if title else ''}{table.shape[0]} layers × {table.shape[1]} heads"]
-    if finite.any():
-        known = table[finite]
-        words[0] += f", from {known.min():+.3g} to {known.max():+.3g}{' ' + unit if unit else ''}"
-        for name, sign in (("positive", 1), ("negative", -1)):
-            order = np.argsort(np.where(finite, -sign * table, np.inf), axis=None, kind="stable")[:2]
-            found = [(i // table.shape[1], i % table.shape[1]) for i in map(int, order)]
-            found = [p for p in found if finite[p] and sign * table[p] > 0]
-            if found:
-                words.append(
-                    f"strongest {name}: " + ", ".join(f"L{layers[i]}.H{j} {table[i, j]:+.3g}" for i, j in found)
-                )
+    finite, known = np.isfinite(table), table[np.isfinite(table)]
+    facts = [f"{table.shape[0]} layers × {table.shape[1]} heads"]
+    if known.size:
+        facts[0] += f", from {known.min():+.3g} to {known.max():+.3g}{' ' + unit if unit else ''}"
+    for name, sign in (("positive", 1), ("negative", -1)):
+        order = np.argsort(np.where(finite, -sign * table, np.inf), axis=None, kind="stable")[:2]
+        found = [(int(i) // table.shape[1], int(i) % table.shape[1]) for i in order]
+        shown = [f"L{layers[i]}.H{j} {table[i, j]:+.3g}" for i, j in found if finite[i, j] and sign * table[i, j] > 0]
+        facts += [f"strongest {name}: " + ", ".join(shown)] if shown else []
     clipped = int((finite & (np.abs(table) > limit * (1 + 1e-6))).sum())
-    words += [f"{clipped} beyond the colour scale (±{limit:.3g})"] if clipped else []
-    words += [f"{int((~finite).sum())} not finite"] if not finite.all() else []
-    words.append(f"selected: {HeadSet(tuple(selected))}" if selected else "nothing selected")
-    return "; ".join(words) + "."
+    facts += [f"{clipped} beyond the colour scale (±{limit:.3g})"] if clipped else []
+    facts += [f"{int((~finite).sum())} not finite"] if not finite.all() else []
+    facts.append(f"selected: {HeadSet(tuple(selected))}" if selected else "nothing selected")
+    return (f"{title}: " if title else "") + "; ".join(facts).replace("-", "−") + "."

@@ -1,0 +1,64 @@
+"""One browser and one server of each kind for the session; a fresh page per test that may talk to loopback only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+from servers import FONTS, TOKEN, Server
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
+]
+
+
+@pytest.fixture(scope="session")
+def chromium(chromium_path: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    context = chromium.new_context(viewport={"width": 1100, "height": 900}, color_scheme="light")
+    page = context.new_page()
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    yield page
+    context.close()
+    local = ("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:")
+    foreign = [u for u in requests if not u.startswith(local) and not any(f in u.lower() for f in FONTS)]
+    assert foreign == []
+    assert requests
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("lab")
+    settings = folder / "config" / "labconfig"
+    settings.mkdir(parents=True)
+    off = '{"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": true}}'
+    (settings / "page_config.json").write_text(off)
+    arguments = ["jupyter", "lab", f"--IdentityProvider.token={TOKEN}", "--LabApp.expose_app_in_browser=True"]
+    server = Server(folder, [*arguments, "--allow-root", "--ServerApp.root_dir=."], f"/api/status?token={TOKEN}")
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def voila(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder: Path = tmp_path_factory.mktemp("voila")
+    server = Server(folder, ["voila", ".", "--Voila.ip=127.0.0.1"], "/")
+    yield server
+    server.stop()

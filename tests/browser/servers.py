@@ -1,0 +1,128 @@
+"""Real Jupyter servers on loopback, and what a test needs of them: pages, kernels, painted pixels."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import numpy as np
+from jupyter_client import BlockingKernelClient
+from PIL import Image
+from playwright.sync_api import Locator, Page
+
+TOKEN = "browser-tests"
+FONTS = ("font-awesome", "fontawesome")  # Voilà's own two requests
+
+
+def free_port() -> int:
+    """A port nobody listens on."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+class Server:
+    """A Jupyter server in a folder of its own; `stop` ends it by its process id."""
+
+    def __init__(self, folder: Path, arguments: list[str], path: str) -> None:
+        self.folder, self.port = folder, free_port()
+        self.runtime = folder / "runtime"
+        for name in ("runtime", "tmp", "config", "data"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        environment = os.environ | {
+            "JUPYTER_RUNTIME_DIR": str(self.runtime),
+            "TMPDIR": str(folder / "tmp"),
+            "JUPYTER_CONFIG_DIR": str(folder / "config"),
+            "JUPYTER_DATA_DIR": str(folder / "data"),
+            "IPYTHONDIR": str(folder / "ipython"),
+        }
+        command = [sys.executable, "-m", *arguments, f"--port={self.port}", "--no-browser"]
+        self._log = (folder / "server.log").open("w")
+        self._process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=self._log, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        self.url = f"http://127.0.0.1:{self.port}"
+        wait(lambda: self._answers(path), 90, f"{arguments[0]} did not start; see {folder / 'server.log'}")
+
+    def _answers(self, path: str) -> bool:
+        if self._process.poll() is not None:
+            raise AssertionError((self.folder / "server.log").read_text()[-2000:])
+        try:
+            with urllib.request.urlopen(self.url + path, timeout=3) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def stop(self) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(15)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+        self._log.close()
+
+    def kernel(self, expression: str) -> Any:
+        """The value of an expression in the newest kernel, through its own connection file."""
+        files = sorted(self.folder.rglob("kernel-*.json"), key=lambda p: p.stat().st_mtime)
+        client = BlockingKernelClient(connection_file=str(files[-1]))
+        client.load_connection_file()
+        client.start_channels()
+        try:
+            client.wait_for_ready(timeout=30)
+            code = f"__import__('json').dumps({expression})"
+            reply = client.execute("", user_expressions={"x": code}, reply=True, timeout=30, store_history=False)
+            result = reply["content"]["user_expressions"]["x"]
+            assert result["status"] == "ok", result
+            return json.loads(result["data"]["text/plain"][1:-1].encode().decode("unicode_escape"))
+        finally:
+            client.stop_channels()
+
+    def notebook(self, name: str, cells: list[str]) -> str:
+        """Write a notebook; its name."""
+        book = nbformat.v4.new_notebook()
+        book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        book.cells = [nbformat.v4.new_code_cell(source) for source in cells]
+        nbformat.write(book, self.folder / name)
+        return name
+
+
+def wait(condition: Callable[[], Any], seconds: float = 30, message: str = "") -> Any:
+    """The first true value of a condition; an assertion error after so many seconds."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < end, message or "nothing happened"
+        time.sleep(0.05)
+
+
+def pixels(where: Page | Locator) -> np.ndarray:
+    """What is painted [h, w, 3]."""
+    return np.asarray(Image.open(io.BytesIO(where.screenshot())).convert("RGB")).astype(int)
+
+
+def run_all(page: Page, token: str = "notebook:run-all-cells") -> None:
+    """Run every cell of the open notebook in JupyterLab and wait for its last line, which prints DONE and a number."""
+    page.wait_for_function(
+        """() => { const w = window.jupyterapp?.shell?.currentWidget?.context;
+                   const s = w?.sessionContext;
+                   return s && s.isReady && !s.pendingInput && s.kernelDisplayStatus === 'idle'; }""",
+        timeout=90_000,
+    )
+    page.evaluate(f"() => {{ window.jupyterapp.commands.execute('{token}'); }}")
+
+
+def cell_count(page: Page) -> int:
+    """Cells in the open notebook."""
+    return int(page.evaluate("() => window.jupyterapp.shell.currentWidget.content.widgets.length"))

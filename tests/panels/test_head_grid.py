@@ -1,0 +1,193 @@
+"""HeadGrid without a browser: values, selection, linking, words, strict arguments, size on the wire."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from PIL import Image
+
+import toolkit.panels.head_grid as module
+from toolkit.errors import InputError
+from toolkit.figures.colors import DIVERGING, DIVERGING_DARK, NAN, color
+from toolkit.figures.heatmap import mark_of
+from toolkit.panels.head_grid import HeadGrid
+from toolkit.panels.selection import Selection
+
+VALUES = np.arange(12.0).reshape(3, 4) - 5
+
+
+def sent(grid):
+    """The values as the browser gets them."""
+    return np.frombuffer(grid._data, "<f4").reshape(grid._shape)
+
+
+def test_values_travel_as_binary_and_are_replaced_in_place():
+    grid = HeadGrid(VALUES, layers=[4, 5, 6])
+    assert (sent(grid) == VALUES.astype("f4")).all()
+    assert grid.layers == (4, 5, 6)
+    grid.values = VALUES * 2
+    assert (grid.values == VALUES * 2).all()
+    assert grid.layers == (4, 5, 6)
+    grid.values = np.ones((2, 5))
+    assert grid.layers == (0, 1)
+    assert sent(grid).shape == (2, 5)
+
+
+def test_a_new_map_keeps_what_is_still_there_selected():
+    grid = HeadGrid(VALUES)
+    grid.selected = [(0, 1), (2, 3)]
+    grid.values = np.ones((2, 3))
+    assert grid.selected == ((0, 1),)
+
+
+@pytest.mark.parametrize("spelling", ["L1.H2 L0.H0", [(1, 2), (0, 0)], [[1, 2], [0, 0]], np.array([[1, 2], [0, 0]])])
+def test_selection_takes_any_spelling_and_is_observable(spelling):
+    grid, seen = HeadGrid(VALUES), []
+    grid.observe(lambda change: seen.append(change["new"]), "selected")
+    grid.selected = spelling
+    assert grid.selected == ((1, 2), (0, 0))
+    assert seen == [((1, 2), (0, 0))]
+    assert grid._picked == [[1, 2], [0, 0]]
+
+
+def test_a_click_in_the_browser_is_the_same_event():
+    grid, seen = HeadGrid(VALUES, layers=[8, 9, 10]), []
+    grid.observe(lambda change: seen.append(change["new"]), "selected")
+    grid._picked = [[9, 3], [99, 0]]
+    assert grid.selected == ((9, 3),)
+    assert seen == [((9, 3),)]
+    grid.hovered = [9, 1]
+    assert grid.hovered == (9, 1)
+
+
+@pytest.mark.parametrize("heads", ["L3.H0", [(0, 4)], "L9.H9"])
+def test_an_unknown_head_is_refused_and_nothing_changes(heads):
+    grid = HeadGrid(VALUES)
+    grid.selected = "L1.H1"
+    with pytest.raises(InputError, match=r"unknown head.*layers 0, 1, 2 and heads 0…3"):
+        grid.selected = heads
+    assert grid.selected == ((1, 1),)
+
+
+def test_grids_on_one_selection_follow_each_other():
+    shared = Selection(heads="L0.H1")
+    a, b = HeadGrid(VALUES, selection=shared), HeadGrid(-VALUES, selection=shared)
+    assert a.selected == b.selected == ((0, 1),)
+    a.selected = "L2.H2 L1.H0"
+    assert b.selected == shared.heads == ((2, 2), (1, 0))
+    shared.heads = []
+    assert a.selected == b.selected == ()
+
+
+def test_a_grid_of_some_layers_leaves_the_others_selected():
+    shared = Selection()
+    whole, last = HeadGrid(VALUES, selection=shared), HeadGrid(VALUES[2:], layers=[2], selection=shared)
+    whole.selected = "L0.H0 L2.H1"
+    assert last.selected == ((2, 1),)
+    last.selected = "L2.H3"
+    assert set(shared.heads) == set(whole.selected) == {(0, 0), (2, 3)}
+
+
+def test_summary_says_what_is_to_be_seen():
+    values = VALUES.copy()
+    values[0, 0], values[2, 3] = np.nan, 400
+    grid = HeadGrid(values, title="map", unit="cosine", limit=6)
+    grid.selected = "L1.H1"
+    assert grid.summary == (
+        "map: 3 layers × 4 heads, from −4 to +400 cosine; strongest positive: L2.H3 +400, L2.H2 +5; strongest "
+        "negative: L0.H1 −4, L0.H2 −3; 1 beyond the colour scale (±6); 1 not finite; selected: L1.H1."
+    )
+    assert grid.summary in repr(grid)
+
+
+def test_bundle_has_view_picture_and_words():
+    data, _ = HeadGrid(np.random.default_rng(0).normal(size=(24, 16)))._repr_mimebundle_()
+    picture = base64.b64decode(data["image/png"])
+    assert len(picture) < 40_000
+    assert np.asarray(Image.open(io.BytesIO(picture)).convert("RGB")).std() > 20
+    assert "24 layers × 16 heads" in data["text/plain"]
+    assert "application/vnd.jupyter.widget-view+json" in data
+
+
+def test_table_and_figures():
+    grid = HeadGrid(VALUES, layers=[8, 9, 10])
+    grid.selected = "L9.H1"
+    frame = grid.to_dataframe()
+    assert frame[frame.selected].values.tolist() == [[9, 1, 0.0, True]]
+    assert len(frame) == 12
+    assert type(grid.to_plotly()).__module__.startswith("plotly.graph_objs")
+    assert len(grid.to_plotly().layout.shapes) == 1
+    assert len(grid.to_matplotlib().axes[0].patches) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"tittle": "x"}, "did you mean 'title'"),
+        ({"layers": [1, 2]}, "2 layers"),
+        ({"layers": [1, 1, 2]}, "one distinct layer per row"),
+        ({"limit": -1}, "limit=-1"),
+        ({"values": np.zeros(4)}, r"shape \(4,\)"),
+    ],
+)
+def test_wrong_arguments(arguments, message):
+    with pytest.raises(InputError, match=message):
+        HeadGrid(**{"values": VALUES, **arguments})
+
+
+def test_what_an_observer_raises_is_shown_not_swallowed():
+    grid = HeadGrid(VALUES)
+    grid._picked = [["a", "b"]]
+    assert grid.error.startswith("ValueError")
+
+
+def test_opening_is_small():
+    grid = HeadGrid(np.random.default_rng(0).normal(size=(24, 16)))
+    state = grid.get_state()
+    size = sum(len(v) if isinstance(v, bytes) else len(json.dumps(v, default=str)) for v in state.values())
+    assert size < 40_000
+    folder = Path(module.__file__).parent
+    assert (folder / "head_grid.js").stat().st_size < 30_000
+    assert (folder / "head_grid.css").stat().st_size < 6_000
+
+
+@given(hnp.arrays(np.float32, hnp.array_shapes(min_dims=2, max_dims=2, max_side=6)), st.booleans())
+def test_any_map_can_be_shown(values, dark):
+    grid = HeadGrid(values, theme="dark" if dark else "light")
+    assert grid.limit > 0
+    np.testing.assert_array_equal(sent(grid), values)
+    assert grid.summary.endswith("selected.")
+
+
+def test_the_browsers_colours_and_marks_equal_pythons(tmp_path):
+    """The same functions in JavaScript, run by node where there is one; the browser tests check the paint itself."""
+    import shutil
+
+    node = shutil.which("node")
+    values = [-9.0, -1.0, -0.37, 0.0, 1e-9, 0.5, 0.99, 1.0, 3.0, float("nan"), float("inf"), float("-inf")]
+    for dark in (False, True):
+        palette = (DIVERGING_DARK if dark else DIVERGING).tolist()
+        expected = [color(np.array([v]), 1.0, dark)[0].tolist() for v in values]
+        if node:
+            source = Path(module.__file__).with_suffix(".js").read_text()
+            (tmp_path / "grid.mjs").write_text(source)
+            numbers = "[-9, -1, -0.37, 0, 1e-9, 0.5, 0.99, 1, 3, NaN, Infinity, -Infinity]"
+            code = (
+                f"import {{ colorOf, markOf }} from '{tmp_path / 'grid.mjs'}';"
+                f"const f = v => [colorOf(v, 1, {palette}, {list(NAN[dark])}), markOf(v, 1)];"
+                f"console.log(JSON.stringify({numbers}.map(f)));"
+            )
+            out = subprocess.run([node, "--input-type=module", "-e", code], capture_output=True, text=True, check=True)
+            found = json.loads(out.stdout)
+            assert [f[0] for f in found] == expected
+            assert [f[1] for f in found] == [mark_of(v, 1.0) for v in values]
+        assert expected[0] == palette[0]
