@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis.extra import numpy as hnp
 from matplotlib.figure import Figure
 from PIL import Image
@@ -78,6 +78,7 @@ def test_marks(value, mark):
     assert mark_of(value, 1.0) == mark
 
 
+@settings(max_examples=12)
 @given(tables)
 def test_any_table_draws_in_both_ways(table):
     figure = heatmap_plotly(table, title="t", unit="u")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
@@ -160,6 +160,7 @@ def test_opening_is_small():
     assert (folder / "head_grid.css").stat().st_size < 6_000
 
 
+@settings(max_examples=30)
 @given(hnp.arrays(np.float32, hnp.array_shapes(min_dims=2, max_dims=2, max_side=6)), st.booleans())
 def test_any_map_can_be_shown(values, dark):
     grid = HeadGrid(values, theme="dark" if dark else "light")

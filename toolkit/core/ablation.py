@@ -24,7 +24,10 @@ def ablate_direct(
     what is taken away: nothing, or the heads' mean over `reference` (default: over `parts` themselves).
     The result is not re-normalised.
 
-    >>> ablate_direct(parts, "L2.H6 L3.H1")  # doctest: +SKIP
+    >>> import toolkit as tk
+    >>> parts = tk.decompose(tk.load(), tk.scenes("test", n=3))
+    >>> tk.ablate_direct(parts, "L2.H6 L3.H1").shape
+    torch.Size([3, 96])
     """
     if how not in ("zero", "mean"):
         raise InputError("ablate", f"how={how!r}", '"zero" or "mean"', "pass one of these")
@@ -52,7 +55,15 @@ class LayerCurve:
 
 
 def layer_curve(parts: Parts, classes: Tensor, labels: Tensor) -> LayerCurve:
-    """Mean-ablation curve of arg-max accuracy. classes [c, d] unit vectors; labels [b] indices into them."""
+    """Mean-ablation curve of arg-max accuracy. classes [c, d] unit vectors; labels [b] indices into them.
+
+    >>> import toolkit as tk
+    >>> model, data = tk.load(), tk.scenes("test", n=8, birds=1.0)
+    >>> birds = tk.classes(["waterbird", "landbird"])
+    >>> labels = torch.from_numpy(birds.encode(data.labels))
+    >>> len(tk.layer_curve(tk.decompose(model, data), birds.vectors(model), labels).attention)
+    5
+    """
     scores = parts.embedding @ classes.T
     per_layer = parts.toward(classes).sum(2)
     centred = per_layer - per_layer.mean(0, keepdim=True)

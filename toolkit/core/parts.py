@@ -77,7 +77,11 @@ class Parts:
         directions: [t, d] or [d] (then the last axis is dropped). The result is on the cosine scale for unit
         directions.
 
-        >>> parts.toward(text_waterbird - text_landbird).mean(0)  # [l, h]   # doctest: +SKIP
+        >>> import toolkit as tk
+        >>> model = tk.load()
+        >>> water, land = model.encode_text(["water", "land"])
+        >>> tk.decompose(model, tk.scenes("test", n=3)).toward(water - land).shape
+        torch.Size([3, 4, 8])
         """
         directions = torch.as_tensor(directions).to(self.mixes)
         flat = directions.ndim == 1

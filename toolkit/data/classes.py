@@ -53,7 +53,8 @@ class ClassSet:
         model: encodes the prompts at first use (kept per model fingerprint); not needed where vectors were given.
         Raises InputError without a model and without vectors, or where a class's prompts cancel out.
 
-        >>> tk.classes(["landbird", "waterbird"]).vectors(tk.load()).shape  # doctest: +SKIP
+        >>> import toolkit as tk
+        >>> tk.classes(["landbird", "waterbird"]).vectors(tk.load()).shape
         torch.Size([2, 96])
         """
         if self.given is not None:

@@ -87,7 +87,7 @@ def heatmap_matplotlib(
     table = as_table(values)
     limit, rows = check_limit(limit, table), list(range(len(table)) if layers is None else layers)
     l, h = table.shape
-    figure = Figure(figsize=(min(11, max(4.2, 0.36 * h + 1.9)), min(9, max(1.9, 0.36 * l + 1.2))), layout="constrained")
+    figure = Figure(figsize=(min(11, max(5.6, 0.4 * h + 2.0)), min(9, max(2.4, 0.4 * l + 1.0))), layout="constrained")
     axes = figure.subplots()
     pixels = color(table, limit)
     axes.imshow(pixels, interpolation="nearest", aspect="equal")
@@ -107,9 +107,9 @@ def heatmap_matplotlib(
     if title:
         axes.set_title(title, loc="left", fontsize=11)
     palette = LinearSegmentedColormap.from_list("blue–orange", DIVERGING / 255)
-    bar = figure.colorbar(
-        ScalarMappable(Normalize(-limit, limit), palette), ax=axes, ticks=[-limit, 0, limit], fraction=0.05
-    )
+    # drawn from −1 to 1 and labelled in the values' own size: values near the largest float must not overflow
+    scale = ScalarMappable(Normalize(-1, 1), palette)
+    bar = figure.colorbar(scale, ax=axes, ticks=[-1, 0, 1], fraction=0.04, aspect=14, shrink=0.9)
     bar.ax.set_yticklabels([f"−{limit:.3g}", "0", f"{limit:.3g}"])
     bar.outline.set_visible(False)
     bar.set_label(unit)

@@ -41,7 +41,9 @@ def group_bars(result: Accuracy) -> Figure:
     errors = np.clip([[r.accuracy - r.low for r in rows], [r.high - r.accuracy for r in rows]], 0, None)
     axes.errorbar(values, at, xerr=errors, fmt="none", ecolor=INK, elinewidth=1.2, capsize=3)
     for y, r in zip(at, rows, strict=True):
-        axes.text(0.012, y, f"{100 * r.accuracy:.1f} %   n = {r.n}", va="center", color="white", fontsize=9)
+        inside = r.accuracy > 0.25
+        x, ink = (0.012, "white") if inside else (r.high + 0.015, INK)
+        axes.text(x, y, f"{100 * r.accuracy:.1f} %", va="center", color=ink, fontsize=9)
     average = result.average("plain")
     axes.axvline(average.value, color=INK, lw=1, ls=(0, (4, 3)))
     axes.text(
@@ -52,7 +54,9 @@ def group_bars(result: Accuracy) -> Figure:
         fontsize=9,
         color=INK,
     )
-    axes.set(xlim=(0, 1), ylim=(-0.5, len(rows) - 0.2), yticks=at, yticklabels=[r.group for r in rows])
+    axes.set(
+        xlim=(0, 1), ylim=(-0.5, len(rows) - 0.2), yticks=at, yticklabels=[f"{r.group}  (n = {r.n})" for r in rows]
+    )
     axes.set_xlabel(f"accuracy on {result.split}, with {100 * result.level:g} % Wilson intervals", color=INK)
     return figure
 

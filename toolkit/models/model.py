@@ -71,7 +71,8 @@ class Model:
         every token, so that later layers react: the total effect. The direct effect is `tk.decompose(…)` with
         `ablate_direct`.
 
-        >>> model = tk.load(); model.encode_image(tk.scenes("test", n=2)).shape  # doctest: +SKIP
+        >>> import toolkit as tk
+        >>> tk.load().encode_image(tk.scenes("test", n=2), ablate="L2.H6").shape
         torch.Size([2, 96])
         """
         if ablate is None:
@@ -162,8 +163,9 @@ def wrap(
     texts → ids [t, n]; default: open_clip's BPE where the vocabulary has its size. name: for results, default the
     class name. Raises UnsupportedModelError, with the reason, for a model whose parts would not sum to the embedding.
 
-    >>> clip = open_clip.create_model("ViT-B-32"); tk.wrap(clip).card.heads  # doctest: +SKIP
-    12
+    >>> import toolkit as tk
+    >>> tk.wrap(tk.load().clip).card.heads
+    8
     """
     return Model(clip, preprocess, tokenizer, name or type(clip).__name__)
 

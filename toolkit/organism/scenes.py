@@ -74,7 +74,8 @@ def scenes(
 
     The built-in world demonstrates and tests the toolkit; it is no evidence for any method.
 
-    >>> data = tk.scenes("test", n=4, birds=1.0); data[0].image.size  # doctest: +SKIP
+    >>> import toolkit as tk
+    >>> tk.scenes("test", n=4, birds=1.0)[0].image.size
     (64, 64)
     """
     if split not in SPLITS:
