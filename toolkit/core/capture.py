@@ -129,16 +129,16 @@ class Capture(TorchFunctionMode):
         """Scale the heads if asked, and keep what the pooled position gets of them. mix [b, h, n, k]."""
         if self._scale is not None:
             mix = mix * self._scale[layer].to(mix).view(1, -1, 1, 1)
-        self._mixes[layer] = self._pooled(mix.transpose(1, 2).flatten(2))
+        kept = self._pooled(mix, 2)
+        self._mixes[layer] = kept.flatten(1) if kept.ndim == 3 else kept.transpose(1, 2).flatten(2)
         return mix
 
-    def _pooled(self, x: Tensor) -> Tensor:
-        """What of [b, n, w] reaches the embedding; every patch where the norm acts per token."""
-        if self._tower.pool == "norm_then_mean":
-            return x[:, 1:]
-        if self._tower.pool == "mean_then_norm":
-            return x[:, 1:].mean(1)
-        return x[:, 0].clone()  # a copy: a view would keep the whole tensor alive
+    def _pooled(self, x: Tensor, tokens: int = 1) -> Tensor:
+        """What of x reaches the embedding, its token axis gone; every patch where the norm acts per token."""
+        if self._tower.pool in ("cls", "attention"):
+            return x.select(tokens, 0).clone()  # a copy: a view would keep the whole tensor alive
+        patches = x.narrow(tokens, 1, x.shape[tokens] - 1)
+        return patches if self._tower.pool == "norm_then_mean" else patches.mean(tokens)
 
     def trace(self, output: Tensor) -> Trace:
         """The trace of the forward that returned `output` [b, d].
