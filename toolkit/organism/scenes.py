@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from toolkit.data.samples import Samples
 from toolkit.errors import InputError
+from toolkit.organism.backgrounds import SIZE
 from toolkit.organism.draws import SPLITS, Draws
 from toolkit.organism.factors import CLASSES, FACTORS, Mixture, draw_factors, group_names
 from toolkit.organism.render import render
@@ -17,6 +19,8 @@ from toolkit.organism.render import render
 if TYPE_CHECKING:
     import pandas
     from torch import Tensor
+
+KEPT = 10_000
 
 
 class Scenes(Samples):
@@ -29,6 +33,8 @@ class Scenes(Samples):
         self.seed, self.numbers, self.mixture = seed, index, mixture
         self._draws = Draws(split, seed, index)
         self._factors = draw_factors(self._draws, mixture)
+        self._kept: Tensor | None = None
+        self._painted = np.zeros(len(index), bool)
         changed = {k: v for k, v in vars(mixture).items() if v != getattr(Mixture(), k)}
         mark = "".join(f"-{k}{v:g}" for k, v in changed.items())
         ids = [f"{split}-{seed}{mark}-{i:06d}" for i in index]
@@ -36,8 +42,16 @@ class Scenes(Samples):
         super().__init__(ids, labels, group_names(self._factors).tolist(), split)
 
     def pixels(self, rows: Sequence[int]) -> Tensor:
-        """uint8 [n, 3, 64, 64], painted when asked for."""
-        return render(*self._some(rows)).pixels
+        """uint8 [n, 3, 64, 64], painted when first asked for and kept (12 kB an image) up to KEPT images."""
+        if len(self) > KEPT:
+            return render(*self._some(rows)).pixels
+        if self._kept is None:
+            self._kept = torch.empty(len(self), 3, SIZE, SIZE, dtype=torch.uint8)
+        new = np.unique([row for row in rows if not self._painted[row]]).astype(np.int64)
+        if len(new):
+            self._kept[new] = render(*self._some(new.tolist())).pixels
+            self._painted[new] = True
+        return self._kept[np.asarray(rows, np.int64)]
 
     def masks(self, rows: Sequence[int] | None = None) -> tuple[Tensor, Tensor]:
         """Where the object is, bool [n, 64, 64], and its parts, uint8 [n, 64, 64] (index into shapes.PARTS)."""
