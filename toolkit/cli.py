@@ -90,12 +90,10 @@ def _tour(model: Any, images: int, out: Path) -> tuple[Any, Path]:
     result = tour(model, images)
     click.echo(f"{model}\n{result.data}\n\n{result.birds}\n", err=True)
     click.echo(f"parts sum to the embedding: largest relative difference {result.error:.1e}", err=True)
-    for name, (curve, n) in result.curves.items():
-        layers = " ".join(f"{100 * a:.1f}" for a in curve.attention)
-        click.echo(
-            f"mean-ablation, {name} (n = {n}): attention layer by layer {layers} %; all MLPs {100 * curve.mlps:.1f} %",
-            err=True,
-        )
+    for name, curve in result.curves.items():
+        click.echo(f"mean-ablation, {name} (n = {curve.n}), layer by layer:", err=True)
+        for what, values in (("attention", curve.attention), ("embedding term and MLPs", curve.mlps)):
+            click.echo(f"  {what:24} " + " ".join(f"{100 * a:5.1f}" for a in values) + " %", err=True)
     click.echo(f"\n{HONEST}", err=True)
     return result, write_tour(result, out)
 

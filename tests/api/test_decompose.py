@@ -65,9 +65,10 @@ def test_estimate_counts_bytes_and_speaks(family):
     model = tk.wrap(families.build(family))
     images = families.pictures(model.clip, 20)
     found, parts = tk.estimate(model, images), tk.decompose(model, images)
-    card = model.card
-    terms = 0 if family == "resnet" else (card.layers + 1) * card.width
-    assert found.bytes == 20 * 4 * (parts.mixes[0].numel() + terms + card.embed_dim + 3)
+    kept = [v for v in vars(parts).values() if isinstance(v, torch.Tensor) and v.ndim and v.shape[0] == 20]
+    names = {"mixes", "mlps", "biases", "constant", "embedding", "norm", "sigma", "mu"}
+    assert found.bytes == sum(getattr(parts, n).numel() * getattr(parts, n).element_size() for n in names)
+    assert len(kept) >= len(names)
     assert found.images == 20
     assert found.seconds > 0
     assert found.peak_memory > found.bytes
@@ -77,3 +78,40 @@ def test_estimate_counts_bytes_and_speaks(family):
 def test_estimate_refuses_what_decompose_refuses(model):
     with pytest.raises(InputError, match="estimate: got"):
         tk.estimate(model, [])
+
+
+def hooked(clip):
+    clip.visual.transformer.resblocks[1].register_forward_hook(lambda *a: a[2] * 1.5)
+
+
+def silenced(clip):
+    clip.visual.transformer.resblocks[0].attn.register_forward_hook(lambda *a: (a[2][0] * 0, None))
+
+
+@pytest.mark.parametrize("change", [hooked, silenced])
+def test_a_sum_that_does_not_add_up_is_an_error_never_a_result(change):
+    clip = families.build("vit")
+    change(clip)
+    with pytest.raises(tk.UnsupportedModelError, match=r"miss its embedding by .*forward hooks"):
+        tk.decompose(tk.wrap(clip), families.pictures(clip, 2))
+
+
+def test_weights_written_through_data_are_noticed():
+    clip = families.build("vit", torch.float64)
+    model, images = tk.wrap(clip), families.pictures(clip, 2, torch.float64)
+    tk.decompose(model, images)
+    clip.visual.transformer.resblocks[0].attn.out_proj.weight.data.mul_(3)
+    assert tk.decompose(model, images).error < 1e-12
+
+
+@pytest.mark.parametrize("batch_size", [0, -1, 1.5, None])
+def test_batch_sizes(model, batch_size):
+    with pytest.raises(InputError, match="batch_size="):
+        tk.decompose(model, torch.zeros(1, 3, 32, 32), batch_size=batch_size)
+
+
+def test_a_single_sample_and_a_bare_clip():
+    data = tk.scenes("test", n=2)
+    assert tk.decompose(tk.load(), data[0]).embedding.shape == (1, 96)
+    with pytest.raises(InputError, match=r"estimate: .*tk\.wrap"):
+        tk.estimate(tk.load().clip, data)

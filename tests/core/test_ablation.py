@@ -98,24 +98,65 @@ def test_total_ablation_in_other_families(family):
     torch.testing.assert_close(model.encode_image(images, ablate="L0.H1"), expected)
 
 
-def test_layer_curve_equals_a_plain_loop(setting):
+def curve_by_hand(parts, classes, labels, terms):
+    """Accuracies with the terms [b, i, d] replaced by their means one after the other."""
+    embedding, found = parts.embedding.clone(), []
+    for i in range(terms.shape[1] + 1):
+        found.append(float(((embedding @ classes.T).argmax(1) == labels).double().mean()))
+        if i < terms.shape[1]:
+            embedding = embedding - terms[:, i] + terms[:, i].mean(0)
+    return tuple(found)
+
+
+def test_layer_curves_equal_a_plain_loop(setting):
     _, model, _ = setting
     images = torch.randn(60, 3, 32, 32, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
     parts = parts_from(model.trace(images), model.readout())
-    classes = torch.nn.functional.normalize(torch.randn(4, 48, dtype=torch.float64), dim=-1)
-    labels = (parts.embedding @ classes.T).topk(2).indices[torch.arange(60), torch.arange(60) % 2]
+    centred = parts.embedding - parts.embedding.mean(0)
+    axes = torch.linalg.svd(centred, full_matrices=False).Vh[:3]
+    mean = torch.nn.functional.normalize(parts.embedding.mean(0), dim=0)
+    axes = axes - (axes @ mean)[:, None] * mean
+    classes = torch.nn.functional.normalize(torch.cat([axes, -axes]), dim=-1)
+    labels = (parts.embedding @ classes.T).topk(2).indices[torch.arange(60), (torch.arange(60) % 3 == 0).long()]
     curve = layer_curve(parts, classes, labels)
-    embedding, found = parts.embedding.clone(), []
-    for layer in range(3):
-        found.append(float(((embedding @ classes.T).argmax(1) == labels).double().mean()))
-        for head in range(4):
-            c = parts.heads[:, layer, head]
-            embedding = embedding - c + c.mean(0)
-    found.append(float(((embedding @ classes.T).argmax(1) == labels).double().mean()))
-    assert curve.attention == tuple(found)
-    assert curve.full == found[0] == 0.5
-    without = parts.embedding - (parts.mlps - parts.mlps.mean(0)).sum(1)
-    assert curve.mlps == float(((without @ classes.T).argmax(1) == labels).double().mean())
+    assert curve.attention == curve_by_hand(parts, classes, labels, parts.heads.sum(2))
+    assert curve.mlps == curve_by_hand(parts, classes, labels, parts.mlps)
+    assert curve.full == pytest.approx(2 / 3)
+    assert len(set(curve.attention)) > 2
+    assert len(set(curve.mlps)) > 2
+    # images without a label are left out, also of the means
+    some = labels.clone()
+    some[::2] = -1
+    half = parts_from(model.trace(images[1::2]), model.readout())
+    assert layer_curve(parts, classes, some) == layer_curve(half, classes, labels[1::2])
+    assert layer_curve(parts, classes, some.numpy()).n == 30
+
+
+@pytest.mark.parametrize("labels", [[0], [0.5] * 6, [-1] * 6, [9] * 6])
+def test_labels_that_do_not_fit_are_refused(setting, labels):
+    _, model, images = setting
+    parts = parts_from(model.trace(images), model.readout())
+    with pytest.raises(InputError, match="layer_curve: got labels"):
+        layer_curve(parts, torch.eye(48)[:3], torch.tensor(labels))
+
+
+def test_a_reference_of_another_kind_is_refused(setting):
+    _, model, images = setting
+    trace, readout = model.trace(images), model.readout()
+    parts = parts_from(trace, readout)
+    with pytest.raises(InputError, match="scale 'raw'"):
+        ablate_direct(parts, HEADS, how="mean", reference=parts_from(trace, readout, scale="raw"))
+    with pytest.raises(InputError, match="convention 'reference'"):
+        ablate_direct(parts, HEADS, how="mean", reference=parts_from(trace, readout, "reference"))
+    with pytest.raises(InputError, match="how='zero'"):
+        ablate_direct(parts, HEADS, reference=parts)
+
+
+@pytest.mark.parametrize("strength", [float("nan"), float("inf"), "a", None])
+def test_a_strength_that_is_no_number_is_refused(setting, strength):
+    _, model, images = setting
+    with pytest.raises(InputError, match="strength="):
+        model.encode_image(images, ablate="L0.H0", strength=strength)
 
 
 @pytest.mark.parametrize("heads", ["L9.H0", "L0.H4", [(0, 99)]])

@@ -190,3 +190,17 @@ def test_cuda_equals_cpu(family):
     found = wrap(clip.to("cuda")).trace(images)
     for name in ("mixes", "terms", "sigma", "mu", "output"):
         torch.testing.assert_close(getattr(found, name).cpu(), getattr(expected, name), rtol=1e-9, atol=1e-10)
+
+
+def test_autocast_and_inference_mode_around_the_first_call_leave_nothing_behind():
+    from toolkit.core.parts import parts_from
+
+    clip = families.build("vit")
+    model, images = wrap(clip), families.pictures(clip, 3)
+    with torch.autocast("cpu", torch.bfloat16), torch.inference_mode():
+        assert parts_from(model.trace(images), model.readout()).error < 0.1
+    parts = parts_from(model.trace(images), model.readout())
+    assert parts.error < 1e-5
+    direction = torch.randn(48, requires_grad=True)
+    parts.toward(direction).sum().backward()
+    assert direction.grad is not None

@@ -78,6 +78,7 @@ def test_every_wrong_shape_is_refused_with_the_shape(shape):
         ([torch.zeros(3, 32, 32)], "torch.stack"),
         (None, "NoneType"),
         (7, "int"),
+        (np.zeros((1, 3, 32, 32), dtype=object), "object"),
     ],
 )
 def test_what_is_no_image_is_refused(model, images, message):
@@ -120,3 +121,37 @@ def test_cuda_where_there_is_none_is_a_clear_error():
 def test_a_device_that_is_none():
     with pytest.raises(InputError, match="toaster"):
         check_device("toaster", "load")
+
+
+@pytest.mark.parametrize(
+    "config", [{"interpolation": "bilinear", "resize_mode": "squash"}, {"mean": (0.5,) * 3, "std": (0.2,) * 3}]
+)
+def test_the_preprocess_open_clip_attached_is_used_as_a_whole(config):
+    from open_clip.transform import PreprocessCfg, image_transform_v2
+
+    clip = families.build("vit")
+    clip.visual.preprocess_cfg = config
+    own = image_transform_v2(PreprocessCfg(**config, size=(32, 32)), is_train=False)
+    image, exact = photo(71, 40), photo(32, 32)
+    assert torch.equal(wrap(clip).preprocess(image), own(image))
+    pixels = torch.from_numpy(np.array(exact)).permute(2, 0, 1)[None]
+    expected = wrap(clip).encode_image(own(exact)[None])
+    torch.testing.assert_close(wrap(clip).encode_image(pixels), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_preprocess_of_the_users_is_used_for_pixels_too():
+    def grey(image):
+        return open_clip.image_transform(32, is_train=False)(image.convert("L").convert("RGB"))
+
+    model = wrap(families.build("vit"), preprocess=grey)
+    exact = photo(32, 32)
+    pixels = torch.from_numpy(np.array(exact)).permute(2, 0, 1)[None]
+    expected = model.encode_image(grey(exact)[None])
+    torch.testing.assert_close(model.encode_image(pixels), expected)
+    torch.testing.assert_close(model.encode_image(exact), expected)
+
+
+def test_a_preprocess_of_the_wrong_size_is_named():
+    model = wrap(families.build("vit"), preprocess=open_clip.image_transform(16, is_train=False))
+    with pytest.raises(InputError, match=r"preprocess that returns \(3, 16, 16\)"):
+        model.encode_image(photo(40, 40))

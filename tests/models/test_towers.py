@@ -32,8 +32,12 @@ def test_fingerprint_follows_the_weights_and_nothing_else():
     first = wrap(clip).card.fingerprint
     assert wrap(families.build("vit")).card.fingerprint == first
     assert wrap(families.build("vit", seed=1)).card.fingerprint != first
-    clip.visual.proj.data[0, 0] += 1e-3
-    assert wrap(clip).card.fingerprint != first
+    model = wrap(clip)
+    for weight in (clip.visual.proj, clip.visual.transformer.resblocks[1].attn.out_proj.weight, clip.text_projection):
+        before = model.card.fingerprint
+        with torch.no_grad():
+            weight[0, 5] += 1e-3
+        assert model.card.fingerprint != before
 
 
 def test_readout_follows_weights_that_change_after_wrapping():
@@ -94,7 +98,45 @@ def timm_model():
     )
 
 
+def share(v):
+    v.transformer.resblocks[1].ln_1 = v.transformer.resblocks[0].ln_1
+
+
+def tie(v):
+    v.transformer.resblocks[1] = v.transformer.resblocks[0]
+
+
+class LowRank(nn.Module):
+    """A wrapper around a linear layer, as fine-tuning libraries make them."""
+
+    def __init__(self, base):
+        super().__init__()
+        self.base, self.weight, self.bias = base, base.weight, base.bias
+
+    def forward(self, x):
+        return self.base(x) * 1.1
+
+
+def wrap_projection(v):
+    v.transformer.resblocks[0].mlp.c_proj = LowRank(v.transformer.resblocks[0].mlp.c_proj)
+
+
 REFUSED = {
+    "shared norms": (custom(share), "share weights"),
+    "tied layers": (custom(tie), "share weights"),
+    "a wrapped projection": (custom(wrap_projection), "mlp.c_proj is a LowRank"),
+    "a longer MLP": (
+        custom(lambda v: v.transformer.resblocks[2].mlp.append(nn.Tanh())),
+        "follows the last linear layer",
+    ),
+    "no affine norm": (
+        custom(lambda v: setattr(v.transformer.resblocks[0], "ln_1", nn.LayerNorm(64, elementwise_affine=False))),
+        "without weights",
+    ),
+    "another scale": (custom(lambda v: setattr(v.transformer.resblocks[0], "ls_1", nn.Linear(64, 64))), "LayerScale"),
+    "the tower alone": (lambda: families.build("vit").visual, "pass the whole CLIP model"),
+    "a name": (lambda: "ViT-B-32", r"tk\.load\('ViT-B-32'"),
+    "a wrapped model": (lambda: wrap(families.build("vit")), "already wrapped"),
     "a text tower": (text_tower, "text model"),
     "CoCa": (coca, "attentional pooling"),
     "a timm tower": (timm_model, "timm"),
@@ -126,3 +168,19 @@ def test_refused_in_words(case):
     assert message.startswith("wrap: got ")
     assert "plain ViT" in message
     assert "To fix:" in message
+
+
+def test_card_says_precision_as_it_is_now():
+    clip = families.build("vit")
+    model = wrap(clip)
+    clip.double()
+    assert model.card.precision == "float64"
+    assert "float64" in repr(model)
+
+
+def test_models_made_in_inference_mode():
+    with torch.inference_mode():
+        clip = families.build("vit")
+        model = wrap(clip)
+    assert model.readout().head_map.shape == (3, 4, 16, 48)
+    assert model.trace(families.pictures(clip, 1)).output.shape == (1, 48)

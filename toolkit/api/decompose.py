@@ -10,8 +10,11 @@ import torch
 from toolkit.core.capture import Trace
 from toolkit.core.heads import HeadSet
 from toolkit.core.parts import Convention, Parts, Scale, parts_from
-from toolkit.errors import InputError
+from toolkit.errors import InputError, UnsupportedModelError
 from toolkit.models.model import Model
+
+INEXACT = {torch.float64: 1e-9, torch.float32: 1e-3, torch.float16: 5e-2, torch.bfloat16: 0.2}
+"""Largest relative difference between the sum and the embedding that rounding can explain, by weight type."""
 
 
 def decompose(
@@ -40,8 +43,7 @@ def decompose(
     >>> tuple(parts.heads.shape), parts.error < 1e-5
     ((2, 4, 8, 96), True)
     """
-    if not isinstance(model, Model):
-        raise InputError("decompose", f"a {type(model).__name__} as model", "a Model", "wrap it first: tk.wrap(clip)")
+    check_model(model, "decompose")
     source = model.images(images, "decompose")
     card = model.card
     factors = (
@@ -49,4 +51,19 @@ def decompose(
     )
     traces = [model.trace(batch, factors) for batch in source.batches(batch_size)]
     whole = Trace(*(torch.cat([getattr(t, f.name) for t in traces]) for f in fields(Trace)))
-    return parts_from(whole, model.readout(), convention, scale, source.ids, f"{card.id} ({card.fingerprint})")
+    name = f"{card.id} ({card.fingerprint})"
+    parts = parts_from(whole, model.readout(), convention, scale, source.ids, name)
+    if not parts.error <= INEXACT[model.dtype]:  # weights written through .data leave no trace: look again
+        parts = parts_from(whole, model.readout(fresh=True), convention, scale, source.ids, name)
+    if not parts.error <= INEXACT[model.dtype]:
+        given = f"a model whose parts miss its embedding by {parts.error:.1e} (relative)"
+        accepted = f"at most {INEXACT[model.dtype]:g} in {card.precision}"
+        fix = "take off forward hooks and wrappers that change what its layers return, or look for NaN weights"
+        raise UnsupportedModelError("decompose", given, accepted, fix)
+    return parts
+
+
+def check_model(model: Any, operation: str) -> None:
+    """Refuse what is no Model."""
+    if not isinstance(model, Model):
+        raise InputError(operation, f"a {type(model).__name__} as model", "a Model", "wrap it first: tk.wrap(clip)")

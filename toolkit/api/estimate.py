@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from toolkit.api.decompose import check_model
 from toolkit.models.model import Model
 
 
@@ -45,18 +46,21 @@ def estimate(model: Model, data: Any, batch_size: int = 64) -> Estimate:
     >>> tk.estimate(tk.load(), tk.scenes("test", n=100)).images
     100
     """
+    check_model(model, "estimate")
     source = model.images(data, "estimate")
     card = model.card
     probe = min(len(source), batch_size, 16)
     source_probe = source.batches(probe)
     model.trace(next(source_probe)[:1])  # first call: lazy initialisation is not part of the rate
+    _settle(model)
     start = time.perf_counter()
     model.trace(next(iter(source.batches(probe))))
-    if model.device.type == "cuda":
-        torch.cuda.synchronize(model.device)
+    _settle(model)
     seconds = (time.perf_counter() - start) * len(source) / probe
     terms = 0 if card.pool == "attention" else card.layers + 1
-    numbers = card.layers * card.heads * card.head_dim + terms * card.width + card.embed_dim + 3
+    mixes, d = card.layers * card.heads * card.head_dim, card.embed_dim
+    numbers = mixes + terms * d + card.layers * d + 2 * d + 3  # mixes, mlps, biases, constant, embedding, norm, σ, μ
+    kept = torch.promote_types(model.dtype, torch.float32).itemsize
     weights = sum(p.numel() * p.element_size() for p in model.clip.parameters())
     tokens = card.grid[0] * card.grid[1] + 1
     size = model.dtype.itemsize
@@ -64,8 +68,14 @@ def estimate(model: Model, data: Any, batch_size: int = 64) -> Estimate:
     working = batch_size * tokens * card.width * 12 * size
     if card.pool == "norm_then_mean":
         working += batch_size * tokens * card.width * (2 * card.layers + 1) * 2 * size
-    total = len(source) * numbers * 4
-    return Estimate(len(source), seconds, total, weights + working + total, probe, batch_size)
+    total = len(source) * numbers * kept
+    return Estimate(len(source), seconds, total, weights + working + 2 * total, probe, batch_size)
+
+
+def _settle(model: Model) -> None:
+    """Wait for the device: CUDA runs behind the clock."""
+    if model.device.type == "cuda":
+        torch.cuda.synchronize(model.device)
 
 
 def _size(n: float) -> str:

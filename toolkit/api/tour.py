@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,6 @@ from torch import Tensor
 from toolkit.api.decompose import decompose
 from toolkit.core.ablation import LayerCurve, layer_curve
 from toolkit.core.metrics import Accuracy, accuracy
-from toolkit.core.parts import Parts
 from toolkit.data.classes import classes
 from toolkit.data.samples import Samples
 from toolkit.errors import InputError
@@ -29,7 +28,7 @@ DIRECTION = ("water", "land")
 class Tour:
     """Results of the tour through the built-in world.
 
-    birds: group accuracies of waterbird against landbird. curves: mean-ablation curves by task, with their n.
+    birds: group accuracies of waterbird against landbird. curves: mean-ablation curves by task.
     water_map [l, h]: how much more every head writes along (water − land) for birds on water than for birds on land;
     cosine scale. error: sum of parts against embedding. seconds: by step.
     """
@@ -38,7 +37,7 @@ class Tour:
     data: Samples
     birds: Accuracy
     error: float
-    curves: dict[str, tuple[LayerCurve, int]]
+    curves: dict[str, LayerCurve]
     water_map: np.ndarray
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -63,10 +62,7 @@ class Tour:
                 "high": worst.interval.high,
             },
             "sum_of_parts_relative_error": self.error,
-            "mean_ablation": {
-                k: {"n": n, "full": c.full, "mlps": c.mlps, "attention": list(c.attention)}
-                for k, (c, n) in self.curves.items()
-            },
+            "mean_ablation": {name: asdict(curve) for name, curve in self.curves.items()},
             "water_minus_land": self.water_map.tolist(),
             "seconds": self.seconds,
         }
@@ -121,12 +117,8 @@ def tour(model: Model, n: int = 2400, seed: int = 0) -> Tour:
     everything, two = classes(list(CLASSES)), classes(list(BIRDS))
     labels = two.encode(data.labels)
     birds = accuracy(two.predict(parts.embedding, model), labels, data.groups, split="test", ids=data.ids)
-    rows = torch.from_numpy(labels >= 0)
-    tasks = {
-        "waterbird or landbird": (_rows(parts, rows), two.vectors(model), labels[labels >= 0]),
-        "all 20 classes": (parts, everything.vectors(model), everything.encode(data.labels)),
-    }
-    curves = {name: (layer_curve(p, v, torch.from_numpy(y)), len(y)) for name, (p, v, y) in tasks.items()}
+    tasks = {"waterbird or landbird": two, "all 20 classes": everything}
+    curves = {name: layer_curve(parts, c.vectors(model), c.encode(data.labels)) for name, c in tasks.items()}
     mark("accuracies and ablations")
     toward = parts.toward(direction(model, *DIRECTION))
     water, land = (torch.from_numpy(np.char.endswith(data.groups.astype(str), f" on {place}")) for place in DIRECTION)
@@ -149,12 +141,3 @@ def glance(model: Model, image: Image.Image, text: str, against: str) -> Glance:
     return Glance(
         model, image, text, against, head_map.cpu().numpy(), (a, b), total - float(head_map.sum()), parts.error
     )
-
-
-def _rows(parts: Parts, keep: Tensor) -> Parts:
-    """The parts of some of the images."""
-    from dataclasses import replace
-
-    keep = keep.to(parts.embedding.device)
-    names = ("mixes", "mlps", "biases", "constant", "embedding", "norm", "sigma", "mu")
-    return replace(parts, ids=(), **{name: getattr(parts, name)[keep] for name in names})

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from toolkit.core.heads import HeadSet
 from toolkit.core.parts import Parts
+from toolkit.core.precision import full_precision
 from toolkit.errors import InputError
 
 How = Literal["zero", "mean"]
@@ -31,6 +32,8 @@ def ablate_direct(
     """
     if how not in ("zero", "mean"):
         raise InputError("ablate", f"how={how!r}", '"zero" or "mean"', "pass one of these")
+    if reference is not None:
+        _comparable(parts, reference, how)
     layers, per_layer = parts.mixes.shape[1:3]
     chosen = HeadSet.of(heads, layers, per_layer)
     gone = 1 - chosen.scale(layers, per_layer, strength)
@@ -40,39 +43,64 @@ def ablate_direct(
     return parts.embedding - removed
 
 
+def _comparable(parts: Parts, reference: Parts, how: How) -> None:
+    """Refuse a reference whose parts mean something else."""
+    if how != "mean":
+        raise InputError("ablate", f"reference= with how={how!r}", 'reference= with how="mean"', "leave it out")
+    for name in ("convention", "scale", "model"):
+        ours, theirs = getattr(parts, name), getattr(reference, name)
+        if ours != theirs:
+            given = f"a reference with {name} {theirs!r} for parts with {ours!r}"
+            raise InputError("ablate", given, "parts of one model, convention, scale", "decompose both alike")
+
+
 @dataclass(frozen=True)
 class LayerCurve:
     """Accuracy of what is left under mean-ablation, component by component (G24 §3.2).
 
-    full: nothing ablated. mlps: every MLP and the embedding term replaced by its mean. attention [l + 1]: entry i has
-    the attention of layers 0…i−1 replaced by its mean (entry 0 is `full`), one layer after the other. The mean is
-    over the images given.
+    The mean is over the images given.
+
+    attention [l + 1]: entry i has the attention of layers 0…i−1 replaced by its mean; entry 0 is nothing ablated.
+    mlps [l + 2]: entry i has the first i of (embedding term, MLP 0, MLP 1, …) replaced. n: images counted.
     """
 
-    full: float
-    mlps: float
     attention: tuple[float, ...]
+    mlps: tuple[float, ...]
+    n: int
+
+    @property
+    def full(self) -> float:
+        """Accuracy with nothing ablated."""
+        return self.attention[0]
 
 
-def layer_curve(parts: Parts, classes: Tensor, labels: Tensor) -> LayerCurve:
-    """Mean-ablation curve of arg-max accuracy. classes [c, d] unit vectors; labels [b] indices into them.
+@full_precision
+def layer_curve(parts: Parts, classes: Tensor, labels: Any) -> LayerCurve:
+    """Mean-ablation curves of arg-max accuracy.
+
+    classes: [c, d] unit vectors. labels: [b] indices into them, −1 for images to leave out (also of the means).
+    Raises InputError for labels of another length or images without any label.
 
     >>> import toolkit as tk
     >>> model, data = tk.load(), tk.scenes("test", n=8, birds=1.0)
     >>> birds = tk.classes(["waterbird", "landbird"])
-    >>> labels = torch.from_numpy(birds.encode(data.labels))
-    >>> len(tk.layer_curve(tk.decompose(model, data), birds.vectors(model), labels).attention)
+    >>> len(tk.layer_curve(tk.decompose(model, data), birds.vectors(model), birds.encode(data.labels)).attention)
     5
     """
-    scores = parts.embedding @ classes.T
-    per_layer = parts.toward(classes).sum(2)
-    centred = per_layer - per_layer.mean(0, keepdim=True)
-    mlps = torch.einsum("bmd,cd->bmc", parts.mlps, classes).sum(1)
+    truth = torch.as_tensor(labels).to(parts.embedding.device)
+    b = len(parts.embedding)
+    if truth.shape != (b,) or truth.is_floating_point() or not (truth >= 0).any() or int(truth.max()) >= len(classes):
+        given = f"labels of shape {tuple(truth.shape)} and type {truth.dtype}"
+        accepted = f"{b} indices into {len(classes)} classes, −1 to leave out, at least one of them ≥ 0"
+        raise InputError("layer_curve", given, accepted, "write classes.encode(data.labels)")
+    keep, vectors = truth >= 0, classes.to(parts.embedding)
+    scores = (parts.embedding @ vectors.T)[keep]
+    attention = parts.toward(vectors).sum(2)[keep]
+    mlps = torch.einsum("bmd,cd->bmc", parts.mlps[keep], vectors)
 
-    def accuracy(logits: Tensor) -> float:
-        return float((logits.argmax(1) == labels.to(logits.device)).double().mean())
+    def curve(terms: Tensor) -> tuple[float, ...]:
+        gone = torch.cumsum(terms - terms.mean(0, keepdim=True), 1)
+        steps = [scores, *(scores - gone[:, i] for i in range(gone.shape[1]))]
+        return tuple(float((s.argmax(1) == truth[keep]).double().mean()) for s in steps)
 
-    steps = [scores, *(scores - torch.cumsum(centred, 1)[:, i] for i in range(per_layer.shape[1]))]
-    return LayerCurve(
-        accuracy(scores), accuracy(scores - mlps + mlps.mean(0, keepdim=True)), tuple(accuracy(s) for s in steps)
-    )
+    return LayerCurve(curve(attention), curve(mlps), int(keep.sum()))

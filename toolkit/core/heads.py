@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -26,6 +27,12 @@ class HeadSet:
     """
 
     heads: tuple[tuple[int, int], ...]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.heads, tuple) or not all(isinstance(p, tuple) and len(p) == 2 for p in self.heads):
+            raise InputError(
+                "HeadSet", repr(self.heads), "(layer, head) pairs in a tuple", "write HeadSet.of(…) instead"
+            )
 
     @classmethod
     def of(cls, heads: Any, layers: int | None = None, per_layer: int | None = None) -> HeadSet:
@@ -73,6 +80,8 @@ class HeadSet:
         """[l, h] float64: `strength` for the heads of the set, 1 elsewhere."""
         import torch
 
+        if not (isinstance(strength, int | float) and math.isfinite(strength)):
+            raise InputError("ablate", f"strength={strength!r}", "a finite number: 0 off, 1 as is", "pass one")
         table = torch.ones(layers, per_layer, dtype=torch.float64)
         for layer, head in self.heads:
             table[layer, head] = strength
@@ -104,5 +113,5 @@ def _pair(item: Any) -> list[tuple[int, int]]:
         if float(layer) != int(layer) or float(head) != int(head):
             raise _bad(item)
         return [(int(layer), int(head))]
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise _bad(item) from error

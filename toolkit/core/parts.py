@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from toolkit.core.capture import Trace
+from toolkit.core.precision import full_precision
 from toolkit.core.readout import Readout
 from toolkit.errors import InputError
 
@@ -51,11 +52,13 @@ class Parts:
     model: str = ""
 
     @cached_property
+    @full_precision
     def heads(self) -> Tensor:
         """Head contributions [b, l, h, d], made from the mixes when first asked for."""
         return torch.einsum("blhk,lhkd->blhd", self._scaled_mixes, self._map) + self._shares[:, :, None]
 
     @cached_property
+    @full_precision
     def total(self) -> Tensor:
         """The sum of all parts [b, d]; never builds the heads one by one."""
         heads = torch.einsum("blhk,lhkd->bd", self._scaled_mixes, self._map) + self._shares.sum(1) * self.mixes.shape[2]
@@ -71,6 +74,7 @@ class Parts:
         """The largest ‖residual‖ / ‖embedding‖ of the images."""
         return float((self.residual.norm(dim=-1) / self.embedding.norm(dim=-1)).max())
 
+    @full_precision
     def toward(self, directions: Tensor) -> Tensor:
         """[b, l, h, t]: every head's contribution along t directions, in head space (never d numbers a head).
 
@@ -83,9 +87,13 @@ class Parts:
         >>> tk.decompose(model, tk.scenes("test", n=3)).toward(water - land).shape
         torch.Size([3, 4, 8])
         """
-        directions = torch.as_tensor(directions).to(self.mixes)
+        try:
+            directions = torch.as_tensor(directions).to(self.mixes)
+        except (TypeError, ValueError, RuntimeError) as error:
+            fix = "encode texts first: model.encode_text([…])"
+            raise InputError("toward", f"a {type(directions).__name__}", "directions [t, d] or [d]", fix) from error
         flat = directions.ndim == 1
-        if directions.shape[-1] != self.embedding.shape[-1] or directions.ndim > 2:
+        if directions.ndim not in (1, 2) or directions.shape[-1] != self.embedding.shape[-1]:
             d = self.embedding.shape[-1]
             raise InputError(
                 "toward",
@@ -97,6 +105,7 @@ class Parts:
         out = torch.einsum("blhk,lhkt->blht", self._scaled_mixes, self._map @ t.T) + (self._shares @ t.T)[:, :, None]
         return out[..., 0] if flat else out
 
+    @full_precision
     def of(self, heads: Tensor) -> Tensor:
         """[b, d]: the sum of head contributions with weights [l, h]."""
         weights = heads.to(self.mixes)
@@ -163,6 +172,7 @@ def _norm_share(readout: Readout, unit: Tensor, mu: Tensor, norm: Tensor, scale:
     return (beta - (unit * mu)[:, None] * readout.mean_map[None]) / count
 
 
+@full_precision
 def parts_from(
     trace: Trace,
     readout: Readout,

@@ -62,7 +62,11 @@ class ClassSet:
         if model is None:
             fix = "attach the model, or pass vectors"
             raise InputError("class vectors", "no model", "a live model, or vectors [c, d]", fix)
-        key = model.card.fingerprint
+        card = getattr(model, "card", None)
+        if card is None:
+            given = f"a {type(model).__name__}"
+            raise InputError("class vectors", given, "a Model", "wrap it first: tk.wrap(clip)")
+        key = "/".join(str(getattr(card, name, "")) for name in ("fingerprint", "device", "precision"))
         if key not in self._encoded:
             self._encoded[key] = self._encode(model)
         return self._encoded[key]

@@ -38,7 +38,7 @@ def write_tour(result: Tour, folder: Path) -> Path:
         ),
         "samples.png": png(sheet),
     }
-    curve, _ = result.curves["all 20 classes"]
+    curve = result.curves["all 20 classes"]
     usual, other = (_pooled(birds, pair) for pair in (MATCHING, MISMATCHED))
     sections = [
         Section(
@@ -65,8 +65,8 @@ def write_tour(result: Tour, folder: Path) -> Path:
         Section(
             "Which layers carry the answer",
             f"Replacing the attention of all {card.layers} layers by its mean takes the 20-way accuracy from"
-            f" {100 * curve.full:.1f} % to {100 * curve.attention[-1]:.1f} %; replacing every MLP instead leaves"
-            f" {100 * curve.mlps:.1f} %.",
+            f" {100 * curve.full:.1f} % to {100 * curve.attention[-1]:.1f} %; replacing the embedding"
+            f" term and every MLP instead leaves {100 * curve.mlps[-1]:.1f} %.",
             pictures["layers.png"],
             "Accuracy under mean-ablation, layer by layer; mean over the test scenes themselves",
         ),

@@ -61,17 +61,18 @@ def group_bars(result: Accuracy) -> Figure:
     return figure
 
 
-def ablation_curves(curves: Mapping[str, tuple[LayerCurve, int]]) -> Figure:
-    """Accuracy with the attention of more and more layers replaced by its mean; the MLPs' own ablation at the right."""
+def ablation_curves(curves: Mapping[str, LayerCurve]) -> Figure:
+    """Accuracy with more and more layers replaced by their mean: attention solid; embedding term and MLPs dashed."""
     figure, axes = _figure(7.2, 3.4)
-    layers = len(next(iter(curves.values()))[0].attention) - 1
-    for colour, (name, (curve, n)) in zip(SERIES, curves.items(), strict=False):
-        axes.plot(range(layers + 1), curve.attention, "-o", color=colour, lw=1.8, ms=5, label=f"{name} (n = {n})")
-        axes.plot([layers + 1], [curve.mlps], "D", color=colour, ms=7, mfc="white", mew=1.8)
-    axes.axvline(layers + 0.5, color=GRID)
-    names = ["none", *(f"0–{i}" if i else "0" for i in range(layers)), "MLPs"]
-    axes.set(ylim=(0, 1), xticks=range(layers + 2), xticklabels=names)
-    axes.set_xlabel("attention layers replaced by their mean   (◇ all MLPs and the embedding term instead)", color=INK)
+    layers = len(next(iter(curves.values())).attention) - 1
+    for colour, (name, curve) in zip(SERIES, curves.items(), strict=False):
+        axes.plot(range(layers + 1), curve.attention, "-o", color=colour, lw=1.8, ms=5, label=f"{name} (n = {curve.n})")
+        # entry 1 has the embedding term gone: drawn between “none” and “0”
+        at = [0, 0.5, *range(1, layers + 1)][: len(curve.mlps)]
+        axes.plot(at, curve.mlps, "--D", color=colour, lw=1.2, ms=4.5, mfc="white")
+    names = ["none", *(f"0–{i}" if i else "0" for i in range(layers))]
+    axes.set(ylim=(0, 1), xticks=range(layers + 1), xticklabels=names)
+    axes.set_xlabel("layers replaced by their mean:  ● attention   ◇ MLPs, the embedding term first", color=INK)
     axes.set_ylabel("accuracy", color=INK)
     axes.grid(axis="y", color=GRID)
     axes.legend(frameon=False, labelcolor=INK)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from hashlib import blake2b
+from hashlib import sha256
 from typing import Any
 
 import torch
@@ -18,7 +19,7 @@ class ModelCard:
     layers, heads (per layer), head_dim k, width w of the residual stream, embed_dim d. grid: (rows, columns) of
     patches. image_size: (height, width) in pixels. pool: how the embedding reads the last layer. logit_scale: the
     checkpoint's, as a factor. mean, std: the normalisation of its preprocess. precision, device: as the weights are
-    now. fingerprint: digest of the weights (names, shapes and a sample of every tensor).
+    now. fingerprint: digest of all weights, the text tower's too.
     """
 
     id: str
@@ -43,23 +44,27 @@ class ModelCard:
 
 
 def fingerprint(clip: Any) -> str:
-    """A digest of a model's weights, 16 hex digits: every name, shape and type, and up to 1,024 evenly spaced values
-    of each.
-    """
-    digest = blake2b(digest_size=8)
-    for name, tensor in clip.state_dict().items():
-        digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
-        flat = tensor.detach().flatten()
-        sample = flat[:: max(1, len(flat) // 1024)]
-        digest.update(sample.to("cpu", torch.float64).numpy().tobytes())
-    return digest.hexdigest()
+    """A digest of a model's weights, 16 hex digits: every name, shape, type and byte."""
+
+    def digest(item: tuple[str, torch.Tensor]) -> bytes:
+        name, tensor = item
+        raw: Any = tensor.detach().contiguous().flatten().view(torch.uint8).cpu().numpy()
+        return sha256(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode() + sha256(raw).digest()).digest()
+
+    with ThreadPoolExecutor() as pool:  # hashing lets go of the interpreter lock
+        return sha256(b"".join(pool.map(digest, clip.state_dict().items()))).hexdigest()[:16]
+
+
+def image_size(clip: Any) -> tuple[int, int]:
+    """(height, width) in pixels that an image tower takes."""
+    size = clip.visual.image_size
+    return (int(size), int(size)) if isinstance(size, int) else (int(size[0]), int(size[1]))
 
 
 def card_of(clip: Any, tower: Tower, name: str, mean: tuple[float, ...], std: tuple[float, ...]) -> ModelCard:
     """The card of a model."""
     visual = clip.visual
-    size = visual.image_size
-    height, width = (int(size), int(size)) if isinstance(size, int) else (int(size[0]), int(size[1]))
+    height, width = image_size(clip)
     grid = getattr(visual, "grid_size", None) or (height // 32, width // 32)
     proj = tower.proj
     embed = proj.shape[1] if proj is not None else tower.width

@@ -26,11 +26,15 @@ class Images:
     """
 
     def __init__(
-        self, given: Any, preprocess: Callable[[Image.Image], Tensor], size: tuple[int, int],
-        mean: Sequence[float], std: Sequence[float], operation: str,
-    ) -> None:  # fmt: skip
+        self,
+        given: Any,
+        preprocess: Callable[[Image.Image], Tensor],
+        size: tuple[int, int],
+        normalise: tuple[Sequence[float], Sequence[float]] | None,
+        operation: str,
+    ) -> None:
         self._preprocess, self._size, self._operation = preprocess, size, operation
-        self._mean, self._std = (torch.tensor(v).view(1, 3, 1, 1) for v in (mean, std))
+        self._normalise = [torch.tensor(v).view(1, 3, 1, 1) for v in normalise] if normalise else None
         self.ids: tuple[str, ...] = ()
         self._given = self._checked(given)
         if not len(self._given):
@@ -41,6 +45,9 @@ class Images:
 
     def batches(self, size: int) -> Iterator[Tensor]:
         """Preprocessed float tensors [≤ size, 3, H, W], in order."""
+        if not isinstance(size, int) or size < 1:
+            accepted = "a whole number of at least 1"
+            raise InputError(self._operation, f"batch_size={size!r}", accepted, "pass how many images to run at a time")
         for start in range(0, len(self), size):
             rows = range(start, min(start + size, len(self)))
             batch = self._read(rows)
@@ -55,9 +62,9 @@ class Images:
 
     def _checked(self, given: Any) -> Any:
         if isinstance(given, Tensor | np.ndarray):
-            return self._checked_tensor(torch.as_tensor(given))
-        if isinstance(given, Image.Image):
-            return [given]
+            return self._checked_tensor(self._tensor(given))
+        if isinstance(given, Image.Image) or isinstance(getattr(given, "image", None), Image.Image):
+            given = [given]
         if hasattr(given, "pixels") and hasattr(given, "ids"):
             self.ids = tuple(given.ids)
             return given
@@ -79,6 +86,12 @@ class Images:
             "open files with PIL.Image.open, or use a reader such as tk.scenes",
         )
 
+    def _tensor(self, given: Any) -> Tensor:
+        try:
+            return torch.as_tensor(np.ascontiguousarray(given) if isinstance(given, np.ndarray) else given)
+        except TypeError as error:
+            raise self._error(f"an array of {given.dtype}", "pass numbers") from error
+
     def _checked_tensor(self, t: Tensor) -> Tensor:
         height, width = self._size
         if t.ndim == 4 and not len(t):
@@ -96,18 +109,27 @@ class Images:
         if isinstance(self._given, Tensor):
             batch = self._given[rows.start : rows.stop]
         elif isinstance(self._given, list):
-            return torch.stack([self._one(image) for image in self._given[rows.start : rows.stop]])
+            return self._stacked(self._given[rows.start : rows.stop])
         else:
             batch = self._given.pixels(rows)
             if not isinstance(batch, Tensor):  # a list of PIL images of any size
-                return torch.stack([self._one(image) for image in batch])
-            if tuple(batch.shape[2:]) != self._size:
-                arrays = batch.permute(0, 2, 3, 1).numpy()
-                return torch.stack([self._one(Image.fromarray(a)) for a in arrays])
-        if batch.dtype == torch.uint8:
-            mean, std = self._mean.to(batch.device), self._std.to(batch.device)
-            return (batch.float() / 255 - mean) / std
-        return batch
+                return self._stacked(batch)
+        if batch.dtype != torch.uint8:
+            return batch
+        if self._normalise is None or tuple(batch.shape[2:]) != self._size:
+            return self._stacked([Image.fromarray(pixels) for pixels in batch.permute(0, 2, 3, 1).cpu().numpy()])
+        mean, std = (t.to(batch.device) for t in self._normalise)
+        return (batch.float() / 255 - mean) / std
 
-    def _one(self, image: Image.Image) -> Tensor:
-        return self._preprocess(image.convert("RGB"))
+    def _stacked(self, images: Sequence[Image.Image]) -> Tensor:
+        """Images through the preprocess, [n, 3, H, W]."""
+        out = []
+        for image in images:
+            if 0 in image.size:
+                raise self._error(f"an image of {image.size[0]} × {image.size[1]} pixels", "leave it out")
+            out.append(self._preprocess(image.convert("RGB")))
+            if tuple(out[-1].shape) != (3, *self._size):
+                given = f"a preprocess that returns {tuple(out[-1].shape)}"
+                accepted = f"[3, {self._size[0]}, {self._size[1]}]"
+                raise InputError(self._operation, given, accepted, "pass the preprocess this model was trained with")
+        return torch.stack(out)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -11,9 +11,8 @@ from torch import Tensor
 from toolkit.core.capture import Capture, Trace
 from toolkit.core.heads import HeadSet
 from toolkit.core.readout import Readout
-from toolkit.core.tower import Tower
 from toolkit.errors import DeviceError, InputError
-from toolkit.models.card import ModelCard, card_of
+from toolkit.models.card import ModelCard, card_of, image_size
 from toolkit.models.images import Images
 from toolkit.models.towers import tower_of, training_state
 
@@ -32,12 +31,22 @@ class Model:
         self, clip: Any, preprocess: Callable[..., Tensor] | None, tokenizer: Tokenizer | None, name: str
     ) -> None:
         self.clip = clip
-        tower = tower_of(clip)
-        mean, std = _normalisation(clip, preprocess)
-        self.card: ModelCard = card_of(clip, tower, name, mean, std)
-        self.preprocess = preprocess or _preprocess(self.card)
+        tower_of(clip)
+        self._name = name
+        self._own = _own_preprocess(clip) if preprocess is None else None
+        self._normalisation = _normalisation(clip, preprocess)
+        self._card: tuple[Any, ModelCard] | None = None
+        self._readout: tuple[Any, Readout] | None = None
+        self.preprocess: Callable[..., Tensor] = preprocess or self._own  # type: ignore[assignment]
         self.tokenizer = tokenizer or _tokenizer(clip)
-        self._readout: tuple[list[tuple[int, int]], Readout] | None = None
+
+    @property
+    def card(self) -> ModelCard:
+        """The geometry, and a fingerprint of the weights as they are now."""
+        state = _state(self.clip.parameters())
+        if self._card is None or self._card[0] != state:
+            self._card = (state, card_of(self.clip, tower_of(self.clip), self._name, *self._normalisation))
+        return self._card[1]
 
     def __repr__(self) -> str:
         c = self.card
@@ -50,16 +59,17 @@ class Model:
     @property
     def device(self) -> torch.device:
         """Where the image tower is."""
-        return self._tower().blocks[0].out_weight.device
+        return tower_of(self.clip).blocks[0].out_weight.device
 
     @property
     def dtype(self) -> torch.dtype:
         """The image tower's weight type."""
-        return self._tower().blocks[0].out_weight.dtype
+        return tower_of(self.clip).blocks[0].out_weight.dtype
 
     def images(self, given: Any, operation: str) -> Images:
         """`given` as batches of preprocessed images; errors name the operation."""
-        return Images(given, self.preprocess, self.card.image_size, self.card.mean, self.card.std, operation)
+        normalise = self._normalisation if self._own is not None else None
+        return Images(given, self.preprocess, image_size(self.clip), normalise, operation)
 
     def encode_image(
         self, images: Any, batch_size: int = 64, *, ablate: HeadSet | str | None = None, strength: float = 0.0
@@ -89,21 +99,21 @@ class Model:
             return torch.cat([run(batch) for batch in source.batches(batch_size)])
 
     def trace(self, batch: Tensor, head_scale: Tensor | None = None) -> Trace:
-        """One captured forward of preprocessed images [b, 3, H, W]; head_scale [l, h] multiplies head mixes on the
-        way.
-        """
-        capture = Capture(self._tower(), head_scale)
+        """One captured forward of preprocessed images [b, 3, H, W]; head_scale [l, h] multiplies mixes on the way."""
+        tower = tower_of(self.clip)
+        capture = Capture(tower, head_scale)
         with torch.no_grad(), capture:
-            output = self.clip.encode_image(self._placed(batch))
+            output = self.clip.encode_image(self._placed(batch, tower.blocks[0].out_weight))
         return capture.trace(output)
 
-    def readout(self) -> Readout:
-        """The linear readout of the present weights; made again when they change."""
-        tower = self._tower()
-        state = [(t.data_ptr(), t._version) for t in tower.tensors()]
-        if self._readout is None or self._readout[0] != state:
-            dtype = torch.promote_types(self.dtype, torch.float32)
-            self._readout = (state, Readout(tower, dtype, self.device))
+    def readout(self, fresh: bool = False) -> Readout:
+        """The linear readout of the present weights; made again when they change, or when `fresh` is asked for."""
+        tower = tower_of(self.clip)
+        state = _state(tower.tensors())
+        if fresh or self._readout is None or self._readout[0] != state:
+            weight = tower.blocks[0].out_weight
+            dtype = torch.promote_types(weight.dtype, torch.float32)
+            self._readout = (state, Readout(tower, dtype, weight.device))
         return self._readout[1]
 
     def encode_text(self, texts: str | Sequence[str], batch_size: int = 256) -> Tensor:
@@ -111,6 +121,8 @@ class Model:
 
         texts: strings; an empty one is an InputError. Raises InputError when the model has no tokenizer.
         """
+        if not hasattr(texts, "__iter__"):
+            raise InputError("encode_text", repr(texts), "a string or a list of strings", "pass a list of texts")
         texts = [texts] if isinstance(texts, str) else list(texts)
         for i, text in enumerate(texts):
             if not isinstance(text, str) or not text.strip():
@@ -135,19 +147,21 @@ class Model:
         return torch.nn.functional.normalize(found.to(torch.promote_types(found.dtype, torch.float32)), dim=-1)
 
     def _plain(self, batch: Tensor) -> Tensor:
-        out = self.clip.encode_image(self._placed(batch))
+        out = self.clip.encode_image(self._placed(batch, tower_of(self.clip).blocks[0].out_weight))
         return out.to(torch.promote_types(out.dtype, torch.float32))
 
-    def _placed(self, batch: Tensor) -> Tensor:
+    def _placed(self, batch: Tensor, like: Tensor) -> Tensor:
         reason = training_state(self.clip.visual)
         if reason:
             raise InputError(
                 "encode_image", f"a model with {reason}", "a model in eval mode", "call .eval() on the model"
             )
-        return batch.to(self.device, self.dtype)
+        return batch.to(like.device, like.dtype)
 
-    def _tower(self) -> Tower:
-        return tower_of(self.clip)
+
+def _state(tensors: Iterable[Tensor]) -> list[tuple[int, int]]:
+    """Changes whenever a tensor is replaced or written to (through `.data` it cannot be seen)."""
+    return [(t.data_ptr(), 0 if t.is_inference() else t._version) for t in tensors]
 
 
 def wrap(
@@ -204,10 +218,16 @@ def _normalisation(clip: Any, preprocess: Any) -> tuple[tuple[float, ...], tuple
     return tuple(config.get("mean", OPENAI_MEAN)), tuple(config.get("std", OPENAI_STD))
 
 
-def _preprocess(card: ModelCard) -> Callable[..., Tensor]:
-    import open_clip
+def _own_preprocess(clip: Any) -> Callable[..., Tensor]:
+    """The evaluation transform of the config open_clip attached to the model, else OpenAI's."""
+    from dataclasses import fields
 
-    return open_clip.image_transform(card.image_size, is_train=False, mean=card.mean, std=card.std)
+    from open_clip.transform import PreprocessCfg, image_transform_v2
+
+    known = {f.name for f in fields(PreprocessCfg)}
+    config = {k: v for k, v in _attached(clip).items() if k in known} | {"size": image_size(clip)}
+    transform: Callable[..., Tensor] = image_transform_v2(PreprocessCfg(**config), is_train=False)
+    return transform
 
 
 def _tokenizer(clip: Any) -> Tokenizer | None:

@@ -29,9 +29,17 @@ def tower_of(clip: Any) -> Tower:
     visual = getattr(clip, "visual", None)
     if visual is None:
         reason = "it has no image tower" if isinstance(clip, nn.Module) else "it is not a model"
-        if isinstance(clip, nn.Module) and (hasattr(clip, "token_embedding") or hasattr(clip, "get_text_features")):
+        if hasattr(clip, "clip") and hasattr(clip, "card"):
+            reason = "it is already wrapped"
+        if hasattr(clip, "class_embedding") or hasattr(clip, "attnpool"):
+            reason = "it is an image tower alone; pass the whole CLIP model"
+        if isinstance(clip, str):
+            reason = f"it is a name; use tk.load({clip!r}, pretrained=…)"
+        if isinstance(clip, nn.Module) and hasattr(clip, "token_embedding"):
             reason = "it is a text model without an open_clip image tower"
         raise refuse(name, reason)
+    if not hasattr(visual, "image_size"):
+        raise refuse(name, "its image tower does not say its image size, as open_clip's do")
     if not callable(getattr(clip, "encode_image", None)):
         raise refuse(name, "it has no encode_image")
     if isinstance(clip, torch.jit.ScriptModule):
@@ -67,6 +75,9 @@ def _vit(visual: Any, name: str) -> Tower:
     norm = visual.ln_post
     if not isinstance(norm, nn.LayerNorm) or norm.weight is None:
         raise refuse(f"{name} with {type(norm).__name__} as its last norm", "the readout is linear only for LayerNorm")
+    named = [t for b in blocks for t in (b.out_weight, b.mlp_weight)] + [layers[0].ln_1.weight, norm.weight]
+    if len({id(t) for t in named}) != len(named) or any(b.ln_1.weight is named[-2] for b in layers[1:]):
+        raise refuse(name, "some of its layers share weights, so they cannot be told apart in a forward")
     heads = {int(getattr(block.attn, "num_heads", 0)) for block in layers}
     if len(heads) != 1 or heads == {0}:
         raise refuse(name, f"its layers have different numbers of heads ({sorted(heads)})")
@@ -78,18 +89,27 @@ def _block(block: Any, index: int, name: str) -> Block:
     for attribute in ("ln_1", "attn", "ln_2", "mlp"):
         if not hasattr(block, attribute):
             raise refuse(where, f"it has no {attribute}, so it is not a pre-norm block")
-    if not isinstance(block.ln_1, nn.LayerNorm):
-        raise refuse(where, f"its first norm is a {type(block.ln_1).__name__}")
+    if not isinstance(block.ln_1, nn.LayerNorm) or block.ln_1.weight is None:
+        raise refuse(where, f"its first norm is a {type(block.ln_1).__name__} without weights of its own")
     for owner, attribute in ((block, "ln_attn"), (block.attn, "ln_inner")):
         if not isinstance(getattr(owner, attribute, nn.Identity()), nn.Identity):
             raise refuse(where, f"{attribute} normalises the heads together, so they are no sum")
     if getattr(block.attn, "bias_k", None) is not None or getattr(block.attn, "add_zero_attn", False):
         raise refuse(where, "its attention has extra keys")
     out, last = block.attn.out_proj, getattr(block.mlp, "c_proj", None)
-    if last is None or not hasattr(last, "weight") or not hasattr(out, "weight"):
-        raise refuse(where, "its output projections are not plain linear layers")
-    scales = [getattr(getattr(block, s, None), "gamma", None) for s in ("ls_1", "ls_2")]
-    return Block(out.weight, out.bias, scales[0], last.weight, scales[1])
+    for what, module in (("attn.out_proj", out), ("mlp.c_proj", last)):
+        if not isinstance(module, nn.Linear) or not isinstance(module.weight, torch.Tensor):
+            raise refuse(where, f"its {what} is a {type(module).__name__}, not a plain linear layer")
+    after = [m for m in list(block.mlp.children())[::-1] if not isinstance(m, nn.Identity | nn.Dropout)][:1]
+    if after != [last]:
+        raise refuse(where, "something follows the last linear layer of its MLP")
+    scales = [getattr(block, name, nn.Identity()) for name in ("ls_1", "ls_2")]
+    for module in scales:
+        if not isinstance(module, nn.Identity) and not isinstance(getattr(module, "gamma", None), torch.Tensor):
+            raise refuse(where, f"a {type(module).__name__} stands where LayerScale is known")
+    gammas = [getattr(module, "gamma", None) for module in scales]
+    assert last is not None
+    return Block(out.weight, out.bias, gammas[0], last.weight, gammas[1])
 
 
 def _resnet(visual: Any) -> Tower:
