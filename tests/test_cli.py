@@ -60,7 +60,8 @@ def test_demo_numbers_are_complete_and_consistent(tour):
     assert numbers["sum_of_parts_relative_error"] < 1e-5
     assert np.array(numbers["water_minus_land"]).shape == (4, 8)
     curve = numbers["mean_ablation"]["all 20 classes"]
-    assert curve["attention"][0] == curve["full"]
+    assert curve["attention"][0] == curve["mlps"][0]
+    assert (len(curve["attention"]), len(curve["mlps"])) == (5, 6)
     assert curve["n"] == 300
 
 
@@ -128,6 +129,7 @@ def test_card():
     [
         (("demo", "--model", "ViT-B-32"), "--model ViT-B-32 without --image"),
         (("demo", "--image", "nowhere.jpg"), "not a file"),
+        (("demo", "--text", "a bird"), "without --image"),
         (("demo", "--image", __file__), "not an image Pillow can read"),
         (("info", "--model", "ViT-B-33"), "did you mean"),
         (("bench", "nothing"), "decompose"),
@@ -138,3 +140,18 @@ def test_errors_are_one_message_without_traceback(arguments, message, tmp_path):
     assert message in result.output
     assert "To fix:" in result.output
     assert "Traceback" not in result.output
+
+
+def test_a_photograph_is_turned_as_its_camera_lay(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (60, 30), "red").save(tmp_path / "p.jpg", exif=exif)
+    run("demo", "--image", tmp_path / "p.jpg", "--text", "a red object", "--against", "land", "--out", tmp_path / "out")
+    assert Image.open(tmp_path / "out" / "photo.png").size == (30, 60)
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path):
+    (tmp_path / "file").write_text("")
+    result = run("demo", "--images", 60, "--out", tmp_path / "file" / "sub", ok=False)
+    assert "Traceback" not in result.output
+    assert result.output.strip()

@@ -24,7 +24,7 @@ class Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except ToolkitError as error:
+        except (ToolkitError, OSError) as error:
             raise click.ClickException(str(error)) from error
 
 
@@ -66,6 +66,9 @@ def demo(
         click.echo("Loading …", err=True)
     from toolkit.api.load import load
 
+    if image is None and (text, against) != ("water", "land"):
+        given = "--text or --against without --image"
+        raise InputError("demo", given, "a photograph with them", "name one with --image")
     if image is None and model is not None:
         raise InputError(
             "demo",
@@ -99,7 +102,7 @@ def _tour(model: Any, images: int, out: Path) -> tuple[Any, Path]:
 
 
 def _glance(model: Any, image: Path, text: str, against: str, out: Path) -> tuple[Any, Path]:
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     from toolkit.api.tour import glance
     from toolkit.figures.demo import write_glance
@@ -107,8 +110,8 @@ def _glance(model: Any, image: Path, text: str, against: str, out: Path) -> tupl
     if not image.is_file():
         raise MissingWeightsError("demo", f"--image {image}, which is not a file", "a photograph", "check the path")
     try:
-        opened = Image.open(image).convert("RGB")
-    except (UnidentifiedImageError, OSError) as error:
+        opened = ImageOps.exif_transpose(Image.open(image)).convert("RGB")  # photographs lie as their camera did
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError) as error:
         raise InputError(
             "demo",
             f"--image {image.name}, which is not an image Pillow can read ({error})",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pickle
 
@@ -179,6 +180,60 @@ def test_huggingface_names_cover_every_tensor(clip):
     assert from_huggingface(huggingface_state(clip)).keys() == clip.state_dict().keys()
 
 
+def test_huggingface_config_that_leaves_defaults_out(tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "clip", "vision_config": {"patch_size": 16}}))
+    found = huggingface_config(tmp_path)
+    assert found["vision_cfg"]["image_size"] == 224
+    assert found["vision_cfg"]["patch_size"] == 16
+    assert found["text_cfg"]["vocab_size"] == 49408
+
+
+def test_huggingface_preprocess_is_carried_over(tmp_path):
+    assert loading.huggingface_preprocess(tmp_path) == {}
+    settings = {"image_mean": [0.1] * 3, "image_std": [0.2] * 3, "resample": 2, "do_center_crop": False}
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(settings))
+    expected = {"mean": (0.1,) * 3, "std": (0.2,) * 3, "interpolation": "bilinear", "resize_mode": "squash"}
+    assert loading.huggingface_preprocess(tmp_path) == expected
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ("{", "no JSON"),
+        ("[]", "no JSON object"),
+        ("{}", "without a model_cfg"),
+        ('{"model_cfg": {}}', "without a model_cfg"),
+    ],
+)
+def test_damaged_configs(tmp_path, config, message):
+    (tmp_path / "open_clip_config.json").write_text(config)
+    with pytest.raises(InputError, match=message):
+        tk.load(str(tmp_path))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_fuzzed_pickles_are_damaged_files_never_a_crash(tmp_path, seed):
+    import random
+
+    noise = random.Random(seed)
+    path = tmp_path / "x.pt"
+    torch.save({"a": torch.zeros(3)}, path)
+    content = bytearray(path.read_bytes())
+    for _ in range(40):
+        content[noise.randrange(len(content))] = noise.randrange(256)
+    path.write_bytes(bytes(content))
+    with contextlib.suppress(InputError):  # whatever is left of the file may also be read
+        read_state(path)
+
+
+def test_loading_leaves_the_random_state(name, clip, tmp_path):
+    path = write("pt", clip, tmp_path)
+    before = torch.get_rng_state()
+    tk.load()
+    tk.load(name, checkpoint=path)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 class Bomb:
     """Unpickling this would leave a file behind."""
 
@@ -260,6 +315,8 @@ def test_missing_file_and_empty_folder(name, tmp_path):
         ({"name": "ViT-B-32", "pretrained": "openai", "checkpoint": "x.pt"}, "one of them"),
         ({"pretrained": "openai"}, "without a model name"),
         ({"precision": "int4"}, "precision='int4'"),
+        ({"name": 3}, "name=3"),
+        ({"device": None}, "device=None"),
     ],
 )
 def test_wrong_arguments_say_what_exists(arguments, message):

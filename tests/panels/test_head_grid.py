@@ -94,7 +94,57 @@ def test_a_grid_of_some_layers_leaves_the_others_selected():
     whole.selected = "L0.H0 L2.H1"
     assert last.selected == ((2, 1),)
     last.selected = "L2.H3"
-    assert set(shared.heads) == set(whole.selected) == {(0, 0), (2, 3)}
+    assert shared.heads == whole.selected == ((0, 0), (2, 3))
+
+
+def test_grids_of_overlapping_layers_settle_and_keep_the_users_order():
+    shared = Selection(heads="L0.H0")
+    grids = [HeadGrid(VALUES[list(rows)], layers=rows, selection=shared) for rows in ([0, 1], [1, 2], [0, 2])]
+    shared.heads = "L2.H0 L1.H0 L0.H0"
+    assert shared.heads == ((2, 0), (1, 0), (0, 0))
+    assert [g.selected for g in grids] == [((1, 0), (0, 0)), ((2, 0), (1, 0)), ((2, 0), (0, 0))]
+    assert [g.error for g in grids] == [""] * 3
+    grids[0].selected = "L1.H0"
+    assert shared.heads == ((2, 0), (1, 0))
+
+
+def test_heads_to_select_can_be_given_at_once():
+    assert HeadGrid(VALUES, selected="L0.H1").selected == ((0, 1),)
+    shared = Selection(heads="L9.H9")
+    assert HeadGrid(VALUES, selection=shared, selected="L1.H1").selected == ((1, 1),)
+    assert shared.heads == ((9, 9), (1, 1))
+
+
+def test_the_limit_can_be_set_and_stays():
+    grid = HeadGrid(VALUES)
+    grid.limit = 2.0
+    assert "beyond the colour scale (±2)" in grid.summary
+    grid.values = VALUES * 3
+    assert grid.limit == 2.0
+    for wrong in (0, -1.0, np.nan):
+        with pytest.raises(InputError, match="limit="):
+            grid.limit = wrong
+
+
+def test_values_cannot_be_written_behind_the_browsers_back():
+    with pytest.raises(ValueError, match="read-only"):
+        HeadGrid(VALUES).values[0, 0] = 7
+
+
+def test_words_are_words_in_every_figure():
+    grid = HeadGrid(VALUES, title="costs $5 to $6", unit="$\\foo$ <b>")
+    data, _ = grid._repr_mimebundle_()
+    assert "image/png" in data
+    assert grid.error == ""
+    assert "&lt;b&gt;" in grid.to_plotly().to_json()
+
+
+def test_selection_knows_its_names():
+    with pytest.raises(InputError, match="did you mean 'image'"):
+        Selection(imgae="a")
+    with pytest.raises(InputError, match="did you mean 'heads'"):
+        Selection().head = "L0.H0"
+    assert repr(Selection(edit=np.zeros(3), text="a bird")) == "Selection(text='a bird', edit=…)"
 
 
 def test_summary_says_what_is_to_be_seen():
@@ -134,7 +184,11 @@ def test_table_and_figures():
     [
         ({"tittle": "x"}, "did you mean 'title'"),
         ({"layers": [1, 2]}, "2 layers"),
-        ({"layers": [1, 1, 2]}, "one distinct layer per row"),
+        ({"layers": [1, 1, 2]}, "distinct layer numbers"),
+        ({"layers": [-2, -1, 0]}, "distinct layer numbers"),
+        ({"layers": ["a", 1, 2]}, "distinct layer numbers"),
+        ({"layers": -4}, "layers=-4"),
+        ({"selection": "L0.H0"}, "pass selected="),
         ({"limit": -1}, "limit=-1"),
         ({"values": np.zeros(4)}, r"shape \(4,\)"),
     ],
@@ -148,6 +202,8 @@ def test_what_an_observer_raises_is_shown_not_swallowed():
     grid = HeadGrid(VALUES)
     grid._picked = [["a", "b"]]
     assert grid.error.startswith("ValueError")
+    grid._picked = [[1, 1]]
+    assert grid.error == ""
 
 
 def test_opening_is_small():

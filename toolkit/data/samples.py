@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -88,7 +89,11 @@ class Samples(ABC, Sequence[Sample]):
     def __getitem__(self, row: Any) -> Any:
         if isinstance(row, slice):
             return self.take(range(*row.indices(len(self))))
-        index = int(row) + len(self) * (int(row) < 0)
+        if not hasattr(row, "__index__"):
+            fix = "data.take([…]) for several rows, data.where(label=…) for a group"
+            raise InputError("samples", f"data[{row!r}]", "a row number or a slice", fix)
+        row = operator.index(row)
+        index = row + len(self) * (row < 0)
         if not 0 <= index < len(self):
             raise IndexError(f"sample {row} of {len(self)}")
         return Sample(self.ids[index], self.image(index), self.labels[index], self.groups[index], self.split)

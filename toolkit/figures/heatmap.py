@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -105,14 +106,14 @@ def heatmap_matplotlib(
     for layer, head in selected:
         axes.add_patch(Rectangle((head - 0.5, rows.index(layer) - 0.5), 1, 1, fill=False, ec="#111418", lw=2, zorder=3))
     if title:
-        axes.set_title(title, loc="left", fontsize=11)
+        axes.set_title(title, loc="left", fontsize=11, parse_math=False)
     palette = LinearSegmentedColormap.from_list("blue–orange", DIVERGING / 255)
     # drawn from −1 to 1 and labelled in the values' own size: values near the largest float must not overflow
     scale = ScalarMappable(Normalize(-1, 1), palette)
     bar = figure.colorbar(scale, ax=axes, ticks=[-1, 0, 1], fraction=0.04, aspect=14, shrink=0.9)
     bar.ax.set_yticklabels([f"−{limit:.3g}", "0", f"{limit:.3g}"])
     bar.outline.set_visible(False)
-    bar.set_label(unit)
+    bar.set_label(unit, parse_math=False)
     return figure
 
 
@@ -130,6 +131,7 @@ def heatmap_plotly(
     table = as_table(values)
     limit, rows = check_limit(limit, table), list(range(len(table)) if layers is None else layers)
     l, h = table.shape
+    title, unit = escape(title), escape(unit)  # plotly reads tags
     marks = [[mark_of(v, limit) for v in row] for row in table]
     hover = [[f"layer {rows[i]}, head {j}<br>{table[i, j]:.4g} {unit}" for j in range(h)] for i in range(l)]
     # missing cells stay transparent over the grey of the plot

@@ -52,13 +52,17 @@ def read_state(path: Path) -> State:
 
 
 def _read_pickle(path: Path) -> Any:
-    if zipfile.is_zipfile(path) and any(name.endswith("constants.pkl") for name in zipfile.ZipFile(path).namelist()):
+    if _is_torchscript(path):
         raise InputError(
             "load",
             f"{path.name}, a TorchScript program",
             _ACCEPTED,
             "save its state dict: torch.save(torch.jit.load(path).state_dict(), 'weights.pt'), if you trust the file",
         )
+    with path.open("rb") as file:
+        start = file.read(2)
+    if not start.startswith((b"PK", b"\x80")):  # a zip archive or a pickle; anything else is no checkpoint
+        raise _damaged(path)
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -69,13 +73,35 @@ def _read_pickle(path: Path) -> Any:
                 _ACCEPTED,
                 "save it with torch.save(model.state_dict(), path), or as safetensors",
             ) from error
+        raise _damaged(path) from error
+    except Exception as error:
+        raise _damaged(path) from error
+
+
+def _is_torchscript(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith("constants.pkl") for name in archive.namelist())
+    except (zipfile.BadZipFile, ValueError, OSError):
+        return False
+
+
+def _damaged(path: Path) -> InputError:
+    given = f"{path.name}, which is damaged or no checkpoint"
+    return InputError("load", given, _ACCEPTED, "download or write it again")
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """A JSON object from a file; InputError where it is none."""
+    try:
+        content = json.loads(path.read_text())
+    except (ValueError, OSError) as error:
         raise InputError(
-            "load", f"{path.name}, which is damaged or no checkpoint", _ACCEPTED, "download or write it again"
+            "load", f"{path.name}, which is no JSON ({error})", "a model's config", "fetch it again"
         ) from error
-    except (RuntimeError, EOFError, OSError, zipfile.BadZipFile) as error:
-        raise InputError(
-            "load", f"{path.name}, which is damaged or no checkpoint", _ACCEPTED, "download or write it again"
-        ) from error
+    if not isinstance(content, dict):
+        raise InputError("load", f"{path.name}, which is no JSON object", "a model's config", "fetch it again")
+    return content
 
 
 def fill(clip: Any, state: State, source: str) -> None:
@@ -120,31 +146,31 @@ def weights_in(folder: Path) -> Path:
     return found[0]
 
 
+_VISION = {
+    "image_size": 224, "patch_size": 32, "hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12,
+    "num_attention_heads": 12, "hidden_act": "quick_gelu", "layer_norm_eps": 1e-5,
+}  # fmt: skip
+_TEXT = {
+    "max_position_embeddings": 77, "vocab_size": 49408, "hidden_size": 512, "intermediate_size": 2048,
+    "num_hidden_layers": 12, "num_attention_heads": 8, "hidden_act": "quick_gelu", "layer_norm_eps": 1e-5,
+}  # fmt: skip
+"""What a Hugging Face CLIP config means where it leaves a value out."""
+
+
 def huggingface_config(folder: Path) -> dict[str, Any]:
-    """open_clip constructor arguments for a Hugging Face CLIP folder (config.json with vision_config and
-    text_config).
-    """
-    config = json.loads((folder / "config.json").read_text())
+    """open_clip constructor arguments for a Hugging Face CLIP folder (config.json)."""
+    config = read_config(folder / "config.json")
     if config.get("model_type") != "clip":
-        raise InputError(
-            "load",
-            f"a Hugging Face folder of type {config.get('model_type')!r}",
-            '"clip" (CLIPModel)',
-            "convert it to open_clip first",
-        )
-    vision, text = config["vision_config"], config["text_config"]
-    activation = vision.get("hidden_act", "quick_gelu")
-    if activation not in ("quick_gelu", "gelu"):
-        raise InputError(
-            "load",
-            f"a Hugging Face CLIP with activation {activation!r}",
-            '"quick_gelu" or "gelu"',
-            "convert it to open_clip first",
-        )
-    eps = {"norm_kwargs": {"eps": vision.get("layer_norm_eps", 1e-5)}}
+        given = f"a Hugging Face folder of type {config.get('model_type')!r}"
+        raise InputError("load", given, '"clip" (CLIPModel)', "convert it to open_clip first")
+    vision, text = _VISION | config.get("vision_config", {}), _TEXT | config.get("text_config", {})
+    activations = {vision["hidden_act"], text["hidden_act"]}
+    if activations not in ({"quick_gelu"}, {"gelu"}):
+        given = f"a Hugging Face CLIP with activations {', '.join(sorted(activations))}"
+        raise InputError("load", given, '"quick_gelu" or "gelu", in both towers', "convert it to open_clip first")
     return {
         "embed_dim": config.get("projection_dim", 512),
-        "quick_gelu": activation == "quick_gelu",
+        "quick_gelu": activations == {"quick_gelu"},
         "vision_cfg": {
             "image_size": vision["image_size"],
             "patch_size": vision["patch_size"],
@@ -152,7 +178,7 @@ def huggingface_config(folder: Path) -> dict[str, Any]:
             "width": vision["hidden_size"],
             "head_width": vision["hidden_size"] // vision["num_attention_heads"],
             "mlp_ratio": vision["intermediate_size"] / vision["hidden_size"],
-            **eps,
+            "norm_kwargs": {"eps": vision["layer_norm_eps"]},
         },
         "text_cfg": {
             "context_length": text["max_position_embeddings"],
@@ -161,9 +187,21 @@ def huggingface_config(folder: Path) -> dict[str, Any]:
             "heads": text["num_attention_heads"],
             "layers": text["num_hidden_layers"],
             "mlp_ratio": text["intermediate_size"] / text["hidden_size"],
-            "norm_kwargs": {"eps": text.get("layer_norm_eps", 1e-5)},
+            "norm_kwargs": {"eps": text["layer_norm_eps"]},
         },
     }
+
+
+def huggingface_preprocess(folder: Path) -> dict[str, Any]:
+    """The open_clip preprocess settings that a folder's preprocessor_config.json describes; {} without one."""
+    path = folder / "preprocessor_config.json"
+    if not path.is_file():
+        return {}
+    found = read_config(path)
+    out: dict[str, Any] = {k: tuple(found[v]) for k, v in (("mean", "image_mean"), ("std", "image_std")) if v in found}
+    out["interpolation"] = {2: "bilinear", 3: "bicubic"}.get(found.get("resample", 3), "bicubic")
+    out["resize_mode"] = "shortest" if found.get("do_center_crop", True) else "squash"
+    return out
 
 
 _TOWERS = (("vision_model.", "visual."), ("text_model.", ""))

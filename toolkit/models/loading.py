@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import socket
 from collections.abc import Callable
 from difflib import get_close_matches
@@ -15,7 +14,15 @@ from urllib.request import getproxies
 import torch
 
 from toolkit.errors import InputError, MissingWeightsError
-from toolkit.models.checkpoints import fill, from_huggingface, huggingface_config, read_state, weights_in
+from toolkit.models.checkpoints import (
+    fill,
+    from_huggingface,
+    huggingface_config,
+    huggingface_preprocess,
+    read_config,
+    read_state,
+    weights_in,
+)
 from toolkit.models.model import Model, check_device, wrap
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "fp64": torch.float64}
@@ -29,6 +36,8 @@ def load_open_clip(
     precision: str = "fp32",
 ) -> Model:
     """A model by open_clip name with a pretrained tag or a local checkpoint, or from a folder. See `toolkit.load`."""
+    if not isinstance(name, str):
+        raise InputError("load", f"name={name!r}", "an open_clip name or a folder, as a string", "pass such a name")
     target = check_device(device, "load")
     if precision not in PRECISIONS:
         raise InputError("load", f"precision={precision!r}", ", ".join(PRECISIONS), "pass one of these")
@@ -94,7 +103,8 @@ def _tags(name: str) -> list[str]:
 def _create(name: str) -> Any:
     import open_clip
 
-    return open_clip.create_model(name, pretrained=None, pretrained_text=False).eval()
+    with torch.random.fork_rng(devices=[]):
+        return open_clip.create_model(name, pretrained=None, pretrained_text=False).eval()
 
 
 def _pretrained(name: str, tag: str) -> Any:
@@ -103,7 +113,8 @@ def _pretrained(name: str, tag: str) -> Any:
     if not cached_file(name, tag) and not _reachable(name, tag):
         raise _missing(name, tag)
     try:
-        return open_clip.create_model(name, pretrained=tag, weights_only=True).eval()
+        with torch.random.fork_rng(devices=[]):
+            return open_clip.create_model(name, pretrained=tag, weights_only=True).eval()
     except Exception as error:  # open_clip wraps every failure of a download in a RuntimeError of its own
         if not cached_file(name, tag):
             raise _missing(name, tag) from error
@@ -167,15 +178,15 @@ def _folder(folder: Path, device: torch.device, precision: str) -> Model:
 
     own = folder / "open_clip_config.json"
     if own.is_file():
-        config = json.loads(own.read_text())
-        arguments, preprocess = config["model_cfg"], config.get("preprocess_cfg", {})
+        config = read_config(own)
+        arguments, preprocess = config.get("model_cfg"), config.get("preprocess_cfg", {})
+        if not isinstance(arguments, dict) or not {"embed_dim", "vision_cfg", "text_cfg"} <= arguments.keys():
+            given = f"{own.name} without a model_cfg of embed_dim, vision_cfg and text_cfg"
+            raise InputError("load", given, "the config open_clip writes beside its weights", "fetch it again")
         state = read_state(weights_in(folder))
     elif (folder / "config.json").is_file():
-        arguments = huggingface_config(folder)
+        arguments, preprocess = huggingface_config(folder), huggingface_preprocess(folder)
         state = from_huggingface(read_state(weights_in(folder)))
-        extra = folder / "preprocessor_config.json"
-        found = json.loads(extra.read_text()) if extra.is_file() else {}
-        preprocess = {k: found[v] for k, v in (("mean", "image_mean"), ("std", "image_std")) if v in found}
     else:
         raise InputError(
             "load",
@@ -184,8 +195,16 @@ def _folder(folder: Path, device: torch.device, precision: str) -> Model:
             "point to the folder that holds them",
         )
     arguments = copy.deepcopy(arguments)
+    if "multimodal_cfg" in arguments:
+        raise InputError(
+            "load", f"the folder {folder.name!r} of a CoCa model", "a CLIP", "choose a model without captioner"
+        )
+    arguments["text_cfg"] |= {"hf_model_pretrained": False} if "hf_model_name" in arguments["text_cfg"] else {}
     custom = arguments.pop("custom_text", False) or "hf_model_name" in arguments.get("text_cfg", {})
-    clip = (open_clip.CustomTextCLIP if custom else open_clip.CLIP)(**arguments).eval()
+    with torch.random.fork_rng(
+        devices=[]
+    ):  # the random start is overwritten, and must not cost the user's random state
+        clip = (open_clip.CustomTextCLIP if custom else open_clip.CLIP)(**arguments).eval()
     fill(clip, state, folder.name)
     clip.visual.preprocess_cfg = {"size": clip.visual.image_size, **preprocess}
     tokenizer = (

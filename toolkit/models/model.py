@@ -188,7 +188,7 @@ def check_device(device: str | torch.device, operation: str) -> torch.device:
     """The device, or a DeviceError when this machine lacks it."""
     try:
         found = torch.device(device)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError) as error:
         raise InputError(
             operation, f"device={device!r}", '"cpu", "cuda", "cuda:1", "mps" …', "name a torch device"
         ) from error

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from toolkit.organism.tokenizer import WordTokenizer
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -30,6 +32,7 @@ def load_clip(folder: Path = WEIGHTS) -> tuple[Any, WordTokenizer, dict[str, Any
     from safetensors.torch import load_file
 
     tokenizer = WordTokenizer.load(folder / "tokenizer.json")
-    clip = build(tokenizer.vocab_size)
+    with torch.random.fork_rng(devices=[]):  # loading must not cost the user's random state
+        clip = build(tokenizer.vocab_size)
     clip.load_state_dict({name: t.float() for name, t in load_file(folder / "model.safetensors").items()})
     return clip, tokenizer, json.loads((folder / "provenance.json").read_text())

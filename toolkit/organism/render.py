@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from toolkit.core.precision import full_precision
 from toolkit.organism import backgrounds, shapes
 from toolkit.organism.backgrounds import SIZE
 from toolkit.organism.draws import Draws
@@ -39,6 +40,7 @@ class Picture:
     parts: Tensor | None
 
 
+@full_precision
 def render(draws: Draws, factors: Factors, masks: bool = False, chunk: int = 64) -> Picture:
     """Paint every sample; a sample's pixels do not depend on the others of the call."""
     f = {name: torch.from_numpy(values) for name, values in factors.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self
 
@@ -94,11 +95,12 @@ def scenes(
     """
     if split not in SPLITS:
         raise InputError("scenes", f"split={split!r}", ", ".join(map(repr, SPLITS)), "name one of these")
+    n, seed = (operator.index(x) if hasattr(x, "__index__") and not isinstance(x, bool) else x for x in (n, seed))
     if not isinstance(n, int) or n < 1:
         raise InputError("scenes", f"n={n!r}", "a whole number of at least 1", "ask for at least one scene")
     if not isinstance(seed, int) or not 0 <= seed < 2**32:
         raise InputError("scenes", f"seed={seed!r}", "a whole number from 0 to 2³² − 1", "pass such a seed")
     for name, value in (("birds", birds), ("rho", rho), ("home", home)):
-        if not 0 <= value <= 1:
+        if not isinstance(value, int | float) or not 0 <= value <= 1:
             raise InputError("scenes", f"{name}={value!r}", "a share between 0 and 1", "pass such a share")
     return Scenes(split, seed, np.arange(n), Mixture(birds=birds, rho=rho, home=home))

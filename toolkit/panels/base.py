@@ -26,6 +26,7 @@ def shows_errors(method: Callable[P, None]) -> Callable[P, None]:
         panel: Any = args[0]
         try:
             method(*args, **kwargs)
+            panel.error = ""
         except Exception as error:  # noqa: BLE001 – whatever it is, the user must see it
             panel.error = f"{type(error).__name__}: {error}"
 
@@ -60,8 +61,12 @@ class Panel(anywidget.AnyWidget):
         """The live view, and beside it a PNG and words for a notebook that is opened without a kernel."""
         bundle = super()._repr_mimebundle_(**options)
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
-        picture = base64.b64encode(self.png()).decode()
-        return {**data, "text/plain": self.summary, "image/png": picture}, metadata
+        data = {**data, "text/plain": self.summary}
+        try:
+            data["image/png"] = base64.b64encode(self.png()).decode()
+        except Exception as error:  # noqa: BLE001 – a missing picture must not take the live view with it
+            self.error = f"no picture for a notebook without a kernel: {error}"
+        return data, metadata
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.summary})"

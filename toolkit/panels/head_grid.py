@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,8 @@ class HeadGrid(Panel):
 
     values: [l, h], any array or tensor; assign to `.values` to repaint in place. layers: the layers of the rows,
     default 0…l−1. title, unit, description: words. limit: half the range of the colours, default the 99th percentile
-    of |values|. selection: a Selection to share with other panels. theme: "auto", "light" or "dark".
+    of |values|. selection: a Selection to share with other panels. selected: heads to select, in any spelling. theme:
+    "auto", "light" or "dark".
 
     `.selected` is ((layer, head), …): read it, set it, observe it. `.hovered` is the head under the pointer, or None.
     Click selects, shift-click adds or removes; arrows move, space or enter adds or removes, escape clears.
@@ -65,15 +67,19 @@ class HeadGrid(Panel):
         layers: Sequence[int] | None = None,
         limit: float | None = None,
         selection: Selection | None = None,
+        selected: Any = None,
         **words: Any,
     ) -> None:
+        if selection is not None and not isinstance(selection, Selection):
+            raise InputError("HeadGrid", f"selection={selection!r}", "a Selection", "pass selected= to choose heads")
         self._table: NDArray[np.float64] = np.zeros((1, 1))
-        self._fixed_limit = limit
+        self._fixed_limit, self._showing, self._following = limit, False, False
         super().__init__(**words)
         self._show(values, layers)
         self.selection = selection or Selection()
-        if self.selection.heads:
-            self.selected = self.selection.heads
+        self._follow(None)
+        if selected is not None:
+            self.selected = selected
         self.selection.observe(self._follow, "heads")
 
     @property
@@ -92,23 +98,31 @@ class HeadGrid(Panel):
 
     def _show(self, values: Any, layers: Sequence[int] | None) -> None:
         table = as_table(values, "HeadGrid")
-        rows = [int(x) for x in (range(len(table)) if layers is None else layers)]
-        if layers is None and len(table) == len(self._layers):
-            rows = list(self._layers)
-        if len(rows) != len(table) or len(set(rows)) != len(rows):
-            raise InputError(
-                "HeadGrid",
-                f"{len(rows)} layers {rows[:6]} for {len(table)} rows",
-                "one distinct layer per row",
-                "name each row's layer once",
-            )
+        table.flags.writeable = False  # a write would not reach the browser
+        rows = self._rows(table, layers)
         limit = check_limit(self._fixed_limit, table)
-        self._table = table
-        with self.hold_sync():
-            self._shape, self._layers, self.limit = list(table.shape), rows, limit
-            self._data = table.astype("<f4").tobytes()
-            self.selected = tuple(p for p in self.selected if self._exists(p))
-            self._describe()
+        self._table, self._showing = table, True
+        try:
+            with self.hold_sync():
+                self._shape, self._layers, self.limit = list(table.shape), rows, limit
+                self._data = table.astype("<f4").tobytes()
+                self.selected = tuple(p for p in self.selected if self._exists(p))
+                self._describe()
+        finally:
+            self._showing = False
+
+    def _rows(self, table: NDArray[np.float64], layers: Sequence[int] | None) -> list[int]:
+        if layers is None:
+            return list(self._layers) if len(table) == len(self._layers) else list(range(len(table)))
+        accepted = f"{len(table)} distinct layer numbers, one per row, counted from 0"
+        try:
+            rows = [operator.index(x) for x in layers]
+        except TypeError as error:
+            raise InputError("HeadGrid", f"layers={layers!r}", accepted, "name each row's layer") from error
+        if len(rows) != len(table) or len(set(rows)) != len(rows) or min(rows) < 0:
+            given = f"{len(rows)} layers {rows[:6]} for {len(table)} rows"
+            raise InputError("HeadGrid", given, accepted, "name each row's layer once")
+        return rows
 
     def _exists(self, head: tuple[int, int]) -> bool:
         return head[0] in self._layers and 0 <= head[1] < self._table.shape[1]
@@ -128,15 +142,27 @@ class HeadGrid(Panel):
     def _selected_changed(self, change: Any) -> None:
         self._picked = [list(p) for p in self.selected]
         self._describe()
-        if hasattr(self, "selection"):
-            elsewhere = [p for p in self.selection.heads if not self._exists(p)]
-            self.selection.heads = (*self.selected, *elsewhere)
+        if hasattr(self, "selection") and not self._following:
+            # in the shared order: what is gone here goes there, what is new is added; other layers' heads stay
+            kept = [p for p in self.selection.heads if p in self.selected or not self._exists(p)]
+            self.selection.heads = (*kept, *(p for p in self.selected if p not in kept))
 
     @traitlets.observe("_picked")
     @shows_errors
     def _picked_changed(self, change: Any) -> None:
         """The browser's choice becomes `.selected`; what it cannot have shown is dropped."""
         self.selected = tuple((int(p[0]), int(p[1])) for p in self._picked if self._exists((int(p[0]), int(p[1]))))
+
+    @traitlets.validate("limit")
+    def _valid_limit(self, proposal: dict[str, Any]) -> float:
+        return check_limit(proposal["value"], self._table)
+
+    @traitlets.observe("limit")
+    @shows_errors
+    def _limit_changed(self, change: Any) -> None:
+        if not self._showing:
+            self._fixed_limit = self.limit
+            self._describe()
 
     @traitlets.validate("hovered")
     def _valid_hovered(self, proposal: dict[str, Any]) -> tuple[int, int] | None:
@@ -145,7 +171,11 @@ class HeadGrid(Panel):
 
     @shows_errors
     def _follow(self, change: Any) -> None:
-        self.selected = tuple(p for p in self.selection.heads if self._exists(p))
+        self._following = True  # a grid that follows must not answer
+        try:
+            self.selected = tuple(p for p in self.selection.heads if self._exists(p))
+        finally:
+            self._following = False
 
     def _describe(self) -> None:
         self.summary = describe(self._table, self._layers, self.limit, self.title, self.unit, self.selected)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Any
 
 import traitlets
 
 from toolkit.core.heads import HeadSet
+from toolkit.errors import InputError
 
 
 class Selection(traitlets.HasTraits):
@@ -26,13 +28,30 @@ class Selection(traitlets.HasTraits):
     pair = traitlets.Tuple(traitlets.Unicode(), traitlets.Unicode(), default_value=None, allow_none=True)
     edit: traitlets.TraitType[Any, Any] = traitlets.Any(None)
 
+    def __init__(self, **given: Any) -> None:
+        for name in given:
+            self._known(name)
+        super().__init__(**given)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not name.startswith("_") and not hasattr(type(self), name):
+            self._known(name)
+        super().__setattr__(name, value)
+
+    def _known(self, name: str) -> None:
+        names = list(self.trait_names())
+        if name not in names:
+            near = get_close_matches(name, names, 1)
+            fix = f"did you mean {near[0]!r}?" if near else "leave it out"
+            raise InputError("Selection", f"the unknown name {name!r}", ", ".join(sorted(names)), fix)
+
     @traitlets.validate("heads")
     def _valid_heads(self, proposal: dict[str, Any]) -> tuple[tuple[int, int], ...]:
         value: str | Iterable[Any] = proposal["value"]
         return HeadSet.of(value).heads
 
     def __repr__(self) -> str:
-        shown = {name: getattr(self, name) for name in ("image", "text", "pair", "edit") if getattr(self, name)}
-        if self.heads:
-            shown["heads"] = str(HeadSet(self.heads))
-        return f"Selection({', '.join(f'{k}={v!r}' for k, v in shown.items())})"
+        shown = [f"{name}={getattr(self, name)!r}" for name in ("image", "text", "pair") if getattr(self, name)]
+        shown += [f"heads={str(HeadSet(self.heads))!r}"] if self.heads else []
+        shown += ["edit=…"] if self.edit is not None else []
+        return f"Selection({', '.join(shown)})"
