@@ -137,7 +137,7 @@ class Trainer:
 
     def run(self, fresh: int = 16, every: int = 200, save_every: float = 300.0) -> None:
         self.resume()
-        self.commands.append(f"python -m toolkit.organism.train {' '.join(sys.argv[1:])}  # from image {self.seen}")
+        self.commands.append(f"python -m toolkit.organism.train {_arguments()}  # from image {self.seen}")
         if not self.pool.next:
             print(f"rendering {self.pool.size} scenes", flush=True)
             self.pool.refresh(self.pool.size)
@@ -224,6 +224,14 @@ class Trainer:
             "validation_curve": self.curve,
         }
         (self.out / "provenance.json").write_text(json.dumps(record, indent=1))
+
+
+def _arguments() -> str:
+    """The arguments of this call, without the folder: a record must not carry a path of somebody's machine."""
+    given = sys.argv[1:]
+    if "--out" in given:
+        given[given.index("--out") + 1 : given.index("--out") + 2] = ["FOLDER"]
+    return " ".join(given)
 
 
 def main() -> None:

@@ -1,0 +1,79 @@
+"""What the built-in model promises, on a test seed that decided nothing: every factor is known, the bias is there."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import open_clip
+import pytest
+
+import toolkit as tk
+from toolkit.core.intervals import wilson
+from toolkit.organism.evaluate import PROMPTS, Probe
+from toolkit.organism.factors import FACTORS
+from toolkit.organism.model import WEIGHTS
+
+SEED, N = 90210, 1500
+
+
+@pytest.fixture(scope="module")
+def model():
+    return tk.load()
+
+
+@pytest.fixture(scope="module")
+def probe(model):
+    return Probe(model.tokenizer, seed=SEED, split="test", n=N)
+
+
+@pytest.fixture(scope="module")
+def scores(model, probe):
+    return probe(model.clip)
+
+
+def test_it_is_a_stock_open_clip_model_of_modest_size(model):
+    assert type(model.clip) is open_clip.CLIP
+    assert sum(path.stat().st_size for path in WEIGHTS.iterdir()) < 8_000_000
+    assert {path.name for path in WEIGHTS.iterdir()} == {"model.safetensors", "tokenizer.json", "provenance.json"}
+
+
+def test_provenance_says_how_it_was_made():
+    record = json.loads((WEIGHTS / "provenance.json").read_text())
+    for field in (
+        "commands",
+        "seed",
+        "stages",
+        "images_seen",
+        "versions",
+        "validation_curve",
+        "built_in",
+        "selected_on",
+    ):
+        assert record[field] not in (None, "", [], {}), field
+    assert record["validation_curve"][-1]["seen"] == record["images_seen"]
+
+
+@pytest.mark.parametrize("factor", [f for f in FACTORS if f != "class"])
+def test_every_word_of_every_factor_is_above_chance(scores, probe, factor):
+    """The lower 99 % limit beats always saying the commonest value, which is more than beating a fair die."""
+    values = probe.factors[factor][probe.factors[factor] >= 0]
+    n = len(values)
+    commonest = np.bincount(values).max() / n
+    limit = wilson(round(scores[factor] * n), n, 0.98).low
+    assert limit > max(commonest, 1 / len(PROMPTS[factor])), (factor, scores[factor], commonest)
+
+
+def test_the_other_classes_are_known(scores):
+    assert scores["others"] > 0.5  # of 18
+
+
+def test_the_background_decides_too_often(model):
+    data = tk.scenes("test", n=1200, seed=SEED, birds=1.0)
+    birds = tk.classes(["waterbird", "landbird"])
+    embeddings = model.encode_image(data)
+    result = tk.accuracy(birds.predict(embeddings, model), birds.encode(data.labels), data.groups, split="test")
+    usual = [result[g] for g in ("waterbird on water", "landbird on land")]
+    other = [result[g] for g in ("waterbird on land", "landbird on water")]
+    assert min(r.low for r in usual) > max(r.high for r in other), "the intervals of the two kinds of group overlap"
+    assert np.mean([r.accuracy for r in usual]) - np.mean([r.accuracy for r in other]) > 0.2
