@@ -12,6 +12,7 @@ import statistics
 import subprocess
 import sys
 import time
+from dataclasses import fields
 from typing import Any
 
 import torch
@@ -70,9 +71,8 @@ def measure(name: str, batch: int, pairs: int, device: str) -> dict[str, Any]:
         "sum_error": parts.error,
         "mix_bytes_float32": card.layers * card.heads * card.head_dim * 4,
         "mix_bytes_float16": card.layers * card.heads * card.head_dim * 2,
-        "all_parts_bytes_float32": (
-            4 * (card.layers * card.heads * card.head_dim + (card.layers + 1) * card.width + card.embed_dim + 3)
-        ),
+        "parts_bytes": sum(t.nbytes for f in fields(parts) if isinstance(t := getattr(parts, f.name), torch.Tensor))
+        // batch,
     }
 
 
@@ -135,13 +135,10 @@ def report(result: dict[str, Any]) -> str:
             f" {r['decompose_images_per_s']:6.2f}, ratio {r['ratio']:.3f} (quartiles {low:.3f}–{high:.3f}, {r['pairs']}"
             f" pairs), sum of parts to {r['sum_error']:.1e}"
         )
-        memory = "".join(
-            f", peak memory {r[k] / 1e6:.0f} MB {k.rsplit('_', 1)[1]} (a process on the CPU)"
-            for k in r
-            if k.startswith("peak_")
-        )
+        peaks = [f"{r[k] / 1e6:.0f} MB {k.rsplit('_', 1)[1]}" for k in r if k.startswith("peak_")]
+        memory = f"; peak memory of a CPU process: {', '.join(peaks)}" if peaks else ""
         lines.append(
             f"            {r['mix_bytes_float32'] / 1000:.0f} kB of mixes an image"
-            f" ({r['all_parts_bytes_float32'] / 1000:.0f} kB all parts){memory}"
+            f" ({r['parts_bytes'] / 1000:.0f} kB all parts in float32){memory}"
         )
     return "\n".join(lines)
