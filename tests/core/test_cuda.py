@@ -1,0 +1,72 @@
+"""Everything of the core on CUDA equals the CPU; reported as not run where there is no device."""
+
+from __future__ import annotations
+
+import copy
+
+import families
+import pytest
+import torch
+
+import toolkit as tk
+
+pytestmark = pytest.mark.cuda
+HEADS = "L0.H1 L2.H3"
+
+
+@pytest.fixture(params=["vit", "average-pool-of-normed", "vit-layerscale"])
+def pair(request):
+    """The same model and images on both devices, in float64."""
+    clip = families.build(request.param, torch.float64)
+    images = families.pictures(clip, 6, torch.float64)
+    models = tk.wrap(clip), tk.wrap(copy.deepcopy(clip).to("cuda"))
+    return models, images
+
+
+def same(found, expected):
+    assert found.device.type == "cuda"
+    torch.testing.assert_close(found.cpu(), expected, rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize("convention", ["separate", "reference"])
+def test_parts(pair, convention):
+    (cpu, gpu), images = pair
+    expected, found = (tk.decompose(m, images, convention) for m in (cpu, gpu))
+    for name in ("heads", "mlps", "biases", "constant", "embedding", "total"):
+        same(getattr(found, name), getattr(expected, name))
+    direction = torch.randn(48, dtype=torch.float64)
+    same(found.toward(direction), expected.toward(direction))
+    weights = torch.rand(expected.mixes.shape[1:3])
+    same(found.of(weights), expected.of(weights))
+    assert found.to_xarray().heads.shape == expected.heads.shape
+
+
+@pytest.mark.parametrize("how", ["zero", "mean"])
+def test_ablation(pair, how):
+    (cpu, gpu), images = pair
+    expected, found = (tk.ablate_direct(tk.decompose(m, images), HEADS, 0.3, how) for m in (cpu, gpu))
+    same(found, expected)
+    same(gpu.encode_image(images, ablate=HEADS), cpu.encode_image(images, ablate=HEADS))
+
+
+def test_layer_curve(pair):
+    (cpu, gpu), images = pair
+    classes, labels = torch.eye(48, dtype=torch.float64)[:3], torch.tensor([0, 1, 2, 0, -1, 1])
+    expected, found = (tk.layer_curve(tk.decompose(m, images), classes, labels) for m in (cpu, gpu))
+    assert found == expected
+
+
+def test_pixels_and_estimates(pair):
+    (cpu, gpu), _ = pair
+    pixels = torch.randint(0, 255, (4, 3, 32, 32), dtype=torch.uint8)
+    for given in (pixels, pixels.cuda()):
+        same(gpu.encode_image(given), cpu.encode_image(pixels))
+    assert tk.estimate(gpu, pixels).bytes == tk.estimate(cpu, pixels).bytes
+    assert gpu.card.device == "cuda:0"
+
+
+def test_half_precision_on_the_device():
+    model = tk.load(device="cuda", precision="bf16")
+    parts = tk.decompose(model, tk.scenes("test", n=4))
+    assert parts.embedding.dtype == torch.float32
+    assert parts.error < 0.1
