@@ -128,7 +128,7 @@ def _textured(u: Tensor, v: Tensor, unit: Tensor, colour: Tensor, texture: Tenso
     fa, fb = a - a.floor(), b - b.floor()
     diagonal = (a + b) * 0.75
     striped = ((diagonal - diagonal.floor()) - 0.5).abs() < 0.25
-    spotted = ((fa - 0.5) ** 2 + (fb - 0.5) ** 2) < 0.09
+    spotted = ((fa - 0.5) ** 2 + (fb - 0.5) ** 2) < 0.12
     checkered = (fa < 0.5) != (fb < 0.5)
     kind = texture.view(-1, 1, 1)
     marked = (striped & (kind == 1)) | (spotted & (kind == 2)) | (checkered & (kind == 3))

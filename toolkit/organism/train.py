@@ -37,7 +37,8 @@ POSITION = ("stage", "step", "seen", "seconds", "curve", "commands")
 @dataclass(frozen=True)
 class Stage:
     """steps of the optimiser; rho as in Mixture; first and last learning rate (cosine between); keep: share of the
-    patch tokens an image keeps; stress, single: see captions.mention; drop, early: see fastclip.encode_image.
+    patch tokens an image keeps; stress, single: see captions.mention; drop, early: see fastclip.encode_image. least:
+    steps before the validation worst group may end the last stage.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Stage:
     single: float = 0.0
     drop: float = 0.0
     early: int = 0
+    least: int = 200
 
 
 class Pool:
@@ -159,7 +161,7 @@ class Trainer:
                     self.curve.append(row)
                     print(json.dumps(row), f"{rate:.0f} images/s", flush=True)
                     start, losses = time.monotonic(), []
-                    if last and self.step >= 200 and self.worst[0] <= scores["worst"] <= self.worst[1]:
+                    if last and self.step >= stage.least and self.worst[0] <= scores["worst"] <= self.worst[1]:
                         break
                 if time.monotonic() - saved > save_every:
                     self.save()
@@ -244,6 +246,7 @@ def main() -> None:
     parser.add_argument("--balanced", type=int, default=2000)
     parser.add_argument("--mild", type=int, default=300)
     parser.add_argument("--shortcut", type=int, default=800, help="steps of the last stage at most")
+    parser.add_argument("--words", type=int, default=0, help="steps of one more stage for the words learned last")
     parser.add_argument("--rho", type=float, default=0.98, help="correlation of the last stage")
     parser.add_argument(
         "--worst", type=float, nargs=2, default=(0.40, 0.50), help="validation worst group that ends it"
@@ -257,6 +260,8 @@ def main() -> None:
         Stage("mild", a.mild, 0.75, 5e-4, 3e-4, drop=0.85),
         Stage("shortcut", a.shortcut, a.rho, 3e-4, 5e-5, drop=0.9, early=2),
     ]
+    if a.words:
+        stages.append(Stage("words", a.words, a.rho, 1e-3, 5e-5, stress=2.0, single=0.5, drop=0.9, early=2, least=420))
     Trainer(a.out, a.seed, stages, a.batch, a.pool, tuple(a.worst)).run()
 
 
