@@ -15,7 +15,7 @@ from toolkit.organism.evaluate import PROMPTS, Probe
 from toolkit.organism.factors import FACTORS
 from toolkit.organism.model import WEIGHTS
 
-SEED, N = 90210, 1500
+SEED, N = 41153, 1500
 
 
 @pytest.fixture(scope="module")
