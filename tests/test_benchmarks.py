@@ -3,21 +3,85 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from pathlib import Path
 
 import pytest
+import torch
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 
 
-@pytest.mark.slow
-def test_decompose():
-    spec = importlib.util.spec_from_file_location("benchmark_decompose", FOLDER / "decompose.py")
+def benchmark(name):
+    spec = importlib.util.spec_from_file_location(f"benchmark_{name}", FOLDER / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.slow
+def test_decompose():
+    module = benchmark("decompose")
     result = module.run(quick=True)
     row = result["shapes"]["ViT-B-32"]
     assert row["ratio"] > 0
     assert row["sum_error"] < 1e-5
     assert row["mix_bytes_float32"] == 12 * 12 * 64 * 4
     assert "ViT-B-32" in module.report(result)
+
+
+@pytest.mark.slow
+def test_organism():
+    module = benchmark("organism")
+    result = module.run(quick=True, seed=11)
+    json.dumps(result)
+    assert result["seed"] == 11
+    assert result["birds"]["n"] == 240
+    assert len(result["located"]["draws"]) == 2
+    for row in result["words"].values():
+        assert not isinstance(row, dict) or row["low"] <= row["value"] <= row["high"]
+    text = module.report(result)
+    for part in ("plain average", "worst (", "no evidence", "oracle", "promises", "texture"):
+        assert part in text
+
+
+def toy(seed):
+    """Twelve images whose heads have plain meanings: head (1, 0) writes the wrong class for images 0–2."""
+    rng = torch.Generator().manual_seed(seed)
+    texts = torch.nn.functional.normalize(torch.eye(4, dtype=torch.float64)[:2], dim=1)
+    c = 0.02 * torch.randn(12, 2, 3, 4, dtype=torch.float64, generator=rng)
+    labels = torch.arange(12) % 2
+    signal = torch.nn.functional.one_hot(labels, 4).double()
+    cue = signal.clone()
+    cue[:3] = signal[1:4]
+    c[:, 0, 1] += 0.5 * signal
+    c[:, 1, 0] += 0.8 * cue
+    e = c.sum((1, 2))
+    return e, c, labels, texts
+
+
+def test_the_literal_locator_finds_a_planted_head():
+    module = benchmark("literal")
+    e, c, labels, texts = toy(0)
+    guess = (e @ texts.T).argmax(1)
+    assert (guess != labels).sum() == 3
+    found = module.locate(e, c, labels, texts)
+    assert found.heads[0] == (1, 0)
+    assert found.wrong == 3
+    left = e - sum(c[:, layer, head] for layer, head in found.heads)
+    assert ((left @ texts.T).argmax(1) == labels).all()
+    assert found.utility > module.utility(e, c, labels, texts, [])
+
+
+def test_what_each_literal_score_sees():
+    """A and B compare with the right images of the class: the head that differs leads. C and D compare with the class
+    the images were taken for: the head that still tells the two apart comes last.
+    """
+    module = benchmark("literal")
+    e, c, labels, texts = toy(1)
+    guess = (e @ texts.T).argmax(1)
+    found = module.scores(e, c, labels, guess, texts, 0, 1)
+    assert set(found) == {"A", "B", "C", "D"}
+    assert all(max(found[name], key=found[name].get) == (1, 0) for name in "AB")
+    assert all(min(found[name], key=found[name].get) == (0, 1) for name in "CD")
+    assert module.scores(e, c, labels, labels, texts, 0, 1).keys() == {"B", "C"}

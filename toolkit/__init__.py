@@ -25,6 +25,8 @@ _WHERE = {
     "HeadSet": "toolkit.core.heads",
     "ablate_direct": "toolkit.core.ablation",
     "layer_curve": "toolkit.core.ablation",
+    "head_roles": "toolkit.core.roles",
+    "HeadRoles": "toolkit.core.roles",
     "accuracy": "toolkit.core.metrics",
     "classes": "toolkit.data.classes",
     "scenes": "toolkit.organism.scenes",
@@ -47,6 +49,8 @@ if TYPE_CHECKING:
     from toolkit.core.heads import HeadSet as HeadSet
     from toolkit.core.metrics import accuracy as accuracy
     from toolkit.core.parts import Parts as Parts
+    from toolkit.core.roles import HeadRoles as HeadRoles
+    from toolkit.core.roles import head_roles as head_roles
     from toolkit.data.classes import classes as classes
     from toolkit.errors import DeviceError as DeviceError
     from toolkit.errors import InputError as InputError

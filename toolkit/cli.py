@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import json
 import subprocess
 import sys
@@ -160,11 +161,15 @@ def info(model: str | None, pretrained: str | None, checkpoint: Path | None, as_
 
 @main.command()
 @click.argument("name")
+@click.option("--seed", type=click.IntRange(0), help="Test seed, for benchmarks that take one.")
+@click.option(
+    "--weights", type=click.Path(path_type=Path, file_okay=False, exists=True), help="Folder of another trained model."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON and nothing else.")
-def bench(name: str, as_json: bool) -> None:
-    """Run a benchmark of the repository, e.g. `decompose`."""
+def bench(name: str, seed: int | None, weights: Path | None, as_json: bool) -> None:
+    """Run a benchmark of the repository: `decompose` or `organism`."""
     folder = ROOT / "benchmarks"
-    known = sorted(p.stem for p in folder.glob("*.py"))
+    known = sorted(p.stem for p in folder.glob("*.py") if "def report(" in p.read_text(encoding="utf-8"))
     if name not in known:
         raise InputError(
             "bench",
@@ -177,7 +182,11 @@ def bench(name: str, as_json: bool) -> None:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    result = module.run()
+    given = {k: v for k, v in (("seed", seed), ("weights", weights)) if v is not None}
+    for option in given:
+        if option not in inspect.signature(module.run).parameters:
+            raise InputError("bench", f"--{option} with {name}", f"{name} without it", f"leave --{option} out")
+    result = module.run(**given)
     click.echo(json.dumps(result, indent=1) if as_json else module.report(result))
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+from pathlib import Path
 
 import numpy as np
 import open_clip
@@ -21,6 +23,15 @@ SEED, N = 41153, 1500
 @pytest.fixture(scope="module")
 def model():
     return tk.load()
+
+
+@pytest.fixture(scope="module")
+def organism():
+    path = Path(__file__).parents[2] / "benchmarks" / "organism.py"
+    spec = importlib.util.spec_from_file_location("benchmark_organism", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +96,8 @@ def test_the_other_classes_are_known(scores):
 
 
 def test_the_background_decides_too_often(model):
-    data = tk.scenes("test", n=1200, seed=SEED, birds=1.0)
+    """The first chapter of every notebook: the worst group is a bird on the wrong background."""
+    data = tk.scenes("test", n=1200, seed=SEED, kind="birds")
     birds = tk.classes(["waterbird", "landbird"])
     embeddings = model.encode_image(data)
     result = tk.accuracy(birds.predict(embeddings, model), birds.encode(data.labels), data.groups, split="test")
@@ -93,3 +105,21 @@ def test_the_background_decides_too_often(model):
     other = [result[g] for g in ("waterbird on land", "landbird on water")]
     assert min(r.low for r in usual) > max(r.high for r in other), "the intervals of the two kinds of group overlap"
     assert np.mean([r.accuracy for r in usual]) - np.mean([r.accuracy for r in other]) > 0.2
+    assert 0.25 < result.worst.value < 0.6
+    assert 0.65 < result.average("plain").value < 0.92
+
+
+def test_some_heads_respond_to_the_background_and_others_to_shape(model):
+    """The second chapter: head roles on the factorial set."""
+    data = tk.scenes("test", n=2000, seed=SEED, kind="factorial")
+    roles = tk.head_roles(tk.decompose(model, data), data.factors[["class", "background", "neck", "bill", "feet"]])
+    assert (roles.of("background") >= 0.5).sum() >= 2
+    assert (np.max([roles.of(f) for f in ("class", "neck", "bill", "feet")], axis=0) >= 0.35).sum() >= 2
+
+
+def test_switching_located_heads_off_lifts_the_worst_group(organism, model):
+    """The third chapter, with half the draws and images of `toolkit bench organism`."""
+    located = organism.measure_located(model, SEED, 1500, draws=8)
+    assert located["improved"] >= 6
+    assert located["gain"] > max(0.06, located["random gain"] + 0.05)
+    assert located["oracle"]["worst"] >= max(row["worst"] for row in located["draws"]) - 0.02

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 
 import numpy as np
@@ -87,3 +88,51 @@ def test_tokenizer_is_saved_and_read(tmp_path):
     again = WordTokenizer.load(tmp_path / "t.json")
     assert again.words == TOKENIZER.words
     assert (again(["a red bird"]) == TOKENIZER(["a red bird"])).all()
+
+
+def test_unknown_words_are_visible_in_what_was_made_with_them():
+    import toolkit as tk
+
+    model = tk.load()
+    assert model.unknown_words(["a zebra on the lakes", "a red bird"]) == {
+        "zebra": [],
+        "lakes": ["lake", "snakes", "planes"],
+    }
+    assert model.unknown_words("a red bird") == {}
+    found = tk.classes(["cat", "zebras", "red starr"])
+    with pytest.warns(UnknownWordWarning, match="nearest known: star"):
+        found.vectors(model)
+    assert found.unknown(model)["zebras"] == {"zebras": []}
+    assert found.unknown(model)["red starr"]["starr"][:2] == ["star", "stars"]
+    assert found.unknown(model).keys() == {"zebras", "red starr"}
+    assert "words the model does not know: 'zebras' of 'zebras'; 'starr' of 'red starr' (nearest known: star" in repr(
+        found
+    )
+    known = tk.classes(["cat", "car"])
+    known.vectors(model)
+    assert "does not know" not in repr(known)
+
+
+def test_classes_that_differ_in_unknown_words_only_are_refused():
+    import toolkit as tk
+
+    with pytest.warns(UnknownWordWarning), pytest.raises(InputError, match=r"'zebra' and 'lion'.*does not know"):
+        tk.classes(["cat", "zebra", "lion"]).vectors(tk.load())
+
+
+def test_the_page_of_a_photograph_names_unknown_words(tmp_path):
+    from PIL import Image
+
+    import toolkit as tk
+    from toolkit.api.tour import glance
+    from toolkit.figures.demo import write_glance
+
+    with pytest.warns(UnknownWordWarning):
+        result = glance(tk.load(), Image.new("RGB", (64, 64), "white"), "a zebra", "a lakes")
+    page = write_glance(result, tmp_path).read_text()
+    assert "The model does not know “zebra”, “lakes” (nearest: lake, snakes, planes)" in page
+    assert json.loads((tmp_path / "demo.json").read_text())["unknown_words"] == {
+        "zebra": [],
+        "lakes": ["lake", "snakes", "planes"],
+    }
+    assert "unknown words" in page

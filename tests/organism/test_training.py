@@ -4,29 +4,33 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 import torch
 
-from toolkit.organism import fastclip
+from toolkit.organism import captions, fastclip
 from toolkit.organism import train as training
 from toolkit.organism.captions import vocabulary
+from toolkit.organism.draws import Draws
+from toolkit.organism.factors import Mixture, draw_factors
 from toolkit.organism.model import build, load_clip
+from toolkit.organism.pool import Pool
 from toolkit.organism.tokenizer import WordTokenizer
 
 STAGES = [
-    training.Stage("balanced", 3, 0.5, 1e-3, 1e-4, keep=0.5),
-    training.Stage("shortcut", 3, 0.9, 1e-3, 1e-4, drop=0.5, early=2),
+    training.Stage("balanced", 3, (0.5, 0.5), (1e-3, 1e-4), keep=0.5),
+    training.Stage("shortcut", 3, (0.8, 0.9), (1e-3, 1e-4), drop=0.5, early=2, check=2),
 ]
 
 
 @pytest.fixture(autouse=True)
 def small_probe(monkeypatch):
     probe = training.Probe
-    monkeypatch.setattr(training, "Probe", lambda tokenizer, seed: probe(tokenizer, seed, n=120))
+    monkeypatch.setattr(training, "Probe", lambda *args, **options: probe(*args, **options | {"n": 120}))
 
 
 def trainer(folder, stages=STAGES):
-    return training.Trainer(folder, 3, stages, batch=8, pool=32, worst=(2.0, 3.0))
+    return training.Trainer(folder, 3, stages, batch=8, texts=6, pool=32, worst=(2.0, 3.0))
 
 
 def test_fast_forward_equals_the_stock_forward():
@@ -79,14 +83,31 @@ def test_export_writes_weights_that_load_and_a_full_record(tmp_path):
     json.dumps(record)
 
 
+def test_the_loss_of_a_batch_is_the_softmax_loss_with_uniform_targets():
+    torch.manual_seed(0)
+    image, text = torch.randn(5, 4), torch.randn(3, 4)
+    true = torch.tensor([[1, 0, 1], [0, 1, 0], [0, 0, 0], [1, 1, 0], [0, 0, 1]]).float()
+    cosines = torch.nn.functional.cosine_similarity(image[:, None], text[None], dim=-1) * 7
+    rows = [
+        -sum(cosines[i].log_softmax(0)[t] for t in hits) / len(hits)
+        for i in range(5)
+        if (hits := true[i].nonzero()[:, 0].tolist())
+    ]
+    columns = [
+        -sum(cosines[:, t].log_softmax(0)[i] for i in hits) / len(hits)
+        for t in range(3)
+        if (hits := true[:, t].nonzero()[:, 0].tolist())
+    ]
+    expected = (sum(rows) / len(rows) + sum(columns) / len(columns)) / 2
+    torch.testing.assert_close(training.loss_of(image, text, torch.tensor(7.0), true), expected)
+
+
 def test_a_batch_has_the_correlation_asked_for():
-    t = training.Pool(0, 4000, training.Mixture(birds=0.33))
-    t.claims = training.captions.claims(
-        training.draw_factors(training.Draws("train", 0, training.np.arange(4000)), t.mixture)
-    )
-    rows = training.np.random.default_rng(0).choice(4000, 20000, p=t.weights(0.9))
+    t = Pool(0, 4000, Mixture(birds=0.33))
+    t.claims = captions.claims(draw_factors(Draws("train", 0, np.arange(4000)), t.mixture))
+    rows = t.draw(np.random.default_rng(0), 20000, 0.9)
     chosen = t.claims[rows]
-    bird = chosen[:, training.captions.FIELDS.index("kind")] == 0
-    match = chosen[:, training.captions.FIELDS.index("place")] == chosen[:, 0]
+    bird = chosen[:, captions.FIELDS.index("kind")] == 0
+    match = chosen[:, captions.FIELDS.index("place")] == chosen[:, 0]
     assert match[bird].mean() == pytest.approx(0.9, abs=0.02)
     assert bird.mean() == pytest.approx(0.33, abs=0.03)

@@ -83,12 +83,18 @@ class Glance:
     rest: float
     error: float
 
+    @property
+    def unknown(self) -> dict[str, list[str]]:
+        """Words of the two texts that the model does not know, with the nearest known ones."""
+        return self.model.unknown_words([self.text, self.against])
+
     def to_dict(self) -> dict[str, Any]:
         """The numbers as plain values, for `--json`."""
         return {
             "model": self.model.card.to_dict(),
             "text": self.text,
             "against": self.against,
+            "unknown_words": self.unknown,
             "cosine_text": self.cosines[0],
             "cosine_against": self.cosines[1],
             "heads": self.head_map.tolist(),

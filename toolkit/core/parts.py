@@ -57,6 +57,13 @@ class Parts:
         """Head contributions [b, l, h, d], made from the mixes when first asked for."""
         return torch.einsum("blhk,lhkd->blhd", self._scaled_mixes, self._map) + self._shares[:, :, None]
 
+    @full_precision
+    def layer(self, layer: int) -> Tensor:
+        """Head contributions of one layer [b, h, d], without making those of the others."""
+        return (
+            torch.einsum("bhk,hkd->bhd", self._scaled_mixes[:, layer], self._map[layer]) + self._shares[:, layer, None]
+        )
+
     @cached_property
     @full_precision
     def total(self) -> Tensor:

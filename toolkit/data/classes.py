@@ -46,12 +46,14 @@ class ClassSet:
     templates: tuple[str, ...] = ()
     given: Tensor | None = None
     _encoded: dict[str, Tensor] = field(default_factory=dict, init=False)
+    _unknown: dict[str, dict[str, list[str]]] = field(default_factory=dict, init=False)
 
     def vectors(self, model: TextModel | None = None) -> Tensor:
         """Unit class vectors [c, d]: the mean of each class's unit prompt embeddings, normalised again.
 
         model: encodes the prompts at first use (kept per model fingerprint); not needed where vectors were given.
-        Raises InputError without a model and without vectors, or where a class's prompts cancel out.
+        Raises InputError without a model and without vectors, where a class's prompts cancel out, and where two classes
+        come out the same (their texts differ in nothing the model reads, such as words it does not know).
 
         >>> import toolkit as tk
         >>> tk.classes(["landbird", "waterbird"]).vectors(tk.load()).shape
@@ -79,7 +81,38 @@ class ClassSet:
             found = found.detach().to(torch.promote_types(found.dtype, torch.float32))
             ends = np.cumsum([len(prompts) for prompts in self.prompts]).tolist()
             means = torch.stack([block.mean(dim=0) for block in torch.tensor_split(found, ends[:-1])])
-        return _unit(means, "class vectors", self.names)
+        vectors = _unit(means, "class vectors", self.names)
+        self._unknown.clear()
+        self._unknown.update(self.unknown(model))
+        exact = torch.nn.functional.normalize(vectors.double(), dim=1)  # rounding of equal texts: 1 − cosine ≈ 1e-13
+        same = torch.triu(exact @ exact.T > 1 - 1e-10, 1).nonzero().tolist()
+        if same:
+            a, b = (self.names[i] for i in same[0])
+            given = f"{a!r} and {b!r}, which have the same vector under this model{self._note((a, b))}"
+            fix = "describe one of them in other words: prompts={name: text}"
+            raise InputError("class vectors", given, "classes the model can tell apart", fix)
+        return vectors
+
+    def unknown(self, model: TextModel) -> dict[str, dict[str, list[str]]]:
+        """Class name → unknown word → nearest known words, for classes whose prompts hold words the model's tokenizer
+        does not know; such classes are also marked in the printed class set once it was used.
+
+        >>> import toolkit as tk
+        >>> tk.classes(["cat", "zebra"]).unknown(tk.load())
+        {'zebra': {'zebra': []}}
+        """
+        find = getattr(model, "unknown_words", None)
+        found = {} if find is None else {n: find(p) for n, p in zip(self.names, self.prompts, strict=True)}
+        return {name: words for name, words in found.items() if words}
+
+    def _note(self, names: Sequence[str]) -> str:
+        """What the model of the last use did not know of these classes, in words."""
+        notes = [
+            f"{word!r} of {name!r}" + (f" (nearest known: {', '.join(near)})" if near else "")
+            for name in names
+            for word, near in self._unknown.get(name, {}).items()
+        ]
+        return f"; words the model does not know: {'; '.join(notes)}" if notes else ""
 
     def scores(self, embeddings: Any, model: TextModel | None = None) -> Tensor:
         """Cosines [b, c] of image embeddings with the class vectors, without logit scale; float32 or better.
@@ -189,7 +222,7 @@ class ClassSet:
             how = f"templates {listed(self.templates)}"
         else:
             how = f"{sum(map(len, self.prompts))} own prompts"
-        return f"ClassSet of {len(self)}: {listed(self.names)}; {how}; hash {self.hash}"
+        return f"ClassSet of {len(self)}: {listed(self.names)}; {how}; hash {self.hash}{self._note(self.names)}"
 
 
 def classes(

@@ -102,7 +102,7 @@ def write_glance(result: Glance, folder: Path) -> Path:
     small.thumbnail((480, 480))
     buffer = io.BytesIO()
     small.save(buffer, "PNG")
-    title = f"writes “{result.text}” rather than “{result.against}”"
+    title = f"writes “{result.text}” rather than “{result.against}”{' (unknown words)' if result.unknown else ''}"
     pictures = {
         "photo.png": buffer.getvalue(),
         "heads.png": png(heatmap_matplotlib(result.head_map, title=title, unit="cosine")),
@@ -126,11 +126,16 @@ def write_glance(result: Glance, folder: Path) -> Path:
     ]
     html = page(
         "One photograph, head by head",
-        f"{result.model.card.id}: “{result.text}” against “{result.against}”.",
+        f"{result.model.card.id}: “{result.text}” against “{result.against}”.{_unknown(result)}",
         sections,
         _footer(result.model),
     )
     return _write_all(folder, html, pictures, result.to_dict())
+
+
+def _unknown(result: Glance) -> str:
+    notes = [f"“{w}”" + (f" (nearest: {', '.join(near)})" if near else "") for w, near in result.unknown.items()]
+    return f" The model does not know {', '.join(notes)}: what follows says little about that." if notes else ""
 
 
 def _write_all(folder: Path, html: str, pictures: dict[str, bytes], numbers: dict[str, Any]) -> Path:

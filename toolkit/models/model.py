@@ -146,6 +146,20 @@ class Model:
         found = torch.cat(out)
         return torch.nn.functional.normalize(found.to(torch.promote_types(found.dtype, torch.float32)), dim=-1)
 
+    def unknown_words(self, texts: str | Sequence[str]) -> dict[str, list[str]]:
+        """Words of the texts that the model's tokenizer does not know, each with the nearest known ones. Empty for
+        tokenizers that split words into known pieces, as CLIP's own does.
+
+        >>> import toolkit as tk
+        >>> tk.load().unknown_words("a zebra on the lakes")
+        {'zebra': [], 'lakes': ['lake', 'snakes', 'planes']}
+        """
+        tokenizer: Any = self.tokenizer
+        if not hasattr(tokenizer, "unknown"):
+            return {}
+        found = [word for text in ([texts] if isinstance(texts, str) else texts) for word in tokenizer.unknown(text)]
+        return {word: tokenizer.nearest(word) for word in dict.fromkeys(found)}
+
     def _plain(self, batch: Tensor) -> Tensor:
         out = self.clip.encode_image(self._placed(batch, tower_of(self.clip).blocks[0].out_weight))
         return out.to(torch.promote_types(out.dtype, torch.float32))

@@ -54,7 +54,7 @@ def _mix(a: Tensor | Colour, b: Tensor | Colour, t: Tensor) -> Tensor:
     """a where t = 0, b where t = 1; colours or images."""
     a = a if isinstance(a, Tensor) else torch.tensor(a).view(1, 3, 1, 1)
     b = b if isinstance(b, Tensor) else torch.tensor(b).view(1, 3, 1, 1)
-    return a + (b - a) * t[:, None]
+    return torch.lerp(a, b, t[:, None])
 
 
 def _step(t: Tensor, softness: float = 0.02) -> Tensor:

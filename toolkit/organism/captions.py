@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.organism.factors import BACKGROUNDS, COLUMNS, FACTORS, PLACE_OF, PLACES
+from toolkit.organism.factors import BACKGROUNDS, COLUMNS, FACTORS, PARTS, PLACE_OF, PLACES
 
 FIELDS = (*COLUMNS, "kind", "place")
 """What a caption can claim: every factor, "bird" (kind 0) and water or land (place)."""
@@ -28,30 +28,31 @@ def claims(factors: dict[str, NDArray[np.int64]]) -> NDArray[np.int64]:
     return np.stack([*(factors[name] for name in COLUMNS), kind, place], axis=1)
 
 
-SLOW = {"texture": 0.64, "count": 0.12, "size": 0.12, "position": 0.12}
-"""Factors that are learned last, and how often each is what a caption claims alone."""
+ALONE = {
+    "class": 0.30, "texture": 0.26, "count": 0.09, "size": 0.07, "position": 0.10, "neck": 0.06, "bill": 0.06,
+    "feet": 0.06,
+}  # fmt: skip
+"""What a caption that claims one thing claims, and how often: the factors that are learned last."""
 
 
-def mention(
-    values: NDArray[np.int64], rng: np.random.Generator, stress: float = 1.0, single: float = 0.0
-) -> NDArray[np.int64]:
+def mention(values: NDArray[np.int64], rng: np.random.Generator, single: float = 0.0) -> NDArray[np.int64]:
     """What a random caption of each image claims: [n, field], −1 for a field it leaves open.
 
-    stress: how much more often than the others the slow factors are mentioned. single: share of captions that claim one
-    slow factor and nothing else.
+    single: share of captions that claim one thing of `ALONE` (a part: "a bird with a long neck") and nothing else.
     """
     n, fields = values.shape
     column = {name: i for i, name in enumerate(FIELDS)}
-    share = np.where(rng.random((n, 1)) < 0.4, 0.12, 0.36).repeat(fields, axis=1)
-    share[:, [column[name] for name in SLOW]] *= stress
+    share = np.where(rng.random((n, 1)) < 0.5, 0.10, 0.32).repeat(fields, axis=1)
     said = rng.random((n, fields)) < share
     said[:, column["class"]] = rng.random(n) < 0.62
     said[:, column["kind"]] = ~said[:, column["class"]] & (values[:, column["kind"]] == 0) & (rng.random(n) < 0.8)
     said[:, column["place"]] &= ~said[:, column["background"]] & (values[:, column["place"]] < 2)
-    alone = rng.random(n) < single
+    alone = np.flatnonzero(rng.random(n) < single)
+    which = np.array([column[name] for name in ALONE])[rng.choice(len(ALONE), len(alone), p=list(ALONE.values()))]
+    which[values[alone, which] < 0] = column["class"]  # parts of what is no bird
     said[alone] = False
-    which = np.array([column[name] for name in SLOW])[rng.choice(len(SLOW), n, p=list(SLOW.values()))]
-    said[alone, which[alone]] = True
+    said[alone, which] = True
+    said[alone, column["kind"]] = np.isin(which, [column[part] for part in PARTS])
     scene = rng.random(n) < 0.06  # a caption of the background alone
     said[scene] = False
     at_place = scene & (values[:, column["place"]] < 2) & (rng.random(n) < 0.4)

@@ -36,26 +36,30 @@ PROMPTS: dict[str, list[str]] = {
 class Probe:
     """Accuracy of every factor's words, birds two-way by group, and the other classes, on `n` scenes of a split."""
 
-    def __init__(self, tokenizer: WordTokenizer, seed: int, split: str = "val", n: int = 2400) -> None:
+    def __init__(
+        self, tokenizer: WordTokenizer, seed: int, split: str = "val", n: int = 2400, mixture: Mixture | None = None
+    ) -> None:
         draws = Draws(split, seed, np.arange(n))
-        self.factors = draw_factors(draws, Mixture())
+        self.factors = draw_factors(draws, mixture or Mixture())
         self.pixels = render(draws, self.factors).pixels
         self.tokenizer = tokenizer
 
     @torch.no_grad()
     def embed(self, clip: Any) -> Tensor:
         """Unit image embeddings [n, d]."""
+        device = clip.logit_scale.device
         chunks = [
-            clip.encode_image((p.float() / 255 - MEAN[0]) / STD[0], normalize=True) for p in self.pixels.split(200)
+            clip.encode_image((p.to(device).float() / 255 - MEAN[0]) / STD[0], normalize=True)
+            for p in self.pixels.split(200)
         ]
-        return torch.cat(chunks)
+        return torch.cat(chunks).cpu()
 
     @torch.no_grad()
     def __call__(self, clip: Any) -> dict[str, float]:
         images = self.embed(clip)
         out: dict[str, float] = {}
         for name, prompts in PROMPTS.items():
-            words = clip.encode_text(self.tokenizer(prompts), normalize=True)
+            words = self._words(clip, prompts)
             truth = torch.from_numpy(self.factors[name])
             keep = truth >= 0
             if name == "class":
@@ -64,20 +68,33 @@ class Probe:
                 out[name] = ((images[keep] @ words.T).argmax(1) == truth[keep]).float().mean().item()
         return {k: round(v, 3) for k, v in out.items()}
 
-    def _classes(self, scores: Tensor, truth: Tensor) -> dict[str, float]:
+    @torch.no_grad()
+    def groups(self, clip: Any) -> dict[str, float]:
+        """Birds two-way: plain average and worst group, nothing else."""
+        words = self._words(clip, PROMPTS["class"])
+        return {
+            k: round(v, 3)
+            for k, v in self._birds(self.embed(clip) @ words.T, torch.from_numpy(self.factors["class"])).items()
+        }
+
+    def _words(self, clip: Any, prompts: list[str]) -> Tensor:
+        ids = self.tokenizer(prompts).to(clip.logit_scale.device)
+        return clip.encode_text(ids, normalize=True).cpu()
+
+    def _birds(self, scores: Tensor, truth: Tensor) -> dict[str, float]:
         bird = truth < len(BIRDS)
         right = scores[bird, : len(BIRDS)].argmax(1) == truth[bird]
-        wet = torch.tensor([PLACE_OF[b] == "water" for b in BACKGROUNDS])[torch.from_numpy(self.factors["background"])][
-            bird
-        ]
-        group = truth[bird] * 2 + wet.long()
+        wet = torch.tensor([PLACE_OF[b] == "water" for b in BACKGROUNDS])[torch.from_numpy(self.factors["background"])]
+        group = truth[bird] * 2 + wet[bird].long()
         accuracy = [right[group == g].float().mean().item() for g in range(4)]
+        return {"birds": right.float().mean().item(), "worst": min(accuracy)}
+
+    def _classes(self, scores: Tensor, truth: Tensor) -> dict[str, float]:
+        bird = truth < len(BIRDS)
         other = scores[~bird, len(BIRDS) :].argmax(1) + len(BIRDS) == truth[~bird]
         photo = torch.from_numpy(self.factors["style"])[~bird] == 0
         assert len(OTHERS) == scores.shape[1] - len(BIRDS)
-        return {
-            "birds": right.float().mean().item(),
-            "worst": min(accuracy),
+        return self._birds(scores, truth) | {
             "others": other.float().mean().item(),
             "others_photo": other[photo].float().mean().item(),
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,20 +52,21 @@ class Mixture:
 
     birds: share of samples that are birds. rho: share of birds on the background that matches their class (0.5 = no
     correlation). home: share of the other classes on a home background. parts: share of birds whose neck, bill and
-    feet (each drawn alone) agree with the class.
+    feet (each drawn alone) agree with the class. factorial: every factor uniform and independent of every other; neck,
+    bill and feet are too, and a bird's class is what two of the three say; the other fields then count for nothing.
     """
 
     birds: float = 0.5
     rho: float = 0.5
     home: float = 0.8
     parts: float = 0.95
-
-    def with_(self, **changes: float) -> Mixture:
-        return replace(self, **changes)
+    factorial: bool = False
 
 
 def draw_factors(draws: Draws, mixture: Mixture) -> dict[str, NDArray[np.int64]]:
     """Factor values of every sample, as indices into FACTORS; neck, bill and feet are −1 where there is no bird."""
+    if mixture.factorial:
+        return _independent(draws)
     bird = draws.coin("is_bird", mixture.birds)
     species = draws.choice("species", 2)
     label = np.where(bird, species, 2 + draws.choice("other", len(OTHERS)))
@@ -90,6 +91,14 @@ def draw_factors(draws: Draws, mixture: Mixture) -> dict[str, NDArray[np.int64]]
         agrees = draws.coin(f"p_{part}", mixture.parts)
         factors[part] = np.where(bird, np.where(agrees, species, 1 - species), -1)
     return factors
+
+
+def _independent(draws: Draws) -> dict[str, NDArray[np.int64]]:
+    factors = {name: draws.choice(f"any_{name}", len(FACTORS[name])) for name in COLUMNS}
+    bird = factors["class"] < len(BIRDS)
+    land = np.sum([factors[part] for part in PARTS], axis=0) >= 2
+    factors["class"] = np.where(bird, land.astype(np.int64), factors["class"])
+    return factors | {part: np.where(bird, factors[part], -1) for part in PARTS}
 
 
 def group_names(factors: dict[str, NDArray[np.int64]]) -> NDArray[np.str_]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Self
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
@@ -77,15 +78,29 @@ class Scenes(Samples):
         return self._draws.take(at), {name: values[at] for name, values in self._factors.items()}
 
 
+KINDS = {
+    "world": Mixture(),
+    "birds": Mixture(birds=1.0),
+    "unrelated": Mixture(birds=0.0),
+    "factorial": Mixture(factorial=True),
+}
+
+
 def scenes(
-    split: str = "test", n: int = 3000, seed: int = 0, *, birds: float = 0.5, rho: float = 0.5, home: float = 0.8
-) -> Scenes:
+    split: str = "test", n: int = 3000, seed: int = 0, *, kind: str = "world",
+    birds: float | None = None, rho: float | None = None, home: float | None = None,
+) -> Scenes:  # fmt: skip
     """n scenes of the built-in world.
 
     split: "train", "val", "edit" or "test"; splits never share an image. n: how many, default 3,000. seed: default 0.
-    birds: share of waterbirds and landbirds, default 0.5; the rest are 18 other classes. rho: share of birds on the
-    background that matches their class, default 0.5 (no correlation). home: share of the other classes on a background
-    typical of them, default 0.8.
+    kind: "world" (default), half birds and half 18 other classes; "birds"; "unrelated", the 18 other classes alone, to
+    see what an edit of birds costs elsewhere; "factorial", every factor uniform and independent of every other (neck,
+    bill and feet too; the class of a bird is what two of the three say), to measure what heads respond to.
+    birds: share of waterbirds and landbirds, default 0.5. rho: share of birds on the background that matches their
+    class, default 0.5 (no correlation). home: share of the other classes on a background typical of them, default 0.8.
+    These three set the world; the other kinds fix `birds`, and "factorial" all three.
+
+    Returns Scenes: pictures with labels, groups, factors and pixel masks. Raises InputError for anything else.
 
     The built-in world demonstrates and tests the toolkit; it is no evidence for any method.
 
@@ -100,7 +115,15 @@ def scenes(
         raise InputError("scenes", f"n={n!r}", "a whole number of at least 1", "ask for at least one scene")
     if not isinstance(seed, int) or not 0 <= seed < 2**32:
         raise InputError("scenes", f"seed={seed!r}", "a whole number from 0 to 2³² − 1", "pass such a seed")
-    for name, value in (("birds", birds), ("rho", rho), ("home", home)):
+    if kind not in KINDS:
+        raise InputError("scenes", f"kind={kind!r}", ", ".join(map(repr, KINDS)), "name one of these")
+    given: dict[str, Any] = {k: v for k, v in (("birds", birds), ("rho", rho), ("home", home)) if v is not None}
+    fixed = {"world": (), "factorial": ("birds", "rho", "home")}.get(kind, ("birds",))
+    for name, value in given.items():
         if not isinstance(value, int | float) or not 0 <= value <= 1:
             raise InputError("scenes", f"{name}={value!r}", "a share between 0 and 1", "pass such a share")
-    return Scenes(split, seed, np.arange(n), Mixture(birds=birds, rho=rho, home=home))
+        if name in fixed:
+            raise InputError(
+                "scenes", f"{name}={value!r} with kind={kind!r}", f"{name} left out", "drop one of the two"
+            )
+    return Scenes(split, seed, np.arange(n), replace(KINDS[kind], **given))

@@ -27,27 +27,35 @@ Point = tuple[Value, Value]
 Paint = str | tuple[float, float, float]
 
 
-class Pen:
-    """Paints shapes of one class over a batch of images: distances in pixels, colours with a soft one-pixel edge.
+TONES = {"main": (1.0, 0.0), "dark": (0.62, 0.0), "light": (0.45, 0.55)}
+"""Share of the object's own colour in a tone, and how much white is added."""
 
-    u, v: object coordinates of every pixel [n, H, W]. unit: pixels per object unit [n, 1, 1]. main: the object's
-    colour with its texture [n, 3, H, W].
+
+class Pen:
+    """Paints shapes: distances in texels, tones with a soft edge.
+
+    u, v: object coordinates of every texel [n, H, W]. unit: texels per object unit [n, 1, 1]. fine: texels per pixel.
+    After painting: distance [n, H, W] to the outline, negative inside; tone [n, 4, H, W], the share of the object's own
+    colour and the fixed colour that is added; part [n, H, W] of a texel, outside the outline that of the nearest shape.
     """
 
-    def __init__(self, u: Tensor, v: Tensor, unit: Tensor, main: Tensor, parts: bool) -> None:
-        self.u, self.v, self.unit = u, v, unit
-        self.tones = {"main": main, "dark": main * 0.62, "light": main * 0.45 + 0.55}
-        self.rgb = self.tones["main"].clone()
+    def __init__(self, u: Tensor, v: Tensor, unit: Tensor, fine: int = 1) -> None:
+        self.u, self.v, self.unit, self.fine = u, v, unit, fine
         self.distance = torch.full_like(u, 1e3)
-        self.parts = torch.zeros_like(u, dtype=torch.uint8) if parts else None
+        self.tone = torch.zeros(len(u), 4, *u.shape[1:])
+        self.tone[:, 0] = 1.0
+        self.part = torch.zeros_like(u, dtype=torch.uint8)
 
     def _lay(self, d: Tensor, paint: Paint, part: str) -> None:
+        self.part.masked_fill_((d < 0) | ((d < self.distance) & (self.distance > 0)), PARTS.index(part))
         self.distance = torch.minimum(self.distance, d)
-        alpha = (0.5 - d).clamp_(0, 1)
-        colour = self.tones[paint] if isinstance(paint, str) else torch.tensor(paint).to(d).view(1, 3, 1, 1)
-        self.rgb = torch.lerp(self.rgb, colour.expand_as(self.rgb), alpha[:, None])
-        if self.parts is not None:
-            self.parts.masked_fill_(d < 0, PARTS.index(part))
+        if isinstance(paint, str):
+            own, white = TONES[paint]
+            tone = torch.tensor((own, white, white, white))
+        else:
+            tone = torch.tensor((0.0, *paint))
+        alpha = (0.5 - d / self.fine).clamp_(0, 1)
+        self.tone = torch.lerp(self.tone, tone.view(1, 4, 1, 1), alpha[:, None])
 
     def ellipse(
         self, c: Point, r: Point, paint: Paint = "main", part: str = "body", below: float | None = None
@@ -66,7 +74,7 @@ class Pen:
         px, py = self.u - a[0], self.v - a[1]
         t = ((px * bx).add_(py * by) / (bx * bx + by * by)).clamp_(0, 1)
         px, py = px - t * bx, py - t * by
-        radius = (self.unit * r).clamp(min=0.75)
+        radius = (self.unit * r).clamp(min=0.75 * self.fine)
         self._lay((px * px).addcmul_(py, py).sqrt_() * self.unit - radius, paint, part)
 
     def polygon(self, points: Sequence[Point], paint: Paint = "main", part: str = "body") -> None:
@@ -85,7 +93,7 @@ class Pen:
     def ring(self, c: Point, r: float, thick: float, paint: Paint = "main", part: str = "body") -> None:
         """A circle line."""
         x, y = self.u - c[0], self.v - c[1]
-        d = ((x * x).addcmul_(y, y).sqrt_() - r).abs_() * self.unit - (self.unit * thick).clamp(min=0.75)
+        d = ((x * x).addcmul_(y, y).sqrt_() - r).abs_() * self.unit - (self.unit * thick).clamp(min=0.75 * self.fine)
         self._lay(d, paint, part)
 
 

@@ -61,10 +61,14 @@ class WordTokenizer:
         """The words of a text that are not in the vocabulary."""
         return [w for w in _WORD.findall(text.lower()) if w not in self._ids]
 
+    def nearest(self, word: str) -> list[str]:
+        """Up to three known words that look like it, the most similar first."""
+        return difflib.get_close_matches(word, self.words, n=3, cutoff=0.6)
+
     def _advice(self, unknown: list[str]) -> str:
         notes = []
         for word in unknown[:6]:
-            near = difflib.get_close_matches(word, self.words, n=3, cutoff=0.6)
+            near = self.nearest(word)
             notes.append(f"{word!r}" + (f" (nearest known: {', '.join(near)})" if near else ""))
         more = f" and {len(unknown) - 6} more" if len(unknown) > 6 else ""
         return (

@@ -1,0 +1,240 @@
+"""Makes the pictures and tables of built_in_world.md from measured results: `python docs/make.py`.
+
+The results are those of `toolkit bench organism --seed N [--weights FOLDER] --json`, one file per training seed in
+docs/results; a seed's training record lies beside it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import statistics
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+
+import toolkit as tk
+from toolkit.figures.pictures import GRID, INK, MUTED, SERIES, contact_sheet
+from toolkit.organism import shapes
+from toolkit.organism.draws import Draws
+from toolkit.organism.factors import BACKGROUNDS, CLASSES, FACTORS, PARTS
+from toolkit.organism.render import render
+
+HERE = Path(__file__).parent
+PLAIN = {"count": 0, "size": 1, "position": 1, "light": 0, "weather": 0, "style": 0, "texture": 0, "colour": 1}
+PART_COLOURS = ((0, 0, 0), (90, 140, 220), (240, 190, 60), (220, 80, 60), (120, 190, 90), (190, 190, 190))
+
+
+def pictures(n: int, seed: int = 0, masks: bool = False, **values: Any) -> Any:
+    """n scenes whose factors are as given (indices, one or n of them), plain otherwise."""
+    base = {"class": 0, "background": 4, **PLAIN} | values
+    factors = {name: np.broadcast_to(np.asarray(base.get(name, 0)), (n,)).astype(np.int64).copy() for name in FACTORS}
+    for part in PARTS:
+        factors[part] = np.where(factors["class"] < 2, values.get(part, factors["class"]), -1)
+    return render(Draws("val", seed, np.arange(n)), factors, masks)
+
+
+def images(picture: Any) -> list[Image.Image]:
+    return [Image.fromarray(p) for p in picture.pixels.permute(0, 2, 3, 1).numpy()]
+
+
+def sheets() -> None:
+    """Contact sheets: every class, every background, every factor, masks."""
+    kinds, colours = np.arange(20), np.arange(20) * 4 % 9
+    rows = {
+        "the twenty classes": images(
+            pictures(10, **{"class": kinds[:10]}, colour=colours[:10], background=kinds[:10] % 11)
+        ),
+        "": images(pictures(10, **{"class": kinds[10:]}, colour=colours[10:], background=kinds[10:] % 11)),
+        "scenes as they are drawn": [s.image for s in tk.scenes("val", n=10, seed=5)],
+        " ": [s.image for s in tk.scenes("val", n=10, seed=6)],
+    }
+    contact_sheet(rows).save(HERE / "images" / "classes.png", optimize=True)
+    rows = {}
+    for name, words in FACTORS.items():
+        if name in ("class", *PARTS):
+            continue
+        what = {"class": 8, "size": int(name != "position"), name: np.arange(len(words))}
+        rows[name] = images(pictures(len(words), seed=2, **what))
+    for part in PARTS:
+        rows[part] = images(pictures(2, seed=3, **{"class": 0}, **{p: 0 for p in PARTS if p != part}, **{part: [0, 1]}))
+    contact_sheet(rows).save(HERE / "images" / "factors.png", optimize=True)
+    groups = {
+        name: [s.image for s in tk.scenes("val", n=200, kind="birds").where(group=name).take(range(10))]
+        for name in ("waterbird on water", "waterbird on land", "landbird on water", "landbird on land")
+    }
+    contact_sheet(groups).save(HERE / "images" / "groups.png", optimize=True)
+    some = pictures(10, seed=4, masks=True, **{"class": np.arange(10) % 2}, background=np.arange(10),
+                    count=np.arange(10) % 3)  # fmt: skip
+    palette = np.array(PART_COLOURS, np.uint8)
+    masked = [Image.fromarray(palette[p]) for p in some.parts.numpy()]
+    contact_sheet({"scene": images(some), "parts": masked}).save(HERE / "images" / "masks.png", optimize=True)
+    assert len(palette) == len(shapes.PARTS)
+
+
+def _axes(figure: Figure, rows: int, columns: int, **options: Any) -> Any:
+    axes = figure.subplots(rows, columns, squeeze=False, **options)
+    for ax in axes.flat:
+        ax.tick_params(colors=MUTED, labelcolor=INK, labelsize=8)
+        for side in ax.spines.values():
+            side.set_color(GRID)
+    return axes
+
+
+def roles_figure(result: dict[str, Any]) -> Figure:
+    """Layer × head maps of η², one per factor."""
+    shares = result["roles"]["shares"]
+    names = [f for f in FACTORS if f in shares]
+    figure = Figure(figsize=(11, 5.6), layout="constrained")
+    axes = _axes(figure, 3, 5, sharex=True, sharey=True)
+    picture = None
+    for ax, name in zip(axes.flat, names, strict=False):
+        table = np.array(shares[name], float)
+        picture = ax.imshow(table, vmin=0, vmax=1, cmap="Blues", aspect="auto")
+        ax.set_title(name, fontsize=9, color=INK)
+        for (y, x), value in np.ndenumerate(table):
+            if value >= 0.15:
+                ax.text(x, y, f"{100 * value:.0f}", ha="center", va="center", fontsize=7.5,
+                        color="white" if value > 0.55 else INK)  # fmt: skip
+        ax.set(xticks=range(table.shape[1]), yticks=range(table.shape[0]))
+    for ax in axes.flat[len(names) :]:
+        ax.set_axis_off()
+    for ax in axes[:, 0]:
+        ax.set_ylabel("layer", fontsize=8, color=INK)
+    figure.colorbar(picture, ax=axes, shrink=0.6, label="η²: share of the head's variance")
+    return figure
+
+
+def curves_figure(results: dict[int, dict[str, Any]]) -> Figure:
+    """Mean-ablation curves of three seeds: attention solid, embedding term and MLPs dashed."""
+    figure = Figure(figsize=(11, 3.2), layout="constrained")
+    axes = _axes(figure, 1, 3, sharey=True)
+    for ax, name in zip(axes[0], ("20-way", "other classes", "birds two-way"), strict=True):
+        for colour, (seed, result) in zip(SERIES, results.items(), strict=False):
+            curve = result["curves"][name]
+            layers = len(curve["attention"]) - 1
+            ax.plot(range(layers + 1), curve["attention"], "-o", color=colour, ms=4, lw=1.6, label=f"seed {seed}")
+            ax.plot([0, 0.5, *range(1, layers + 1)], curve["mlps"], "--D", color=colour, ms=3.5, lw=1, mfc="white")
+        ax.set_title(f"{name} (n = {curve['n']})", fontsize=9, color=INK)
+        ax.set(ylim=(0, 1), xticks=range(layers + 1), xticklabels=["none", "0", *(f"0–{i}" for i in range(1, layers))])
+        ax.grid(axis="y", color=GRID)
+    axes[0, 0].set_ylabel("accuracy", fontsize=8, color=INK)
+    axes[0, 0].legend(frameon=False, fontsize=8, labelcolor=INK)
+    axes[0, 1].set_xlabel("layers replaced by their mean:  ● attention   ◇ MLPs, the embedding term first", fontsize=8,
+                          color=INK)  # fmt: skip
+    return figure
+
+
+def training_figure(records: dict[int, dict[str, Any]]) -> Figure:
+    """Validation curves of training: words on the left, birds on the right."""
+    figure = Figure(figsize=(11, 3.4), layout="constrained")
+    axes = _axes(figure, 1, 3)[0]
+    first = next(iter(records.values()))["validation_curve"]
+    for colour, name in zip((*SERIES, "#b3446c", "#2a9d8f", "#8d6e63"),
+                            ("background", "colour", "texture", "count", "position", "others_photo", "neck"),
+                            strict=False):  # fmt: skip
+        rows = [r for r in first if name in r]
+        label = {"others_photo": "other classes, photo"}.get(name, name)
+        axes[0].plot([r["seen"] / 1e6 for r in rows], [r[name] for r in rows], color=colour, lw=1.5, label=label)
+    axes[0].legend(frameon=False, fontsize=7.5, labelcolor=INK)
+    axes[0].set_title("words (seed 0)", fontsize=9, color=INK)
+    for colour, (seed, record) in zip(SERIES, records.items(), strict=False):
+        rows = [r for r in record["validation_curve"] if "worst" in r]
+        last = [r for r in rows if r["stage"] == "shortcut"]
+        axes[1].plot([r["seen"] / 1e6 for r in rows], [r["birds"] for r in rows], color=colour, lw=1.5,
+                     label=f"seed {seed}")  # fmt: skip
+        axes[1].plot([r["seen"] / 1e6 for r in rows], [r["worst"] for r in rows], "--", color=colour, lw=1)
+        axes[2].plot([r["step"] for r in last], [r["birds"] for r in last], "-o", ms=3, color=colour, lw=1.5)
+        axes[2].plot([r["step"] for r in last], [r["worst"] for r in last], "--D", ms=3, color=colour, lw=1)
+    axes[1].legend(frameon=False, fontsize=7.5, labelcolor=INK)
+    axes[1].set_title("birds: average, worst group (dashed)", fontsize=9, color=INK)
+    axes[2].set_title("the same in the last stage", fontsize=9, color=INK)
+    for ax, label in zip(axes, ("million images seen", "million images seen", "step of the last stage"), strict=True):
+        ax.set_xlabel(label, fontsize=8, color=INK)
+        ax.set(ylim=(0, 1))
+        ax.grid(axis="y", color=GRID)
+    axes[0].set_ylabel("validation accuracy", fontsize=8, color=INK)
+    return figure
+
+
+def _spread(values: list[float], scale: float = 100, digits: int = 1) -> str:
+    """Seed 0, then the others."""
+    return " | ".join(f"{scale * v:.{digits}f}" for v in values)
+
+
+def numbers_table(results: dict[int, dict[str, Any]]) -> str:
+    """Markdown: one row per number, one column per training seed."""
+    each = list(results.values())
+    head = ["| number (%, test split) | wanted |" + "".join(f" seed {s} |" for s in results),
+            "|---|---|" + "---|" * len(each)]  # fmt: skip
+
+    def interval(r: dict[str, Any]) -> str:
+        return f"{100 * r['value']:.1f} [{100 * r['low']:.1f}, {100 * r['high']:.1f}]"
+
+    rows = [("birds two-way, plain average", "70–90", [interval(r["birds"]["average"]) for r in each]),
+            ("birds two-way, worst group", "30–55", [interval(r["birds"]["worst"]) for r in each])]  # fmt: skip
+    wanted = {"background": 85, "light": 85, "weather": 85, "style": 85, "colour": 85, "count": 70, "texture": 70,
+              "other classes, photo style": 80}  # fmt: skip
+    for name in [n for n in each[0]["words"] if isinstance(each[0]["words"][n], dict)]:
+        goal = f"≥ {wanted[name]}" if name in wanted else ""
+        rows.append((name, goal, [interval(r["words"][name]) for r in each]))
+    for name, goal in (("background heads", "≥ 2"), ("class or part heads", "≥ 2"), ("further factors", "≥ 2")):
+        rows.append((name, goal, [", ".join(r["roles"][name]) or "none" for r in each]))
+    located = [r["located"] for r in each]
+    rows += [
+        ("located heads: draws with a better worst group", "≥ 14 of 16",
+         [f"{r['improved']} of {len(r['draws'])}" for r in located]),
+        ("located heads: change of the worst group, mean ± sd over draws", "≥ +12",
+         [f"{100 * r['gain']:+.1f} ± {100 * r['gain sd']:.1f}" for r in located]),
+        ("located heads: change of the average, mean", "",
+         [f"{100 * (statistics.mean(d['average'] for d in r['draws']) - r['base']['average']):+.1f}" for r in located]),
+        ("random head sets of the same size: change of the worst group", "",
+         [f"{100 * r['random gain']:+.1f}" for r in located]),
+        ("oracle (greedy on the test images): average / worst", "",
+         [f"{100 * r['oracle']['average']:.1f} / {100 * r['oracle']['worst']:.1f}" for r in located]),
+    ]  # fmt: skip
+    return "\n".join([*head, *(f"| {name} | {goal} | {' | '.join(values)} |" for name, goal, values in rows)])
+
+
+def factor_table() -> str:
+    """Markdown: the factors, their words, and how they are drawn."""
+    how = {
+        "class": "half birds (waterbird, landbird), half the 18 others",
+        "background": "birds: sea, lake, forest or bamboo with correlation ρ; others: 80 % at home",
+        "colour": "uniform", "texture": "plain 34 %, others 22 % each", "count": "one 50 %, two and three 25 % each",
+        "size": "large 65 %", "position": "uniform", "light": "day 50 %, others 25 % each",
+        "weather": "clear 50 %, others 25 % each", "style": "photo 40 %, others 20 % each",
+        **dict.fromkeys(PARTS, "birds only: agrees with the class in 95 %"),
+    }  # fmt: skip
+    rows = [f"| {name} | {len(words)} | {', '.join(words)} | {how[name]} |" for name, words in FACTORS.items()]
+    assert len(CLASSES) == 20
+    assert len(BACKGROUNDS) == 11
+    return "\n".join(["| factor | values | words | in the world |", "|---|---|---|---|", *rows])
+
+
+def fill(text: str, blocks: dict[str, str]) -> str:
+    """The page with every block between its marks replaced."""
+    for name, block in blocks.items():
+        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+        assert pattern.search(text), name
+        text = pattern.sub(lambda m, block=block: m[1] + block + "\n" + m[2], text)
+    return text
+
+
+def main() -> None:
+    results = {int(p.stem[4:]): json.loads(p.read_text()) for p in sorted((HERE / "results").glob("seed?.json"))}
+    records = {s: json.loads((HERE / "results" / f"seed{s}.provenance.json").read_text()) for s in results}
+    (HERE / "images").mkdir(exist_ok=True)
+    sheets()
+    for name, figure in (("roles", roles_figure(results[0])), ("curves", curves_figure(results)),
+                         ("training", training_figure(records))):  # fmt: skip
+        figure.savefig(HERE / "images" / f"{name}.png", dpi=110)
+    page = HERE / "built_in_world.md"
+    page.write_text(fill(page.read_text(), {"numbers": numbers_table(results), "factors": factor_table()}))
+
+
+if __name__ == "__main__":
+    main()
