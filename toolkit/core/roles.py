@@ -39,12 +39,16 @@ class HeadRoles:
         return self.shares[self.factors.index(factor)]
 
     def leading(self) -> list[tuple[str, str, float]]:
-        """(head, factor, share) of the factor that explains most of every head, the largest share first."""
-        best, (layers, heads) = self.shares.argmax(0), self.variance.shape
+        """(head, factor, share) of the factor that explains most of every head, the largest share first; without heads
+        that never vary.
+        """
+        shares, (layers, heads) = np.nan_to_num(self.shares, nan=-1.0), self.variance.shape
+        best = shares.argmax(0)
         rows = [
-            (f"L{i}.H{j}", self.factors[best[i, j]], float(self.shares[best[i, j], i, j]))
+            (f"L{i}.H{j}", self.factors[best[i, j]], float(shares[best[i, j], i, j]))
             for i in range(layers)
             for j in range(heads)
+            if shares[best[i, j], i, j] >= 0
         ]
         return sorted(rows, key=lambda row: -row[2])
 
