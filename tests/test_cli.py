@@ -155,3 +155,24 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path):
     result = run("demo", "--images", 60, "--out", tmp_path / "file" / "sub", ok=False)
     assert "Traceback" not in result.output
     assert result.output.strip()
+
+
+def test_extract_a_folder_then_info_on_the_store(tmp_path):
+    for i in range(5):
+        (tmp_path / "photos" / "ab"[i % 2]).mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (70, 64), (40 * i, 90, 200)).save(tmp_path / "photos" / "ab"[i % 2] / f"{i}.png")
+    (tmp_path / "photos" / "a" / "broken.png").write_text("no picture")
+    store = tmp_path / "s.zarr"
+    facts = json.loads(run("extract", tmp_path / "photos", "--store", store, "--json").stdout)
+    assert facts["images"] == 5
+    assert facts["labels"] == {"a": 3, "b": 2}
+    assert facts["left out"] == ["a/broken.png"]
+    assert facts["sum error"] < 1e-5
+    assert facts["bytes"] < 1_000_000
+    assert json.loads(run("info", store, "--json").stdout) == facts
+    assert "left out: a/broken.png" in run("extract", tmp_path / "photos", "--store", store).output
+    failed = run("extract", tmp_path / "photos", "--store", store, "--precision", "float16", ok=False)
+    assert "precision: float32 there, float16 here" in failed.output
+    assert "Traceback" not in failed.output
+    assert "a store or a model" in run("info", store, "--model", "ViT-B-32", ok=False).output
+    assert "does not exist" in run("info", tmp_path / "none.zarr", ok=False).output

@@ -18,6 +18,11 @@ _WHERE = {
     "load": "toolkit.api.load",
     "decompose": "toolkit.api.decompose",
     "estimate": "toolkit.api.estimate",
+    "extract": "toolkit.api.extract",
+    "open_acts": "toolkit.api.extract",
+    "from_arrays": "toolkit.api.arrays",
+    "from_npy": "toolkit.api.arrays",
+    "Acts": "toolkit.api.acts",
     "wrap": "toolkit.models.model",
     "Model": "toolkit.models.model",
     "ModelCard": "toolkit.models.card",
@@ -29,6 +34,7 @@ _WHERE = {
     "HeadRoles": "toolkit.core.roles",
     "accuracy": "toolkit.core.metrics",
     "classes": "toolkit.data.classes",
+    "image_folder": "toolkit.data.folder",
     "scenes": "toolkit.organism.scenes",
     "HeadGrid": "toolkit.panels.head_grid",
     "Selection": "toolkit.panels.selection",
@@ -37,12 +43,18 @@ _WHERE = {
     "UnsupportedModelError": "toolkit.errors",
     "MissingWeightsError": "toolkit.errors",
     "DeviceError": "toolkit.errors",
+    "StoreError": "toolkit.errors",
 }
 __all__ = sorted(_WHERE)
 
 if TYPE_CHECKING:
+    from toolkit.api.acts import Acts as Acts
+    from toolkit.api.arrays import from_arrays as from_arrays
+    from toolkit.api.arrays import from_npy as from_npy
     from toolkit.api.decompose import decompose as decompose
     from toolkit.api.estimate import estimate as estimate
+    from toolkit.api.extract import extract as extract
+    from toolkit.api.extract import open_acts as open_acts
     from toolkit.api.load import load as load
     from toolkit.core.ablation import ablate_direct as ablate_direct
     from toolkit.core.ablation import layer_curve as layer_curve
@@ -52,9 +64,11 @@ if TYPE_CHECKING:
     from toolkit.core.roles import HeadRoles as HeadRoles
     from toolkit.core.roles import head_roles as head_roles
     from toolkit.data.classes import classes as classes
+    from toolkit.data.folder import image_folder as image_folder
     from toolkit.errors import DeviceError as DeviceError
     from toolkit.errors import InputError as InputError
     from toolkit.errors import MissingWeightsError as MissingWeightsError
+    from toolkit.errors import StoreError as StoreError
     from toolkit.errors import ToolkitError as ToolkitError
     from toolkit.errors import UnsupportedModelError as UnsupportedModelError
     from toolkit.models.card import ModelCard as ModelCard

@@ -145,18 +145,74 @@ def _lab(notebook: Path) -> None:
 
 
 @main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--store", type=click.Path(path_type=Path), required=True, help='Where to keep the parts, e.g. "x.zarr".')
+@click.option("--model", help="open_clip name or a folder; default the built-in model.")
+@click.option("--pretrained", help="open_clip tag of the weights.")
+@click.option("--checkpoint", type=click.Path(path_type=Path), help="Local .pt or .safetensors weights.")
+@click.option("--device", default="cpu", show_default=True)
+@click.option("--precision", default="float32", show_default=True, help='Of the store; "float16" halves it.')
+@click.option("--batch", type=click.IntRange(1), default=64, show_default=True, help="Images at a time.")
+@click.option("--split", default="test", show_default=True, help="What to call these images.")
+@click.option("--overwrite", is_flag=True, help="Replace a store of something else.")
+@click.option("--json", "as_json", is_flag=True, help="Print the facts as JSON and nothing else.")
+def extract(
+    folder: Path, store: Path, model: str | None, pretrained: str | None, checkpoint: Path | None, device: str,
+    precision: str, batch: int, split: str, overwrite: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """The parts of every image below FOLDER (sub-folders are classes) into a store; run again, it resumes."""
+    from toolkit.api.extract import extract as run
+    from toolkit.api.load import load
+    from toolkit.data.folder import image_folder
+
+    data = image_folder(folder, split)
+    loaded = load(model, pretrained, checkpoint=checkpoint, device=device)
+    options: dict[str, Any] = {"precision": precision, "batch_size": batch, "overwrite": overwrite}
+    acts = run(loaded, data, store, progress=not as_json, **options)
+    if not as_json:
+        click.echo(f"{loaded}\n{acts}")
+        for row in acts.report.itertuples():
+            click.echo(f"  {row.became}: {row.id} ({row.why})")
+    click.echo(json.dumps(_facts(store), indent=1) if as_json else f"Store: {store.resolve()}")
+
+
+@main.command()
+@click.argument("store", required=False, type=click.Path(path_type=Path))
 @click.option("--model", help="open_clip name or a folder; default the built-in model.")
 @click.option("--pretrained", help="open_clip tag of the weights.")
 @click.option("--checkpoint", type=click.Path(path_type=Path), help="Local .pt or .safetensors weights.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def info(model: str | None, pretrained: str | None, checkpoint: Path | None, as_json: bool) -> None:
-    """The card of a model: layers, heads, grid, pooling, fingerprint."""
+def info(store: Path | None, model: str | None, pretrained: str | None, checkpoint: Path | None, as_json: bool) -> None:
+    """What a STORE holds; without one, the card of a model: layers, heads, grid, pooling, fingerprint."""
     from toolkit.api.load import load
 
-    card = load(model, pretrained, checkpoint=checkpoint).card.to_dict()
+    if store is not None and (model or pretrained or checkpoint):
+        raise InputError("info", f"{store.name} with a model", "a store or a model", "leave one out")
+    facts = _facts(store) if store else load(model, pretrained, checkpoint=checkpoint).card.to_dict()
     click.echo(
-        json.dumps(card, indent=1) if as_json else "\n".join(f"{name:12} {value}" for name, value in card.items())
+        json.dumps(facts, indent=1) if as_json else "\n".join(f"{name:12} {value}" for name, value in facts.items())
     )
+
+
+def _facts(store: Path) -> dict[str, Any]:
+    """What a store holds, as plain values."""
+    from toolkit.api.extract import open_acts
+
+    acts = open_acts(store)
+    report = acts.report
+    counts = acts.to_dataframe()["label"].value_counts()
+    return {
+        "store": store.name,
+        "bytes": sum(p.stat().st_size for p in store.rglob("*") if p.is_file()),
+        "images": len(acts),
+        "left out": report["id"][report["became"] == "left out"].tolist(),
+        "converted": report["id"][report["became"] == "converted"].tolist(),
+        "labels": {str(k): int(v) for k, v in counts.items()},
+        "split": acts.split,
+        "sum error": acts.error,
+        **{k: v for k, v in acts.settings.items() if k != "card"},
+        "model": acts.card.to_dict(),
+    }
 
 
 @main.command()

@@ -25,3 +25,7 @@ class MissingWeightsError(ToolkitError, FileNotFoundError):
 
 class DeviceError(ToolkitError, RuntimeError):
     """A device was asked for that this machine does not have."""
+
+
+class StoreError(ToolkitError, OSError):
+    """A store cannot be written, read or taken up again; what was there before is untouched."""

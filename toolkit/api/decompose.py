@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any
 
 import torch
 
-from toolkit.core.capture import Trace
 from toolkit.core.heads import HeadSet
 from toolkit.core.parts import Convention, Parts, Scale, parts_from
+from toolkit.core.readout import Readout
+from toolkit.core.state import State, state_of
 from toolkit.errors import InputError, UnsupportedModelError
 from toolkit.models.model import Model
 
@@ -49,12 +49,15 @@ def decompose(
     factors = (
         None if ablate is None else HeadSet.of(ablate, card.layers, card.heads).scale(card.layers, card.heads, strength)
     )
-    traces = [model.trace(batch, factors) for batch in source.batches(batch_size)]
-    whole = Trace(*(torch.cat([getattr(t, f.name) for t in traces]) for f in fields(Trace)))
     name = f"{card.id} ({card.fingerprint})"
-    parts = parts_from(whole, model.readout(), convention, scale, source.ids, name)
+
+    def run(readout: Readout) -> Parts:
+        states = [state_of(model.trace(batch, factors), readout) for batch in source.batches(batch_size)]
+        return parts_from(State.cat(states), readout, convention, scale, source.ids, name)
+
+    parts = run(model.readout())
     if not parts.error <= INEXACT[model.dtype]:  # weights written through .data leave no trace: look again
-        parts = parts_from(whole, model.readout(fresh=True), convention, scale, source.ids, name)
+        parts = run(model.readout(fresh=True))
     if not parts.error <= INEXACT[model.dtype]:
         given = f"a model whose parts miss its embedding by {parts.error:.1e} (relative)"
         accepted = f"at most {INEXACT[model.dtype]:g} in {card.precision}"

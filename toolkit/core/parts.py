@@ -13,6 +13,7 @@ from torch import Tensor
 from toolkit.core.capture import Trace
 from toolkit.core.precision import full_precision
 from toolkit.core.readout import Readout
+from toolkit.core.state import State, state_of
 from toolkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -181,14 +182,14 @@ def _norm_share(readout: Readout, unit: Tensor, mu: Tensor, norm: Tensor, scale:
 
 @full_precision
 def parts_from(
-    trace: Trace,
+    kept: State | Trace,
     readout: Readout,
     convention: Convention = "separate",
     scale: Scale = "unit",
     ids: tuple[str, ...] = (),
     model: str = "",
 ) -> Parts:
-    """The parts of a trace.
+    """The parts of images from what was kept of them, or from a whole trace.
 
     convention: "separate" (default): every part drops its own mean, biases and the norm's bias are parts of their own;
     "reference": the public code's, which shares b_O, μ and β out equally over parts and heads. The two agree in their
@@ -199,29 +200,20 @@ def parts_from(
             raise InputError(
                 "decompose", f"{name}={value!r}", " or ".join(map(repr, allowed)), f"pass one of these as {name}"
             )
-    norm = trace.output.norm(dim=-1)
-    unit = 1 / (trace.sigma * norm) if scale == "unit" else 1 / trace.sigma
-    mlps = readout.project(trace.terms, centred=convention == "separate") * unit[:, None, None]
-    embedding = trace.output / norm[:, None] if scale == "unit" else trace.output
+    state = kept if isinstance(kept, State) else state_of(kept, readout)
+    norm = state.output.norm(dim=-1)
+    unit = 1 / (state.sigma * norm) if scale == "unit" else 1 / state.sigma
+    embedding = state.output / norm[:, None] if scale == "unit" else state.output
     if convention == "separate":
+        mlps = state.mlps * unit[:, None, None]
         biases = readout.bias_map[None] * unit[:, None, None]
         constant = readout.constant[None] / norm[:, None] if scale == "unit" else readout.constant.expand(len(norm), -1)
     else:
-        mlps = mlps + _norm_share(readout, unit, trace.mu, norm, scale, readout.residual_terms)[:, None]
+        mlps = (state.mlps + state.means[..., None] * readout.mean_map) * unit[:, None, None]
+        mlps = mlps + _norm_share(readout, unit, state.mu, norm, scale, readout.residual_terms)[:, None]
         biases = torch.zeros_like(unit)[:, None, None] * readout.bias_map[None]
         constant = torch.zeros_like(embedding)
     return Parts(
-        trace.mixes,
-        mlps,
-        biases,
-        constant,
-        embedding,
-        norm,
-        trace.sigma,
-        trace.mu,
-        convention,
-        scale,
-        readout,
-        ids,
+        state.mixes, mlps, biases, constant, embedding, norm, state.sigma, state.mu, convention, scale, readout, ids,
         model,
-    )
+    )  # fmt: skip

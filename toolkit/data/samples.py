@@ -6,7 +6,7 @@ import operator
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 from PIL import Image
@@ -27,6 +27,13 @@ class Sample:
     label: str
     group: str
     split: str
+
+
+class Read(NamedTuple):
+    """An image as it was read: None where it cannot be shown. note: what was converted, or why it was left out."""
+
+    image: Image.Image | None
+    note: str = ""
 
 
 class Samples(ABC, Sequence[Sample]):
@@ -53,6 +60,14 @@ class Samples(ABC, Sequence[Sample]):
     @abstractmethod
     def take(self, rows: Sequence[int]) -> Self:
         """Some of the samples, in the order asked for."""
+
+    def read(self, row: int) -> Read:
+        """One image, or why there is none; never raises for a broken one."""
+        return Read(self.image(row))
+
+    def stamp(self) -> str:
+        """Changes when the images behind the same ids change; "" where they cannot."""
+        return ""
 
     def image(self, row: int) -> Image.Image:
         """One image."""

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from toolkit.core.capture import Capture, Trace
 from toolkit.core.heads import HeadSet
-from toolkit.core.readout import Readout
+from toolkit.core.readout import Readout, readout_of
 from toolkit.errors import DeviceError, InputError
 from toolkit.models.card import ModelCard, card_of, image_size
 from toolkit.models.images import Images
@@ -113,7 +113,7 @@ class Model:
         if fresh or self._readout is None or self._readout[0] != state:
             weight = tower.blocks[0].out_weight
             dtype = torch.promote_types(weight.dtype, torch.float32)
-            self._readout = (state, Readout(tower, dtype, weight.device))
+            self._readout = (state, readout_of(tower, dtype, weight.device))
         return self._readout[1]
 
     def encode_text(self, texts: str | Sequence[str], batch_size: int = 256) -> Tensor:

@@ -1,0 +1,123 @@
+"""Extraction: every image through the model once, its state into a store."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from toolkit.core.parts import parts_from
+from toolkit.core.state import State, state_of
+from toolkit.data.samples import Samples
+from toolkit.errors import InputError, UnsupportedModelError
+from toolkit.models.model import Model
+from toolkit.store import layout
+from toolkit.store.feed import Feed
+from toolkit.store.layout import AXES, Precision
+from toolkit.store.writer import Writer
+
+OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
+TOLERATED = {"float32": 1e-3, "float16": 5e-2, "bfloat16": 0.2}
+"""Largest relative error of the sum that rounding can explain, by the type of the weights and of the store."""
+
+
+class Extraction:
+    """One run over a data set. report: called with (images done, of) after every batch."""
+
+    def __init__(
+        self,
+        model: Model,
+        data: Samples,
+        place: Path | None,
+        *,
+        precision: Precision = "float32",
+        batch_size: int = 64,
+        workers: int | None = None,
+        overwrite: bool = False,
+        report: Callable[[int, int], None] = lambda done, of: None,
+    ) -> None:
+        self.model, self.data, self.report = model, data, report
+        self.header = layout.header_of(model, data, precision)
+        self.batch = min(batch_size, self.header.chunk)
+        while self.header.chunk % self.batch:  # batches never straddle a chunk, so that a resumed run is the same run
+            self.batch -= 1
+        self._workers, self._size, self._halved = workers, self.batch, 0
+        self._readout = model.readout(fresh=True)
+        self._single = self._readout.to(torch.float32)
+        self._limit = max(TOLERATED[precision], TOLERATED.get(self.header.key["weights as"], 0))
+        self.writer = Writer(place, self.header, data, self._readout, overwrite)
+
+    def run(self) -> None:
+        """To the end, or to the first error; what is written stays and is taken up by the next run."""
+        with self.writer, Feed(self.model, self.data, self._workers) as feed, warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # large pictures are meant to be read
+            self.report(min(self.writer.written * self.header.chunk, len(self.data)), len(self.data))
+            while self.writer.written < self.writer.chunks:
+                self._chunk(feed, self.writer.rows(self.writer.written))
+            facts: dict[str, Any] = {"batch": self.batch}
+            if self._halved:
+                facts["batch halved, times"] = self._halved
+            self.writer.finish(facts)
+
+    def _chunk(self, feed: Feed, rows: range) -> None:
+        arrays = {
+            name: np.full((len(rows), *shape), np.nan, layout.dtype_of(name, self.header.precision))
+            for name, shape in self.header.shapes.items()
+        }
+        notes: dict[int, tuple[int, str]] = {}
+        done = rows.start
+        for batch in feed.batches(rows, self.batch):
+            notes |= batch.notes
+            if batch.pixels is not None:
+                state = layout.rounded(self._forward(batch.pixels), self.header.precision)
+                arrays["error"][np.array(batch.rows) - rows.start] = self._checked(state, batch.rows)
+                for name, values in layout.state_arrays(state, self.header.precision).items():
+                    arrays[name][np.array(batch.rows) - rows.start] = values
+            done = min(done + self.batch, rows.stop)
+            self.report(done, len(self.data))
+        self.writer.write(arrays, notes)
+
+    def _forward(self, pixels: Tensor) -> State:
+        """The state of a batch, in smaller pieces where memory does not hold it whole."""
+        states, start = [], 0
+        while start < len(pixels):
+            piece = pixels[start : start + self._size]
+            try:
+                states.append(state_of(self.model.trace(piece), self._readout))
+            except (RuntimeError, MemoryError) as error:
+                if self._size == 1 or not _is_out_of_memory(error):
+                    raise
+                self._size, self._halved = max(1, self._size // 2), self._halved + 1
+                if torch.cuda.is_available():
+                    torch.cuda.empty_cache()
+                continue
+            start += len(piece)
+        return State.cat(states)
+
+    def _checked(self, state: State, rows: list[int]) -> np.ndarray:
+        """Relative error of the sum of what will be stored, per image; refuses what is no longer a sum."""
+        finite = torch.stack([getattr(state, name).isfinite().view(len(rows), -1).all(1) for name in AXES]).all(0)
+        if not bool(finite.all()):
+            first = rows[int((~finite).nonzero()[0])]
+            given = f"image {self.data.ids[first]!r}, whose parts are not finite in {self.header.precision}"
+            fix = 'pass precision="float32"' if self.header.precision == "float16" else "look for NaN weights"
+            raise InputError("extract", given, "finite parts", fix)
+        parts = parts_from(state, self._single)
+        error = (parts.residual.norm(dim=-1) / parts.embedding.norm(dim=-1)).cpu().numpy()
+        if error.max() > self._limit:
+            given = f"a model whose parts miss its embedding by {error.max():.1e} (relative)"
+            fix = "take off forward hooks and wrappers that change what its layers return"
+            raise UnsupportedModelError("extract", given, f"at most {self._limit:g}", fix)
+        return error
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(
+        words in str(error).lower() for words in OUT_OF_MEMORY
+    )

@@ -1,0 +1,104 @@
+"""Images decoded and preprocessed ahead of the model, in parallel; a broken one costs nothing but itself."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from toolkit.data.samples import Read, Samples
+from toolkit.models.model import Model
+from toolkit.store.writer import CONVERTED, SKIPPED
+
+AHEAD = 3
+"""Batches that are read before they are needed."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """rows: of the images in `pixels` [n, 3, H, W]. notes: row → (status, words), also of rows left out."""
+
+    rows: list[int]
+    pixels: Tensor | None
+    notes: dict[int, tuple[int, str]]
+
+
+class Feed:
+    """Reads `data` for `model`, a few batches ahead. Use as a context; workers: threads, default one per core."""
+
+    def __init__(self, model: Model, data: Samples, workers: int | None = None) -> None:
+        self._model, self._data = model, data
+        self._each = type(data).read is not Samples.read  # else all images of a batch come at once
+        self._pool = ThreadPoolExecutor(workers or os.cpu_count() or 1, thread_name_prefix="decode")
+
+    def __enter__(self) -> Feed:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def batches(self, rows: range, size: int) -> Iterator[Batch]:
+        """The images of these rows, `size` at a time, in order."""
+        waiting: deque[tuple[range, list[Future[Any]]]] = deque()
+        starts = iter(range(rows.start, rows.stop, size))
+        while True:
+            while len(waiting) < AHEAD and (start := next(starts, None)) is not None:
+                some = range(start, min(start + size, rows.stop))
+                waiting.append((some, self._submit(some)))
+            if not waiting:
+                return
+            some, futures = waiting.popleft()
+            yield self._gather(some, futures)
+
+    def _submit(self, rows: range) -> list[Future[Any]]:
+        if self._each:
+            return [self._pool.submit(self._one, row) for row in rows]
+        return [self._pool.submit(self._many, rows)]
+
+    def _one(self, row: int) -> tuple[Tensor | None, str]:
+        read = self._data.read(row)
+        return self._prepared(read)
+
+    def _prepared(self, read: Read) -> tuple[Tensor | None, str]:
+        if read.image is None:
+            return None, read.note
+        try:
+            return next(self._model.images([read.image], "extract").batches(1))[0], read.note
+        except (ValueError, OSError, MemoryError) as error:
+            return None, str(getattr(error, "given", error))
+
+    def _many(self, rows: range) -> Tensor | None:
+        try:
+            part = self._data.take(list(rows))
+            return next(self._model.images(part, "extract").batches(len(rows)))
+        except Exception:  # noqa: BLE001 – one image spoils a batch: they are looked at one by one
+            return None
+
+    def _gather(self, rows: range, futures: list[Future[Any]]) -> Batch:
+        if not self._each:
+            pixels = futures[0].result()
+            if pixels is not None:
+                return Batch(list(rows), pixels, {})
+            read = [self._careful(row) for row in rows]
+        else:
+            read = [future.result() for future in futures]
+        notes = {
+            row: (SKIPPED if pixels is None else CONVERTED, words)
+            for row, (pixels, words) in zip(rows, read, strict=True)
+            if pixels is None or words
+        }
+        good = [row for row, (pixels, _) in zip(rows, read, strict=True) if pixels is not None]
+        kept = [pixels for pixels, _ in read if pixels is not None]
+        return Batch(good, torch.stack(kept) if kept else None, notes)
+
+    def _careful(self, row: int) -> tuple[Tensor | None, str]:
+        try:
+            return self._prepared(self._data.read(row))
+        except Exception as error:  # noqa: BLE001 – whatever a reader raises, the other images go on
+            return None, f"{type(error).__name__}: {error}"

@@ -1,0 +1,127 @@
+"""What a store holds: arrays, their axes, and the key that says of which model and data."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal
+
+import numpy as np
+
+from toolkit.core.readout import Readout
+from toolkit.core.state import State
+from toolkit.data.samples import Samples
+from toolkit.models.card import ModelCard
+from toolkit.models.model import Model
+
+FORMAT = 1
+Precision = Literal["float32", "float16"]
+AXES: dict[str, tuple[str, ...]] = {
+    "mixes": ("image", "layer", "head", "k"), "mlps": ("image", "term", "d"), "means": ("image", "term"),
+    "sigma": ("image",), "mu": ("image",), "output": ("image", "d"),
+}  # fmt: skip
+"""The arrays of a State and their axes."""
+READOUT_AXES: dict[str, tuple[str, ...]] = {
+    "head_map": ("layer", "head", "k", "d"), "head_means": ("layer", "head", "k"), "bias_map": ("layer", "d"),
+    "bias_means": ("layer",), "mean_map": ("d",), "constant": ("d",),
+}  # fmt: skip
+ERROR_AXES = {"error": ("image",)}
+"""Relative error of the sum of the stored parts, per image."""
+REDUCED = ("mixes", "mlps")
+"""The large arrays, which `precision="float16"` halves."""
+CHUNK_BYTES = 24_000_000
+
+
+@dataclass(frozen=True)
+class Header:
+    """Everything about a store but its numbers.
+
+    key: what must agree for a store to be taken up again. card: of the model. chunk: images a chunk.
+    """
+
+    key: dict[str, str]
+    card: dict[str, Any]
+    split: str
+    chunk: int
+    precision: Precision
+    shapes: dict[str, tuple[int, ...]]
+
+    @property
+    def digest(self) -> str:
+        """The key as 16 hex digits."""
+        return hashlib.sha256(json.dumps(self.key, sort_keys=True).encode()).hexdigest()[:16]
+
+    def attrs(self) -> dict[str, Any]:
+        """As attributes of the store."""
+        return {"format": FORMAT, "digest": self.digest, **{k: v for k, v in asdict(self).items() if k != "shapes"}}
+
+
+def header_of(model: Model, data: Samples, precision: Precision) -> Header:
+    """The header of what extracting `data` with `model` gives."""
+    card = model.card
+    terms = 0 if card.pool == "attention" else card.layers + 1
+    shapes = {
+        "mixes": (card.layers, card.heads, card.head_dim), "mlps": (terms, card.embed_dim), "means": (terms,),
+        "sigma": (), "mu": (), "output": (card.embed_dim,), "error": (),
+    }  # fmt: skip
+    key = {
+        "model": card.fingerprint, "weights as": card.precision, "preprocess": described(model.preprocess),
+        "data": data_digest(data), "images": str(len(data)), "split": data.split, "precision": precision,
+    }  # fmt: skip
+    chunk = min(chunk_rows(shapes, precision), len(data))  # zarr pads a chunk to its full size
+    return Header(key, _plain(card), data.split, chunk, precision, shapes)
+
+
+def _plain(card: ModelCard) -> dict[str, Any]:
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in card.to_dict().items()}
+
+
+def card_from(attrs: dict[str, Any]) -> ModelCard:
+    """The card of the model a store was made with."""
+    known = {f.name for f in fields(ModelCard)}
+    values: Any = {k: tuple(v) if isinstance(v, list) else v for k, v in attrs["card"].items() if k in known}
+    return ModelCard(**values)
+
+
+def described(preprocess: Any) -> str:
+    """A preprocess in words that do not change from one process to the next."""
+    return " ".join(re.sub(r" at 0x[0-9a-f]+", "", str(preprocess)).split())
+
+
+def data_digest(data: Samples) -> str:
+    """Ids, labels, groups and, where files may change, their stamp: 16 hex digits."""
+    found = hashlib.sha256(data.stamp().encode())
+    for column in (data.ids, data.labels, data.groups):
+        found.update("\0".join(map(str, column)).encode() + b"\1")
+    return found.hexdigest()[:16]
+
+
+def chunk_rows(shapes: dict[str, tuple[int, ...]], precision: Precision) -> int:
+    """Images a chunk: a power of two between 64 and 1,024 whose mixes take at most CHUNK_BYTES."""
+    size = int(np.prod(shapes["mixes"])) * (2 if precision == "float16" else 4)
+    return 2 ** int(np.clip(np.log2(CHUNK_BYTES / size), 6, 10))
+
+
+def dtype_of(name: str, precision: Precision) -> str:
+    """The type an array is stored in."""
+    return precision if name in REDUCED else "float32"
+
+
+def rounded(state: State, precision: Precision) -> State:
+    """A state in float32, its large arrays as exact as they will be stored."""
+    values = {name: getattr(state, name).float() for name in AXES}
+    if precision == "float16":
+        values |= {name: values[name].half().float() for name in REDUCED}
+    return State(**values)
+
+
+def state_arrays(state: State, precision: Precision) -> dict[str, np.ndarray]:
+    """A state as it is stored."""
+    return {name: getattr(state, name).cpu().numpy().astype(dtype_of(name, precision)) for name in AXES}
+
+
+def readout_arrays(readout: Readout) -> dict[str, np.ndarray]:
+    """A readout as it is stored: float32."""
+    return {name: getattr(readout, name).detach().cpu().float().numpy() for name in READOUT_AXES}
