@@ -1,0 +1,119 @@
+"""`Engine`: what panels ask for work; runs it inline. `Worker` does the same on a thread of its own."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+from toolkit.engine.request import Request
+
+
+class Engine:
+    """Runs requests one at a time, in the thread that submits them: for tests, scripts and notebooks without a live
+    kernel. The newest request of a key replaces the one that waits; keys take turns in the order of submission.
+
+    A request that is submitted while another runs (by a callback, say) runs after it.
+
+    >>> engine = Engine()
+    >>> engine.submit("double", lambda request: 2 * 21).result()
+    42
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: OrderedDict[str, Request] = OrderedDict()
+        self._newest: dict[str, Request] = {}
+        self._painted: dict[str, float] = {}
+        self._running = False
+
+    def submit(
+        self,
+        key: str,
+        work: Callable[[Request], Any],
+        done: Callable[[Any], None] | None = None,
+        *,
+        partial: Callable[[Any], None] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+        failed: Callable[[BaseException], None] | None = None,
+    ) -> Request:
+        """Ask for work; returns at once with a Request (the inline engine: when it is done).
+
+        key: what is asked for, e.g. "edit lab 3: solve"; a newer request of the same key replaces this one. work:
+        called with the request; long work calls its `.partial`, `.progress` or `.check` now and then. done, partial,
+        progress, failed: called from the thread that works, with the result, an intermediate one, (done, of), an
+        exception; never with anything of a request that a newer one's result has overtaken.
+        """
+        request = Request(self, key, work, done, partial, progress, failed)
+        with self._lock:
+            old = self._waiting.get(key)
+            self._waiting[key] = request  # takes the place in the queue of the one it replaces
+            self._newest[key] = request
+        if old is not None:
+            old.replaced()
+        self._wake()
+        return request
+
+    def cancel(self, key: str | None = None) -> None:
+        """Cancel the request of a key, or all."""
+        with self._lock:
+            requests = [r for k, r in self._newest.items() if key in (None, k)]
+        for request in requests:
+            request.cancel()
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing runs and nothing waits."""
+        with self._lock:
+            return not self._running and not self._waiting
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until idle; False if `timeout` seconds passed. Not for callbacks of widgets."""
+        end = None if timeout is None else time.monotonic() + timeout
+        while not self.idle:
+            if end is not None and time.monotonic() > end:
+                return False
+            time.sleep(0.002)
+        return True
+
+    def newest(self, key: str) -> Request | None:
+        """The newest request of a key that is not over."""
+        return self._newest.get(key)
+
+    def painted(self, key: str) -> float:
+        """When the last result of a key was handed on (time.monotonic; minus infinity: never since it was idle)."""
+        return self._painted.get(key, float("-inf"))
+
+    def mark(self, key: str) -> None:
+        """A result of this key was handed on just now."""
+        self._painted[key] = time.monotonic()
+
+    def over(self, request: Request) -> None:
+        """A request ended: forget it."""
+        with self._lock:
+            if self._newest.get(request.key) is request:
+                del self._newest[request.key]
+                self._painted.pop(request.key, None)
+            if self._waiting.get(request.key) is request:
+                del self._waiting[request.key]
+
+    def _next(self) -> Request | None:
+        """The request to run now; None, and the engine at rest, where nothing waits."""
+        with self._lock:
+            self._running = bool(self._waiting)
+            return self._waiting.popitem(last=False)[1] if self._waiting else None
+
+    def _wake(self) -> None:
+        """Work until nothing waits, unless somebody already does."""
+        with self._lock:
+            if self._running:
+                return
+            self._running = True
+        try:
+            while (request := self._next()) is not None:
+                request.run()
+        except BaseException:
+            self._running = False
+            raise
