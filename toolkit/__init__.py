@@ -37,6 +37,7 @@ _WHERE = {
     "image_folder": "toolkit.data.folder",
     "scenes": "toolkit.organism.scenes",
     "HeadGrid": "toolkit.panels.head_grid",
+    "Gallery": "toolkit.panels.gallery",
     "Selection": "toolkit.panels.selection",
     "ToolkitError": "toolkit.errors",
     "InputError": "toolkit.errors",
@@ -75,6 +76,7 @@ if TYPE_CHECKING:
     from toolkit.models.model import Model as Model
     from toolkit.models.model import wrap as wrap
     from toolkit.organism.scenes import scenes as scenes
+    from toolkit.panels.gallery import Gallery as Gallery
     from toolkit.panels.head_grid import HeadGrid as HeadGrid
     from toolkit.panels.selection import Selection as Selection
 

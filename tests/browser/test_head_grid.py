@@ -152,7 +152,7 @@ def test_lab_letters_do_not_reach_the_notebook(open_lab, lab: Server) -> None:
     for key in ("b", "a", "d", "d", "x", "z", "m", "y"):
         page.keyboard.press(key)
     page.keyboard.press("?")
-    assert grid.root.locator(".tkhg-keys").is_visible()
+    assert grid.root.locator(".tk-keys").is_visible()
     assert cell_count(page) == before
     assert page.evaluate("() => document.activeElement.getAttribute('aria-label')").startswith("layer 9, head 1,")
     assert lab.kernel("grid.selected") == [[9, 1]]

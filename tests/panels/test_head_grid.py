@@ -6,7 +6,6 @@ import base64
 import io
 import json
 import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +14,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-import toolkit.panels.head_grid as module
 from toolkit.errors import InputError
 from toolkit.figures.colors import DIVERGING, DIVERGING_DARK, NAN, color
 from toolkit.figures.heatmap import mark_of
@@ -211,9 +209,8 @@ def test_opening_is_small():
     state = grid.get_state()
     size = sum(len(v) if isinstance(v, bytes) else len(json.dumps(v, default=str)) for v in state.values())
     assert size < 40_000
-    folder = Path(module.__file__).parent
-    assert (folder / "head_grid.js").stat().st_size < 30_000
-    assert (folder / "head_grid.css").stat().st_size < 6_000
+    assert len(grid._esm) < 30_000
+    assert len(grid._css) < 6_000
 
 
 @settings(max_examples=30)
@@ -235,7 +232,7 @@ def test_the_browsers_colours_and_marks_equal_pythons(tmp_path):
         palette = (DIVERGING_DARK if dark else DIVERGING).tolist()
         expected = [color(np.array([v]), 1.0, dark)[0].tolist() for v in values]
         if node:
-            source = Path(module.__file__).with_suffix(".js").read_text()
+            source = HeadGrid._esm
             (tmp_path / "grid.mjs").write_text(source)
             numbers = "[-9, -1, -0.37, 0, 1e-9, 0.5, 0.99, 1, 3, NaN, Infinity, -Infinity]"
             code = (
@@ -248,3 +245,88 @@ def test_the_browsers_colours_and_marks_equal_pythons(tmp_path):
             assert [f[0] for f in found] == expected
             assert [f[1] for f in found] == [mark_of(v, 1.0) for v in values]
         assert expected[0] == palette[0]
+
+
+def test_several_maps_to_choose_between():
+    grid = HeadGrid({"A": VALUES, "B": 10 * VALUES}, title="badness", selected="L1.H1")
+    assert grid.scores == ("A", "B")
+    assert grid.score == "A"
+    low = grid.limit
+    grid.score = "B"
+    assert grid.limit == pytest.approx(10 * low)
+    np.testing.assert_array_equal(grid.values, 10 * VALUES)
+    assert grid.summary.startswith("badness – B:")
+    assert grid.selected == ((1, 1),)
+    assert list(grid.to_dataframe().columns) == ["layer", "head", "A", "B", "selected"]
+    with pytest.raises(InputError, match="'A', 'B'"):
+        grid.score = "C"
+    grid.values = {"B": VALUES, "C": -VALUES}
+    assert grid.score == "B", "the choice stays where it can"
+    grid.values = VALUES
+    assert grid.scores == ("",)
+    with pytest.raises(InputError, match="maps of one shape"):
+        HeadGrid({"A": VALUES, "B": VALUES[:1]})
+    with pytest.raises(InputError, match="without maps"):
+        HeadGrid({})
+
+
+def test_all_maps_are_sent_once():
+    grid = HeadGrid({"A": VALUES, "B": -VALUES}, score="B")
+    both = np.frombuffer(grid._data, "<f4").reshape(2, *VALUES.shape)
+    np.testing.assert_array_equal(both, np.stack([VALUES, -VALUES]).astype(np.float32))
+
+
+def test_a_limit_that_is_set_holds_for_every_map():
+    grid = HeadGrid({"A": VALUES, "B": 10 * VALUES})
+    grid.limit = 3.0
+    grid.score = "B"
+    assert grid.limit == 3.0
+    assert grid._limits == [3.0, 3.0]
+
+
+def test_pins_are_checked_and_forgotten_with_their_rows():
+    grid = HeadGrid(np.eye(4), layers=[8, 9, 10, 11], pinned_layers=[10], pinned_heads=[3, 3, 1])
+    assert grid.pinned_layers == [10]
+    assert grid.pinned_heads == [3, 1]
+    with pytest.raises(InputError, match="8…11"):
+        grid.pinned_layers = [2]
+    grid.values = np.eye(2)
+    assert grid.pinned_layers == []
+    assert grid.pinned_heads == [1]
+
+
+def test_linked_grids_point_at_the_head_under_the_pointer():
+    shared = Selection()
+    a, b, small = (
+        HeadGrid(np.eye(4), selection=shared),
+        HeadGrid(np.eye(4), selection=shared),
+        HeadGrid(np.eye(2), selection=shared),
+    )
+    a.hovered = (3, 2)
+    assert (a._pointed, b._pointed, small._pointed) == (None, [3, 2], None)
+    a.hovered = None
+    assert b._pointed is None
+
+
+@pytest.mark.parametrize("end", ["png", "svg", "pdf", "html", "csv"])
+def test_saving(end, tmp_path):
+    grid = HeadGrid({"A": VALUES, "B": -VALUES}, title="t")
+    path = grid.save(tmp_path / f"map.{end}")
+    assert path.stat().st_size > 40
+    assert [p.name for p in tmp_path.iterdir()] == [f"map.{end}"]
+
+
+def test_a_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
+    grid = HeadGrid(VALUES)
+    (tmp_path / "map.csv").write_text("years of work")
+    with pytest.raises(InputError, match=r"\.csv, \.html"):
+        grid.save(tmp_path / "map.bmp")
+
+    def breaks(*args, **options):
+        raise OSError("disk full")
+
+    monkeypatch.setattr("pandas.DataFrame.to_csv", breaks)
+    with pytest.raises(OSError, match="disk full"):
+        grid.save(tmp_path / "map.csv")
+    assert (tmp_path / "map.csv").read_text() == "years of work"
+    assert len(list(tmp_path.iterdir())) == 1

@@ -18,6 +18,16 @@ P = ParamSpec("P")
 HERE = Path(__file__).parent
 
 
+def esm(name: str) -> str:
+    """A panel's own code after what all panels share."""
+    return "".join((HERE / part).read_text(encoding="utf-8") for part in ("common.js", f"{name}.js"))
+
+
+def css(name: str) -> str:
+    """A panel's own style after what all panels share."""
+    return "".join((HERE / part).read_text(encoding="utf-8") for part in ("common.css", f"{name}.css"))
+
+
 def shows_errors(method: Callable[P, None]) -> Callable[P, None]:
     """Show what an observer raises in the panel; Jupyter would swallow it."""
 

@@ -1,5 +1,4 @@
-// HeadGrid: a layer × head map as an accessible grid. Paints from the model's traits alone, so that a second display, a
-// reload or a saved state shows the same picture. Every text goes through textContent.
+// HeadGrid: a layer × head map as an accessible grid.
 
 const KEYS = [
   ["Click", "select one head"],
@@ -7,29 +6,9 @@ const KEYS = [
   ["Arrows, Home, End, Page up, Page down", "move"],
   ["Shift + arrows", "add while moving"],
   ["Escape", "clear the selection"],
+  ["Click a number, P or Shift + P", "pin a layer or a head: it comes first"],
   ["?", "show or hide this list"],
 ];
-
-function make(tag, name, parent, attributes = {}) {
-  const node = document.createElement(tag);
-  if (name) node.className = name;
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  if (parent) parent.append(node);
-  return node;
-}
-
-export function hostIsDark() {
-  const { body, documentElement: html } = document;
-  const light = body.dataset.jpThemeLight;
-  if (light !== undefined) return light === "false";
-  for (const node of [body, html]) {
-    if (/\b(vscode-dark|vscode-high-contrast|dark|dark-theme)\b/.test(node.className)) return true;
-    if (/\b(vscode-light|light)\b/.test(node.className)) return false;
-    const named = node.dataset.theme || node.getAttribute("theme");
-    if (named) return named === "dark";
-  }
-  return matchMedia("(prefers-color-scheme: dark)").matches;
-}
 
 export function colorOf(value, limit, palette, missing) {
   if (Number.isNaN(value)) return missing;
@@ -55,39 +34,26 @@ const css = (rgb) => `rgb(${rgb.join(", ")})`;
 const ink = (rgb) => (0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2] > 140 ? "#14171c" : "#ffffff");
 const same = (a, b) => a[0] === b[0] && a[1] === b[1];
 
-class View {
+class View extends Frame {
   constructor(model, el) {
-    this.model = model;
-    this.seq = 0;
+    super(model, el, "tkhg", KEYS);
     this.focus = [0, 0];
     this.cells = [];
-    this.root = make("div", "tkhg", el, { role: "group" });
-    const head = make("div", "tkhg-head", this.root);
-    this.title = make("div", "tkhg-title", head);
-    this.help = make("button", "tkhg-help", head, { type: "button", "aria-label": "Keys", "aria-expanded": "false" });
-    this.help.textContent = "?";
-    this.description = make("div", "tkhg-description", this.root);
-    const body = make("div", "tkhg-body", this.root);
-    const map = make("div", "tkhg-map", body);
+    const map = make("div", "tkhg-map", this.body);
     make("div", "tkhg-axis tkhg-axis-y", map).textContent = "layer";
     this.grid = make("div", "tkhg-grid", map, { role: "grid", "aria-multiselectable": "true" });
     make("div", "tkhg-axis tkhg-axis-x", map).textContent = "head";
-    this.bar = make("div", "tkhg-bar", body, { "aria-hidden": "true" });
-    this.keys = make("dl", "tkhg-keys", this.root, { hidden: "" });
-    for (const [key, does] of KEYS) {
-      make("dt", "", this.keys).textContent = key;
-      make("dd", "", this.keys).textContent = does;
-    }
-    this.summary = make("div", "tkhg-summary", this.root, { "aria-live": "polite" });
-    this.error = make("div", "tkhg-error", this.root, { role: "alert", hidden: "" });
+    this.bar = make("div", "tkhg-bar", this.body, { "aria-hidden": "true" });
+    this.chooser = make("select", "", null, { "aria-label": "Score" });
+    this.tools.insertBefore(this.chooser, this.help);
+    this.csv = this.tool("CSV", "Save the values as CSV");
     this.tip = make("div", "tkhg-tip", this.root, { role: "tooltip", hidden: "" });
   }
 
   get picked() { return this.model.get("_picked"); }
 
   pick(heads) {
-    this.model.set("_picked", heads);
-    this.model.save_changes();
+    this.set({ _picked: heads });
   }
 
   toggle(head) {
@@ -97,52 +63,84 @@ class View {
 
   headAt(row, col) { return [this.model.get("_layers")[row], col]; }
 
-  read() {
+  read() { // the map shown, out of all that were sent
     const data = this.model.get("_data");
-    const bytes = data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength);
-    return new Float32Array(bytes);
+    const all = new Float32Array(data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength));
+    const [rows, cols] = this.model.get("_shape");
+    return { all, values: all.subarray(this.at * rows * cols, (this.at + 1) * rows * cols) };
+  }
+
+  get at() { return Math.max(0, this.model.get("_scores").indexOf(this.model.get("score"))); }
+
+  order(n, pinned) { // what is pinned first, the rest as it was
+    const all = [...Array(n).keys()];
+    return [...pinned, ...all.filter((i) => !pinned.includes(i))];
   }
 
   build(rows, cols, layers) {
-    this.cells = [];
+    const m = this.model;
+    const pinned = m.get("pinned_layers").map((layer) => layers.indexOf(layer)).filter((i) => i >= 0);
+    const pinnedHeads = m.get("pinned_heads").filter((c) => c < cols);
+    this.rowOrder = this.order(rows, pinned);
+    this.colOrder = this.order(cols, pinnedHeads);
+    this.cells = Array(rows * cols);
     this.grid.replaceChildren();
     const size = Math.round(Math.max(14, Math.min(34, 520 / rows, 600 / cols)));
     this.root.style.setProperty("--tk-cell", `${size}px`);
     this.grid.style.gridTemplateColumns = `max-content repeat(${cols}, minmax(12px, ${size}px))`;
     this.grid.setAttribute("aria-rowcount", rows);
     this.grid.setAttribute("aria-colcount", cols);
-    for (let r = 0; r < rows; r++) {
+    this.rowOrder.forEach((r, i) => {
       const line = make("div", "tkhg-row", this.grid, { role: "row" });
-      make("div", "tkhg-layer", line, { role: "rowheader" }).textContent = layers[r];
-      for (let c = 0; c < cols; c++) {
-        const cell = make("div", "tkhg-cell", line, { role: "gridcell", tabindex: "-1" });
+      const label = make("div", "tkhg-layer", line, { role: "rowheader", title: "click to pin this layer" });
+      label.textContent = layers[r];
+      label.dataset.layer = layers[r];
+      label.classList.toggle("tkhg-pinned", i < pinned.length);
+      this.colOrder.forEach((c, j) => {
+        const cell = make("div", "tkhg-cell", line, { role: "gridcell", tabindex: "-1", "aria-colindex": c + 1 });
         cell.dataset.row = r;
         cell.dataset.col = c;
-        this.cells.push(cell);
-      }
-    }
+        cell.classList.toggle("tkhg-below", i === pinned.length && i > 0);
+        cell.classList.toggle("tkhg-beside", j === pinnedHeads.length && j > 0);
+        this.cells[r * cols + c] = cell;
+      });
+    });
     const last = make("div", "tkhg-row", this.grid, { "aria-hidden": "true" });
     make("div", "", last);
     const every = cols <= 16 ? 1 : cols <= 24 ? 2 : 4;
-    for (let c = 0; c < cols; c++) make("div", "tkhg-column", last).textContent = c % every ? "" : c;
+    this.colOrder.forEach((c, j) => {
+      const label = make("div", "tkhg-column", last, { title: "click to pin this head" });
+      label.textContent = j >= pinnedHeads.length && c % every ? "" : c;
+      label.dataset.head = c;
+      label.classList.toggle("tkhg-pinned", j < pinnedHeads.length);
+    });
     this.focus = [Math.min(this.focus[0], rows - 1), Math.min(this.focus[1], cols - 1)];
-    this.built = `${rows},${cols},${layers}`;
+    this.built = this.plan(rows, cols, layers);
+  }
+
+  plan(rows, cols, layers) {
+    return JSON.stringify([rows, cols, layers, this.model.get("pinned_layers"), this.model.get("pinned_heads")]);
   }
 
   paint() {
     const m = this.model;
     const [rows, cols] = m.get("_shape");
     const layers = m.get("_layers");
-    const values = this.read();
-    if (values.length !== rows * cols || layers.length !== rows) return; // the rest of one update is still on its way
-    if (this.built !== `${rows},${cols},${layers}`) this.build(rows, cols, layers);
-    const chosen = m.get("theme");
-    const theme = chosen === "auto" ? (hostIsDark() ? "dark" : "light") : chosen;
-    this.root.dataset.theme = theme;
-    const limit = m.get("limit");
-    const palette = m.get("_palette")[theme];
-    const missing = m.get("_palette").nan[theme];
+    const scores = m.get("_scores");
+    const { all, values } = this.read();
+    if (all.length !== rows * cols * scores.length || layers.length !== rows) return; // the rest of one update is on its way
+    const active = this.cells.includes(this.grid.getRootNode().activeElement);
+    if (this.built !== this.plan(rows, cols, layers)) {
+      this.build(rows, cols, layers);
+      if (active) this.cells[this.focus[0] * cols + this.focus[1]].focus();
+    }
+    this.paintFrame();
+    this.paintChooser(scores);
+    const limit = m.get("_limits")[this.at];
+    const palette = m.get("_palette")[this.theme];
+    const missing = m.get("_palette").nan[this.theme];
     const picked = new Set(this.picked.map(String));
+    const pointed = String(m.get("_pointed"));
     this.values = values;
     this.cells.forEach((cell, i) => {
       const head = this.headAt(Math.floor(i / cols), i % cols);
@@ -151,18 +149,27 @@ class View {
       cell.style.backgroundColor = css(rgb);
       cell.style.color = ink(rgb);
       cell.textContent = markOf(values[i], limit);
+      cell.classList.toggle("tkhg-pointed", String(head) === pointed);
       cell.setAttribute("aria-selected", on);
       cell.setAttribute("aria-label", `layer ${head[0]}, head ${head[1]}, ${words(values[i])}`);
       cell.tabIndex = Math.floor(i / cols) === this.focus[0] && i % cols === this.focus[1] ? 0 : -1;
     });
-    this.title.textContent = m.get("title");
-    this.grid.setAttribute("aria-label", m.get("title") || "layer by head map");
-    this.description.textContent = m.get("description");
-    this.summary.textContent = m.get("summary");
-    this.error.textContent = m.get("error");
-    this.error.hidden = !m.get("error");
+    this.grid.setAttribute("aria-label", [m.get("title"), scores[this.at]].filter(Boolean).join(", ") || "layer by head map");
     this.paintBar(limit, palette);
-    this.root.dataset.seq = ++this.seq;
+    this.painted();
+  }
+
+  paintChooser(scores) {
+    this.chooser.hidden = scores.length < 2;
+    if (this.offered !== String(scores)) {
+      this.offered = String(scores);
+      this.chooser.replaceChildren(...scores.map((name) => {
+        const option = make("option", "", null, { value: name });
+        option.textContent = name;
+        return option;
+      }));
+    }
+    this.chooser.value = scores[this.at];
   }
 
   paintBar(limit, palette) {
@@ -172,6 +179,27 @@ class View {
     const ticks = make("div", "tkhg-ticks", this.bar);
     for (const v of [limit, 0, -limit]) make("span", "", ticks).textContent = v ? words(v) : "0";
     make("div", "tkhg-unit", this.bar).textContent = this.model.get("unit");
+  }
+
+  pin(name, value) {
+    const pinned = this.model.get(name);
+    this.set({ [name]: pinned.includes(value) ? pinned.filter((x) => x !== value) : [...pinned, value] });
+  }
+
+  save() { // the browser writes it: this works without a kernel too
+    const scores = this.model.get("_scores");
+    const [rows, cols] = this.model.get("_shape");
+    const { all } = this.read();
+    const quoted = (text) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+    const lines = [["layer", "head", ...scores.map((name) => quoted(name || "value")), "selected"].join(",")];
+    const picked = new Set(this.picked.map(String));
+    for (let i = 0; i < rows * cols; i++) {
+      const head = this.headAt(Math.floor(i / cols), i % cols);
+      lines.push([...head, ...scores.map((_, s) => all[s * rows * cols + i]), picked.has(String(head))].join(","));
+    }
+    const url = URL.createObjectURL(new Blob([lines.join("\n") + "\n"], { type: "text/csv" }));
+    make("a", "", null, { href: url, download: "heads.csv" }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 1000);
   }
 
   cellOf(event) {
@@ -188,6 +216,9 @@ class View {
   }
 
   onClick(event) {
+    const { layer, head: column } = event.target.dataset;
+    if (layer !== undefined) return this.pin("pinned_layers", Number(layer));
+    if (column !== undefined) return this.pin("pinned_heads", Number(column));
     const cell = this.cellOf(event);
     if (!cell) return;
     const [row, col] = [Number(cell.dataset.row), Number(cell.dataset.col)];
@@ -198,24 +229,19 @@ class View {
   }
 
   onKey(event) {
-    if (event.key !== "Tab") event.stopPropagation(); // the notebook would take letters for its own commands
-    if (event.altKey || event.ctrlKey || event.metaKey) return;
-    if (event.key === "?") return this.done(event, () => this.toggleHelp());
     if (!this.cellOf(event)) return;
     const [r, c] = this.focus;
     const [rows, cols] = this.model.get("_shape");
+    const [i, j] = [this.rowOrder.indexOf(r), this.colOrder.indexOf(c)]; // as painted: what is pinned comes first
     const to = {
-      ArrowUp: [r - 1, c], ArrowDown: [r + 1, c], ArrowLeft: [r, c - 1], ArrowRight: [r, c + 1],
-      Home: [r, 0], End: [r, cols - 1], PageUp: [0, c], PageDown: [rows - 1, c],
-    }[event.key];
+      ArrowUp: [i - 1, j], ArrowDown: [i + 1, j], ArrowLeft: [i, j - 1], ArrowRight: [i, j + 1],
+      Home: [i, 0], End: [i, cols - 1], PageUp: [0, j], PageDown: [rows - 1, j],
+    }[event.key]?.map((at, k) => [this.rowOrder, this.colOrder][k][Math.max(0, Math.min([rows, cols][k] - 1, at))]);
+    if (event.key === "p") return this.done(event, () => this.pin("pinned_layers", this.headAt(r, c)[0]));
+    if (event.key === "P") return this.done(event, () => this.pin("pinned_heads", c));
     if (to) return this.done(event, () => this.travel(to, event.shiftKey));
     if (event.key === "Enter" || event.key === " ") return this.done(event, () => this.toggle(this.headAt(r, c)));
     if (event.key === "Escape") return this.done(event, () => this.pick([]));
-  }
-
-  done(event, act) {
-    event.preventDefault();
-    act();
   }
 
   travel(to, extend) {
@@ -224,11 +250,6 @@ class View {
     if (!extend) return;
     const added = [from, this.headAt(...this.focus)].filter((h) => !this.picked.some((p) => same(p, h)));
     this.pick([...this.picked, ...added]);
-  }
-
-  toggleHelp() {
-    this.keys.hidden = !this.keys.hidden;
-    this.help.setAttribute("aria-expanded", !this.keys.hidden);
   }
 
   showTip(cell) {
@@ -270,41 +291,27 @@ class View {
     this.timer ??= setTimeout(() => {
       this.timer = undefined;
       if (String(this.model.get("hovered")) === String(this.next)) return;
-      this.model.set("hovered", this.next);
-      this.model.save_changes();
+      this.set({ hovered: this.next });
     }, 100);
   }
 }
 
 function render({ model, el }) {
   const view = new View(model, el);
-  const stop = new AbortController();
-  const on = { signal: stop.signal };
-  view.grid.addEventListener("click", (e) => view.onClick(e), on);
-  view.grid.addEventListener("mouseover", (e) => view.onHover(e), on);
-  view.grid.addEventListener("mouseleave", () => view.onLeave(), on);
-  view.grid.addEventListener("focusin", (e) => view.onFocus(e), on);
-  view.root.addEventListener("keydown", (e) => view.onKey(e), on);
-  view.root.addEventListener("focusout", (e) => { if (!view.root.contains(e.relatedTarget)) view.onLeave(); }, on);
-  view.help.addEventListener("click", () => view.toggleHelp(), on);
-  let asked = false;
-  const repaint = () => { // one picture per frame, however many traits changed
-    if (asked) return;
-    asked = true;
-    queueMicrotask(() => { asked = false; view.paint(); });
-  };
-  const names = ["_data", "_shape", "_layers", "_picked", "limit", "title", "unit", "description", "summary", "error", "theme"];
-  for (const name of names) model.on(`change:${name}`, repaint);
-  const host = new MutationObserver(repaint);
-  const watched = { attributes: true, attributeFilter: ["class", "data-jp-theme-light", "data-jp-theme-name", "data-theme", "theme"] };
-  for (const node of [document.body, document.documentElement]) host.observe(node, watched);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint, on);
-  view.paint();
+  const names = ["_data", "_shape", "_layers", "_scores", "_limits", "_picked", "_pointed", "score", "unit", "pinned_layers",
+    "pinned_heads"];
+  const stop = keep(view, names, (on) => {
+    view.chooser.addEventListener("change", () => view.set({ score: view.chooser.value }), on);
+    view.csv.addEventListener("click", () => view.save(), on);
+    view.grid.addEventListener("click", (e) => view.onClick(e), on);
+    view.grid.addEventListener("mouseover", (e) => view.onHover(e), on);
+    view.grid.addEventListener("mouseleave", () => view.onLeave(), on);
+    view.grid.addEventListener("focusin", (e) => view.onFocus(e), on);
+    view.root.addEventListener("focusout", (e) => { if (!view.root.contains(e.relatedTarget)) view.onLeave(); }, on);
+  });
   return () => {
-    stop.abort();
-    host.disconnect();
+    stop();
     clearTimeout(view.timer);
-    for (const name of names) model.off(`change:${name}`, repaint);
   };
 }
 

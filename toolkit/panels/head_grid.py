@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from toolkit.core.heads import HeadSet
 from toolkit.errors import InputError
 from toolkit.figures.colors import DIVERGING, DIVERGING_DARK, NAN
 from toolkit.figures.heatmap import as_table, check_limit, figure_png, heatmap_matplotlib, heatmap_plotly
-from toolkit.panels.base import HERE, Panel, shows_errors
+from toolkit.panels.base import Panel, css, esm, shows_errors
 from toolkit.panels.selection import Selection
 
 if TYPE_CHECKING:
@@ -33,31 +34,39 @@ Pairs = tuple[tuple[int, int], ...]
 class HeadGrid(Panel):
     """A layer × head map; zero in the middle, one symmetric scale, clipped and missing cells marked.
 
-    values: [l, h], any array or tensor; assign to `.values` to repaint in place. layers: the layers of the rows,
-    default 0…l−1. title, unit, description: words. limit: half the range of the colours, default the 99th percentile
-    of |values|. selection: a Selection to share with other panels. selected: heads to select, in any spelling. theme:
-    "auto", "light" or "dark".
+    values: [l, h], any array or tensor, or a mapping of names to such maps, between which the viewer chooses (`score`);
+    assign to `.values` to repaint in place. layers: the layers of the rows, default 0…l−1. title, unit, description:
+    words. limit: half the range of the colours, default the 99th percentile of |values| of each map. score: the name of
+    the map shown first. pinned_layers, pinned_heads: rows and columns kept first, beside each other. selection: a
+    Selection to share with other panels. selected: heads to select, in any spelling. theme: "auto", "light" or "dark".
 
-    `.selected` is ((layer, head), …): read it, set it, observe it. `.hovered` is the head under the pointer, or None.
-    Click selects, shift-click adds or removes; arrows move, space or enter adds or removes, escape clears.
+    `.selected` is ((layer, head), …): read it, set it, observe it. `.hovered` is the head under the pointer, or None;
+    linked grids point at it too. Click selects, shift-click adds or removes; arrows move, space or enter adds or
+    removes, escape clears, p pins a layer and shift-p a head.
 
     >>> import numpy as np
     >>> grid = HeadGrid(np.eye(4), title="identity"); grid.selected = "L2.H2"; grid.selected
     ((2, 2),)
     """
 
-    _esm = HERE / "head_grid.js"
-    _css = HERE / "head_grid.css"
+    _esm = esm("head_grid")
+    _css = css("head_grid")
     title = traitlets.Unicode("").tag(sync=True)
     unit = traitlets.Unicode("").tag(sync=True)
     description = traitlets.Unicode("").tag(sync=True)
-    limit = traitlets.Float(1.0).tag(sync=True)
+    score = traitlets.Unicode("").tag(sync=True)
+    limit = traitlets.Float(1.0)
     hovered: traitlets.TraitType[Any, Any] = traitlets.Any(None, allow_none=True).tag(sync=True)
     selected: traitlets.TraitType[Any, Any] = traitlets.Any(())
+    pinned_layers: traitlets.List[int] = traitlets.List(traitlets.Int()).tag(sync=True)
+    pinned_heads: traitlets.List[int] = traitlets.List(traitlets.Int()).tag(sync=True)
     _data = traitlets.Bytes(b"").tag(sync=True, echo_update=False)
     _shape = traitlets.List(traitlets.Int(), [0, 0]).tag(sync=True)
     _layers = traitlets.List(traitlets.Int()).tag(sync=True)
+    _scores: traitlets.List[str] = traitlets.List(traitlets.Unicode(), [""]).tag(sync=True)
+    _limits: traitlets.List[float] = traitlets.List(traitlets.Float(), [1.0]).tag(sync=True)
     _picked: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    _pointed: traitlets.TraitType[Any, Any] = traitlets.Any(None, allow_none=True).tag(sync=True)
     _palette = traitlets.Dict(PALETTE).tag(sync=True)
 
     def __init__(
@@ -66,26 +75,30 @@ class HeadGrid(Panel):
         *,
         layers: Sequence[int] | None = None,
         limit: float | None = None,
+        score: str | None = None,
         selection: Selection | None = None,
         selected: Any = None,
         **words: Any,
     ) -> None:
         if selection is not None and not isinstance(selection, Selection):
             raise InputError("HeadGrid", f"selection={selection!r}", "a Selection", "pass selected= to choose heads")
-        self._table: NDArray[np.float64] = np.zeros((1, 1))
+        self._tables: dict[str, NDArray[np.float64]] = {"": np.zeros((1, 1))}
         self._fixed_limit, self._showing, self._following = limit, False, False
         super().__init__(**words)
         self._show(values, layers)
+        if score is not None:
+            self.score = score
         self.selection = selection or Selection()
         self._follow(None)
         if selected is not None:
             self.selected = selected
         self.selection.observe(self._follow, "heads")
+        self.selection.observe(self._point, "hovered")
 
     @property
     def values(self) -> NDArray[np.float64]:
-        """The values [l, h] as float64; assign new ones (also of another shape) to repaint in place."""
-        return self._table
+        """The map shown [l, h] as float64; assign new ones (also of another shape, or several by name) to repaint."""
+        return self._tables[self.score]
 
     @values.setter
     def values(self, values: Any) -> None:
@@ -96,20 +109,59 @@ class HeadGrid(Panel):
         """The layers of the rows."""
         return tuple(self._layers)
 
+    @property
+    def scores(self) -> tuple[str, ...]:
+        """The names of the maps to choose between."""
+        return tuple(self._scores)
+
     def _show(self, values: Any, layers: Sequence[int] | None) -> None:
-        table = as_table(values, "HeadGrid")
-        table.flags.writeable = False  # a write would not reach the browser
-        rows = self._rows(table, layers)
-        limit = check_limit(self._fixed_limit, table)
-        self._table, self._showing = table, True
+        tables = _tables(values)
+        first = next(iter(tables.values()))
+        rows = self._rows(first, layers)
+        limits = [check_limit(self._fixed_limit, table) for table in tables.values()]
+        self._tables, self._showing = tables, True
         try:
             with self.hold_sync():
-                self._shape, self._layers, self.limit = list(table.shape), rows, limit
-                self._data = table.astype("<f4").tobytes()
+                self._shape, self._layers, self._scores, self._limits = list(first.shape), rows, list(tables), limits
+                self.score = self.score if self.score in tables else self._scores[0]
+                self.limit = limits[self._scores.index(self.score)]
+                self._data = np.stack(list(tables.values())).astype("<f4").tobytes()
                 self.selected = tuple(p for p in self.selected if self._exists(p))
+                self.pinned_layers = [layer for layer in self.pinned_layers if layer in rows]
+                self.pinned_heads = [head for head in self.pinned_heads if head < first.shape[1]]
                 self._describe()
         finally:
             self._showing = False
+
+    @traitlets.validate("score")
+    def _valid_score(self, proposal: dict[str, Any]) -> str:
+        if proposal["value"] not in self._tables:
+            names = ", ".join(map(repr, self._tables))
+            raise InputError("HeadGrid.score", repr(proposal["value"]), names, "name one of the maps")
+        return str(proposal["value"])
+
+    @traitlets.observe("score")
+    @shows_errors
+    def _score_changed(self, change: Any) -> None:
+        if self._showing:
+            return
+        self._showing = True
+        try:
+            self.limit = self._limits[self._scores.index(self.score)]
+        finally:
+            self._showing = False
+        self._describe()
+
+    @traitlets.validate("pinned_layers", "pinned_heads")
+    def _valid_pinned(self, proposal: dict[str, Any]) -> list[int]:
+        name = proposal["trait"].name
+        known = self._layers if name == "pinned_layers" else range(self._shape[1])
+        unknown = [x for x in proposal["value"] if x not in known]
+        if unknown and self._layers:
+            raise InputError(
+                f"HeadGrid.{name}", f"{unknown[0]}", f"{min(known)}…{max(known)}", "pin what the map shows"
+            )
+        return list(dict.fromkeys(proposal["value"]))
 
     def _rows(self, table: NDArray[np.float64], layers: Sequence[int] | None) -> list[int]:
         if layers is None:
@@ -125,7 +177,7 @@ class HeadGrid(Panel):
         return rows
 
     def _exists(self, head: tuple[int, int]) -> bool:
-        return head[0] in self._layers and 0 <= head[1] < self._table.shape[1]
+        return head[0] in self._layers and 0 <= head[1] < self._shape[1]
 
     @traitlets.validate("selected")
     def _valid_selected(self, proposal: dict[str, Any]) -> Pairs:
@@ -133,7 +185,7 @@ class HeadGrid(Panel):
         for layer, head in heads:
             if not self._exists((layer, head)):
                 given = f"the unknown head L{layer}.H{head}"
-                accepted = f"layers {', '.join(map(str, self._layers))} and heads 0…{self._table.shape[1] - 1}"
+                accepted = f"layers {', '.join(map(str, self._layers))} and heads 0…{self._shape[1] - 1}"
                 raise InputError("HeadGrid.selected", given, accepted, "select heads the map shows")
         return heads.heads
 
@@ -155,19 +207,31 @@ class HeadGrid(Panel):
 
     @traitlets.validate("limit")
     def _valid_limit(self, proposal: dict[str, Any]) -> float:
-        return check_limit(proposal["value"], self._table)
+        return check_limit(proposal["value"], self.values)
 
     @traitlets.observe("limit")
     @shows_errors
     def _limit_changed(self, change: Any) -> None:
         if not self._showing:
             self._fixed_limit = self.limit
+            self._limits = [self.limit] * len(self._limits)
             self._describe()
 
     @traitlets.validate("hovered")
     def _valid_hovered(self, proposal: dict[str, Any]) -> tuple[int, int] | None:
         value: Iterable[int] | None = proposal["value"]
         return tuple(int(x) for x in value) if value else None  # type: ignore[return-value]
+
+    @traitlets.observe("hovered")
+    @shows_errors
+    def _hovered_changed(self, change: Any) -> None:
+        if hasattr(self, "selection"):
+            self.selection.hovered = self.hovered
+
+    @shows_errors
+    def _point(self, change: Any) -> None:
+        head = self.selection.hovered
+        self._pointed = list(head) if head and head != self.hovered and self._exists(head) else None
 
     @shows_errors
     def _follow(self, change: Any) -> None:
@@ -178,7 +242,11 @@ class HeadGrid(Panel):
             self._following = False
 
     def _describe(self) -> None:
-        self.summary = describe(self._table, self._layers, self.limit, self.title, self.unit, self.selected)
+        self.summary = describe(self.values, self._layers, self.limit, self._heading, self.unit, self.selected)
+
+    @property
+    def _heading(self) -> str:
+        return " – ".join(word for word in (self.title, self.score) if word)
 
     @traitlets.observe("title", "unit")
     @shows_errors
@@ -188,25 +256,61 @@ class HeadGrid(Panel):
 
     def to_plotly(self) -> PlotlyFigure:
         """The map as a plain plotly figure."""
-        return heatmap_plotly(self._table, self.layers, self.title, self.unit, self.limit, self.selected)
+        return heatmap_plotly(self.values, self.layers, self._heading, self.unit, self.limit, self.selected)
 
     def to_matplotlib(self) -> Figure:
         """The map as a matplotlib figure."""
-        return heatmap_matplotlib(self._table, self.layers, self.title, self.unit, self.limit, self.selected)
+        return heatmap_matplotlib(self.values, self.layers, self._heading, self.unit, self.limit, self.selected)
 
     def to_dataframe(self) -> pandas.DataFrame:
-        """One row per head: layer, head, value, selected."""
+        """One row per head: layer, head, value (or one column per map), selected."""
         import pandas
 
-        l, h = self._table.shape
-        frame = pandas.DataFrame(
-            {"layer": np.repeat(self._layers, h), "head": np.tile(np.arange(h), l), "value": self._table.ravel()}
-        )
+        l, h = self._shape
+        columns = {name or "value": table.ravel() for name, table in self._tables.items()}
+        at = {"layer": np.repeat(self._layers, h), "head": np.tile(np.arange(h), l)}
+        frame = pandas.DataFrame(at | columns)
         chosen = set(self.selected)
         return frame.assign(selected=[(a, b) in chosen for a, b in zip(frame["layer"], frame["head"], strict=True)])
 
+    def save(self, path: str | Path) -> Path:
+        """Write the map as it stands to .png, .svg, .pdf, .html (plotly, with its script inside) or .csv.
+
+        Returns the path. The file appears whole or not at all. Raises InputError for another ending.
+        """
+        target = Path(path).expanduser()
+        writers: dict[str, Callable[[Path], Any]] = {
+            ".csv": lambda p: self.to_dataframe().to_csv(p, index=False),
+            ".html": lambda p: self.to_plotly().write_html(p, include_plotlyjs=True),
+            **{end: lambda p: self.to_matplotlib().savefig(p, dpi=200) for end in (".png", ".svg", ".pdf")},
+        }
+        if target.suffix.lower() not in writers:
+            raise InputError("HeadGrid.save", repr(target.name), ", ".join(writers), "choose one of these endings")
+        part = target.with_name(f".{target.stem}.part{target.suffix}")
+        try:
+            writers[target.suffix.lower()](part)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+        return target
+
     def png(self) -> bytes:
         return figure_png(self.to_matplotlib(), dpi=80)
+
+
+def _tables(values: Any) -> dict[str, NDArray[np.float64]]:
+    """Maps by name, all of one shape; one map has the name ""."""
+    named = dict(values.items()) if isinstance(values, Mapping) else {"": values}
+    if not named:
+        raise InputError("HeadGrid", "a mapping without maps", "at least one [layer, head] map", "pass one")
+    tables = {str(name): as_table(table, "HeadGrid") for name, table in named.items()}
+    shapes = {table.shape for table in tables.values()}
+    if len(shapes) > 1:
+        given = "maps of shapes " + ", ".join(map(str, sorted(shapes)))
+        raise InputError("HeadGrid", given, "maps of one shape", "show them in grids of their own and link these")
+    for table in tables.values():
+        table.flags.writeable = False  # a write would not reach the browser
+    return tables
 
 
 def describe(

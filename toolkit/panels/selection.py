@@ -24,6 +24,7 @@ class Selection(traitlets.HasTraits):
 
     image = traitlets.Unicode(None, allow_none=True)
     heads: traitlets.TraitType[Any, Any] = traitlets.Any(())
+    hovered: traitlets.TraitType[Any, Any] = traitlets.Any(None, allow_none=True)
     text = traitlets.Unicode("")
     pair = traitlets.Tuple(traitlets.Unicode(), traitlets.Unicode(), default_value=None, allow_none=True)
     edit: traitlets.TraitType[Any, Any] = traitlets.Any(None)

@@ -1,0 +1,116 @@
+// What every panel has in common; `panels/base.py` puts it before each panel's own code. Panels paint from the model's
+// traits alone, so that a second display, a reload or a saved state shows the same picture. Texts go through textContent.
+
+export function make(tag, name, parent, attributes = {}) {
+  const node = document.createElement(tag);
+  if (name) node.className = name;
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  if (parent) parent.append(node);
+  return node;
+}
+
+export function hostIsDark() {
+  const { body, documentElement: html } = document;
+  const light = body.dataset.jpThemeLight;
+  if (light !== undefined) return light === "false";
+  for (const node of [body, html]) {
+    if (/\b(vscode-dark|vscode-high-contrast|dark|dark-theme)\b/.test(node.className)) return true;
+    if (/\b(vscode-light|light)\b/.test(node.className)) return false;
+    const named = node.dataset.theme || node.getAttribute("theme");
+    if (named) return named === "dark";
+  }
+  return matchMedia("(prefers-color-scheme: dark)").matches;
+}
+
+// The frame: title, tools and help, description, body, the list of keys, the summary in words, the error.
+export class Frame {
+  constructor(model, el, name, keys) {
+    this.model = model;
+    this.seq = 0;
+    this.root = make("div", `tk-panel ${name}`, el, { role: "group" });
+    const head = make("div", "tk-head", this.root);
+    this.title = make("div", `tk-title ${name}-title`, head);
+    this.tools = make("div", "tk-tools", head);
+    this.help = make("button", "", this.tools, { type: "button", "aria-label": "Keys", "aria-expanded": "false" });
+    this.help.textContent = "?";
+    this.description = make("div", "tk-description", this.root);
+    this.body = make("div", `${name}-body`, this.root);
+    this.keys = make("dl", "tk-keys", this.root, { hidden: "" });
+    for (const [key, does] of keys) {
+      make("dt", "", this.keys).textContent = key;
+      make("dd", "", this.keys).textContent = does;
+    }
+    this.summary = make("div", `tk-summary ${name}-summary`, this.root, { "aria-live": "polite" });
+    this.error = make("div", "tk-error", this.root, { role: "alert", hidden: "" });
+  }
+
+  tool(text, label) { // a button before the help button
+    const button = make("button", "", null, { type: "button", "aria-label": label });
+    button.textContent = text;
+    this.tools.insertBefore(button, this.help);
+    return button;
+  }
+
+  paintFrame() {
+    const m = this.model;
+    const chosen = m.get("theme");
+    this.theme = chosen === "auto" ? (hostIsDark() ? "dark" : "light") : chosen;
+    this.root.dataset.theme = this.theme;
+    this.title.textContent = m.get("title");
+    this.description.textContent = m.get("description");
+    this.summary.textContent = m.get("summary");
+    this.error.textContent = m.get("error");
+    this.error.hidden = !m.get("error");
+  }
+
+  painted() { this.root.dataset.seq = ++this.seq; } // what tests wait for
+
+  toggleHelp() {
+    this.keys.hidden = !this.keys.hidden;
+    this.help.setAttribute("aria-expanded", !this.keys.hidden);
+  }
+
+  keydown(event) {
+    if (event.key !== "Tab") event.stopPropagation(); // the notebook would take letters for its own commands
+    if (event.altKey || event.ctrlKey || event.metaKey || event.target.matches?.("select, input")) return;
+    if (event.key === "?") return this.done(event, () => this.toggleHelp());
+    this.onKey(event);
+  }
+
+  done(event, act) {
+    event.preventDefault();
+    act();
+  }
+
+  set(values) {
+    for (const [name, value] of Object.entries(values)) this.model.set(name, value);
+    this.model.save_changes();
+  }
+}
+
+// Keep a view painted while its model and the host's theme change; returns what ends that.
+export function keep(view, names, listen) {
+  const stop = new AbortController();
+  const on = { signal: stop.signal };
+  view.root.addEventListener("keydown", (e) => view.keydown(e), on);
+  view.help.addEventListener("click", () => view.toggleHelp(), on);
+  listen(on);
+  let asked = false;
+  const repaint = () => { // one picture per update, however many traits changed
+    if (asked) return;
+    asked = true;
+    queueMicrotask(() => { asked = false; view.paint(); });
+  };
+  const all = [...names, "title", "description", "summary", "error", "theme"];
+  for (const name of all) view.model.on(`change:${name}`, repaint);
+  const host = new MutationObserver(repaint);
+  const watched = { attributes: true, attributeFilter: ["class", "data-jp-theme-light", "data-jp-theme-name", "data-theme", "theme"] };
+  for (const node of [document.body, document.documentElement]) host.observe(node, watched);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint, on);
+  view.paint();
+  return () => {
+    stop.abort();
+    host.disconnect();
+    for (const name of all) view.model.off(`change:${name}`, repaint);
+  };
+}
