@@ -1,4 +1,5 @@
-"""Decomposing against plain encode_image, in one run: images per second, bytes per image, peak memory.
+"""Decomposing against plain encode_image, in one run: images per second, bytes per image, peak memory; then extraction
+of image files to a store against decoding and encoding them.
 
 `toolkit bench decompose [--json]`. Random weights of real shapes; pairs of plain and captured forwards alternate, and
 the ratio is the median over pairs, so that a machine whose speed drifts does not decide it.
@@ -11,8 +12,10 @@ import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -76,6 +79,56 @@ def measure(name: str, batch: int, pairs: int, device: str) -> dict[str, Any]:
     }
 
 
+def measure_store(name: str, images: int, batch: int, rounds: int, device: str) -> dict[str, Any]:
+    """Extracting JPEG files to a store, against decoding them in the same threads and encoding them plainly."""
+    import numpy as np
+    from PIL import Image
+
+    import toolkit as tk
+    from toolkit.store.feed import Feed
+
+    model = tk.wrap(build(name, device), name=name)
+    rng = np.random.default_rng(0)
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "images"
+        folder.mkdir()
+        for i in range(images):
+            coarse = Image.fromarray(rng.integers(0, 255, (24, 32, 3), np.uint8))
+            coarse.resize((640, 480), Image.Resampling.BICUBIC).save(folder / f"{i:03}.jpg", quality=90)
+        data = tk.image_folder(folder)
+
+        def plain() -> float:
+            start = time.perf_counter()
+            with Feed(model, data) as feed, torch.no_grad():
+                for some in feed.batches(range(images), batch):
+                    model.clip.encode_image(some.pixels.to(device))
+            return time.perf_counter() - start
+
+        def extract(turn: int) -> float:
+            start = time.perf_counter()
+            tk.extract(model, data, Path(place) / f"{turn}.zarr", batch_size=batch, progress=False)
+            return time.perf_counter() - start
+
+        plain()
+        times = []
+        for turn in range(rounds):
+            first = plain() if turn % 2 == 0 else extract(turn)
+            second = extract(turn) if turn % 2 == 0 else plain()
+            times.append((first, second) if turn % 2 == 0 else (second, first))
+        stored = sum(p.stat().st_size for p in (Path(place) / "0.zarr").rglob("*") if p.is_file())
+        fixed = sum(p.stat().st_size for p in (Path(place) / "0.zarr" / "readout").rglob("*") if p.is_file())
+    return {
+        "images": images,
+        "rounds": rounds,
+        "plain_images_per_s": round(images / statistics.median(t[0] for t in times), 2),
+        "extract_images_per_s": round(images / statistics.median(t[1] for t in times), 2),
+        "ratio": round(statistics.median(b / a for a, b in times), 3),
+        "ratios": [round(b / a, 3) for a, b in times],
+        "store_bytes_an_image": (stored - fixed) // images,
+        "store_bytes_fixed": fixed,
+    }
+
+
 def peak_memory(name: str, batch: int, kind: str) -> int:
     """Peak resident bytes of a fresh process that runs one kind of forward; CUDA is not used."""
     code = (
@@ -119,6 +172,8 @@ def run(quick: bool = False) -> dict[str, Any]:
         if not quick:
             row |= {f"peak_memory_{kind}": peak_memory(name, batch, kind) for kind in ("plain", "decompose")}
         result["shapes"][name] = row
+    name, images, rounds = ("ViT-B-32", 8, 1) if quick else ("ViT-B-16", 96, 5)
+    result["store"] = {"shape": name, **measure_store(name, images, 8, rounds, device)}
     return result
 
 
@@ -141,4 +196,11 @@ def report(result: dict[str, Any]) -> str:
             f"            {r['mix_bytes_float32'] / 1000:.0f} kB of mixes an image"
             f" ({r['parts_bytes'] / 1000:.0f} kB all parts in float32){memory}"
         )
+    s = result["store"]
+    lines.append(
+        f"extraction of {s['images']} JPEG files to a store, {s['shape']}: decode and encode plainly"
+        f" {s['plain_images_per_s']} images/s, extract {s['extract_images_per_s']}, ratio {s['ratio']:.3f}"
+        f" ({s['rounds']} pairs: {', '.join(map(str, s['ratios']))});"
+        f" {s['store_bytes_an_image'] / 1000:.0f} kB an image, {s['store_bytes_fixed'] / 1e6:.1f} MB for the readout"
+    )
     return "\n".join(lines)

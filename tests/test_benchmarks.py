@@ -28,6 +28,20 @@ def test_decompose():
     assert row["sum_error"] < 1e-5
     assert row["mix_bytes_float32"] == 12 * 12 * 64 * 4
     assert "ViT-B-32" in module.report(result)
+    store = result["store"]
+    assert store["ratio"] > 0
+    assert 12 * 12 * 64 * 4 + 13 * 512 * 4 < store["store_bytes_an_image"] < 90_000, "mixes and MLP terms, little else"
+    assert "extraction of 8 JPEG files" in module.report(result)
+
+
+def test_engine():
+    module = benchmark("engine")
+    result = module.run(quick=True)
+    json.dumps(result)
+    assert result["requests"] == 999
+    assert result["painted"] >= module.KEYS
+    assert min(result["painted_per_key"]) > 0
+    assert "requests of 4 keys" in module.report(result)
 
 
 @pytest.mark.slow

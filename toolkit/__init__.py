@@ -39,6 +39,7 @@ _WHERE = {
     "HeadGrid": "toolkit.panels.head_grid",
     "Gallery": "toolkit.panels.gallery",
     "Selection": "toolkit.panels.selection",
+    "link": "toolkit.panels.selection",
     "ToolkitError": "toolkit.errors",
     "InputError": "toolkit.errors",
     "UnsupportedModelError": "toolkit.errors",
@@ -79,6 +80,7 @@ if TYPE_CHECKING:
     from toolkit.panels.gallery import Gallery as Gallery
     from toolkit.panels.head_grid import HeadGrid as HeadGrid
     from toolkit.panels.selection import Selection as Selection
+    from toolkit.panels.selection import link as link
 
 
 def __getattr__(name: str) -> Any:

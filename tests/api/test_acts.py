@@ -101,6 +101,7 @@ def test_attach_wants_the_same_images(acts, model):
     with pytest.raises(tk.InputError, match="data without 60 of the 60 images"):
         acts.attach(model, tk.scenes("edit", n=60, kind="birds", seed=1))
     assert acts.image(acts.ids[0]).size == (64, 64)
+    assert list(acts.take([5, 2]).samples.ids) == [acts.ids[5], acts.ids[2]]
     with pytest.raises(tk.InputError, match="ids such as"):
         acts.image("nobody")
 

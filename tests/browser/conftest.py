@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
-from servers import FONTS, TOKEN, Server
+from servers import FONTS, TOKEN, Server, run_all
 
 FLAGS = [
     "--no-sandbox",
@@ -54,6 +54,21 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server = Server(folder, [*arguments, "--allow-root", "--ServerApp.root_dir=."], f"/api/status?token={TOKEN}")
     yield server
     server.stop()
+
+
+@pytest.fixture
+def open_lab(lab: Server, page: Page) -> Iterator[Callable[[str, list[str]], Page]]:
+    """Writes a notebook whose last cell prints ALLDONE, opens it in JupyterLab and runs it."""
+
+    def open_(name: str, cells: list[str]) -> Page:
+        lab.notebook(name, cells)
+        page.goto(f"{lab.url}/doc/tree/{name}?token={TOKEN}")
+        run_all(page)
+        page.get_by_text("ALLDONE", exact=True).wait_for(timeout=90_000)
+        return page
+
+    yield open_
+    page.evaluate("() => { window.jupyterapp?.shell?.currentWidget?.context?.sessionContext?.shutdown(); }")
 
 
 @pytest.fixture(scope="session")

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import nbformat
 import numpy as np
-import pytest
 from playwright.sync_api import Locator, Page, expect
-from servers import TOKEN, Server, cell_count, pixels, run_all, wait
+from servers import TOKEN, Server, cell_count, pixels, wait
 
 from toolkit.figures.colors import NAN, color
 
@@ -55,21 +54,6 @@ class Grid:
         return picture[picture.shape[0] // 2, 1]
 
 
-@pytest.fixture
-def open_lab(lab: Server, page: Page):
-    def open_(name: str, cells: list[str] = CELLS) -> Page:
-        if cells:
-            lab.notebook(name, cells)
-        page.goto(f"{lab.url}/doc/tree/{name}?token={TOKEN}")
-        if cells:
-            run_all(page)
-            page.get_by_text("ALLDONE", exact=True).wait_for(timeout=90_000)
-        return page
-
-    yield open_
-    page.evaluate("() => { window.jupyterapp?.shell?.currentWidget?.context?.sessionContext?.shutdown(); }")
-
-
 def check_colours(grid: Grid, values: np.ndarray, dark: bool = False, layers: int = 8) -> None:
     """The painted pixels are the palette's; a host may first fade its splash out, so they are given some seconds."""
 
@@ -83,7 +67,7 @@ def check_colours(grid: Grid, values: np.ndarray, dark: bool = False, layers: in
 
 
 def test_lab_click_keyboard_and_python_agree(open_lab, lab: Server, screenshots: Path) -> None:
-    page = open_lab("click.ipynb")
+    page = open_lab("click.ipynb", CELLS)
     grid, twin, again = (Grid(page, i) for i in range(3))
     check_colours(grid, VALUES)
     check_colours(twin, -VALUES)
@@ -120,7 +104,7 @@ def test_lab_click_keyboard_and_python_agree(open_lab, lab: Server, screenshots:
 
 
 def test_lab_python_repaints_and_odd_cells_are_marked(open_lab, lab: Server, screenshots: Path) -> None:
-    page = open_lab("python.ipynb")
+    page = open_lab("python.ipynb", CELLS)
     grid = Grid(page, 0)
     marks = {(8, 1): "×", (9, 2): "−", (10, 5): "+∞", (11, 0): ""}
     for (layer, head), mark in marks.items():
@@ -146,7 +130,7 @@ def test_lab_python_repaints_and_odd_cells_are_marked(open_lab, lab: Server, scr
 
 
 def test_lab_letters_do_not_reach_the_notebook(open_lab, lab: Server) -> None:
-    page = open_lab("letters.ipynb")
+    page = open_lab("letters.ipynb", CELLS)
     grid, before = Grid(page, 0), cell_count(page)
     grid.cell(9, 1).click()
     for key in ("b", "a", "d", "d", "x", "z", "m", "y"):
@@ -159,7 +143,7 @@ def test_lab_letters_do_not_reach_the_notebook(open_lab, lab: Server) -> None:
 
 
 def test_lab_dark_theme_is_followed_at_once(open_lab, screenshots: Path) -> None:
-    page = open_lab("dark.ipynb")
+    page = open_lab("dark.ipynb", CELLS)
     grid = Grid(page, 0)
     expect(grid.root).to_have_attribute("data-theme", "light")
     change = "name => { window.jupyterapp.commands.execute('apputils:change-theme', {theme: name}); }"
@@ -203,6 +187,64 @@ def test_lab_restart_and_run_all_then_handed_on_as_a_file(open_lab, lab: Server,
     picture.wait_for(timeout=60_000)
     assert pixels(picture).std() > 20
     page.screenshot(path=screenshots / "handed-on.png")
+
+
+SCORES = """
+import numpy as np
+from toolkit.panels.head_grid import HeadGrid
+from toolkit.panels.selection import Selection
+values, shared = np.linspace(-1, 1, 32).reshape(4, 8), Selection()
+grid = HeadGrid({"A": values, "B, signed": -values}, title="badness", limit=1.0, selection=shared)
+other = HeadGrid(values, title="linked", limit=1.0, selection=shared)
+"""
+
+
+def test_lab_maps_are_chosen_heads_pinned_and_values_saved(open_lab, lab: Server, screenshots: Path) -> None:
+    page = open_lab("scores.ipynb", [SCORES, "grid", "other", "print('ALL' + 'DONE')"])
+    grid, other = Grid(page, 0), Grid(page, 1)
+    plain = np.linspace(-1, 1, 32).reshape(4, 8)
+    cells = [(0, 0), (1, 5), (3, 7)]
+
+    def painted(values: np.ndarray) -> bool:
+        expected = [color(values[r : r + 1, c], 1.0, False)[0].astype(int) for r, c in cells]
+        return all(np.abs(grid.inside(*at) - rgb).max() <= 3 for at, rgb in zip(cells, expected, strict=True))
+
+    wait(lambda: painted(plain))
+    grid.root.get_by_label("Score").select_option("B, signed")
+    wait(lambda: painted(-plain))
+    wait(lambda: lab.kernel("grid.score") == "B, signed")
+    assert "badness – B, signed" in grid.root.locator(".tkhg-summary").inner_text()
+
+    grid.cell(2, 4).focus()
+    page.keyboard.press("p")
+    page.keyboard.press("Shift+P")
+    wait(lambda: lab.kernel("[grid.pinned_layers, grid.pinned_heads]") == [[2], [4]])
+    top = grid.cell(2, 4).bounding_box()
+    assert top is not None
+    for layer, head in ((0, 4), (2, 0), (3, 7)):
+        box = grid.cell(layer, head).bounding_box()
+        assert box is not None
+        assert (box["y"] > top["y"]) == (layer != 2), "the pinned layer is not on top"
+        assert (box["x"] > top["x"]) == (head != 4), "the pinned head is not first"
+    assert painted(-plain), "pinning moves cells, not values"
+    page.keyboard.press("ArrowDown")
+    label = page.evaluate("() => document.activeElement.getAttribute('aria-label')")
+    assert label.startswith("layer 0, head 4,"), "arrows move over what is painted"
+    page.keyboard.press("Space")
+    wait(lambda: lab.kernel("grid.selected") == [[0, 4]])
+
+    grid.cell(1, 6).hover()
+    wait(lambda: other.cell(1, 6).evaluate("c => getComputedStyle(c).outlineStyle") == "dashed")
+    grid.root.screenshot(path=screenshots / "head-grid-pinned.png")
+    with page.expect_download() as download:
+        grid.root.get_by_label("Save the values as CSV").click()
+    lines = Path(download.value.path()).read_text().splitlines()
+    assert lines[0] == 'layer,head,A,"B, signed",selected'
+    assert len(lines) == 33
+    assert lines[5].startswith("0,4,")
+    assert lines[5].endswith("true")
+    grid.root.locator(".tkhg-layer").first.click()
+    wait(lambda: lab.kernel("grid.pinned_layers") == [])
 
 
 def test_voila_click_keyboard_and_python_agree(voila: Server, page: Page, screenshots: Path) -> None:

@@ -129,3 +129,67 @@ def test_a_picture_and_words_outlive_the_kernel():
     data, _ = tk.Gallery(tk.scenes("test", n=3))._repr_mimebundle_()
     assert data["text/plain"].startswith("3 images")
     assert data["image/png"]
+
+
+def test_panels_of_different_kinds_are_linked():
+    grid, gallery = tk.HeadGrid(np.eye(3), selected="L1.H1"), tk.Gallery(tk.scenes("test", n=4))
+    other, old = tk.Gallery(tk.scenes("test", n=4)), grid.selection
+    shared = tk.link(grid, gallery, other)
+    assert shared is grid.selection is gallery.selection is other.selection is old
+    gallery.selected = gallery.ids[2]
+    assert other.selected == shared.image == gallery.ids[2]
+    assert grid.selected == ((1, 1),)
+    with pytest.raises(InputError, match="panels with a selection"):
+        tk.link(grid, 3)
+    with pytest.raises(InputError, match="no panels"):
+        tk.link()
+
+
+def test_a_panel_linked_anew_lets_the_old_selection_go():
+    a, b = tk.HeadGrid(np.eye(3)), tk.HeadGrid(np.eye(3))
+    old = b.selection
+    tk.link(a, b)
+    old.heads = "L0.H0"
+    assert b.selected == ()
+    a.selected = "L2.H1"
+    assert b.selected == ((2, 1),)
+
+
+def test_a_worker_and_the_browser_may_write_at_once():
+    """One thread paints as a worker does, others report as the browser does: nothing raises, the last values stand."""
+    import threading
+
+    grid, gallery, errors = tk.HeadGrid(np.eye(8)), tk.Gallery(tk.scenes("test", n=4)), []
+    tk.link(grid, gallery)
+
+    def careful(run):
+        def inside():
+            try:
+                for i in range(300):
+                    run(i)
+            except Exception as error:  # noqa: BLE001 – any at all
+                errors.append(error)
+
+        return threading.Thread(target=inside)
+
+    def paint(i):
+        with grid.painting():
+            grid.values = np.eye(8) * (i + 1)
+        with gallery.painting():
+            gallery.title = str(i)
+
+    def report(i):
+        grid.set_state({"_picked": [[i % 8, 3]]})
+        gallery.set_state({"selected": gallery.ids[i % 4]})
+
+    crowd = [careful(paint), careful(report), careful(report)]
+    for thread in crowd:
+        thread.start()
+    for thread in crowd:
+        thread.join(60)
+        assert not thread.is_alive(), "they wait for each other for ever"
+    assert errors == []
+    assert grid.values[0, 0] == 300
+    assert grid.selected == ((299 % 8, 3),)
+    assert gallery.selection.image == gallery.ids[299 % 4]
+    assert grid.error == gallery.error == ""

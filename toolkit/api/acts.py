@@ -255,6 +255,12 @@ class Acts:
             raise InputError("acts.data", "parts without images", "data", "attach them: acts.attach(model, data)")
         return self._data
 
+    @property
+    def samples(self) -> Samples:
+        """The images behind the parts, in the same order: `tk.Gallery(acts.where(…).samples)`."""
+        at = {str(name): row for row, name in enumerate(self.data.ids)}
+        return self.data.take([at[str(name)] for name in self.ids])
+
     def image(self, id: str) -> Image.Image:  # noqa: A002
         """One image by its id."""
         at = np.flatnonzero(self.data.ids.astype(str) == id)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from functools import wraps
 from pathlib import Path
@@ -15,6 +17,9 @@ import traitlets
 from toolkit.errors import InputError
 
 P = ParamSpec("P")
+LOCK = threading.RLock()
+"""Held while a panel's traits change: traitlets is not made for a worker that paints while the browser reports. One for
+all panels, since a linked selection goes from one to the other."""
 HERE = Path(__file__).parent
 
 
@@ -62,6 +67,21 @@ class Panel(anywidget.AnyWidget):
                 fix = f"did you mean {near[0]!r}?" if near else "leave it out"
                 raise InputError(type(self).__name__, f"the unknown argument {name!r}", ", ".join(sorted(known)), fix)
         super().__init__(**arguments)
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """What the browser reports; never at the same moment as what a worker paints."""
+        with LOCK:
+            super().set_state(sync_data)
+
+    def notify_change(self, change: Any) -> None:
+        with LOCK:
+            super().notify_change(change)
+
+    @contextmanager
+    def painting(self) -> Iterator[None]:
+        """For workers: everything set inside reaches the browser as one message."""
+        with LOCK, self.hold_sync():
+            yield
 
     def png(self) -> bytes:
         """The panel as a PNG, as it stands now."""

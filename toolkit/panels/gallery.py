@@ -80,12 +80,23 @@ class Gallery(Panel):
             raise InputError("Gallery", f"the mark {wrong[0]!r}", ", ".join(map(repr, MARKS)), "use one of these")
         self._side, self._per_page = _whole("tile", tile, 16, 256), _whole("per_page", per_page, 1, 1000)
         super().__init__(**words)
-        self.selection = selection or Selection()
         self._turn(None)
-        self._follow(None)
+        self.selection = selection or Selection()
         if selected is not None:
             self.selected = selected
-        self.selection.observe(self._follow, "image")
+
+    @property
+    def selection(self) -> Selection:
+        """What this gallery shares with other panels; assign another's to link them (`tk.link`)."""
+        return self._selection
+
+    @selection.setter
+    def selection(self, selection: Selection) -> None:
+        if hasattr(self, "_selection"):
+            self._selection.unobserve(self._follow, "image")
+        self._selection = selection
+        selection.observe(self._follow, "image")
+        self._follow(None)
 
     def _column(self, what: str, given: Any, own: Any, default: Any) -> tuple[str, ...]:
         column = tuple(str(x) for x in (given if given is not None else own if own is not None else default))
@@ -135,7 +146,7 @@ class Gallery(Panel):
         if self.selected is not None:
             self.page = self.ids.index(self.selected) // self._per_page
         self._describe()
-        if hasattr(self, "selection") and (self.selected is not None or self.selection.image in self.ids):
+        if hasattr(self, "_selection") and (self.selected is not None or self.selection.image in self.ids):
             self.selection.image = self.selected
 
     @shows_errors

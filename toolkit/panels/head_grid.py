@@ -89,11 +89,23 @@ class HeadGrid(Panel):
         if score is not None:
             self.score = score
         self.selection = selection or Selection()
-        self._follow(None)
         if selected is not None:
             self.selected = selected
-        self.selection.observe(self._follow, "heads")
-        self.selection.observe(self._point, "hovered")
+
+    @property
+    def selection(self) -> Selection:
+        """What this grid shares with others; assign another's to link them (`tk.link`)."""
+        return self._selection
+
+    @selection.setter
+    def selection(self, selection: Selection) -> None:
+        if hasattr(self, "_selection"):
+            self._selection.unobserve(self._follow, "heads")
+            self._selection.unobserve(self._point, "hovered")
+        self._selection = selection
+        selection.observe(self._follow, "heads")
+        selection.observe(self._point, "hovered")
+        self._follow(None)
 
     @property
     def values(self) -> NDArray[np.float64]:
@@ -194,7 +206,7 @@ class HeadGrid(Panel):
     def _selected_changed(self, change: Any) -> None:
         self._picked = [list(p) for p in self.selected]
         self._describe()
-        if hasattr(self, "selection") and not self._following:
+        if hasattr(self, "_selection") and not self._following:
             # in the shared order: what is gone here goes there, what is new is added; other layers' heads stay
             kept = [p for p in self.selection.heads if p in self.selected or not self._exists(p)]
             self.selection.heads = (*kept, *(p for p in self.selected if p not in kept))
@@ -225,7 +237,7 @@ class HeadGrid(Panel):
     @traitlets.observe("hovered")
     @shows_errors
     def _hovered_changed(self, change: Any) -> None:
-        if hasattr(self, "selection"):
+        if hasattr(self, "_selection"):
             self.selection.hovered = self.hovered
 
     @shows_errors

@@ -56,3 +56,27 @@ class Selection(traitlets.HasTraits):
         shown += [f"heads={str(HeadSet(self.heads))!r}"] if self.heads else []
         shown += ["edit=…"] if self.edit is not None else []
         return f"Selection({', '.join(shown)})"
+
+
+def link(*panels: Any) -> Selection:
+    """Let panels share one selection: that of the first, which the others take over. Returns it.
+
+    panels: HeadGrid, Gallery … or anything with a `selection` that can be set. Raises InputError for anything else.
+
+    >>> import numpy as np, toolkit as tk
+    >>> a, b = tk.HeadGrid(np.eye(4)), tk.HeadGrid(-np.eye(4))
+    >>> tk.link(a, b); a.selected = "L2.H2"; b.selected
+    Selection()
+    ((2, 2),)
+    """
+    for panel in panels:
+        if not isinstance(getattr(panel, "selection", None), Selection):
+            raise InputError(
+                "link", f"a {type(panel).__name__}", "panels with a selection", "pass tk.HeadGrid(…) and the like"
+            )
+    if not panels:
+        raise InputError("link", "no panels", "two or more", "pass tk.HeadGrid(…) and the like")
+    shared: Selection = panels[0].selection
+    for panel in panels[1:]:
+        panel.selection = shared
+    return shared
