@@ -164,15 +164,31 @@ def test_the_moments_of_arrays_are_those_of_their_heads():
 
 
 def test_memory_maps_are_read_in_blocks(tmp_path, monkeypatch):
-    from toolkit.api import arrays as module
+    from toolkit.store import foreign as module
 
     p = arrays(n=40, dtype=torch.float32)
     np.save(tmp_path / "heads.npy", p.heads.numpy())
-    monkeypatch.setattr(module, "BLOCK_BYTES", 8 * 4 * 48 * 7)
+    monkeypatch.setattr(module, "BLOCK_BYTES", 8 * 48 * 3 * 4 * 7)
     mapped = np.load(tmp_path / "heads.npy", mmap_mode="r")
-    acts = tk.from_arrays(mapped, p.mlps, p.biases.sum(1) + p.constant)
+    acts = tk.from_arrays(
+        mapped, p.mlps, p.biases.sum(1) + p.constant, labels=["x", "y"] * 20, store=tmp_path / "s.zarr"
+    )
     torch.testing.assert_close(acts.heads, p.heads, rtol=1e-4, atol=1e-6)
     assert acts.shape[-1] == 16
+    assert acts.error < 1e-5
+    again = tk.open_acts(tmp_path / "s.zarr").where(label="y")
+    torch.testing.assert_close(again.heads, p.heads[1::2], rtol=1e-4, atol=1e-6)
+    with pytest.raises(tk.StoreError, match="where something lies"):
+        tk.from_arrays(mapped, store=tmp_path / "s.zarr")
+
+
+def test_arrays_that_turn_out_wrong_leave_no_file(tmp_path):
+    p = arrays(n=40)
+    heads = p.heads.numpy().copy()
+    heads[39] *= 5
+    with pytest.raises(tk.InputError, match="unit norm"):
+        tk.from_arrays(heads, p.mlps, p.biases.sum(1) + p.constant, store=tmp_path / "s.zarr")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_heads_alone_have_no_embedding():

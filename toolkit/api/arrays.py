@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
-import zarr
-from numpy.typing import NDArray
-from zarr.storage import MemoryStore
 
 from toolkit.api.acts import Acts
-from toolkit.core.moments import moments_of
 from toolkit.core.parts import CONVENTIONS, Convention
-from toolkit.core.rank import TOLERANCE, row_basis
-from toolkit.core.state import State
 from toolkit.errors import InputError
-from toolkit.store.layout import AXES, READOUT_AXES
-from toolkit.store.reader import Store
-from toolkit.store.writer import OK
-
-BLOCK_BYTES = 64_000_000
-"""Of a layer's contributions that are in memory at a time."""
+from toolkit.store.foreign import Foreign, write_foreign
+from toolkit.store.layout import FORMAT
 
 
 def from_arrays(
@@ -38,6 +28,7 @@ def from_arrays(
     convention: Convention = "separate",
     name: str = "arrays",
     split: str = "test",
+    store: str | Path | None = None,
 ) -> Acts:
     """Head contributions made by other code, as `Acts`; everything after extraction runs on them as on our own.
 
@@ -46,6 +37,7 @@ def from_arrays(
     float64, 2e-3 for float16). mlps: [b, m, d], the other parts of the embedding. rest: [b, d], what neither holds
     (biases and the constant). scale: "unit" (default): the parts sum to the unit embedding; "raw": to the model's own.
     labels, groups, ids: one per image. convention: in which the parts were made; it cannot be changed afterwards.
+    store: a new place on disk for what does not fit in memory, default none.
 
     Without mlps and rest the sum is not known; whatever needs the embedding then says so. Raises InputError for shapes
     that do not fit, numbers that are not finite, and sums far from unit norm with scale="unit".
@@ -73,88 +65,13 @@ def from_arrays(
     columns = {
         what: _column(what, values, b) for what, values in (("ids", ids), ("labels", labels), ("groups", groups))
     }
-    mixes, maps = _compressed(heads)
-    others = np.zeros((b, 0, d), np.float32) if parts["mlps"] is None else _finite("mlps", parts["mlps"])
-    partial = parts["mlps"] is None and parts["rest"] is None
-    left = np.zeros((b, d), np.float32) if parts["rest"] is None else _finite("rest", parts["rest"])
-    output = np.einsum("blhk,lhkd->bd", mixes, maps, optimize=True) + others.sum(1) + left
-    norm = np.linalg.norm(output, axis=1)
-    if partial:  # the embedding is not known; a unit vector in its place leaves the heads as they are
-        output = np.eye(1, d, dtype=np.float32).repeat(b, 0)
-    elif scale == "unit" and np.abs(norm - 1).max() > 0.02:
-        given = f"parts that sum to norms of {norm.min():.3g} to {norm.max():.3g}"
-        raise InputError("from_arrays", given, 'unit norm with scale="unit"', 'pass all parts, or scale="raw"')
-    zero = np.zeros(b, np.float32)
-    arrays = {"mixes": mixes, "mlps": others, "means": zero[:, None].repeat(others.shape[1], 1),
-              "sigma": zero + 1, "mu": zero, "output": output.astype(np.float32),
-              "error": zero + (np.nan if partial else 0)}  # fmt: skip
-    if parts["rest"] is not None:
-        arrays["rest"] = left
-    group = zarr.create_group(store=MemoryStore())
-    _fill(group, arrays, maps, columns)
-    card = {"id": name, "fingerprint": "", "layers": layers, "heads": count, "head_dim": mixes.shape[-1], "width": 0,
-            "embed_dim": d, "grid": [0, 0], "image_size": [0, 0], "pool": "cls", "logit_scale": 100.0, "mean": [],
-            "std": [], "precision": "float32", "device": "cpu"}  # fmt: skip
-    facts = {"images used": b}
-    attrs = {"digest": "", "card": card, "split": split, "chunk": max(1, b), "precision": "float32", "complete": True}
-    group.attrs.update({**attrs, "normed": False, "convention": convention, "partial": partial, "facts": facts})
-    return Acts(Store(group), None, convention)
-
-
-def _fill(group: zarr.Group, arrays: dict[str, Any], maps: NDArray[Any], columns: dict[str, list[str]]) -> None:
-    for key, values in arrays.items():
-        group.create_array(key, data=values, chunks=tuple(max(1, n) for n in values.shape), compressors=None)
-    layers, heads, k, d = maps.shape
-    zeros = {"head_means": (layers, heads, k), "bias_map": (layers, d), "bias_means": (layers,), "mean_map": (d,),
-             "constant": (d,)}  # fmt: skip
-    for key in READOUT_AXES:
-        values = maps if key == "head_map" else np.zeros(zeros[key], np.float32)
-        group.create_array(
-            f"readout/{key}", data=values, chunks=tuple(max(1, n) for n in values.shape), compressors=None
-        )
-    b = len(arrays["sigma"])
-    for key, column in (
-        ("image", columns["ids"]),
-        ("label", columns["labels"]),
-        ("group", columns["groups"]),
-        ("note", [""] * b),
-    ):
-        group.create_array(key, shape=(b,), chunks=(b,), dtype="str")[:] = np.array(column, dtype=object)
-    group.create_array("status", data=np.full(b, OK, np.int8), chunks=(b,))
-    moments = moments_of(State(**{key: torch.from_numpy(np.array(arrays[key])) for key in AXES}))
-    for key in ("mean", "scatter"):
-        values = getattr(moments, key).numpy()
-        group.create_array(f"moments/{key}", data=values, chunks=values.shape, compressors=None)
-
-
-def _compressed(heads: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Coordinates [b, l, h, r] and maps [l, h, r, d]; r the largest rank of a head, smaller ones padded with zeros."""
-    b, layers, count, d = heads.shape
-    tolerance = TOLERANCE.get(str(heads.dtype), TOLERANCE["float32"])
-    step = max(1, BLOCK_BYTES // (8 * count * d))
-    bases: list[list[NDArray[np.float64]]] = []
-    for layer in range(layers):
-
-        def blocks(head: int, layer: int = layer) -> Callable[[], Iterator[NDArray[np.float64]]]:
-            return lambda: (
-                np.asarray(heads[start : start + step, layer, head], np.float64) for start in range(0, b, step)
-            )
-
-        for start in range(0, b, step):
-            if not np.isfinite(heads[start : start + step, layer]).all():
-                given = f"heads of layer {layer} that are not finite among images {start}…{min(start + step, b) - 1}"
-                raise InputError("from_arrays", given, "finite numbers", "clean the arrays first")
-        bases.append([row_basis(blocks(head), tolerance) for head in range(count)])
-    rank = max(1, max(len(basis) for row in bases for basis in row))
-    maps = np.zeros((layers, count, rank, d), np.float32)
-    mixes = np.zeros((b, layers, count, rank), np.float32)
-    for layer, row in enumerate(bases):
-        for head, basis in enumerate(row):
-            maps[layer, head, : len(basis)] = basis
-            for start in range(0, b, step):
-                block = np.asarray(heads[start : start + step, layer, head], np.float64)
-                mixes[start : start + step, layer, head, : len(basis)] = block @ basis.T
-    return mixes, maps
+    card = {"id": name, "fingerprint": "", "layers": layers, "heads": count, "head_dim": 0, "width": 0, "embed_dim": d,
+            "grid": [0, 0], "image_size": [0, 0], "pool": "cls", "logit_scale": 100.0, "mean": [], "std": [],
+            "precision": "float32", "device": "cpu"}  # fmt: skip
+    attrs = {"format": FORMAT, "digest": "arrays", "card": card, "split": split, "precision": "float32",
+             "normed": False, "convention": convention}  # fmt: skip
+    foreign = Foreign(heads, parts["mlps"], parts["rest"], columns, scale == "unit", attrs)
+    return Acts(write_foreign(foreign, None if store is None else Path(store).expanduser()), None, convention)
 
 
 def _array(what: str, values: Any, ndim: int) -> Any:
@@ -164,13 +81,6 @@ def _array(what: str, values: Any, ndim: int) -> Any:
     if found.ndim != ndim or found.dtype.kind != "f" or 0 in found.shape:
         given = f"{what} of shape {found.shape} and type {found.dtype}"
         raise InputError("from_arrays", given, f"floating-point numbers {axes}, none of them 0", "pass such an array")
-    return found
-
-
-def _finite(what: str, values: Any) -> NDArray[np.float32]:
-    found = np.asarray(values, np.float32)
-    if not np.isfinite(found).all():
-        raise InputError("from_arrays", f"{what} that are not finite", "finite numbers", "clean the arrays first")
     return found
 
 

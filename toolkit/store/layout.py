@@ -125,3 +125,23 @@ def state_arrays(state: State, precision: Precision) -> dict[str, np.ndarray]:
 def readout_arrays(readout: Readout) -> dict[str, np.ndarray]:
     """A readout as it is stored: float32."""
     return {name: getattr(readout, name).detach().cpu().float().numpy() for name in READOUT_AXES}
+
+
+def string_array(group: Any, name: str, values: list[str]) -> None:
+    """Words of every image, one chunk."""
+    made = group.create_array(
+        name,
+        shape=(len(values),),
+        chunks=(max(1, len(values)),),
+        dtype="str",
+        dimension_names=["image"],
+        overwrite=True,
+    )
+    made[:] = np.array(values, dtype=object)
+
+
+def fixed_array(group: Any, name: str, values: np.ndarray) -> None:
+    """An array that is written once, one chunk."""
+    axes = READOUT_AXES.get(name.removeprefix("readout/"), ("image",) if values.ndim == 1 else None)
+    chunks = tuple(max(1, n) for n in values.shape)
+    group.create_array(name, data=values, chunks=chunks, compressors=None, dimension_names=axes, overwrite=True)

@@ -23,7 +23,7 @@ from toolkit.data.samples import Samples
 from toolkit.errors import StoreError
 from toolkit.store import layout
 from toolkit.store.errors import check_space, storing
-from toolkit.store.layout import AXES, ERROR_AXES, READOUT_AXES, Header
+from toolkit.store.layout import AXES, ERROR_AXES, Header, fixed_array, string_array
 
 OK, CONVERTED, SKIPPED = 1, 2, 3
 """What became of an image."""
@@ -95,23 +95,10 @@ class Writer:
                 dimension_names=(AXES | ERROR_AXES)[name],
             )  # fmt: skip
         for name, values in layout.readout_arrays(self._readout).items():
-            made = self.group.create_array(
-                f"readout/{name}",
-                data=values,
-                chunks=values.shape,
-                compressors=None,
-                dimension_names=READOUT_AXES[name],
-            )
-            assert made.shape == values.shape
+            fixed_array(self.group, f"readout/{name}", values)
         for name, column in (("image", data.ids), ("label", data.labels), ("group", data.groups)):
-            self._strings(name, [str(x) for x in column])
+            string_array(self.group, name, [str(x) for x in column])
         self.group.attrs.update({**h.attrs(), "normed": self._readout.normed, "complete": False})
-
-    def _strings(self, name: str, values: list[str]) -> None:
-        made = self.group.create_array(
-            name, shape=(len(values),), chunks=(max(1, len(values)),), dtype="str", dimension_names=["image"]
-        )
-        made[:] = np.array(values, dtype=object)
 
     def _resume(self) -> bool:
         """Take up what a killed run left; False where there is nothing to take up."""
@@ -192,18 +179,11 @@ class Writer:
             words = [""] * self.images
             for row, (what, note) in self.notes.items():
                 status[row], words[row] = what, note
-            self.group.create_array(
-                "status", data=status, chunks=status.shape, dimension_names=["image"], overwrite=True
-            )
-            with contextlib.suppress(KeyError):
-                del self.group["note"]
-            self._strings("note", words)
+            fixed_array(self.group, "status", status)
+            string_array(self.group, "note", words)
             if self.moments is not None:
                 for name in ("mean", "scatter"):
-                    values = getattr(self.moments, name).numpy()
-                    self.group.create_array(
-                        f"moments/{name}", data=values, chunks=(1, *values.shape[1:]), compressors=None, overwrite=True
-                    )
+                    fixed_array(self.group, f"moments/{name}", getattr(self.moments, name).numpy())
                 facts = {**facts, "images used": self.moments.count}
             self.group.attrs.update({"complete": True, "facts": facts})
             if self.place is not None:
