@@ -1,0 +1,59 @@
+"""Image folders: ids, labels, order, and files that are not what they seem."""
+
+from __future__ import annotations
+
+import pytest
+from PIL import Image
+
+import toolkit as tk
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("b/2.png", "a/1.PNG", "a/deep/3.jpg", "top.png", ".hidden/x.png", "a/._1.png", "b/notes.txt"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".txt":
+            path.write_text("text")
+        else:
+            Image.new("RGB", (8, 6), "red").save(path)
+    return tmp_path
+
+
+def test_ids_are_paths_and_labels_the_first_folder(folder):
+    data = tk.image_folder(folder, split="val")
+    assert list(data.ids) == ["a/1.PNG", "a/deep/3.jpg", "b/2.png", "top.png"]
+    assert list(data.labels) == ["a", "a", "b", ""]
+    assert list(data.groups) == list(data.labels)
+    assert data.split == "val"
+    assert data[2].image.size == (8, 6)
+    assert list(data.where(label="a").ids) == ["a/1.PNG", "a/deep/3.jpg"]
+
+
+def test_it_is_decomposed_like_any_images(folder):
+    assert tk.decompose(tk.load(), tk.image_folder(folder)).ids == tuple(tk.image_folder(folder).ids)
+
+
+def test_a_broken_file_is_named(folder):
+    (folder / "b" / "broken.png").write_bytes(b"\x89PNG no")
+    data = tk.image_folder(folder)
+    row = list(data.ids).index("b/broken.png")
+    assert data.read(row).image is None
+    assert "not an image" in data.read(row).note
+    with pytest.raises(tk.InputError, match=r"'b/broken\.png', which cannot be shown"):
+        _ = data[row].image
+
+
+def test_its_stamp_follows_the_files(folder):
+    data = tk.image_folder(folder)
+    before = data.stamp()
+    assert tk.image_folder(folder).stamp() == before
+    Image.new("RGB", (9, 9)).save(folder / "b" / "2.png")
+    assert data.stamp() != before
+
+
+def test_what_is_no_folder_of_images(tmp_path):
+    with pytest.raises(tk.InputError, match="not a folder"):
+        tk.image_folder(tmp_path / "none")
+    with pytest.raises(tk.InputError, match="no file is an image"):
+        tk.image_folder(tmp_path)
