@@ -459,3 +459,15 @@ def test_no_thread_is_left(model):
     tk.extract(model, Pictures(40), batch_size=8, progress=False)
     time.sleep(0.1)
     assert threading.active_count() <= before + 1  # the one loop zarr keeps for all
+
+
+@pytest.mark.parametrize("family", ["vit", "resnet"])
+def test_the_estimate_of_a_store_is_what_it_takes(family, tmp_path):
+    model, data = tk.wrap(families.build(family)), Pictures(40, 64)
+    tk.extract(model, data, tmp_path / "s.zarr", progress=False)
+    taken = sum(
+        p.stat().st_size
+        for p in (tmp_path / "s.zarr").rglob("*")
+        if p.is_file() and p.name != "zarr.json" and "moments" not in p.parts
+    )
+    assert tk.estimate(model, data).store_bytes == pytest.approx(taken, rel=0.02)

@@ -10,20 +10,23 @@ import torch
 
 from toolkit.api.decompose import check_model
 from toolkit.models.model import Model
+from toolkit.store.errors import size
+from toolkit.store.layout import image_bytes, readout_bytes, shapes_of
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What decomposing a data set costs.
+    """What taking a data set apart costs.
 
-    seconds: from a timed probe of `probed` images, reading them included. bytes: the parts of all images as they are
-    kept (mixes, stream terms, embedding, three scalars; float32). peak_memory: bytes for the weights and one batch on
-    the way.
+    seconds: from a timed probe of `probed` images, reading them included. bytes: of all parts in memory, as
+    `tk.decompose` returns them. store_bytes: on disk, as `tk.extract` keeps them (float32). peak_memory: bytes for the
+    weights, one batch on the way and all parts in memory.
     """
 
     images: int
     seconds: float
     bytes: int
+    store_bytes: int
     peak_memory: int
     probed: int
     batch_size: int
@@ -32,13 +35,14 @@ class Estimate:
         per = self.seconds / self.images
         return (
             f"{self.images:,} images: about {_time(self.seconds)} ({1 / per:,.0f} images/s, from {self.probed} timed), "
-            f"{_size(self.bytes)} of parts ({_size(self.bytes / self.images)} an image), "
-            f"about {_size(self.peak_memory)} of memory at {self.batch_size} images at a time"
+            f"{size(self.bytes)} of parts ({size(self.bytes / self.images)} an image), {size(self.store_bytes)} in a"
+            f" store, "
+            f"about {size(self.peak_memory)} of memory at {self.batch_size} images at a time"
         )
 
 
 def estimate(model: Model, data: Any, batch_size: int = 64) -> Estimate:
-    """Time, bytes and memory of `tk.decompose(model, data)`, from the geometry and a short timed probe.
+    """What `tk.decompose` and `tk.extract` of (model, data) will cost, from the geometry and a short timed probe.
 
     data: anything `tk.decompose` accepts. batch_size: as it will be used.
 
@@ -63,27 +67,20 @@ def estimate(model: Model, data: Any, batch_size: int = 64) -> Estimate:
     kept = torch.promote_types(model.dtype, torch.float32).itemsize
     weights = sum(p.numel() * p.element_size() for p in model.clip.parameters())
     tokens = card.grid[0] * card.grid[1] + 1
-    size = model.dtype.itemsize
+    itemsize = model.dtype.itemsize
     # widest moment of a block: stream, its norm, q, k, v, the mix and the 4× MLP
-    working = batch_size * tokens * card.width * 12 * size
+    working = batch_size * tokens * card.width * 12 * itemsize
     if card.pool == "norm_then_mean":
-        working += batch_size * tokens * card.width * (2 * card.layers + 1) * 2 * size
+        working += batch_size * tokens * card.width * (2 * card.layers + 1) * 2 * itemsize
     total = len(source) * numbers * kept
-    return Estimate(len(source), seconds, total, weights + working + 2 * total, probe, batch_size)
+    stored = len(source) * image_bytes(shapes_of(card), "float32") + readout_bytes(card)
+    return Estimate(len(source), seconds, total, stored, weights + working + 2 * total, probe, batch_size)
 
 
 def _settle(model: Model) -> None:
     """Wait for the device: CUDA runs behind the clock."""
     if model.device.type == "cuda":
         torch.cuda.synchronize(model.device)
-
-
-def _size(n: float) -> str:
-    for unit in ("B", "kB", "MB"):
-        if n < 1000:
-            return f"{n:.0f} {unit}" if unit == "B" or n >= 100 else f"{n:.1f} {unit}"
-        n /= 1000
-    return f"{n:.1f} GB"
 
 
 def _time(seconds: float) -> str:

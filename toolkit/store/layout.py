@@ -58,14 +58,29 @@ class Header:
         return {"format": FORMAT, "digest": self.digest, **{k: v for k, v in asdict(self).items() if k != "shapes"}}
 
 
-def header_of(model: Model, data: Samples, precision: Precision) -> Header:
-    """The header of what extracting `data` with `model` gives."""
-    card = model.card
+def shapes_of(card: ModelCard) -> dict[str, tuple[int, ...]]:
+    """What is kept of one image, array by array."""
     terms = 0 if card.pool == "attention" else card.layers + 1
-    shapes = {
+    return {
         "mixes": (card.layers, card.heads, card.head_dim), "mlps": (terms, card.embed_dim), "means": (terms,),
         "sigma": (), "mu": (), "output": (card.embed_dim,), "error": (),
     }  # fmt: skip
+
+
+def image_bytes(shapes: dict[str, tuple[int, ...]], precision: Precision) -> int:
+    """What the arrays of one image take on disk."""
+    return sum(int(np.prod(s)) * np.dtype(dtype_of(name, precision)).itemsize for name, s in shapes.items())
+
+
+def readout_bytes(card: ModelCard) -> int:
+    """What the readout takes, once a store."""
+    layers, mixes, d = card.layers, card.layers * card.heads * card.head_dim, card.embed_dim
+    return 4 * (mixes * d + mixes + layers * d + layers + 2 * d)
+
+
+def header_of(model: Model, data: Samples, precision: Precision) -> Header:
+    """The header of what extracting `data` with `model` gives."""
+    card, shapes = model.card, shapes_of(model.card)
     key = {
         "model": card.fingerprint, "weights as": card.precision, "preprocess": described(model.preprocess),
         "data": data_digest(data), "images": str(len(data)), "split": data.split, "precision": precision,

@@ -79,10 +79,7 @@ class Writer:
     @property
     def bytes(self) -> int:
         """What the arrays of all images take."""
-        each = sum(
-            int(np.prod(shape)) * np.dtype(layout.dtype_of(name, self.header.precision)).itemsize
-            for name, shape in self.header.shapes.items()
-        )
+        each = layout.image_bytes(self.header.shapes, self.header.precision)
         return self.images * each + sum(a.nbytes for a in layout.readout_arrays(self._readout).values())
 
     def _fill(self, data: Samples) -> None:
