@@ -54,6 +54,7 @@ class Gallery(Panel):
     _ids: traitlets.List[str] = traitlets.List(traitlets.Unicode()).tag(sync=True)
     _captions: traitlets.List[str] = traitlets.List(traitlets.Unicode()).tag(sync=True)
     _marks: traitlets.List[str] = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    _selection: Selection
 
     def __init__(
         self,

@@ -68,6 +68,7 @@ class HeadGrid(Panel):
     _picked: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _pointed: traitlets.TraitType[Any, Any] = traitlets.Any(None, allow_none=True).tag(sync=True)
     _palette = traitlets.Dict(PALETTE).tag(sync=True)
+    _selection: Selection
 
     def __init__(
         self,

@@ -52,8 +52,11 @@ class Foreign:
         n = len(range(b)[rows])
         mlps = np.zeros((n, 0, d)) if self.mlps is None else self.mlps[rows]
         rest = np.zeros((n, d)) if self.rest is None else self.rest[rows]
-        found = {"heads": np.asarray(self.heads[rows], np.float64), "mlps": np.asarray(mlps, np.float32),
-                 "rest": np.asarray(rest, np.float32)}  # fmt: skip
+        found: dict[str, NDArray[Any]] = {
+            "heads": np.asarray(self.heads[rows], np.float64),
+            "mlps": np.asarray(mlps, np.float32),
+            "rest": np.asarray(rest, np.float32),
+        }
         for what, values in found.items():
             if not np.isfinite(values).all():
                 given = f"{what} that are not finite among images {rows.start}…{rows.start + n - 1}"
