@@ -36,6 +36,11 @@ def test_where_keeps_rows_and_their_names_together(acts, model, data):
     torch.testing.assert_close(some.mixes, parts.mixes, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(some.embedding, parts.embedding, rtol=1e-4, atol=1e-5)
     assert len(acts.where(split="edit")) == 60
+    with pytest.raises(tk.InputError, match="together: no image"):
+        acts.where(label="landbird", group="waterbird on land")
+    for wrong in ([60], [-61], 3, ["a"], [1.5]):
+        with pytest.raises(tk.InputError, match="positions 0…59"):
+            acts.take(wrong)
     assert list(acts.where(id=acts.ids[7]).ids) == [acts.ids[7]]
 
 
@@ -196,6 +201,12 @@ def test_heads_alone_have_no_embedding():
     torch.testing.assert_close(acts.heads, arrays().heads.float(), rtol=1e-4, atol=1e-6)
     with pytest.raises(tk.InputError, match="head contributions alone"):
         _ = acts.embedding
+    assert acts.parts().embedding.isnan().all(), "nothing made up stands for it"
+    assert acts.parts().residual.isnan().all()
+    assert np.isnan(acts.to_xarray()["output"].values).all()
+    assert np.isnan(acts.error)
+    assert acts.moments.mean.isfinite().all()
+    assert acts.take([1, 2]).moments.mean.isfinite().all()
     with pytest.raises(tk.InputError, match=r"attach it with acts\.attach|without a live model"):
         _ = acts.model
 
@@ -215,6 +226,45 @@ def test_the_files_of_the_public_code(tmp_path):
         tk.from_npy(tmp_path)
     with pytest.raises(tk.InputError, match="both files"):
         tk.from_npy(tmp_path, "cub")
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_the_rank_is_told_from_the_rounding_of_the_input(dtype):
+    rng = torch.Generator().manual_seed(0)
+    heads = torch.randn(200, 1, 1, 4, generator=rng, dtype=torch.float64) @ torch.randn(
+        4, 32, generator=rng, dtype=torch.float64
+    )
+    assert tk.from_arrays(heads.to(dtype)).shape[-1] == 4
+
+
+def test_a_store_of_arrays_opens_in_its_own_convention_and_is_not_taken_for_ours(tmp_path):
+    p = arrays(convention="reference", n=20)
+    tk.from_arrays(p.heads, p.mlps, p.biases.sum(1) + p.constant, convention="reference", store=tmp_path / "s.zarr")
+    assert tk.open_acts(tmp_path / "s.zarr").convention == "reference"
+    with pytest.raises(tk.StoreError, match="arrays of other code"):
+        tk.extract(tk.load(), tk.scenes("val", n=3), tmp_path / "s.zarr", progress=False)
+
+
+def test_a_model_of_the_same_space_is_attached_to_arrays():
+    p = arrays(n=6)
+    acts = tk.from_arrays(p.heads, p.mlps, p.biases.sum(1) + p.constant, labels=[0, 1] * 3)
+    model = tk.wrap(families.build("vit"))
+    assert acts.attach(model).model is model
+    with pytest.raises(tk.InputError, match="d = 96"):
+        acts.attach(tk.load())
+    assert len(acts.where(label=1)) == 3
+
+
+@pytest.mark.parametrize(
+    ("m", "names"), [(4, ["embedding", "mlp 0", "mlp 1", "mlp 2"]), (3, ["term 0", "term 1", "term 2"])]
+)
+def test_terms_are_named_for_what_they_are(m, names):
+    p = arrays(n=6)
+    mlps = p.mlps if m == 4 else p.mlps[:, 1:]
+    rest = p.biases.sum(1) + p.constant + (0 if m == 4 else p.mlps[:, 0])
+    acts = tk.from_arrays(p.heads, mlps, rest)
+    assert list(acts.to_xarray()["term"].values) == names
+    assert list(acts.parts().to_xarray()["term"].values) == names
 
 
 @pytest.mark.parametrize(

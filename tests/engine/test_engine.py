@@ -194,6 +194,83 @@ def test_cancelling_what_waits_ends_it_at_once():
     assert waiting[1].result(10) == 1
 
 
+def test_cancelling_reaches_what_runs_behind_what_waits():
+    """An older request of the key is kept on by patience, a newer one waits; cancelled, neither may paint any more."""
+    e, started, go, seen = Worker(), threading.Event(), threading.Event(), []
+
+    def work(request):
+        started.set()
+        while not go.is_set():
+            request.progress(1, 2)
+            time.sleep(0.002)
+        return "old"
+
+    old = e.submit("a", work, seen.append, progress=lambda d, of: None)
+    assert started.wait(10)
+    new = e.submit("a", lambda r: "new", seen.append)
+    e.cancel()
+    assert e.wait(10), "cancelled work ran on"
+    go.set()
+    assert (old.state, new.state) == ("cancelled", "cancelled")
+    assert seen == []
+
+
+def test_when_only_the_newer_one_is_cancelled_the_older_does_not_come_back():
+    e, started, seen = Worker(), threading.Event(), []
+
+    def work(request):
+        started.set()
+        for _ in range(10_000):
+            request.check()
+            time.sleep(0.001)
+
+    old = e.submit("a", work, seen.append)
+    assert started.wait(10)
+    e.submit("a", lambda r: "new", seen.append).cancel()
+    assert e.wait(5)
+    assert old.state == "superseded"
+    assert seen == []
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_no_progress_is_told_after_a_cancel(engine):
+    seen = []
+
+    def work(request):
+        request.cancel()
+        request.progress(2, 2)
+
+    engine_ = engine()
+    engine_.submit("a", work, progress=lambda d, of: seen.append(d))
+    assert engine_.wait(10)
+    assert seen == []
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_failed_ticket_keeps_its_words_and_not_its_images(engine):
+    class Images:
+        pass
+
+    alive = weakref.WeakSet()
+
+    def work(request):
+        images = Images()
+        alive.add(images)
+        try:
+            raise KeyError("inner")
+        except KeyError as error:
+            raise ValueError("outer") from error
+
+    e = engine()
+    ticket = e.submit("a", work)
+    assert e.wait(10)
+    gc.collect()
+    assert len(alive) == 0
+    with pytest.raises(ValueError, match="outer") as caught:
+        ticket.result(1)
+    assert "in work" in "".join(caught.value.__notes__), "where it happened is still told"
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_callback_may_submit(engine):
     e, seen = engine(), []

@@ -193,3 +193,22 @@ def test_a_worker_and_the_browser_may_write_at_once():
     assert grid.selected == ((299 % 8, 3),)
     assert gallery.selection.image == gallery.ids[299 % 4]
     assert grid.error == gallery.error == ""
+
+
+def test_an_image_that_cannot_be_read_is_a_crossed_out_tile(tmp_path):
+    for i, colour in enumerate(("red", "blue")):
+        Image.new("RGB", (20, 20), colour).save(tmp_path / f"{i}.png")
+    (tmp_path / "broken.png").write_bytes(b"no")
+    gallery = tk.Gallery(tk.image_folder(tmp_path))
+    assert gallery.error == ""
+    assert gallery._tiles["n"] == 3
+    assert np.abs(tile(gallery, 0) - (255, 0, 0)).max() < 8
+    assert np.abs(tile(gallery, 2) - 120).max() < 30
+
+
+def test_an_error_stays_until_its_own_cause_is_gone():
+    grid = tk.HeadGrid(np.eye(3))
+    grid.error = "OutOfMemoryError: of the engine"
+    grid.hovered = (0, 1)
+    grid.selected = "L1.H1"
+    assert grid.error.startswith("OutOfMemoryError"), "a moving mouse must not hide what failed"

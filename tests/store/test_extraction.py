@@ -427,6 +427,7 @@ def test_no_permission_is_put_in_words(model, tmp_path, monkeypatch):
         ({"precision": "int8"}, "'float32' or 'float16'"),
         ({"convention": "mine"}, "'separate' or 'reference'"),
         ({"batch_size": 0}, "at least 1"),
+        ({"workers": -1}, "workers=-1"),
         ({"model": 3}, "wrap it first"),
     ],
 )
@@ -471,3 +472,184 @@ def test_the_estimate_of_a_store_is_what_it_takes(family, tmp_path):
         if p.is_file() and p.name != "zarr.json" and "moments" not in p.parts
     )
     assert tk.estimate(model, data).store_bytes == pytest.approx(taken, rel=0.02)
+
+
+def test_somebody_elses_folder_with_our_ending_is_not_touched(model, tmp_path):
+    (tmp_path / "s.zarr.partial").mkdir()
+    (tmp_path / "s.zarr.partial" / "thesis.txt").write_text("years of work")
+    for overwrite in (False, True):
+        with pytest.raises(tk.StoreError, match="no half-written store, in the way"):
+            tk.extract(model, Pictures(3), tmp_path / "s.zarr", overwrite=overwrite, progress=False)
+    assert (tmp_path / "s.zarr.partial" / "thesis.txt").read_text() == "years of work"
+
+
+def test_progress_that_cannot_be_read_is_not_thrown_away(model, tmp_path, monkeypatch, small_chunks):
+    half_written(model, tmp_path / "s.zarr", monkeypatch)
+    (tmp_path / "s.zarr.partial" / "progress.json").write_text("")
+    with pytest.raises(tk.StoreError, match=r"progress\.json is damaged"):
+        tk.extract(model, Pictures(60), tmp_path / "s.zarr", batch_size=8, progress=False)
+    with pytest.raises(tk.StoreError, match="left by another run, in the way"):
+        tk.from_arrays(np.random.default_rng(0).normal(size=(4, 1, 1, 8)), store=tmp_path / "s.zarr")
+    assert (tmp_path / "s.zarr.partial" / "mixes").is_dir()
+
+
+def half_written(model, place, monkeypatch, **options):
+    """A run of 60 pictures that was interrupted in its fourth batch of 8."""
+    calls, trace = [], model.trace
+
+    def fails(batch, *args):
+        calls.append(1)
+        if len(calls) > 3:
+            raise KeyboardInterrupt
+        return trace(batch, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(model, "trace", fails)
+        with pytest.raises(KeyboardInterrupt):
+            tk.extract(model, Pictures(60), place, batch_size=8, progress=False, **options)
+
+
+def test_cut_short_while_it_moves_the_next_run_only_moves(model, tmp_path, monkeypatch):
+    place = tmp_path / "s.zarr"
+    tk.extract(model, Pictures(5), place, progress=False)
+    rename = Path.rename
+
+    def dies(self, target):
+        if self.name == "s.zarr.partial":
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", dies)
+        with pytest.raises(KeyboardInterrupt):
+            tk.extract(model, Pictures(9), place, overwrite=True, progress=False)
+    assert len(tk.open_acts(place)) == 5, "the old store came back"
+    monkeypatch.setattr(model, "trace", lambda *a: pytest.fail("the model ran again"))
+    assert len(tk.extract(model, Pictures(9), place, overwrite=True, progress=False)) == 9
+    assert [p.name for p in tmp_path.iterdir()] == ["s.zarr"]
+
+
+def test_killed_between_the_two_moves_the_old_store_comes_back(model, tmp_path):
+    place = tmp_path / "s.zarr"
+    tk.extract(model, Pictures(5), place, progress=False)
+    place.rename(tmp_path / ".s.zarr.0123abcd.old")
+    with pytest.raises(tk.StoreError, match="images: 5 there, 9 here"):
+        tk.extract(model, Pictures(9), place, progress=False)
+    assert len(tk.open_acts(place)) == 5
+
+
+def test_a_store_that_appears_meanwhile_is_kept(model, tmp_path):
+    place, other = tmp_path / "s.zarr", tmp_path / "other.zarr"
+    tk.extract(model, Pictures(8), other, progress=False)
+
+    def appears(done, of):
+        if done == of and other.exists():
+            other.rename(place)
+
+    with pytest.raises(tk.StoreError, match="was not there when this began"):
+        tk.extract(model, Pictures(6), place, progress=appears)
+    assert len(tk.open_acts(place)) == 8
+    place.rename(other)
+    assert len(tk.extract(model, Pictures(6), place, progress=False)) == 6
+
+
+def test_a_linked_place_is_followed(model, tmp_path):
+    (tmp_path / "big disk").mkdir()
+    (tmp_path / "s.zarr").symlink_to(tmp_path / "big disk" / "s.zarr")
+    tk.extract(model, Pictures(3), tmp_path / "s.zarr", progress=False)
+    tk.extract(model, Pictures(4), tmp_path / "s.zarr", overwrite=True, progress=False)
+    assert (tmp_path / "s.zarr").is_symlink()
+    assert len(tk.open_acts(tmp_path / "s.zarr")) == 4
+
+
+def test_a_preprocess_that_fails_is_nobodys_picture(tmp_path):
+    def wrong(image):
+        raise RuntimeError("no such filter")
+
+    broken = tk.wrap(families.build("vit"), preprocess=wrong)
+    for data in (Pictures(5), tk.scenes("val", n=5)):
+        with pytest.raises(RuntimeError, match="no such filter"):
+            tk.extract(broken, data, tmp_path / "s.zarr", progress=False)
+    shape = tk.wrap(families.build("vit"), preprocess=lambda image: torch.zeros(3, 5, 5))
+    with pytest.raises(tk.InputError, match="a preprocess that returns"):
+        tk.extract(shape, Pictures(5), tmp_path / "s2.zarr", progress=False)
+    assert not (tmp_path / "s.zarr").exists()
+
+
+def test_a_folder_that_goes_away_stops_the_run_and_it_resumes(model, tmp_path, small_chunks):
+    (tmp_path / "share").mkdir()
+    for i in range(40):
+        Image.new("RGB", (32, 32), (i, 0, 0)).save(tmp_path / "share" / f"{i:02}.png")
+    data = tk.image_folder(tmp_path / "share")
+
+    def unplug(done, of):
+        if done == 16 and (tmp_path / "share").exists():
+            (tmp_path / "share").rename(tmp_path / "unplugged")
+
+    with pytest.raises(FileNotFoundError):
+        tk.extract(model, data, tmp_path / "s.zarr", batch_size=4, progress=unplug)
+    (tmp_path / "unplugged").rename(tmp_path / "share")
+    acts = tk.extract(model, data, tmp_path / "s.zarr", batch_size=4, progress=False)
+    assert len(acts) == 40
+    assert acts.report.empty
+
+
+def test_a_file_that_is_gone_or_damaged_in_odd_ways_costs_one_image(model, tmp_path):
+    for i in range(4):
+        Image.new("RGB", (32, 32), (60 * i, 0, 0)).save(tmp_path / f"{i}.gif")
+    rng, whole = np.random.default_rng(0), (tmp_path / "0.gif").read_bytes()
+    for i in range(30):
+        spoilt = bytearray(whole)
+        for at in rng.integers(6, len(whole), 6):
+            spoilt[at] = rng.integers(256)
+        (tmp_path / f"spoilt{i}.gif").write_bytes(bytes(spoilt))
+    data = tk.image_folder(tmp_path)
+    (tmp_path / "3.gif").unlink()
+    acts = tk.extract(model, data, progress=False)
+    left = set(acts.report["id"][acts.report["became"] == "left out"])
+    assert "3.gif" in left
+    assert {"0.gif", "1.gif", "2.gif"} <= set(acts.ids)
+    assert set(acts.ids) | left == set(data.ids)
+
+
+def test_not_one_usable_image_is_an_error_and_no_store(model, tmp_path):
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p" / "a.png").write_text("no")
+    with pytest.raises(tk.InputError, match=r"not one could be used \(not an image Pillow can read\)"):
+        tk.extract(model, tk.image_folder(tmp_path / "p"), tmp_path / "s.zarr", progress=False)
+    assert [p.name for p in tmp_path.iterdir()] == ["p"]
+
+
+def test_an_awkward_number_of_images_does_not_shrink_the_batch(model, monkeypatch):
+    seen, trace = [], model.trace
+    monkeypatch.setattr(model, "trace", lambda batch, *args: seen.append(len(batch)) or trace(batch, *args))
+    tk.extract(model, Pictures(67), batch_size=32, progress=False)
+    assert seen == [32, 32, 3]
+
+
+def test_two_preprocesses_without_names_are_told_apart():
+    one, same_, other = (
+        (lambda im: np.asarray(im) / 255),
+        (lambda im: np.asarray(im) / 255),
+        (lambda im: np.asarray(im.rotate(90)) / 255),
+    )
+    assert layouts.described(one) == layouts.described(same_)
+    assert layouts.described(one) != layouts.described(other)
+
+
+def test_a_damaged_store_is_replaced_where_asked(model, tmp_path):
+    place = tmp_path / "s.zarr"
+    tk.extract(model, Pictures(5), place, progress=False)
+    (place / "label" / "zarr.json").unlink()
+    with pytest.raises(tk.StoreError, match="damaged"):
+        tk.extract(model, Pictures(5), place, progress=False)
+    assert len(tk.extract(model, Pictures(5), place, overwrite=True, progress=False)) == 5
+
+
+def test_the_bar_of_a_resumed_run_starts_where_it_takes_up(model, tmp_path, monkeypatch, small_chunks, capsys):
+    half_written(model, tmp_path / "s.zarr", monkeypatch)
+    capsys.readouterr()
+    tk.extract(model, Pictures(60), tmp_path / "s.zarr", batch_size=8)
+    shown = capsys.readouterr().err
+    assert "16/60" in shown
+    assert "60/60" in shown

@@ -89,3 +89,12 @@ def test_bad_texts_are_the_models_to_refuse(model, cache):
         text_embeddings(model, ["a cat", " "])
     with pytest.raises(tk.InputError, match="without a tokenizer"):
         text_embeddings(tk.wrap(families.build("vit")), ["a cat"])
+
+
+def test_what_the_caller_does_to_them_is_the_callers(model, cache):
+    with torch.inference_mode():
+        first = text_embeddings(model, TEXTS)
+        first *= 100
+    second = text_embeddings(model, TEXTS)
+    torch.testing.assert_close(second.norm(dim=-1), torch.ones(len(TEXTS)))
+    assert not second.is_inference()

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from toolkit.core.moments import HeadMoments, moments_of
@@ -105,10 +106,7 @@ class Acts:
         """The parts of some images (positions in this `acts`; default all), unit scale."""
         if rows is None:
             return self._parts
-        at = np.asarray(rows)
-        if at.ndim != 1 or (len(at) and (at.dtype.kind not in "iu" or at.min() < -len(self) or at.max() >= len(self))):
-            raise InputError("acts.parts", f"rows={rows!r:.60}", f"positions 0…{len(self) - 1}", "pass a list of them")
-        return self._made(self.rows[at.astype(np.int64)])
+        return self._made(self.rows[self._positions("parts", rows)])
 
     def batches(self, images: int | None = None) -> Iterator[Parts]:
         """All parts, some images at a time (default: a chunk), in order."""
@@ -119,7 +117,7 @@ class Acts:
     @cached_property
     def _parts(self) -> Parts:
         layers, heads, k = self._store.shape
-        self._afford("parts", layers * heads * k + (layers + 1) * self._dim, "acts.batches()")
+        self._afford("parts", layers * heads * k + (2 * layers + 3) * self._dim, "acts.batches()")
         return self._made(self.rows)
 
     def _made(self, rows: NDArray[np.int64]) -> Parts:
@@ -131,6 +129,8 @@ class Acts:
         rest = store.rest(rows)
         if rest is not None:
             parts = replace(parts, constant=rest / parts.norm[:, None])
+        if store.partial:
+            parts = replace(parts, embedding=torch.full_like(parts.embedding, torch.nan))
         return replace(parts, convention=self.convention)
 
     @property
@@ -142,7 +142,8 @@ class Acts:
     @property
     def mixes(self) -> Tensor:
         """Head mixes [b, l, h, k] before the output projection."""
-        return self.parts().mixes
+        self._afford("mixes", int(np.prod(self._store.shape)), "acts.batches()")
+        return self._store.array("mixes", self.rows)
 
     @property
     def mlps(self) -> Tensor:
@@ -152,8 +153,11 @@ class Acts:
     @property
     def embedding(self) -> Tensor:
         """Unit embeddings [b, d]."""
-        self._whole("embedding")
-        return self.parts().embedding
+        if self._store.partial:
+            fix = "make them with tk.from_arrays(heads=…, mlps=…, rest=…)"
+            raise InputError("acts.embedding", "head contributions alone", "all parts of the embedding", fix)
+        self._afford("embedding", self._dim, "acts.batches()")
+        return torch.nn.functional.normalize(self._store.array("output", self.rows), dim=-1)
 
     @cached_property
     def moments(self) -> HeadMoments:
@@ -173,10 +177,7 @@ class Acts:
 
     def take(self, rows: Sequence[int]) -> Self:
         """Some images, by position, in the order asked for."""
-        at = np.asarray(rows)
-        if at.ndim != 1 or (len(at) and at.dtype.kind not in "iu"):
-            raise InputError("acts.take", f"{rows!r:.60}", "positions", "for groups write acts.where(group=…)")
-        return self._like(self.rows[at.astype(np.int64)])
+        return self._like(self.rows[self._positions("take", rows)])
 
     def where(self, *, label: Any = None, group: Any = None, split: Any = None, id: Any = None) -> Self:  # noqa: A002
         """The images with these labels, groups, split and ids (one or a list of each).
@@ -189,14 +190,17 @@ class Acts:
         for name, (wanted, values) in asked.items():
             if wanted is None:
                 continue
-            wanted = [wanted] if isinstance(wanted, str) else list(wanted)
-            keep &= np.isin(values.astype(str), [str(w) for w in wanted])
-            unknown = [w for w in wanted if str(w) not in set(values.astype(str))]
-            if unknown or not keep.any():
-                known = sorted(set(values.astype(str)))
-                given = f"{name}={unknown[0] if unknown else wanted!r}, which no image has"
+            names = values.astype(str)
+            several = [str(w) for w in ([wanted] if isinstance(wanted, str) or not np.iterable(wanted) else wanted)]
+            known = sorted(set(names))
+            if unknown := [w for w in several if w not in known]:
                 more = f" … ({len(known)} in all)" if len(known) > 12 else ""
+                given = f"{name}={unknown[0]!r}, which no image has"
                 raise InputError("acts.where", given, ", ".join(known[:12]) + more, "name one of these")
+            keep &= np.isin(names, several)
+        if not keep.any():
+            given = ", ".join(f"{name}={wanted!r}" for name, (wanted, _) in asked.items() if wanted is not None)
+            raise InputError("acts.where", f"{given} together: no image", "what some image has", "ask for less at once")
         return self._like(self.rows[keep])
 
     def draw(self, per_class: int = 10, seed: int = 0) -> Self:
@@ -228,11 +232,15 @@ class Acts:
     def attach(self, model: Model, data: Samples | None = None) -> Self:
         """The same parts with a live model, and its images where `data` has them.
 
-        Raises InputError for another model than the one the parts were made with, or data without these ids.
+        Raises InputError for another model than the one the parts were made with (of other code's arrays only d is
+        known), or data without these ids.
         """
-        if model.card.fingerprint != self.card.fingerprint:
-            given = f"a model with fingerprint {model.card.fingerprint} for parts of {self.card.fingerprint}"
-            raise InputError("acts.attach", given, f"{self.card.id!r} with the same weights", "load that model")
+        card, own = model.card, self.card
+        same = card.fingerprint == own.fingerprint if own.fingerprint else card.embed_dim == own.embed_dim
+        if not same:
+            given = f"a model with fingerprint {card.fingerprint}, d = {card.embed_dim}"
+            accepted = f"{own.id!r} with fingerprint {own.fingerprint or '(unknown)'}, d = {own.embed_dim}"
+            raise InputError("acts.attach", given, accepted, "load that model")
         if data is not None:
             missing = set(map(str, self.ids)) - set(map(str, data.ids))
             if missing:
@@ -280,14 +288,16 @@ class Acts:
 
         return pandas.DataFrame({"id": self.ids, "label": self.labels, "group": self.groups, "split": self.split})
 
+    def _positions(self, operation: str, rows: Any) -> NDArray[np.int64]:
+        at = np.asarray(rows)
+        if at.ndim != 1 or (len(at) and (at.dtype.kind not in "iu" or at.min() < -len(self) or at.max() >= len(self))):
+            accepted, fix = f"positions 0…{len(self) - 1}", "pass a list of them; for groups write acts.where(group=…)"
+            raise InputError(f"acts.{operation}", f"{rows!r:.60}", accepted, fix)
+        return at.astype(np.int64)
+
     @property
     def _dim(self) -> int:
         return int(self._store.readout.constant.shape[0])
-
-    def _whole(self, what: str) -> None:
-        if self._store.attrs.get("partial"):
-            fix = "make them with tk.from_arrays(heads=…, mlps=…, rest=…)"
-            raise InputError(f"acts.{what}", "head contributions alone", "all parts of the embedding", fix)
 
     def _afford(self, what: str, numbers: int, way: str) -> None:
         needed = 4 * numbers * len(self)

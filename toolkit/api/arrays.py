@@ -12,6 +12,7 @@ import torch
 
 from toolkit.api.acts import Acts
 from toolkit.core.parts import CONVENTIONS, Convention
+from toolkit.core.rank import TOLERANCE
 from toolkit.errors import InputError
 from toolkit.store.foreign import Foreign, write_foreign
 from toolkit.store.layout import FORMAT
@@ -34,8 +35,9 @@ def from_arrays(
 
     heads: [b, l, h, d] in the joint space, an array, tensor or memory map, which is read in blocks; every head is kept
     as coordinates in its own span (its numerical rank: singular values above 1e-6 of the largest for float32, 1e-12 for
-    float64, 2e-3 for float16). mlps: [b, m, d], the other parts of the embedding. rest: [b, d], what neither holds
-    (biases and the constant). scale: "unit" (default): the parts sum to the unit embedding; "raw": to the model's own.
+    float64, 2e-3 for float16, 2e-2 for bfloat16). mlps: [b, m, d], the other parts of the embedding. rest: [b, d], what
+    neither holds (biases and the constant). scale: "unit" (default): the parts sum to the unit embedding; "raw": to the
+    model's own.
     labels, groups, ids: one per image. convention: in which the parts were made; it cannot be changed afterwards.
     store: a new place on disk for what does not fit in memory, default none.
 
@@ -47,6 +49,7 @@ def from_arrays(
     >>> tk.from_arrays(rng.normal(size=(30, 2, 3, 8)) @ rng.normal(size=(8, 16)), labels=["a", "b"] * 15)
     Acts(30 images, split 'test', arrays, 2 layers × 3 heads × 8, convention='separate')
     """
+    tolerance = TOLERANCE.get(str(getattr(heads, "dtype", "float64")).removeprefix("torch."), TOLERANCE["float32"])
     heads = _array("heads", heads, 4)
     b, layers, count, d = heads.shape
     parts = {
@@ -70,13 +73,16 @@ def from_arrays(
             "precision": "float32", "device": "cpu"}  # fmt: skip
     attrs = {"format": FORMAT, "digest": "arrays", "card": card, "split": split, "precision": "float32",
              "normed": False, "convention": convention}  # fmt: skip
-    foreign = Foreign(heads, parts["mlps"], parts["rest"], columns, scale == "unit", attrs)
+    foreign = Foreign(heads, parts["mlps"], parts["rest"], columns, scale == "unit", tolerance, attrs)
     return Acts(write_foreign(foreign, None if store is None else Path(store).expanduser()), None, convention)
 
 
 def _array(what: str, values: Any, ndim: int) -> Any:
     axes = {"heads": "[b, l, h, d]", "mlps": "[b, m, d]", "rest": "[b, d]"}[what]
-    found = values.detach().cpu().float().numpy() if isinstance(values, torch.Tensor) else values
+    if isinstance(values, torch.Tensor):
+        values = values.detach().cpu()
+        values = (values.float() if values.dtype == torch.bfloat16 else values).numpy()
+    found = values
     found = found if isinstance(found, np.ndarray) else np.asarray(found)
     if found.ndim != ndim or found.dtype.kind != "f" or 0 in found.shape:
         given = f"{what} of shape {found.shape} and type {found.dtype}"

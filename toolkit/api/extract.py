@@ -17,7 +17,8 @@ from toolkit.models.model import Model
 from toolkit.store import layout
 from toolkit.store.extraction import Extraction
 from toolkit.store.layout import Precision
-from toolkit.store.reader import Store, is_store, open_store
+from toolkit.store.place import Place, is_store
+from toolkit.store.reader import Store, open_store
 from toolkit.store.writer import different
 
 Report = Callable[[int, int], None]
@@ -54,11 +55,13 @@ def extract(
     >>> acts.heads.shape, acts.error < 1e-5
     (torch.Size([20, 4, 8, 96]), True)
     """
-    _check(model, data, convention, precision, batch_size)
+    _check(model, data, convention, precision, {"batch_size": batch_size, "workers": workers})
     place = None if store is None else Path(store).expanduser()
+    if place is not None:
+        Place(place, "extract").recover()
     if place is not None and place.exists() and (found := _already(place, model, data, precision, overwrite)):
         return Acts(found, None, convention, model, data)
-    with _bar(progress, len(data)) as report:
+    with _bar(progress) as report:
         options: dict[str, Any] = {"precision": precision, "batch_size": batch_size, "workers": workers}
         run = Extraction(model, data, place, overwrite=overwrite, report=report, **options)
         run.run()
@@ -66,19 +69,22 @@ def extract(
     return Acts(made, None, convention, model, data)
 
 
-def open_acts(store: str | Path, convention: Convention = "separate") -> Acts:
+def open_acts(store: str | Path, convention: Convention | None = None) -> Acts:
     """The parts kept in a store, without a model: what needs one says so (`acts.attach(model, data)`).
 
-    store: path of a store made by `tk.extract` or `tk.from_arrays`. Raises StoreError for anything else.
+    store: path of a store made by `tk.extract` or `tk.from_arrays`. convention: default "separate", or the one in which
+    other code's arrays were made. Raises StoreError for anything else.
 
     >>> import toolkit as tk
     >>> tk.open_acts("waterbirds.zarr")  # doctest: +SKIP
     Acts(5794 images, split 'test', ViT-L-14, 24 layers × 16 heads × 64, convention='separate', store 'waterbirds.zarr')
     """
-    return Acts(open_store(store, "open_acts")).using(convention)
+    found = open_store(store, "open_acts")
+    acts = Acts(found, None, found.attrs.get("convention") or "separate")
+    return acts if convention is None else acts.using(convention)
 
 
-def _check(model: Any, data: Any, convention: Any, precision: Any, batch_size: Any) -> None:
+def _check(model: Any, data: Any, convention: Any, precision: Any, counts: dict[str, Any]) -> None:
     check_model(model, "extract")
     if not isinstance(data, Samples):
         fix = "write tk.image_folder(folder) or tk.scenes(…); for a few images there is tk.decompose"
@@ -89,9 +95,9 @@ def _check(model: Any, data: Any, convention: Any, precision: Any, batch_size: A
     ):
         if value not in allowed:
             raise InputError("extract", f"{name}={value!r}", " or ".join(map(repr, allowed)), f"pass one as {name}")
-    if not isinstance(batch_size, int) or batch_size < 1:
-        accepted = "a whole number of at least 1"
-        raise InputError("extract", f"batch_size={batch_size!r}", accepted, "pass how many images to run at a time")
+    for name, value in counts.items():
+        if not (isinstance(value, int) and value >= 1) and (name, value) != ("workers", None):
+            raise InputError("extract", f"{name}={value!r}", "a whole number of at least 1", f"pass such a {name}")
     if len(data) == 0:
         raise InputError("extract", "data without images", "at least one image", "pass other data")
 
@@ -102,19 +108,23 @@ def _already(place: Path, model: Model, data: Samples, precision: Precision, ove
         given = f"store={str(place)!r}, where something lies that is no store"
         raise StoreError("extract", given, "a new name, or a store of this toolkit", "name another place")
     header = layout.header_of(model, data, precision)
-    found = open_store(place)
+    try:
+        found = open_store(place)
+    except StoreError:
+        if overwrite:  # damaged, or of a later version: it is to be replaced anyway
+            return None
+        raise
     if found.attrs["digest"] == header.digest:
         return found
     if overwrite:
         return None
-    given = f"store={place.name!r}, a store of something else ({different(found.attrs['key'], header.key)})"
-    raise StoreError(
-        "extract", given, "the same model, data and settings", "name another store, or pass overwrite=True"
-    )
+    given = f"store={place.name!r}, a store of something else ({different(found.attrs.get('key'), header.key)})"
+    fix = "name another store, or pass overwrite=True"
+    raise StoreError("extract", given, "the same model, data and settings", fix)
 
 
 @contextmanager
-def _bar(progress: bool | Report, images: int) -> Iterator[Report]:
+def _bar(progress: bool | Report) -> Iterator[Report]:
     """What to call after every batch: a bar with rate and time left, in a terminal or a notebook."""
     if callable(progress):
         yield progress
@@ -123,11 +133,15 @@ def _bar(progress: bool | Report, images: int) -> Iterator[Report]:
     else:
         from tqdm.auto import tqdm
 
-        with tqdm(total=images, unit="image", desc="extract", file=sys.stderr) as bar:
+        bars: list[Any] = []
 
-            def report(done: int, of: int) -> None:
-                if bar.n == 0 and done and not bar.initial:
-                    bar.initial = bar.n = done  # a resumed run: the rate is of this run alone
-                bar.update(done - bar.n)
+        def report(done: int, of: int) -> None:
+            if not bars:  # from where this run takes up: the rate is of this run alone
+                bars.append(tqdm(total=of, initial=done, unit="image", desc="extract", file=sys.stderr))
+            bars[0].update(done - bars[0].n)
 
+        try:
             yield report
+        finally:
+            for bar in bars:
+                bar.close()

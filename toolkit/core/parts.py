@@ -125,7 +125,9 @@ class Parts:
         import xarray
 
         b, layers = len(self.embedding), self.mixes.shape[1]
-        terms = ["embedding", *(f"mlp {i}" for i in range(layers))][: self.mlps.shape[1]]
+        terms = ["embedding", *(f"mlp {i}" for i in range(layers))]
+        if self.mlps.shape[1] != layers + 1:
+            terms = [f"term {i}" for i in range(self.mlps.shape[1])]
         dims = {
             "heads": ("image", "layer", "head", "d"), "mlps": ("image", "term", "d"), "biases": ("image", "layer", "d"),
             "constant": ("image", "d"), "embedding": ("image", "d"), "residual": ("image", "d"), "norm": ("image",),

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-TOLERANCE = {"float64": 1e-12, "float32": 1e-6, "float16": 2e-3}
+TOLERANCE = {"float64": 1e-12, "float32": 1e-6, "float16": 2e-3, "bfloat16": 2e-2}
 """Singular values below this share of the largest are rounding, by the type of the input (methods §2)."""
 
 

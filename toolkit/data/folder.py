@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from functools import cache
 from hashlib import sha256
@@ -28,16 +29,16 @@ class ImageFolder(Samples):
         super().__init__(paths, labels, labels, split)
 
     def read(self, row: int) -> Read:
+        """One image, or why there is none. Raises OSError where the fault is not this file's (the folder is gone …)."""
         path = self.folder / self._paths[row]
         try:
             if not path.stat().st_size:
                 return Read(None, "an empty file")
-            with Image.open(path) as opened:
-                return Read(*as_rgb(opened))
-        except UnidentifiedImageError:
-            return Read(None, "not an image Pillow can read")
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            return Read(None, str(error) or type(error).__name__)
+            return _decoded(path)
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.EACCES, errno.EPERM) and self.folder.is_dir():
+                return Read(None, error.strerror)
+            raise
 
     def pixels(self, rows: Sequence[int]) -> list[Image.Image]:
         found = [(row, self.read(row)) for row in rows]
@@ -53,8 +54,28 @@ class ImageFolder(Samples):
 
     def stamp(self) -> str:
         """Sizes and times of the files, so that a changed file is noticed."""
-        facts = [(path, (self.folder / path).stat()) for path in self._paths]
-        return sha256("\n".join(f"{p} {s.st_size} {s.st_mtime_ns}" for p, s in facts).encode()).hexdigest()
+        found = sha256()
+        for path in self._paths:
+            try:
+                facts = (self.folder / path).stat()
+                found.update(f"{path} {facts.st_size} {facts.st_mtime_ns}\n".encode())
+            except FileNotFoundError:
+                found.update(f"{path} is gone\n".encode())
+        return found.hexdigest()
+
+
+def _decoded(path: Path) -> Read:
+    try:
+        with Image.open(path) as opened:
+            return Read(*as_rgb(opened))
+    except UnidentifiedImageError:
+        return Read(None, "not an image Pillow can read")
+    except OSError as error:
+        if error.errno is not None:  # the file system speaking, not a decoder
+            raise
+        return Read(None, str(error))
+    except Exception as error:  # noqa: BLE001 – damaged files make Pillow's decoders raise anything
+        return Read(None, f"{type(error).__name__}: {error}")
 
 
 @cache

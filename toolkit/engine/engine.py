@@ -28,6 +28,7 @@ class Engine:
         self._newest: dict[str, Request] = {}
         self._painted: dict[str, float] = {}
         self._running = False
+        self._current: Request | None = None
 
     def submit(
         self,
@@ -59,7 +60,7 @@ class Engine:
     def cancel(self, key: str | None = None) -> None:
         """Cancel the request of a key, or all."""
         with self._lock:
-            requests = [r for k, r in self._newest.items() if key in (None, k)]
+            requests = [r for r in {*self._newest.values(), self._current} if r is not None and key in (None, r.key)]
         for request in requests:
             request.cancel()
 
@@ -95,7 +96,8 @@ class Engine:
         with self._lock:
             if self._newest.get(request.key) is request:
                 del self._newest[request.key]
-                self._painted.pop(request.key, None)
+                if self._current is None or self._current is request or self._current.key != request.key:
+                    self._painted.pop(request.key, None)
             if self._waiting.get(request.key) is request:
                 del self._waiting[request.key]
 
@@ -103,7 +105,8 @@ class Engine:
         """The request to run now; None, and the engine at rest, where nothing waits."""
         with self._lock:
             self._running = bool(self._waiting)
-            return self._waiting.popitem(last=False)[1] if self._waiting else None
+            self._current = self._waiting.popitem(last=False)[1] if self._waiting else None
+            return self._current
 
     def _wake(self) -> None:
         """Work until nothing waits, unless somebody already does."""
@@ -115,5 +118,5 @@ class Engine:
             while (request := self._next()) is not None:
                 request.run()
         except BaseException:
-            self._running = False
+            self._running, self._current = False, None
             raise

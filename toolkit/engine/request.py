@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -66,7 +67,8 @@ class Request:
             raise self._stopped()
         if not self.current:
             assert self._engine is not None
-            if self._painted or time.monotonic() - self._engine.painted(self.key) < PATIENCE:
+            waits = self._engine.newest(self.key) is not None  # else the newer one was cancelled: nobody wants this
+            if not waits or self._painted or time.monotonic() - self._engine.painted(self.key) < PATIENCE:
                 raise self._stopped()
 
     def partial(self, value: Any) -> None:
@@ -80,6 +82,8 @@ class Request:
 
     def progress(self, done: int, of: int) -> None:
         """Say how far the work is (at most every EVERY seconds, and at the end), then `check`."""
+        if self.state == "cancelled":
+            raise self._stopped()
         now = time.monotonic()
         if self._progress is not None and (done >= of or now - self._reported >= EVERY):
             self._reported = now
@@ -155,6 +159,7 @@ class Request:
                 self._failed(error)
             except Exception as second:  # noqa: BLE001 – the worker must outlive the panel that reports
                 self._error = second
+        _forget_frames(self._error)
 
     def _mark(self) -> None:
         self._painted = True
@@ -177,3 +182,14 @@ class Request:
 
     def __repr__(self) -> str:
         return f"Request({self.key!r}, {self.state})"
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """Keep an error's traceback as a note: its frames would keep every image and tensor of the work alive."""
+    if error is not None and error.__traceback__ is not None:
+        error.add_note("In the engine:\n" + "".join(traceback.format_tb(error.__traceback__)))
+    seen = set[int]()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__

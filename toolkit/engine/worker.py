@@ -46,7 +46,7 @@ class Worker(Engine):
                     self._thread = None
                     return
                 request: Request | None = self._waiting.popitem(last=False)[1]
-                self._running = True
+                self._running, self._current = True, request
             assert request is not None
             try:
                 with torch.no_grad():  # the mode is per thread: the user's own is untouched
@@ -56,7 +56,7 @@ class Worker(Engine):
             finally:
                 request = None  # what it returned must not live until the next one
                 with self._more:
-                    self._running = False
+                    self._running, self._current = False, None
 
 
 _WORKERS: weakref.WeakKeyDictionary[Any, Worker] = weakref.WeakKeyDictionary()

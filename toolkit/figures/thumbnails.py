@@ -48,6 +48,17 @@ def fitted(image: Image.Image, side: int) -> Image.Image:
     return image.resize(size, Image.Resampling.BILINEAR if scale > 1 else Image.Resampling.BOX, reducing_gap=2.0)
 
 
+def missing(side: int = 96) -> Image.Image:
+    """What stands for an image that cannot be read: a grey tile, crossed out."""
+    from PIL import ImageDraw
+
+    tile = Image.new("RGB", (side, side), (200, 200, 200))
+    draw = ImageDraw.Draw(tile)
+    for line in ((0, 0, side, side), (0, side, side, 0)):
+        draw.line(line, fill=(120, 120, 120), width=2)
+    return tile
+
+
 def captioned(images: Sequence[Image.Image], captions: Sequence[str], tile: int = 72, columns: int = 12) -> Image.Image:
     """A page of tiles with their captions, for a notebook without a kernel; few colours, so that it stays small."""
     from PIL import ImageDraw

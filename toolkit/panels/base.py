@@ -41,9 +41,11 @@ def shows_errors(method: Callable[P, None]) -> Callable[P, None]:
         panel: Any = args[0]
         try:
             method(*args, **kwargs)
-            panel.error = ""
         except Exception as error:  # noqa: BLE001 – whatever it is, the user must see it
-            panel.error = f"{type(error).__name__}: {error}"
+            panel.error, panel._error_of = f"{type(error).__name__}: {error}", method.__name__
+        else:
+            if panel._error_of == method.__name__:  # another's error is not this one's to take back
+                panel.error, panel._error_of = "", ""
 
     return run
 
@@ -58,6 +60,7 @@ class Panel(anywidget.AnyWidget):
     theme = traitlets.Enum(("auto", "light", "dark"), "auto").tag(sync=True)
     error = traitlets.Unicode("").tag(sync=True)
     summary = traitlets.Unicode("").tag(sync=True)
+    _error_of = ""
 
     def __init__(self, **arguments: Any) -> None:
         known = [name for name in self.trait_names() if not name.startswith("_")]

@@ -11,7 +11,7 @@ import traitlets
 from PIL import Image
 
 from toolkit.errors import InputError
-from toolkit.figures.thumbnails import captioned, sheet
+from toolkit.figures.thumbnails import captioned, missing, sheet
 from toolkit.panels.base import Panel, css, esm, shows_errors
 from toolkit.panels.selection import Selection
 
@@ -196,7 +196,10 @@ def _checked(images: Any) -> Any:
 
 
 def _some(images: Any, rows: range) -> list[Image.Image]:
-    return [images.image(r) if hasattr(images, "image") else images[r] for r in rows]
+    """The images of some rows; a crossed-out tile for one that cannot be read."""
+    if not hasattr(images, "read"):
+        return [images[r] for r in rows]
+    return [missing() if (image := images.read(r).image) is None else image for r in rows]
 
 
 def _whole(name: str, value: Any, low: int, high: int) -> int:

@@ -12,7 +12,7 @@ from toolkit.errors import StoreError
 
 
 @contextmanager
-def storing(path: Path) -> Iterator[None]:
+def storing(path: Path, operation: str) -> Iterator[None]:
     """Turn what the file system says into a StoreError that names the cause and the way on."""
     try:
         yield
@@ -20,13 +20,13 @@ def storing(path: Path) -> Iterator[None]:
         raise
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            fix = "free some space, or choose another place with store=…; run the same call again and it resumes"
+            fix = "free some space, or choose another place with store=…, and run the same call again"
             raise StoreError(
-                "extract", f"a full disk while writing {path.name} ({free(path)} free)", "space", fix
+                operation, f"a full disk while writing {path.name} ({free(path)} free)", "space", fix
             ) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             given = f"no permission to write {path}"
-            raise StoreError("extract", given, "a writable place", "choose another with store=…") from error
+            raise StoreError(operation, given, "a writable place", "choose another with store=…") from error
         raise
 
 

@@ -45,8 +45,6 @@ class Extraction:
         self.model, self.data, self.report = model, data, report
         self.header = layout.header_of(model, data, precision)
         self.batch = min(batch_size, self.header.chunk)
-        while self.header.chunk % self.batch:  # batches never straddle a chunk, so that a resumed run is the same run
-            self.batch -= 1
         self._workers, self._size, self._halved = workers, self.batch, 0
         self._readout = model.readout(fresh=True)
         self._single = self._readout.to(torch.float32)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from toolkit.data.samples import Read, Samples
 from toolkit.models.model import Model
+from toolkit.models.pixels import UnusableImageError, as_rgb
 from toolkit.store.writer import CONVERTED, SKIPPED
 
 AHEAD = 3
@@ -66,12 +67,14 @@ class Feed:
         return self._prepared(read)
 
     def _prepared(self, read: Read) -> tuple[Tensor | None, str]:
+        """A picture that cannot be shown is left out; a preprocess that fails is nobody's picture and stops the run."""
         if read.image is None:
             return None, read.note
         try:
-            return next(self._model.images([read.image], "extract").batches(1))[0], read.note
-        except (ValueError, OSError, MemoryError) as error:
-            return None, str(getattr(error, "given", error))
+            rgb, note = as_rgb(read.image)
+        except (UnusableImageError, OSError) as error:
+            return None, str(error)
+        return next(self._model.images([rgb], "extract").batches(1))[0], read.note or note
 
     def _many(self, rows: range) -> Tensor | None:
         try:
@@ -99,6 +102,7 @@ class Feed:
 
     def _careful(self, row: int) -> tuple[Tensor | None, str]:
         try:
-            return self._prepared(self._data.read(row))
+            read = self._data.read(row)
         except Exception as error:  # noqa: BLE001 – whatever a reader raises, the other images go on
             return None, f"{type(error).__name__}: {error}"
+        return self._prepared(read)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,12 +15,13 @@ from numpy.typing import NDArray
 from zarr.storage import MemoryStore
 
 from toolkit.core.moments import HeadMoments, moments_of
-from toolkit.core.rank import TOLERANCE, row_basis
+from toolkit.core.rank import row_basis
 from toolkit.core.state import State
 from toolkit.errors import InputError, StoreError
 from toolkit.store.errors import storing
 from toolkit.store.layout import AXES, READOUT_AXES, chunk_rows, fixed_array, string_array
-from toolkit.store.reader import Store, open_store
+from toolkit.store.place import Place
+from toolkit.store.reader import Store, open_store, unknown
 from toolkit.store.writer import OK
 
 BLOCK_BYTES = 64_000_000
@@ -31,7 +31,8 @@ BLOCK_BYTES = 64_000_000
 @dataclass(frozen=True)
 class Foreign:
     """heads [b, l, h, d], mlps [b, m, d] or None, rest [b, d] or None: arrays or memory maps. columns: ids, labels,
-    groups. unit: whether all parts must sum to unit norm. attrs: of the store.
+    groups. unit: whether all parts must sum to unit norm. tolerance: below this share of the largest, a singular value
+    of a head is rounding. attrs: of the store.
     """
 
     heads: Any
@@ -39,6 +40,7 @@ class Foreign:
     rest: Any
     columns: dict[str, list[str]]
     unit: bool
+    tolerance: float
     attrs: dict[str, Any]
 
     @property
@@ -66,17 +68,16 @@ class Foreign:
 
 def write_foreign(given: Foreign, place: Path | None) -> Store:
     """A store of other code's parts, in memory or at a new place."""
-    maps = head_maps(given.heads)
+    maps = head_maps(given.heads, given.tolerance)
     with _group(place) as group:
         _write(group, given, maps)
         made = None if place is not None else Store(group)
     return made or open_store(place, "from_arrays")  # type: ignore[arg-type]
 
 
-def head_maps(heads: Any) -> NDArray[np.float64]:
+def head_maps(heads: Any, tolerance: float) -> NDArray[np.float64]:
     """[l, h, r, d]: an orthonormal basis of every head's span; r the largest rank of all, smaller ones end in zeros."""
     b, layers, count, d = heads.shape
-    tolerance = TOLERANCE.get(str(heads.dtype), TOLERANCE["float32"])
     step = max(1, BLOCK_BYTES // (8 * d))
 
     def blocks(layer: int, head: int) -> Callable[[], Iterator[NDArray[np.float64]]]:
@@ -118,15 +119,16 @@ def _write(group: zarr.Group, given: Foreign, maps: NDArray[np.float64]) -> None
     }  # fmt: skip
     moments: HeadMoments | None = None
     step = max(1, min(chunk, BLOCK_BYTES // (8 * layers * count * d)))
-    while chunk % step:
-        step -= 1
-    for start in range(0, b, step):
-        rows = slice(start, min(start + step, b))
-        block = _block(given, rows, maps)
-        for name, values in block.items():
-            if name in arrays:
-                arrays[name][rows] = values
-        new = moments_of(State(**{name: torch.from_numpy(np.ascontiguousarray(block[name])) for name in AXES}))
+    for start in range(0, b, chunk):  # a chunk is written once, however many blocks it is made of
+        stop = min(start + chunk, b)
+        blocks = [_block(given, slice(i, min(i + step, stop)), maps) for i in range(start, stop, step)]
+        whole = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+        for name, array in arrays.items():
+            array[start:stop] = whole[name]
+        kept = {name: torch.from_numpy(whole[name]) for name in AXES}
+        if given.partial:
+            kept["output"] = unknown(stop - start, d)
+        new = moments_of(State(**kept))
         moments = new if moments is None else moments.merge(new)
     assert moments is not None
     zeros = {"head_means": maps.shape[:3], "bias_map": (layers, d), "bias_means": (layers,), "mean_map": (d,),
@@ -141,7 +143,11 @@ def _write(group: zarr.Group, given: Foreign, maps: NDArray[np.float64]) -> None
         string_array(group, name, given.columns[column])
     string_array(group, "note", [""] * b)
     fixed_array(group, "status", np.full(b, OK, np.int8))
-    group.attrs.update({**given.attrs, "chunk": chunk, "partial": given.partial, "facts": {"images used": b}})
+    terms_of = ["embedding", *(f"mlp {i}" for i in range(layers))] if terms == layers + 1 else None
+    names = terms_of or [f"term {i}" for i in range(terms)]
+    group.attrs.update(
+        {**given.attrs, "terms": names, "chunk": chunk, "partial": given.partial, "facts": {"images used": b}}
+    )
     group.attrs["card"] = {**given.attrs["card"], "head_dim": maps.shape[2]}
     group.attrs["complete"] = True
 
@@ -154,8 +160,8 @@ def _block(given: Foreign, rows: slice, maps: NDArray[np.float64]) -> dict[str, 
     exact = heads.sum((1, 2)) + others
     kept = np.einsum("blhk,lhkd->bd", mixes.astype(np.float64), maps, optimize=True) + others
     norm = np.linalg.norm(exact, axis=1)
-    if given.partial:  # the embedding is not known; a unit vector in its place leaves the heads as they are
-        kept, error = np.eye(1, d).repeat(n, 0), np.full(n, np.nan)
+    if given.partial:
+        kept, error = np.full((n, d), np.nan), np.full(n, np.nan)
     else:
         if given.unit and np.abs(norm - 1).max() > 0.02:
             words = f"parts that sum to norms of {norm.min():.3g} to {norm.max():.3g}"
@@ -177,20 +183,26 @@ def _block(given: Foreign, rows: slice, maps: NDArray[np.float64]) -> dict[str, 
 
 
 @contextmanager
-def _group(place: Path | None) -> Iterator[zarr.Group]:
+def _group(path: Path | None) -> Iterator[zarr.Group]:
     """Where to write; at a place it appears whole or not at all."""
-    if place is None:
+    if path is None:
         yield zarr.create_group(store=MemoryStore())
         return
-    if place.exists():
+    if path.exists():
         fix = "name another place, or delete it first"
-        raise StoreError("from_arrays", f"store={str(place)!r}, where something lies", "a new name", fix)
-    partial = place.with_name(place.name + ".partial")
-    with storing(place):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(partial, ignore_errors=True)
+        raise StoreError("from_arrays", f"store={str(path)!r}, where something lies", "a new name", fix)
+    place = Place(path, "from_arrays")
+    with storing(path, "from_arrays"):
+        place.acquire()
         try:
-            yield zarr.create_group(store=str(partial))
-            partial.rename(place)
+            if place.partial.exists():
+                given = f"{place.partial.name!r}, left by another run, in the way"
+                raise StoreError("from_arrays", given, "a free name", "resume or delete it, or name another store")
+            try:
+                yield zarr.create_group(store=str(place.partial), attributes={"digest": "arrays", "complete": False})
+                place.move(overwrite=False)
+            except BaseException:
+                place.clear()
+                raise
         finally:
-            shutil.rmtree(partial, ignore_errors=True)
+            place.release()

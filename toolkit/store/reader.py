@@ -18,7 +18,14 @@ from toolkit.core.state import State
 from toolkit.errors import StoreError
 from toolkit.models.card import ModelCard
 from toolkit.store.layout import AXES, FORMAT, READOUT_AXES, card_from
+from toolkit.store.place import Place, is_store
 from toolkit.store.writer import SKIPPED
+
+
+def unknown(n: int, d: int) -> torch.Tensor:
+    """What stands for embeddings that are not known: unit vectors, which leave head contributions as they are."""
+    return torch.eye(1, d).repeat(n, 1)
+
 
 Rows = Sequence[int] | NDArray[np.int64]
 
@@ -39,6 +46,7 @@ class Store:
         self.status = np.asarray(self._array("status")[:])
         self.usable = np.flatnonzero(self.status != SKIPPED)
         self.chunk = int(self.attrs["chunk"])
+        self.partial = bool(self.attrs.get("partial"))
         self.shape = tuple(int(n) for n in self._array("mixes").shape[1:])
 
     def _array(self, name: str) -> Any:
@@ -71,11 +79,18 @@ class Store:
     def state(self, rows: Rows) -> State:
         """The state of some rows, in the order asked for; reads the chunks they lie in and nothing else."""
         at = np.asarray(rows, np.int64)
-        return State(**{name: torch.from_numpy(self._some(name, at)) for name in AXES})
+        found = {name: self.array(name, at) for name in AXES}
+        if self.partial:
+            found["output"] = unknown(len(at), found["output"].shape[1])
+        return State(**found)
+
+    def array(self, name: str, rows: Rows) -> torch.Tensor:
+        """Some rows of one array, float32."""
+        return torch.from_numpy(self._some(name, np.asarray(rows, np.int64)))
 
     def rest(self, rows: Rows) -> torch.Tensor | None:
         """[b, d]: what other code's arrays left over beside heads and MLPs; None in a store made by extraction."""
-        return torch.from_numpy(self._some("rest", np.asarray(rows, np.int64))) if "rest" in self.group else None
+        return self.array("rest", rows) if "rest" in self.group else None
 
     def _some(self, name: str, at: np.ndarray) -> np.ndarray:
         array = self._array(name)
@@ -94,16 +109,9 @@ class Store:
         found = xarray.open_zarr(self.group.store, consolidated=False, chunks=None)
         found = found.set_coords([n for n in ("label", "group", "status") if n in found])
         layers, heads = found.sizes["layer"], found.sizes["head"]
-        terms = ["embedding", *(f"mlp {i}" for i in range(layers))][: found.sizes["term"]]
+        own = ["embedding", *(f"mlp {i}" for i in range(layers))][: found.sizes["term"]]
+        terms = self.attrs.get("terms", own)
         return found.assign_coords(layer=range(layers), head=range(heads), term=terms)
-
-
-def is_store(path: Path) -> bool:
-    """Whether something of ours lies there."""
-    try:
-        return "digest" in zarr.open_group(store=str(path), mode="r").attrs
-    except (OSError, ValueError, KeyError):
-        return False
 
 
 def open_store(path: str | Path, operation: str = "extract") -> Store:
@@ -112,6 +120,7 @@ def open_store(path: str | Path, operation: str = "extract") -> Store:
     Raises StoreError for what is no store, only half of one, or of a later version.
     """
     place = Path(path).expanduser()
+    Place(place, operation).recover()
     partial = place.with_name(place.name + ".partial")
     if not place.exists():
         if partial.exists():

@@ -43,7 +43,7 @@ def text_embeddings(model: Model, texts: Sequence[str]) -> Tensor:
     with _lock:
         if key in _held:
             _held.move_to_end(key)
-            return _held[key].to(model.device)
+            return _held[key].clone().to(model.device)  # a copy: what the caller does to it is the caller's
     path = cache_folder() / "texts" / f"{key}.npy"
     found = _read(path, len(texts), model.card.embed_dim)
     if found is None:
@@ -51,7 +51,7 @@ def text_embeddings(model: Model, texts: Sequence[str]) -> Tensor:
         if len(texts) >= LEAST:
             _write(path, found)
     with _lock:
-        _held[key] = found.cpu()
+        _held[key] = torch.from_numpy(found.cpu().numpy().copy())  # nothing of an inference mode clings to it
         while len(_held) > HELD:
             _held.popitem(last=False)
     return found.to(model.device)
