@@ -94,9 +94,14 @@ class View extends Frame {
   }
 
   move(to) {
-    this.focus = Math.max(0, Math.min(this.tiles.length - 1, to));
-    this.tiles.forEach((tile, i) => { tile.tabIndex = i === this.focus ? 0 : -1; });
-    this.tiles[this.focus]?.focus();
+    this.tiles[Math.max(0, Math.min(this.tiles.length - 1, to))]?.focus();
+  }
+
+  onFocus(event) { // however the focus came here: a click, a key, a screen reader
+    const tile = event.target.closest?.(".tkga-tile");
+    if (!tile) return;
+    this.focus = Number(tile.dataset.at);
+    for (const other of this.tiles) other.tabIndex = other === tile ? 0 : -1;
   }
 
   across() { // tiles in a painted row, whatever the width
@@ -137,6 +142,7 @@ function render({ model, el }) {
   const names = ["_sheet", "_tiles", "_ids", "_captions", "_marks", "_pages", "_count", "_first", "page", "selected"];
   const stop = keep(view, names, (on) => {
     view.list.addEventListener("click", (e) => view.onClick(e), on);
+    view.list.addEventListener("focusin", (e) => view.onFocus(e), on);
     view.back.addEventListener("click", () => view.turn(-1), on);
     view.forth.addEventListener("click", () => view.turn(1), on);
   });
