@@ -11,9 +11,9 @@ from typing import Self
 
 from PIL import Image, UnidentifiedImageError
 
+from toolkit.data.pixels import as_rgb
 from toolkit.data.samples import Read, Samples
 from toolkit.errors import InputError
-from toolkit.models.pixels import as_rgb
 
 
 class ImageFolder(Samples):
@@ -37,7 +37,7 @@ class ImageFolder(Samples):
             return _decoded(path)
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.EACCES, errno.EPERM) and self.folder.is_dir():
-                return Read(None, error.strerror)
+                return Read(None, str(error.strerror))
             raise
 
     def pixels(self, rows: Sequence[int]) -> list[Image.Image]:

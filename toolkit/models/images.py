@@ -11,7 +11,6 @@ from PIL import Image
 from torch import Tensor
 
 from toolkit.errors import InputError
-from toolkit.models.pixels import UnusableImageError, as_rgb
 
 ACCEPTED = (
     "preprocessed float tensors [b, 3, H, W], uint8 pixels [b, 3, H, W] of exactly the model's image size, PIL images"
@@ -126,11 +125,9 @@ class Images:
         """Images through the preprocess, [n, 3, H, W]."""
         out = []
         for image in images:
-            try:
-                rgb, _ = as_rgb(image)
-            except (UnusableImageError, OSError) as error:
-                raise self._error(f"an image with {error}", "leave it out") from error
-            out.append(self._preprocess(rgb))
+            if 0 in image.size:
+                raise self._error(f"an image of {image.size[0]} × {image.size[1]} pixels", "leave it out")
+            out.append(self._preprocess(image.convert("RGB")))  # as the model's own preprocess takes it
             if tuple(out[-1].shape) != (3, *self._size):
                 given = f"a preprocess that returns {tuple(out[-1].shape)}"
                 accepted = f"[3, {self._size[0]}, {self._size[1]}]"

@@ -14,7 +14,6 @@ from torch import Tensor
 
 from toolkit.data.samples import Read, Samples
 from toolkit.models.model import Model
-from toolkit.models.pixels import UnusableImageError, as_rgb
 from toolkit.store.writer import CONVERTED, SKIPPED
 
 AHEAD = 3
@@ -70,11 +69,13 @@ class Feed:
         """A picture that cannot be shown is left out; a preprocess that fails is nobody's picture and stops the run."""
         if read.image is None:
             return None, read.note
+        if 0 in read.image.size:
+            return None, "no pixels"
         try:
-            rgb, note = as_rgb(read.image)
-        except (UnusableImageError, OSError) as error:
+            rgb = read.image.convert("RGB")
+        except OSError as error:  # a picture that is decoded only now, and broken
             return None, str(error)
-        return next(self._model.images([rgb], "extract").batches(1))[0], read.note or note
+        return next(self._model.images([rgb], "extract").batches(1))[0], read.note
 
     def _many(self, rows: range) -> Tensor | None:
         try:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from toolkit.models.pixels import UnusableImageError, as_rgb
+from toolkit.data.pixels import UnusableImageError, as_rgb
 
 RNG = np.random.default_rng(0)
 PLAIN = Image.fromarray(RNG.integers(0, 255, (20, 30, 3), np.uint8))
