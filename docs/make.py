@@ -1,7 +1,7 @@
 """Makes the pictures and tables of built_in_world.md from measured results: `python docs/make.py`.
 
 The results are those of `toolkit bench organism --seed N [--weights FOLDER] --json`, one file per training seed in
-docs/results; a seed's training record lies beside it.
+docs/results. The training record of seed 0 ships with its weights; those of the others lie beside their results.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from toolkit.figures.pictures import GRID, INK, MUTED, SERIES, contact_sheet
 from toolkit.organism import shapes
 from toolkit.organism.draws import Draws
 from toolkit.organism.factors import BACKGROUNDS, CLASSES, FACTORS, PARTS
+from toolkit.organism.model import WEIGHTS
 from toolkit.organism.render import render
 
 HERE = Path(__file__).parent
@@ -143,16 +144,19 @@ def training_figure(records: dict[int, dict[str, Any]]) -> Figure:
     axes[0].set_title("words (seed 0)", fontsize=9, color=INK)
     for colour, (seed, record) in zip(SERIES, records.items(), strict=False):
         rows = [r for r in record["validation_curve"] if "worst" in r]
-        last = [r for r in rows if r["stage"] == "shortcut"]
+        last = [r for r in rows if r["stage"] in ("shortcut", "hold")]
+        started = [r["seen"] for r in rows if r["stage"] == "balanced"][-1]
+        biased = [(r["seen"] - started) / 1e3 for r in last]
         axes[1].plot([r["seen"] / 1e6 for r in rows], [r["birds"] for r in rows], color=colour, lw=1.5,
                      label=f"seed {seed}")  # fmt: skip
         axes[1].plot([r["seen"] / 1e6 for r in rows], [r["worst"] for r in rows], "--", color=colour, lw=1)
-        axes[2].plot([r["step"] for r in last], [r["birds"] for r in last], "-o", ms=3, color=colour, lw=1.5)
-        axes[2].plot([r["step"] for r in last], [r["worst"] for r in last], "--D", ms=3, color=colour, lw=1)
+        axes[2].plot(biased, [r["birds"] for r in last], "-o", ms=3, color=colour, lw=1.5)
+        axes[2].plot(biased, [r["worst"] for r in last], "--D", ms=3, color=colour, lw=1)
     axes[1].legend(frameon=False, fontsize=7.5, labelcolor=INK)
     axes[1].set_title("birds: average, worst group (dashed)", fontsize=9, color=INK)
-    axes[2].set_title("the same in the last stage", fontsize=9, color=INK)
-    for ax, label in zip(axes, ("million images seen", "million images seen", "step of the last stage"), strict=True):
+    axes[2].set_title("the same while the shortcut is planted", fontsize=9, color=INK)
+    labels = ("million images seen", "million images seen", "thousand images since the balanced stage")
+    for ax, label in zip(axes, labels, strict=True):
         ax.set_xlabel(label, fontsize=8, color=INK)
         ax.set(ylim=(0, 1))
         ax.grid(axis="y", color=GRID)
@@ -226,7 +230,8 @@ def fill(text: str, blocks: dict[str, str]) -> str:
 
 def main() -> None:
     results = {int(p.stem[4:]): json.loads(p.read_text()) for p in sorted((HERE / "results").glob("seed?.json"))}
-    records = {s: json.loads((HERE / "results" / f"seed{s}.provenance.json").read_text()) for s in results}
+    places = {s: HERE / "results" / f"seed{s}.provenance.json" if s else WEIGHTS / "provenance.json" for s in results}
+    records = {s: json.loads(place.read_text()) for s, place in places.items()}
     (HERE / "images").mkdir(exist_ok=True)
     sheets()
     for name, figure in (("roles", roles_figure(results[0])), ("curves", curves_figure(results)),
