@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import nbformat
@@ -227,6 +228,11 @@ def test_lab_maps_are_chosen_heads_pinned_and_values_saved(open_lab, lab: Server
         assert (box["y"] > top["y"]) == (layer != 2), "the pinned layer is not on top"
         assert (box["x"] > top["x"]) == (head != 4), "the pinned head is not first"
     assert painted(-plain), "pinning moves cells, not values"
+    boxes = [grid.cell(0, head).bounding_box() for head in (4, 0, 1, 7)]
+    for a, b in itertools.pairwise(boxes):
+        assert a is not None
+        assert b is not None
+        assert a["x"] + a["width"] <= b["x"] + 0.5, "cells overlap"
     page.keyboard.press("ArrowDown")
     label = page.evaluate("() => document.activeElement.getAttribute('aria-label')")
     assert label.startswith("layer 0, head 4,"), "arrows move over what is painted"

@@ -87,7 +87,9 @@ class View extends Frame {
     this.grid.replaceChildren();
     const size = Math.round(Math.max(14, Math.min(34, 520 / rows, 600 / cols)));
     this.root.style.setProperty("--tk-cell", `${size}px`);
-    this.grid.style.gridTemplateColumns = `max-content repeat(${cols}, minmax(12px, ${size}px))`;
+    const [first, gap] = [pinnedHeads.length, pinnedHeads.length && pinnedHeads.length < cols];
+    const columns = (n) => (n ? `repeat(${n}, minmax(12px, ${size}px))` : "");
+    this.grid.style.gridTemplateColumns = `max-content ${columns(gap ? first : 0)} ${gap ? "4px" : ""} ${columns(gap ? cols - first : cols)}`;
     this.grid.setAttribute("aria-rowcount", rows);
     this.grid.setAttribute("aria-colcount", cols);
     this.rowOrder.forEach((r, i) => {
@@ -97,11 +99,11 @@ class View extends Frame {
       label.dataset.layer = layers[r];
       label.classList.toggle("tkhg-pinned", i < pinned.length);
       this.colOrder.forEach((c, j) => {
+        if (gap && j === first) make("div", "", line, { "aria-hidden": "true" });
         const cell = make("div", "tkhg-cell", line, { role: "gridcell", tabindex: "-1", "aria-colindex": c + 1 });
         cell.dataset.row = r;
         cell.dataset.col = c;
         cell.classList.toggle("tkhg-below", i === pinned.length && i > 0);
-        cell.classList.toggle("tkhg-beside", j === pinnedHeads.length && j > 0);
         this.cells[r * cols + c] = cell;
       });
     });
@@ -109,6 +111,7 @@ class View extends Frame {
     make("div", "", last);
     const every = cols <= 16 ? 1 : cols <= 24 ? 2 : 4;
     this.colOrder.forEach((c, j) => {
+      if (gap && j === first) make("div", "", last);
       const label = make("div", "tkhg-column", last, { title: "click to pin this head" });
       label.textContent = j >= pinnedHeads.length && c % every ? "" : c;
       label.dataset.head = c;
