@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import traitlets
 from PIL import Image
 
+from toolkit.data.samples import Samples
 from toolkit.errors import InputError
 from toolkit.figures.thumbnails import captioned, missing, sheet
 from toolkit.panels.base import Panel, css, esm, shows_errors
@@ -199,6 +200,11 @@ def _some(images: Any, rows: range) -> list[Image.Image]:
     """The images of some rows; a crossed-out tile for one that cannot be read."""
     if not hasattr(images, "read"):
         return [images[r] for r in rows]
+    if type(images).read is Samples.read:  # none of them can be broken: all at once is faster
+        found = images.pixels(rows)
+        if not isinstance(found, list):
+            found = [Image.fromarray(picture) for picture in found.permute(0, 2, 3, 1).numpy()]
+        return found
     return [missing() if (image := images.read(r).image) is None else image for r in rows]
 
 
