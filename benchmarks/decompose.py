@@ -173,7 +173,7 @@ def run(quick: bool = False) -> dict[str, Any]:
         if not quick:
             row |= {f"peak_memory_{kind}": peak_memory(name, batch, kind) for kind in ("plain", "decompose")}
         result["shapes"][name] = row
-    name, images, rounds = ("ViT-B-32", 8, 1) if quick else ("ViT-B-16", 96, 5)
+    name, images, rounds = ("ViT-B-32", 8, 1) if quick else ("ViT-B-32", 96, 3)
     result["store"] = {"shape": name, **measure_store(name, images, 8, rounds, device)}
     return result
 
