@@ -9,12 +9,13 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from functools import wraps
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any, ClassVar, ParamSpec
 
 import anywidget
 import traitlets
 
 from toolkit.errors import InputError
+from toolkit.panels.selection import Selection
 
 P = ParamSpec("P")
 LOCK = threading.RLock()
@@ -61,6 +62,8 @@ class Panel(anywidget.AnyWidget):
     error = traitlets.Unicode("").tag(sync=True)
     summary = traitlets.Unicode("").tag(sync=True)
     _error_of = ""
+    _follows: ClassVar[dict[str, str]] = {}
+    _selection: Selection
 
     def __init__(self, **arguments: Any) -> None:
         known = [name for name in self.trait_names() if not name.startswith("_")]
@@ -70,6 +73,21 @@ class Panel(anywidget.AnyWidget):
                 fix = f"did you mean {near[0]!r}?" if near else "leave it out"
                 raise InputError(type(self).__name__, f"the unknown argument {name!r}", ", ".join(sorted(known)), fix)
         super().__init__(**arguments)
+
+    @property
+    def selection(self) -> Selection:
+        """What this panel shares with others; assign another's to link them (`tk.link`)."""
+        return self._selection
+
+    @selection.setter
+    def selection(self, selection: Selection) -> None:
+        for name, method in self._follows.items():
+            if hasattr(self, "_selection"):
+                self._selection.unobserve(getattr(self, method), name)
+            selection.observe(getattr(self, method), name)
+        self._selection = selection
+        for method in self._follows.values():
+            getattr(self, method)(None)
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """What the browser reports; never at the same moment as what a worker paints."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import operator
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import traitlets
 from PIL import Image
@@ -55,7 +55,7 @@ class Gallery(Panel):
     _ids: traitlets.List[str] = traitlets.List(traitlets.Unicode()).tag(sync=True)
     _captions: traitlets.List[str] = traitlets.List(traitlets.Unicode()).tag(sync=True)
     _marks: traitlets.List[str] = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    _selection: Selection
+    _follows: ClassVar[dict[str, str]] = {"image": "_follow"}
 
     def __init__(
         self,
@@ -86,19 +86,6 @@ class Gallery(Panel):
         self.selection = selection or Selection()
         if selected is not None:
             self.selected = selected
-
-    @property
-    def selection(self) -> Selection:
-        """What this gallery shares with other panels; assign another's to link them (`tk.link`)."""
-        return self._selection
-
-    @selection.setter
-    def selection(self, selection: Selection) -> None:
-        if hasattr(self, "_selection"):
-            self._selection.unobserve(self._follow, "image")
-        self._selection = selection
-        selection.observe(self._follow, "image")
-        self._follow(None)
 
     def _column(self, what: str, given: Any, own: Any, default: Any) -> tuple[str, ...]:
         column = tuple(str(x) for x in (given if given is not None else own if own is not None else default))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import traitlets
@@ -68,7 +68,7 @@ class HeadGrid(Panel):
     _picked: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _pointed: traitlets.TraitType[Any, Any] = traitlets.Any(None, allow_none=True).tag(sync=True)
     _palette = traitlets.Dict(PALETTE).tag(sync=True)
-    _selection: Selection
+    _follows: ClassVar[dict[str, str]] = {"heads": "_follow", "hovered": "_point"}
 
     def __init__(
         self,
@@ -92,21 +92,6 @@ class HeadGrid(Panel):
         self.selection = selection or Selection()
         if selected is not None:
             self.selected = selected
-
-    @property
-    def selection(self) -> Selection:
-        """What this grid shares with others; assign another's to link them (`tk.link`)."""
-        return self._selection
-
-    @selection.setter
-    def selection(self, selection: Selection) -> None:
-        if hasattr(self, "_selection"):
-            self._selection.unobserve(self._follow, "heads")
-            self._selection.unobserve(self._point, "hovered")
-        self._selection = selection
-        selection.observe(self._follow, "heads")
-        selection.observe(self._point, "hovered")
-        self._follow(None)
 
     @property
     def values(self) -> NDArray[np.float64]:
