@@ -14,7 +14,7 @@ import toolkit as tk
 PACKAGE = Path(tk.__file__).parent
 ORDER = ["errors", "core", "models", "data", "organism", "store", "api", "engine", "figures", "panels", "teach", "cli"]
 FOREIGN = {
-    "core": {"torch", "numpy", "scipy", "pandas", "xarray"},
+    "core": {"torch", "numpy", "scipy", "pandas", "xarray", "threadpoolctl"},
     "models": {"torch", "numpy", "open_clip", "PIL", "safetensors", "huggingface_hub"},
 }
 

@@ -69,7 +69,8 @@ class Parts:
     @full_precision
     def total(self) -> Tensor:
         """The sum of all parts [b, d]; never builds the heads one by one."""
-        heads = torch.einsum("blhk,lhkd->bd", self._scaled_mixes, self._map) + self._shares.sum(1) * self.mixes.shape[2]
+        # one product over all heads: the einsum "blhk,lhkd->bd" copies the map first
+        heads = self._scaled_mixes.flatten(1) @ self._map.flatten(0, 2) + self._shares.sum(1) * self.mixes.shape[2]
         return heads + self.mlps.sum(1) + self.biases.sum(1) + self.constant
 
     @property

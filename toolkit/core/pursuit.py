@@ -1,0 +1,317 @@
+"""Choosing texts for heads, one after the other: TextSpan and simultaneous orthogonal matching pursuit.
+
+Both need of the images only the covariance of a head in its own basis, so a step costs texts × rank per head instead of
+texts × images × d, and gives the picks of the literal algorithm.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from toolkit.core.precision import full_precision
+from toolkit.core.spans import CHUNK, SpanBasis
+from toolkit.core.threads import one_blas_thread
+
+Method = Literal["greedy", "somp"]
+METHODS: tuple[Method, ...] = ("greedy", "somp")
+Array = NDArray[np.float64]
+Chain = tuple[NDArray[np.int64], Array, Array]
+TOGETHER = 8
+"""Heads that go in step on one thread: fewer, and calls cost more than arithmetic; more, and texts leave the cache."""
+ROUNDING = 16 * 2.0**-24
+"""What float32 may lose in a score, as a share of the numbers that went into it; generous."""
+RIVALS = 256
+"""Near-ties that are computed anew one by one; where there are more, everything is."""
+NEAR = 1e-12
+"""The same where the scan itself runs in float64: running scores have lost digits."""
+TOP = 16
+"""How many near-ties are computed anew on a GPU, where all heads go in step."""
+
+
+@dataclass(frozen=True, eq=False)
+class Picks:
+    """index [n, m]: the text chosen at each step, −1 where there was none left. std [n, m]: the standard deviation that
+    chose it (nan past the end). explained [n, m]: share of the head's variance that the texts so far explain.
+    """
+
+    index: NDArray[np.int64]
+    std: Array
+    explained: Array
+
+
+def first_of_equals(texts: Tensor) -> NDArray[np.bool_]:
+    """[t]: False for a text with exactly the vector of an earlier one, which therefore can never be picked."""
+    rows = np.ascontiguousarray(_array(texts))
+    as_bytes = rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).ravel()
+    found = np.zeros(len(rows), bool)
+    found[np.unique(as_bytes, return_index=True)[1]] = True
+    return found
+
+
+def _array(texts: Tensor) -> NDArray[Any]:
+    kept = texts.detach().cpu()
+    return np.asarray((kept if kept.dtype in (torch.float32, torch.float64) else kept.float()).numpy())
+
+
+@full_precision
+def pursue(
+    basis: SpanBasis,
+    texts: Tensor,
+    size: int,
+    method: Method = "greedy",
+    check: Callable[[int, int], None] = lambda done, of: None,
+) -> Picks:
+    """`size` texts for every head of a basis.
+
+    texts [t, d]. method: "greedy" (G24 alg. 1: deflate by the chosen text *within the head's span*) or "somp" (least
+    squares on the chosen texts themselves; Tropp et al. 2006). check: called with (heads done, of) now and then; what
+    it raises ends the work.
+    """
+    allowed = first_of_equals(texts)
+    found: list[Picks] = []
+    for at, some in basis.blocks(len(texts)):
+        inside = partial(_report, check, at.start, len(basis))
+        inside(0)
+        projected = some.project(texts) if method == "greedy" else None
+        found.append(chosen(some, projected, texts, size, method, allowed, inside))
+    return Picks(*(np.concatenate([getattr(p, name) for p in found]) for name in ("index", "std", "explained")))
+
+
+def _report(check: Callable[[int, int], None], before: int, of: int, done: int) -> None:
+    check(before + done, of)
+
+
+@full_precision
+def chosen(
+    basis: SpanBasis,
+    projected: Tensor | None,
+    texts: Tensor,
+    size: int,
+    method: Method = "greedy",
+    allowed: NDArray[np.bool_] | None = None,
+    check: Callable[[int], None] = lambda done: None,
+) -> Picks:
+    """As `pursue`, for texts already projected [n, r, t] (which only "greedy" needs)."""
+    allowed = first_of_equals(texts) if allowed is None else allowed
+    if projected is not None and projected.device.type == "cuda":
+        index, std, gain = greedy_in_step(projected, basis.covariance, basis.ranks, size, allowed, basis.tolerance)
+    else:
+        index, std, gain = _in_threads(basis, projected, texts, size, method, allowed, check)
+    variance = basis.variance.cpu().numpy()
+    with np.errstate(invalid="ignore", divide="ignore"):
+        explained = np.where(index >= 0, np.cumsum(np.nan_to_num(gain), 1) / variance[:, None], np.nan)
+    return Picks(index, std, np.minimum(explained, 1.0))
+
+
+def _in_threads(
+    basis: SpanBasis, projected: Tensor | None, texts: Tensor, size: int, method: Method, allowed: NDArray[np.bool_],
+    check: Callable[[int], None],
+) -> Chain:  # fmt: skip
+    n = len(basis)
+    words, step = _array(texts), TOGETHER if method == "greedy" else 1
+
+    def some(start: int) -> Chain:
+        at = slice(start, start + step)
+        heads = [Span(words, v, c, allowed) for v, c in zip(vectors[at], covariance[at], strict=True)]
+        if method == "greedy":
+            assert projected is not None
+            return greedy(heads, projected[at].cpu().numpy(), ranks[at], size, basis.tolerance)
+        return somp(heads[0], size, basis.tolerance)
+
+    vectors, covariance, ranks = (x.cpu().numpy() for x in (basis.vectors, basis.covariance, basis.ranks))
+    workers, found = os.cpu_count() or 1, list[Chain]()
+    with one_blas_thread(), ThreadPoolExecutor(workers, thread_name_prefix="textspan") as pool:
+        starts = range(0, n, step)
+        for first in range(0, len(starts), 4 * workers):
+            check(starts[first])
+            found += pool.map(some, starts[first : first + 4 * workers])
+    index, std, gain = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return index, std, gain
+
+
+class Span(NamedTuple):
+    """A head and a bank: words [t, d], vectors [d, r] and covariance [r, r] of the head's basis, allowed [t]."""
+
+    words: NDArray[Any]
+    vectors: Array
+    covariance: Array
+    allowed: NDArray[np.bool_]
+
+    def exact(self, texts: Any) -> Array:
+        """Some texts in the basis, float64: [r] or [r, n]."""
+        return (self.words[texts].astype(np.float64) @ self.vectors).T
+
+    def all(self) -> Array:
+        """All texts in the basis [r, t]."""
+        starts = range(0, len(self.words), CHUNK)
+        return np.concatenate([self.exact(slice(start, start + CHUNK)) for start in starts], 1)
+
+
+def greedy(
+    heads: list[Span], texts: NDArray[np.float32], ranks: NDArray[np.int64], size: int, tolerance: float
+) -> Chain:
+    """TextSpan of a few heads in step: text, standard deviation, variance it explains [n, size].
+
+    texts [n, r, t] in the heads' bases, float32. A text's score is v = Rᵀ Σ' R, Σ' = Σ with the chosen directions
+    projected out on both sides; after choosing the direction u, v ← v − (R·u) (R·(2 Σ'u − (uᵀΣ'u) u)) (methods §2). The
+    scan over all texts runs in float32 and keeps a bound on its error; whatever comes within it of the best is computed
+    anew in float64, so that the picks are those of float64 throughout.
+    """
+    n, r, t = texts.shape
+    index, std, gain = _chain(n, size)
+    words, rows = heads[0].words, np.arange(n)
+    vectors, sigma = np.stack([h.vectors for h in heads]), np.stack([h.covariance for h in heads])
+    v = np.stack([np.einsum("rt,rt->t", x, s.astype(np.float32) @ x) for x, s in zip(texts, sigma, strict=True)])
+    v[:, ~heads[0].allowed] = -np.inf
+    reach = np.sqrt([np.einsum("rt,rt->t", x, x).max(initial=0.0) for x in texts])
+    bound = ROUNDING * reach**2 * np.linalg.norm(sigma, 2, axis=(1, 2))
+    directions, first, live = np.zeros((n, size, r)), np.zeros(n), np.ones(n, bool)
+    pair, both = np.empty((n, 2, r), np.float32), np.empty((n, 2, t), np.float32)
+    for step in range(min(size, r)):
+        before = directions[:, :step]
+        j = v.argmax(1)
+        top = v[rows, j]
+        v[rows, j] = -np.inf
+        for i in np.flatnonzero(live & (v[rows, v.argmax(1)] >= top - 2 * bound)):
+            v[i, j[i]] = top[i]
+            j[i], bound[i] = _nearest(heads[i], v[i], before[i], bound[i])
+            v[i, j[i]] = -np.inf
+        x = (words[j].astype(np.float64)[:, None] @ vectors)[:, 0]
+        for _ in range(2):  # twice is enough
+            x -= _inside(x, before)
+        y = (x[:, None] @ sigma)[:, 0]
+        score, square = (x * y).sum(1), (x * x).sum(1)
+        first = first if step else score.copy()
+        live &= (score > tolerance**2 * first) & (step < ranks) & (top > -np.inf)
+        if not live.any():
+            break
+        square[~live] = 1.0
+        explained, norm = (score / square)[:, None], np.sqrt(square)[:, None]
+        index[live, step], std[live, step], gain[live, step] = j[live], np.sqrt(score[live]), explained[live, 0]
+        u = x / norm * live[:, None]
+        y -= _inside(y, before)
+        w = (2 / norm) * y - explained * u
+        directions[:, step] = pair[:, 0] = u
+        pair[:, 1] = w
+        bound += ROUNDING * (reach**2 * np.sqrt((w * w).sum(1)) + np.where(live, np.abs(top), 0))
+        np.matmul(pair, texts, out=both)
+        change = both[:, 1]
+        change *= both[:, 0]
+        v -= change
+    return index, std, gain
+
+
+def _chain(n: int, size: int) -> Chain:
+    return np.full((n, size), -1), np.full((n, size), np.nan), np.full((n, size), np.nan)
+
+
+def _inside(x: Array, directions: Array) -> Array:
+    """The share of x [n, r] in orthonormal directions [n, m, r]."""
+    return np.asarray(((x[:, None] @ directions.transpose(0, 2, 1)) @ directions)[:, 0])
+
+
+def _without(x: Array, directions: Array) -> Array:
+    """x [r] or [r, n] without its share in orthonormal directions [m, r]; twice, which is enough."""
+    x = x - directions.T @ (directions @ x)
+    x -= directions.T @ (directions @ x)
+    return x
+
+
+def _nearest(span: Span, v: NDArray[np.float32], before: Array, bound: float) -> tuple[int, float]:
+    """The best of the texts whose scores are too close for float32, the first of equals; and the error bound from now
+    on. Where too many are, all scores are computed anew.
+    """
+    rivals = np.flatnonzero(v >= v.max() - 2 * bound)
+    if len(rivals) <= RIVALS:
+        return int(rivals[_scores(span, _without(span.exact(rivals), before)).argmax()]), bound
+    x = _without(span.all(), before)
+    scores = np.where(v > -np.inf, _scores(span, x), -np.inf)
+    v[:] = scores
+    return int(scores.argmax()), ROUNDING * float(scores.max(initial=0.0))
+
+
+def _scores(span: Span, x: Array) -> Array:
+    return np.asarray(np.einsum("rt,rt->t", x, span.covariance @ x))
+
+
+def somp(span: Span, size: int, tolerance: float) -> Chain:
+    """Simultaneous orthogonal matching pursuit of one head: the text whose product with the residual varies most, then
+    a least-squares fit of all contributions on the texts so far (unit vectors in all of d, not only the head's span).
+
+    With w the new text's direction among the chosen ones and b = Vᵀw, a text's residual in the span loses (w·R) b.
+    """
+    texts = span.all()
+    v = _scores(span, texts)
+    v[~span.allowed] = -np.inf
+    first = float(v.max(initial=0.0))
+    alongs, inside = np.empty((size, len(v))), np.empty((size, len(texts)))
+    outside = np.empty((size, len(span.vectors)))
+    index, std, explained = _chain(1, size)
+    for step in range(min(size, len(v))):
+        j = int(v.argmax())
+        w = _without(span.words[j].astype(np.float64), outside[:step])
+        norm = float(np.linalg.norm(w))
+        z = texts[:, j] - alongs[:step, j] @ inside[:step]
+        score = float(z @ span.covariance @ z) if math.isfinite(v[j]) else 0.0
+        if not score > tolerance**2 * first or norm < 1e-9:
+            break
+        w /= norm
+        b = w @ span.vectors
+        y = span.covariance @ b
+        a = np.concatenate([span.words[s : s + CHUNK].astype(np.float64) @ w for s in range(0, len(v), CHUNK)])
+        cross, gain = y @ texts - (inside[:step] @ y) @ alongs[:step], float(b @ y)
+        index[0, step], std[0, step], explained[0, step] = j, math.sqrt(score), gain
+        v -= a * (2 * cross - a * gain)
+        v[j] = -np.inf
+        alongs[step], inside[step], outside[step] = a, b, w
+    return index, std, explained
+
+
+def greedy_in_step(
+    texts: Tensor, covariance: Tensor, ranks: Tensor, size: int, allowed: NDArray[np.bool_], tolerance: float
+) -> Chain:
+    """`greedy` of n heads in step, for a GPU: texts [n, r, t], covariance [n, r, r] → index, std, gain [n, size]."""
+    n, r, _ = texts.shape
+    sigma = covariance.clone()
+    v = (texts * (sigma @ texts)).sum(1)
+    v[:, ~torch.as_tensor(allowed, device=v.device)] = -torch.inf
+    first = v.amax(1).clamp(min=0)
+    directions = texts.new_zeros(n, size, r)
+    index = torch.full((n, size), -1, device=v.device)
+    std, gain = (torch.full((n, size), torch.nan, dtype=texts.dtype, device=v.device) for _ in range(2))
+    live = torch.ones(n, dtype=torch.bool, device=v.device)
+    rows = torch.arange(n, device=v.device)
+    for step in range(size):
+        top, at = v.topk(min(TOP, v.shape[1]), dim=1)
+        at, order = at.sort(1)  # the first of equals
+        top = top.gather(1, order)
+        x = texts.gather(2, at[:, None].expand(-1, r, -1))
+        for _ in range(2):
+            x = x - directions.mT @ (directions @ x)
+        scores = (x * (sigma @ x)).sum(1)
+        scores[top < top.amax(1, keepdim=True) - NEAR * first[:, None]] = -torch.inf
+        score, best = scores.max(1)
+        j, x = at[rows, best], x[rows, :, best]
+        live &= (score > tolerance**2 * first) & (step < ranks)
+        u = torch.nn.functional.normalize(x, dim=1) * live[:, None]
+        y = torch.einsum("nrs,ns->nr", sigma, u)
+        e = (u * y).sum(1)
+        index[live, step], std[live, step], gain[live, step] = j[live], score[live].sqrt(), e[live]
+        directions[:, step] = u
+        a, b = (torch.stack([u, y], 1) @ texts).unbind(1)
+        v -= a * (2 * b - a * e[:, None])
+        v[rows, j] = -torch.inf
+        uy = u[:, :, None] * y[:, None]
+        sigma = sigma - uy - uy.mT + e[:, None, None] * u[:, :, None] * u[:, None]
+    return index.cpu().numpy(), std.cpu().numpy(), gain.cpu().numpy()

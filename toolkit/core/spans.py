@@ -1,0 +1,106 @@
+"""Heads in their own span: what TextSpan, probes and reverse queries need of a head, and nothing of d."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from toolkit.core.moments import HeadMoments
+from toolkit.core.precision import full_precision
+from toolkit.core.rank import TOLERANCE
+from toolkit.errors import InputError
+
+AT_ONCE = 256_000_000
+"""Bytes of projected texts that are made at once."""
+CHUNK = 8192
+"""Texts that are cast to float64 at once."""
+
+
+@dataclass(frozen=True, eq=False)
+class SpanBasis:
+    """n heads in the right singular vectors of their uncentred contributions (G24 alg. 1, methods §2); float64.
+
+    vectors [n, d, r]: orthonormal columns, zero beyond a head's rank. covariance [n, r, r]: of the contributions in
+    that basis, over images − 1. coordinates [n, k + 3, r]: what every entry of q is worth in the basis. ranks [n]:
+    numerical rank, or the one asked for where that is smaller. full [n]: numerical rank. tolerance: singular values
+    below this share of the largest are rounding.
+    """
+
+    vectors: Tensor
+    covariance: Tensor
+    coordinates: Tensor
+    ranks: Tensor
+    full: Tensor
+    tolerance: float
+
+    @property
+    def variance(self) -> Tensor:
+        """[n]: E‖c − c̄‖² (over images − 1) of every head inside its basis."""
+        return self.covariance.diagonal(dim1=-2, dim2=-1).sum(-1)
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    def __getitem__(self, at: slice) -> SpanBasis:
+        vectors, covariance, coordinates = self.vectors[at], self.covariance[at], self.coordinates[at]
+        return SpanBasis(vectors, covariance, coordinates, self.ranks[at], self.full[at], self.tolerance)
+
+    @full_precision
+    def project(self, texts: Tensor) -> Tensor:
+        """[n, r, t]: texts [t, d] in the basis of every head; not normalised again (G24 alg. 1). float64 on a GPU; on a
+        CPU float32, which is enough to tell which texts to look at closely.
+        """
+        n, d, r = self.vectors.shape
+        dtype = torch.float64 if self.vectors.device.type == "cuda" else torch.float32
+        out = self.vectors.new_empty(n, r, len(texts), dtype=dtype)
+        flat = self.vectors.mT.reshape(n * r, d).to(dtype)
+        for start in range(0, len(texts), CHUNK):
+            some = texts[start : start + CHUNK].to(flat)
+            torch.matmul(flat, some.T, out=out.view(n * r, -1)[:, start : start + CHUNK])
+        return out
+
+    def blocks(self, texts: int) -> Iterator[tuple[slice, SpanBasis]]:
+        """The heads, as many at a time as their projections of so many texts fit into AT_ONCE."""
+        each = 8 * max(1, self.vectors.shape[2] * texts)
+        step = max(1, min(len(self), AT_ONCE // each))
+        for start in range(0, len(self), step):
+            at = slice(start, start + step)
+            yield at, self[at]
+
+
+@full_precision
+def span_basis(moments: HeadMoments, maps: Tensor, precision: str = "float32", rank: int | None = None) -> SpanBasis:
+    """The bases of n heads from their moments alone: C = qA, so CᵀC = Aᵀ(Σ q qᵀ)A, and its eigenvectors lie in the rows
+    of A.
+
+    moments: of the heads [n, k + 3] (flatten layers and heads first). maps [n, k + 3, d]. precision: of what the
+    moments were made of, for the numerical rank. rank: keep at most so many directions.
+
+    Raises InputError for fewer than two images and for moments that are not finite.
+    """
+    if moments.count < 2:
+        given = f"moments of {moments.count} image"
+        raise InputError("textspan", given, "at least two images", "a variance needs more than one image")
+    finite = moments.scatter.isfinite().flatten(1).all(1) & moments.mean.isfinite().all(1)
+    if not bool(finite.all()):
+        at = int((~finite).nonzero()[0])
+        given = f"contributions that are not finite (head {at} of {len(finite)}, {int((~finite).sum())} heads in all)"
+        raise InputError("textspan", given, "finite contributions", "leave the images with NaN out: acts.where(…)")
+    maps = maps.to(moments.mean)
+    orthonormal, triangle = torch.linalg.qr(maps.mT)  # Aᵀ = Q T, Q [n, d, k + 3]
+    second, centred = (triangle @ m @ triangle.mT for m in (moments.second, moments.covariance))
+    values, vectors = torch.linalg.eigh((second + second.mT) / 2)
+    values, vectors = values.flip(-1).clamp(min=0), vectors.flip(-1)
+    tolerance = max(TOLERANCE[precision], 1e-7)  # squares in float64 hold no smaller singular values
+    full = (values > tolerance**2 * values[:, :1]).sum(-1)
+    ranks = full if rank is None else full.clamp(max=rank)
+    r = max(1, int(ranks.max()))
+    kept = torch.arange(r, device=ranks.device) < ranks[:, None]
+    vectors = vectors[..., :r] * kept[:, None]
+    covariance = vectors.mT @ centred @ vectors
+    return SpanBasis(
+        orthonormal @ vectors, (covariance + covariance.mT) / 2, triangle.mT @ vectors, ranks, full, tolerance
+    )
