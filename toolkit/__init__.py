@@ -23,6 +23,16 @@ _WHERE = {
     "from_arrays": "toolkit.api.arrays",
     "from_npy": "toolkit.api.arrays",
     "Acts": "toolkit.api.acts",
+    "textspan": "toolkit.api.textspan",
+    "load_spans": "toolkit.api.spans",
+    "Spans": "toolkit.api.spans",
+    "heads_for": "toolkit.api.concepts",
+    "ConceptHeads": "toolkit.api.concepts",
+    "head_pca": "toolkit.api.pca",
+    "HeadPCA": "toolkit.api.pca",
+    "bank": "toolkit.api.banks",
+    "Bank": "toolkit.data.banks",
+    "near_duplicates": "toolkit.data.overlap",
     "wrap": "toolkit.models.model",
     "Model": "toolkit.models.model",
     "ModelCard": "toolkit.models.card",
@@ -53,11 +63,19 @@ if TYPE_CHECKING:
     from toolkit.api.acts import Acts as Acts
     from toolkit.api.arrays import from_arrays as from_arrays
     from toolkit.api.arrays import from_npy as from_npy
+    from toolkit.api.banks import bank as bank
+    from toolkit.api.concepts import ConceptHeads as ConceptHeads
+    from toolkit.api.concepts import heads_for as heads_for
     from toolkit.api.decompose import decompose as decompose
     from toolkit.api.estimate import estimate as estimate
     from toolkit.api.extract import extract as extract
     from toolkit.api.extract import open_acts as open_acts
     from toolkit.api.load import load as load
+    from toolkit.api.pca import HeadPCA as HeadPCA
+    from toolkit.api.pca import head_pca as head_pca
+    from toolkit.api.spans import Spans as Spans
+    from toolkit.api.spans import load_spans as load_spans
+    from toolkit.api.textspan import textspan as textspan
     from toolkit.core.ablation import ablate_direct as ablate_direct
     from toolkit.core.ablation import layer_curve as layer_curve
     from toolkit.core.heads import HeadSet as HeadSet
@@ -65,8 +83,10 @@ if TYPE_CHECKING:
     from toolkit.core.parts import Parts as Parts
     from toolkit.core.roles import HeadRoles as HeadRoles
     from toolkit.core.roles import head_roles as head_roles
+    from toolkit.data.banks import Bank as Bank
     from toolkit.data.classes import classes as classes
     from toolkit.data.folder import image_folder as image_folder
+    from toolkit.data.overlap import near_duplicates as near_duplicates
     from toolkit.errors import DeviceError as DeviceError
     from toolkit.errors import InputError as InputError
     from toolkit.errors import MissingWeightsError as MissingWeightsError

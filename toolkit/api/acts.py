@@ -11,8 +11,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from toolkit.core.moments import HeadMoments, moments_of
+from toolkit.core.moments import HeadMoments, moment_maps, moments_of
 from toolkit.core.parts import CONVENTIONS, Convention, Parts, parts_from
+from toolkit.core.rank import TOLERANCE
+from toolkit.core.state import State
 from toolkit.data.samples import Samples
 from toolkit.errors import InputError
 from toolkit.models.card import ModelCard
@@ -167,11 +169,28 @@ class Acts:
         if self._store.moments is not None and np.array_equal(self.rows, self._store.usable):
             return self._store.moments
         found = None
-        for start in range(0, len(self), self._store.chunk):
-            new = moments_of(self._store.state(self.rows[start : start + self._store.chunk]))
+        for state in self.states():
+            new = moments_of(state)
             found = new if found is None else found.merge(new)
         assert found is not None
         return found
+
+    @cached_property
+    def head_maps(self) -> Tensor:
+        """[l, h, k + 3, d]: what every entry of the moments' q is worth in the joint space, in this convention."""
+        fixed = self._store.attrs.get("convention")  # arrays come in one convention
+        return moment_maps(self._store.readout, "separate" if fixed else self.convention)
+
+    def states(self) -> Iterator[State]:
+        """What is kept of the images, a chunk at a time, in order."""
+        for start in range(0, len(self), self._store.chunk):
+            yield self._store.state(self.rows[start : start + self._store.chunk])
+
+    @property
+    def noise(self) -> str:
+        """The coarsest number type the parts went through, for numerical ranks."""
+        kinds = [str(self._store.attrs.get("precision", "float32")), str(self.card.precision)]
+        return max((k for k in kinds if k in TOLERANCE), key=TOLERANCE.__getitem__, default="float32")
 
     # which images
 

@@ -115,3 +115,22 @@ def _pair(item: Any) -> list[tuple[int, int]]:
         return [(int(layer), int(head))]
     except (TypeError, ValueError, OverflowError) as error:
         raise _bad(item) from error
+
+
+def which_layers(layers: Any, count: int, operation: str) -> tuple[int, ...]:
+    """Layers as a user may write them: a negative int is the last |n| of `count`, a list is indices, None is all.
+
+    Raises InputError for layers that do not exist.
+    """
+    accepted = f"-1…-{count} for the last ones, a list of layers 0…{count - 1}, or None for all"
+    found: tuple[int, ...] | None = None
+    if layers is None:
+        found = tuple(range(count))
+    elif isinstance(layers, int) and not isinstance(layers, bool) and layers < 0:
+        found = tuple(range(max(0, count + layers), count))  # a model with fewer layers gives all it has
+    elif isinstance(layers, Iterable) and not isinstance(layers, str):
+        items = [x.__index__() if hasattr(x, "__index__") else -1 for x in layers]
+        found = tuple(dict.fromkeys(items)) if items and all(0 <= x < count for x in items) else None
+    if not found:
+        raise InputError(operation, f"layers={layers!r}", accepted, "pass one of these")
+    return found

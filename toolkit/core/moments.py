@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -41,6 +43,11 @@ class HeadMoments:
         """[l, h, k + 3, k + 3]: Σ q qᵀ, uncentred."""
         return self.scatter + self.count * self.mean[..., :, None] * self.mean[..., None, :]
 
+    def flat(self, layers: Sequence[int]) -> Self:
+        """The heads of some layers, one after the other: [n, k + 3]."""
+        at = list(layers)
+        return type(self)(self.count, self.mean[at].flatten(0, 1), self.scatter[at].flatten(0, 1))
+
     def merge(self, other: Self) -> Self:
         """The moments of both sets of images together (Chan's update)."""
         n = self.count + other.count
@@ -50,20 +57,52 @@ class HeadMoments:
 
 
 @full_precision
+def head_numbers(state: State, layers: Sequence[int] | None = None) -> Tensor:
+    """q [b, l, h, k + 3] of some layers (default all), float64."""
+    norm = state.output.double().norm(dim=-1)
+    unit = 1 / (state.sigma.double() * norm)
+    shares = torch.stack([unit, state.mu.double() * unit, 1 / norm], -1)
+    mixes = state.mixes if layers is None else state.mixes[:, list(layers)]
+    b, l, h, _ = mixes.shape
+    return torch.cat([mixes.double() * unit[:, None, None, None], shares[:, None, None].expand(b, l, h, -1)], -1)
+
+
+@full_precision
 def moments_of(state: State) -> HeadMoments:
     """The moments of some images, in float64."""
     if not len(state):
         raise InputError("moments", "no images", "at least one", "pass some images")
-    norm = state.output.double().norm(dim=-1)
-    unit = 1 / (state.sigma.double() * norm)
-    shares = torch.stack([unit, state.mu.double() * unit, 1 / norm], -1)
-    b, layers, heads, _ = state.mixes.shape
-    q = torch.cat(
-        [state.mixes.double() * unit[:, None, None, None], shares[:, None, None].expand(b, layers, heads, -1)], -1
-    )
+    q = head_numbers(state)
     mean = q.mean(0)
     centred = (q - mean).permute(1, 2, 3, 0)
-    return HeadMoments(b, mean, centred @ centred.mT)
+    return HeadMoments(len(q), mean, centred @ centred.mT)
+
+
+@full_precision
+def bootstrap_moments(
+    states: Iterable[State], count: int, layers: Sequence[int], resamples: int, seed: int
+) -> list[HeadMoments]:
+    """Moments [n, k + 3] of the heads of some layers over `resamples` bootstrap samples of the images, in one pass.
+
+    states: of all `count` images, in order, some at a time. Every resample draws `count` images with replacement.
+    """
+    times = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), resamples).astype(np.float64)
+    shift: Tensor | None = None
+    sums = list[tuple[Tensor, Tensor]]()
+    at = 0
+    for state in states:
+        q = head_numbers(state, layers).flatten(1, 2)
+        shift = q.mean(0) if shift is None else shift  # near the mean, so that squares do not cancel
+        w = torch.from_numpy(times[:, at : at + len(q)]).to(q)
+        at += len(q)
+        x = (q - shift).transpose(0, 1)  # [n, b, k + 3]
+        new = torch.einsum("sb,nbk->snk", w, x), torch.stack([(x * each[None, :, None]).mT @ x for each in w])
+        sums = [new if not sums else (sums[0][0] + new[0], sums[0][1] + new[1])]
+    assert shift is not None
+    first, second = sums[0]
+    mean = first / count
+    scatter = second - count * mean[..., :, None] * mean[..., None, :]
+    return [HeadMoments(count, m + shift, s) for m, s in zip(mean, scatter, strict=True)]
 
 
 @full_precision

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -27,7 +27,7 @@ Method = Literal["greedy", "somp"]
 METHODS: tuple[Method, ...] = ("greedy", "somp")
 Array = NDArray[np.float64]
 Chain = tuple[NDArray[np.int64], Array, Array]
-TOGETHER = 8
+TOGETHER = 4
 """Heads that go in step on one thread: fewer, and calls cost more than arithmetic; more, and texts leave the cache."""
 ROUNDING = 16 * 2.0**-24
 """What float32 may lose in a score, as a share of the numbers that went into it; generous."""
@@ -102,10 +102,10 @@ def chosen(
     allowed: NDArray[np.bool_] | None = None,
     check: Callable[[int], None] = lambda done: None,
 ) -> Picks:
-    """As `pursue`, for texts already projected [n, r, t] (which only "greedy" needs)."""
+    """As `pursue`, for texts already projected [n, t, r] (which only "greedy" needs)."""
     allowed = first_of_equals(texts) if allowed is None else allowed
     if projected is not None and projected.device.type == "cuda":
-        index, std, gain = greedy_in_step(projected, basis.covariance, basis.ranks, size, allowed, basis.tolerance)
+        index, std, gain = greedy_in_step(projected.mT, basis.covariance, basis.ranks, size, allowed, basis.tolerance)
     else:
         index, std, gain = _in_threads(basis, projected, texts, size, method, allowed, check)
     variance = basis.variance.cpu().numpy()
@@ -123,11 +123,10 @@ def _in_threads(
 
     def some(start: int) -> Chain:
         at = slice(start, start + step)
-        heads = [Span(words, v, c, allowed) for v, c in zip(vectors[at], covariance[at], strict=True)]
         if method == "greedy":
             assert projected is not None
-            return greedy(heads, projected[at].cpu().numpy(), ranks[at], size, basis.tolerance)
-        return somp(heads[0], size, basis.tolerance)
+            return greedy(projected[at].cpu().numpy(), covariance[at], ranks[at], allowed, size, basis.tolerance)
+        return somp(words, vectors[start], covariance[start], allowed, size, basis.tolerance)
 
     vectors, covariance, ranks = (x.cpu().numpy() for x in (basis.vectors, basis.covariance, basis.ranks))
     workers, found = os.cpu_count() or 1, list[Chain]()
@@ -140,80 +139,63 @@ def _in_threads(
     return index, std, gain
 
 
-class Span(NamedTuple):
-    """A head and a bank: words [t, d], vectors [d, r] and covariance [r, r] of the head's basis, allowed [t]."""
-
-    words: NDArray[Any]
-    vectors: Array
-    covariance: Array
-    allowed: NDArray[np.bool_]
-
-    def exact(self, texts: Any) -> Array:
-        """Some texts in the basis, float64: [r] or [r, n]."""
-        return (self.words[texts].astype(np.float64) @ self.vectors).T
-
-    def all(self) -> Array:
-        """All texts in the basis [r, t]."""
-        starts = range(0, len(self.words), CHUNK)
-        return np.concatenate([self.exact(slice(start, start + CHUNK)) for start in starts], 1)
-
-
 def greedy(
-    heads: list[Span], texts: NDArray[np.float32], ranks: NDArray[np.int64], size: int, tolerance: float
+    texts: Array, sigma: Array, ranks: NDArray[np.int64], allowed: NDArray[np.bool_], size: int, tolerance: float
 ) -> Chain:
     """TextSpan of a few heads in step: text, standard deviation, variance it explains [n, size].
 
-    texts [n, r, t] in the heads' bases, float32. A text's score is v = Rᵀ Σ' R, Σ' = Σ with the chosen directions
-    projected out on both sides; after choosing the direction u, v ← v − (R·u) (R·(2 Σ'u − (uᵀΣ'u) u)) (methods §2). The
-    scan over all texts runs in float32 and keeps a bound on its error; whatever comes within it of the best is computed
-    anew in float64, so that the picks are those of float64 throughout.
+    texts [n, t, r], sigma [n, r, r]: in the heads' bases. A text's score is v = Rᵀ Σ' R, Σ' = Σ with the chosen
+    directions projected out on both sides; after choosing the direction u, v ← v − (R·u) (R·(2 Σ'u − (uᵀΣ'u) u))
+    (methods §2). The scan over all texts runs in float32 and keeps a bound on its error; whatever comes within it of
+    the best is computed anew in float64, so that the picks are those of float64 throughout.
     """
-    n, r, t = texts.shape
-    index, std, gain = _chain(n, size)
-    words, rows = heads[0].words, np.arange(n)
-    vectors, sigma = np.stack([h.vectors for h in heads]), np.stack([h.covariance for h in heads])
-    v = np.stack([np.einsum("rt,rt->t", x, s.astype(np.float32) @ x) for x, s in zip(texts, sigma, strict=True)])
-    v[:, ~heads[0].allowed] = -np.inf
-    reach = np.sqrt([np.einsum("rt,rt->t", x, x).max(initial=0.0) for x in texts])
-    bound = ROUNDING * reach**2 * np.linalg.norm(sigma, 2, axis=(1, 2))
-    directions, first, live = np.zeros((n, size, r)), np.zeros(n), np.ones(n, bool)
+    n, t, r = texts.shape
+    rows, fast = np.arange(n), np.ascontiguousarray(texts.transpose(0, 2, 1), np.float32)
+    v = np.stack([np.einsum("rt,rt->t", x, s @ x) for x, s in zip(fast, sigma.astype(np.float32), strict=True)])
+    v[:, ~allowed] = -np.inf
+    reach = np.array([np.einsum("rt,rt->t", x, x).max(initial=0.0) for x in fast], np.float64)
+    bound = ROUNDING * reach * np.sqrt((sigma**2).sum((1, 2)))
+    directions, least = np.zeros((n, size, r)), np.zeros(n)
+    index, scores, gain = np.full((n, size), -1), np.zeros((n, size)), np.zeros((n, size))
+    live = np.ones(n, bool)
     pair, both = np.empty((n, 2, r), np.float32), np.empty((n, 2, t), np.float32)
-    for step in range(min(size, r)):
+    for step in range(
+        min(size, r)
+    ):  # every call counts: for a bank of thousands, a step takes a tenth of a millisecond
         before = directions[:, :step]
         j = v.argmax(1)
         top = v[rows, j]
         v[rows, j] = -np.inf
-        for i in np.flatnonzero(live & (v[rows, v.argmax(1)] >= top - 2 * bound)):
+        close = live & (v[rows, v.argmax(1)] >= top - 2 * bound)
+        for i in np.flatnonzero(close) if close.any() else ():
             v[i, j[i]] = top[i]
-            j[i], bound[i] = _nearest(heads[i], v[i], before[i], bound[i])
+            j[i], bound[i] = _nearest(texts[i], sigma[i], v[i], before[i], bound[i])
             v[i, j[i]] = -np.inf
-        x = (words[j].astype(np.float64)[:, None] @ vectors)[:, 0]
-        for _ in range(2):  # twice is enough
-            x -= _inside(x, before)
+        x = texts[rows, j]
+        x -= _inside(x, before)
+        x -= _inside(x, before)  # twice is enough
         y = (x[:, None] @ sigma)[:, 0]
-        score, square = (x * y).sum(1), (x * x).sum(1)
-        first = first if step else score.copy()
-        live &= (score > tolerance**2 * first) & (step < ranks) & (top > -np.inf)
+        score, square = np.einsum("nr,nr->n", x, y), np.einsum("nr,nr->n", x, x)
+        live = live & (score > least) & (step < ranks) & (top > -np.inf)
         if not live.any():
             break
-        square[~live] = 1.0
-        explained, norm = (score / square)[:, None], np.sqrt(square)[:, None]
-        index[live, step], std[live, step], gain[live, step] = j[live], np.sqrt(score[live]), explained[live, 0]
-        u = x / norm * live[:, None]
+        if not step:
+            least = tolerance**2 * score
+        square[~live] = np.inf
+        index[live, step], scores[:, step] = j[live], score
+        gain[:, step] = explained = score / square
+        norm = np.sqrt(square)[:, None]
+        u = x / norm
         y -= _inside(y, before)
-        w = (2 / norm) * y - explained * u
-        directions[:, step] = pair[:, 0] = u
-        pair[:, 1] = w
-        bound += ROUNDING * (reach**2 * np.sqrt((w * w).sum(1)) + np.where(live, np.abs(top), 0))
-        np.matmul(pair, texts, out=both)
+        w = (2 / norm) * y - explained[:, None] * u
+        directions[:, step], pair[:, 0], pair[:, 1] = u, u, w
+        bound += ROUNDING * (reach * np.sqrt(np.einsum("nr,nr->n", w, w)) + np.abs(top, where=live, out=np.zeros(n)))
+        np.matmul(pair, fast, out=both)
         change = both[:, 1]
         change *= both[:, 0]
         v -= change
-    return index, std, gain
-
-
-def _chain(n: int, size: int) -> Chain:
-    return np.full((n, size), -1), np.full((n, size), np.nan), np.full((n, size), np.nan)
+    picked = index >= 0
+    return index, np.where(picked, np.sqrt(np.maximum(scores, 0)), np.nan), np.where(picked, gain, np.nan)
 
 
 def _inside(x: Array, directions: Array) -> Array:
@@ -222,55 +204,57 @@ def _inside(x: Array, directions: Array) -> Array:
 
 
 def _without(x: Array, directions: Array) -> Array:
-    """x [r] or [r, n] without its share in orthonormal directions [m, r]; twice, which is enough."""
-    x = x - directions.T @ (directions @ x)
-    x -= directions.T @ (directions @ x)
+    """x [r] or [n, r] without its share in orthonormal directions [m, r]; twice, which is enough."""
+    x = x - (x @ directions.T) @ directions
+    x -= (x @ directions.T) @ directions
     return x
 
 
-def _nearest(span: Span, v: NDArray[np.float32], before: Array, bound: float) -> tuple[int, float]:
+def _nearest(texts: Array, sigma: Array, v: NDArray[np.float32], before: Array, bound: float) -> tuple[int, float]:
     """The best of the texts whose scores are too close for float32, the first of equals; and the error bound from now
     on. Where too many are, all scores are computed anew.
     """
     rivals = np.flatnonzero(v >= v.max() - 2 * bound)
     if len(rivals) <= RIVALS:
-        return int(rivals[_scores(span, _without(span.exact(rivals), before)).argmax()]), bound
-    x = _without(span.all(), before)
-    scores = np.where(v > -np.inf, _scores(span, x), -np.inf)
+        return int(rivals[_scores(_without(texts[rivals], before), sigma).argmax()]), bound
+    scores = np.where(v > -np.inf, _scores(_without(texts, before), sigma), -np.inf)
     v[:] = scores
     return int(scores.argmax()), ROUNDING * float(scores.max(initial=0.0))
 
 
-def _scores(span: Span, x: Array) -> Array:
-    return np.asarray(np.einsum("rt,rt->t", x, span.covariance @ x))
+def _scores(x: Array, sigma: Array) -> Array:
+    return np.asarray(np.einsum("tr,tr->t", x, x @ sigma))
 
 
-def somp(span: Span, size: int, tolerance: float) -> Chain:
+def somp(
+    words: NDArray[Any], vectors: Array, sigma: Array, allowed: NDArray[np.bool_], size: int, tolerance: float
+) -> Chain:
     """Simultaneous orthogonal matching pursuit of one head: the text whose product with the residual varies most, then
     a least-squares fit of all contributions on the texts so far (unit vectors in all of d, not only the head's span).
 
-    With w the new text's direction among the chosen ones and b = Vᵀw, a text's residual in the span loses (w·R) b.
+    words [t, d], vectors [d, r], sigma [r, r]. With w the new text's direction among the chosen ones and b = Vᵀw, a
+    text's residual in the span loses (w·R) b.
     """
-    texts = span.all()
-    v = _scores(span, texts)
-    v[~span.allowed] = -np.inf
-    first = float(v.max(initial=0.0))
-    alongs, inside = np.empty((size, len(v))), np.empty((size, len(texts)))
-    outside = np.empty((size, len(span.vectors)))
-    index, std, explained = _chain(1, size)
+    starts = range(0, len(words), CHUNK)
+    texts = np.concatenate([words[s : s + CHUNK].astype(np.float64) @ vectors for s in starts])
+    v = _scores(texts, sigma)
+    v[~allowed] = -np.inf
+    least = tolerance**2 * float(v.max(initial=0.0))
+    alongs, inside, outside = np.empty((size, len(v))), np.empty((size, len(sigma))), np.empty((size, len(vectors)))
+    index, std, explained = np.full((1, size), -1), np.full((1, size), np.nan), np.full((1, size), np.nan)
     for step in range(min(size, len(v))):
         j = int(v.argmax())
-        w = _without(span.words[j].astype(np.float64), outside[:step])
+        w = _without(words[j].astype(np.float64), outside[:step])
         norm = float(np.linalg.norm(w))
-        z = texts[:, j] - alongs[:step, j] @ inside[:step]
-        score = float(z @ span.covariance @ z) if math.isfinite(v[j]) else 0.0
-        if not score > tolerance**2 * first or norm < 1e-9:
+        z = texts[j] - alongs[:step, j] @ inside[:step]
+        score = float(z @ sigma @ z) if math.isfinite(v[j]) else 0.0
+        if not score > least or norm < 1e-9:
             break
         w /= norm
-        b = w @ span.vectors
-        y = span.covariance @ b
-        a = np.concatenate([span.words[s : s + CHUNK].astype(np.float64) @ w for s in range(0, len(v), CHUNK)])
-        cross, gain = y @ texts - (inside[:step] @ y) @ alongs[:step], float(b @ y)
+        b = w @ vectors
+        y = sigma @ b
+        a = np.concatenate([words[s : s + CHUNK].astype(np.float64) @ w for s in starts])
+        cross, gain = texts @ y - (inside[:step] @ y) @ alongs[:step], float(b @ y)
         index[0, step], std[0, step], explained[0, step] = j, math.sqrt(score), gain
         v -= a * (2 * cross - a * gain)
         v[j] = -np.inf
