@@ -31,6 +31,9 @@ _WHERE = {
     "head_pca": "toolkit.api.pca",
     "HeadPCA": "toolkit.api.pca",
     "bank": "toolkit.api.banks",
+    "notes": "toolkit.store.notes",
+    "HeadNotes": "toolkit.store.notes",
+    "SpanExplorer": "toolkit.panels.span_explorer",
     "Bank": "toolkit.data.banks",
     "near_duplicates": "toolkit.data.overlap",
     "wrap": "toolkit.models.model",
@@ -101,6 +104,9 @@ if TYPE_CHECKING:
     from toolkit.panels.head_grid import HeadGrid as HeadGrid
     from toolkit.panels.selection import Selection as Selection
     from toolkit.panels.selection import link as link
+    from toolkit.panels.span_explorer import SpanExplorer as SpanExplorer
+    from toolkit.store.notes import HeadNotes as HeadNotes
+    from toolkit.store.notes import notes as notes
 
 
 def __getattr__(name: str) -> Any:

@@ -15,7 +15,7 @@ from toolkit.core.moments import HeadMoments, moment_maps, moments_of
 from toolkit.core.parts import CONVENTIONS, Convention, Parts, parts_from
 from toolkit.core.rank import TOLERANCE
 from toolkit.core.state import State
-from toolkit.data.samples import Samples
+from toolkit.data.samples import Read, Samples
 from toolkit.errors import InputError
 from toolkit.models.card import ModelCard
 from toolkit.models.model import Model
@@ -276,6 +276,20 @@ class Acts:
         return self._model
 
     @property
+    def live(self) -> Model | None:
+        """The live model, or None."""
+        return self._model
+
+    @property
+    def has_images(self) -> bool:
+        """Whether the images behind the parts are there."""
+        return self._data is not None
+
+    def read(self, id: str) -> Read:  # noqa: A002
+        """One image by its id, or why there is none; never raises for a broken one."""
+        return self.data.read(self._place(id))
+
+    @property
     def data(self) -> Samples:
         """The images behind the parts. Raises InputError where none are attached."""
         if self._data is None:
@@ -285,15 +299,21 @@ class Acts:
     @property
     def samples(self) -> Samples:
         """The images behind the parts, in the same order: `tk.Gallery(acts.where(…).samples)`."""
-        at = {str(name): row for row, name in enumerate(self.data.ids)}
-        return self.data.take([at[str(name)] for name in self.ids])
+        return self.data.take([self._place(str(name)) for name in self.ids])
 
     def image(self, id: str) -> Image.Image:  # noqa: A002
         """One image by its id."""
-        at = np.flatnonzero(self.data.ids.astype(str) == id)
-        if not len(at):
-            raise InputError("acts.image", repr(id), f"ids such as {self.ids[0]!r}", "name one of acts.ids")
-        return self.data.image(int(at[0]))
+        return self.data.image(self._place(id))
+
+    def _place(self, name: str) -> int:
+        """Where an image lies in the data."""
+        if name not in self._places:
+            raise InputError("acts.image", repr(name), f"ids such as {self.ids[0]!r}", "name one of acts.ids")
+        return self._places[name]
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {str(name): row for row, name in enumerate(self.data.ids)}
 
     # the rest
 

@@ -94,13 +94,16 @@ def heads_for(
 
 def concept_heads(
     found: HeadBases, concept: Sequence[str], texts: Tensor, random: Tensor, draws: int, seed: int,
-    settings: dict[str, Any],
+    settings: dict[str, Any], singles: Array | None = None,
 ) -> ConceptHeads:  # fmt: skip
-    """As `heads_for`, for bases and vectors that are there."""
+    """As `heads_for`, for bases and vectors that are there; singles: `single_shares` of the bank, where known."""
     if draws < 1:
         raise InputError("heads_for", f"draws={draws}", "at least 1", "pass some")
     share = share_of(found.basis, texts.to(found.basis.vectors))
-    null = _null(found.basis, random.to(found.basis.vectors), len(texts), draws, seed)
+    if len(texts) == 1:
+        null = single_shares(found.basis, random) if singles is None else singles
+    else:
+        null = _random_sets(found.basis, random, len(texts), draws, seed)
     p = (1 + (null >= share[:, None] - 1e-12).sum(1)) / (1 + null.shape[1])
     p = np.where(np.isfinite(share), p, np.nan)
     shares, chance, p = (x.reshape(found.shape) for x in (share, null.mean(1), p))
@@ -116,15 +119,21 @@ def share_of(basis: SpanBasis, texts: Tensor) -> Array:
     return np.asarray((inside / basis.variance).cpu().numpy())
 
 
-def _null(basis: SpanBasis, texts: Tensor, size: int, draws: int, seed: int) -> Array:
-    """[n, draws]: shares of random sets of `size` texts; of every single text where size is 1."""
-    if size == 1:
-        seen = basis.vectors.mT @ texts.T
-        along = (seen * (basis.covariance @ seen)).sum(1) / (seen * seen).sum(1).clamp(min=1e-300)
-        return np.asarray((along / basis.variance[:, None]).cpu().numpy())
+def single_shares(basis: SpanBasis, texts: Tensor) -> Array:
+    """[n, t]: the share of every head's variance along each text alone."""
+    found = []
+    for _, some in basis.blocks(len(texts)):
+        seen = some.project(texts)
+        along = (seen * (seen @ some.covariance)).sum(-1) / (seen * seen).sum(-1).clamp(min=1e-300)
+        found.append((along / some.variance[:, None]).cpu().numpy())
+    return np.concatenate(found)
+
+
+def _random_sets(basis: SpanBasis, texts: Tensor, size: int, draws: int, seed: int) -> Array:
+    """[n, draws]: shares of random sets of `size` texts."""
     if size >= len(texts):
         given = f"a concept of {size} texts against a bank of {len(texts)}"
         raise InputError("heads_for", given, "a bank with more texts than the concept", "pass a larger bank")
     rng = np.random.default_rng(seed)
     sets = [rng.choice(len(texts), size, replace=False) for _ in range(draws)]
-    return np.stack([share_of(basis, texts[torch.from_numpy(rows)]) for rows in sets], 1)
+    return np.stack([share_of(basis, texts[torch.from_numpy(rows)].to(basis.vectors)) for rows in sets], 1)

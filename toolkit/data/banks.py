@@ -66,7 +66,7 @@ class Bank:
             raise InputError("bank.edited", f"{new[0]!r} for a bank of vectors", "texts to remove", "make a new bank")
         kept = [i for i, text in enumerate(self.texts) if text not in gone]
         texts, factors = [self.texts[i] for i in kept] + new, [self.factors[i] for i in kept] + [""] * len(new)
-        name = f"{self.name or 'bank'}, edited"
+        name = f"{(self.name or 'bank').removesuffix(', edited')}, edited"
         return bank_of(texts, factors, name, None if self.given is None else self.given[kept])
 
     def to_dataframe(self) -> pandas.DataFrame:

@@ -72,7 +72,7 @@ export class Frame {
 
   keydown(event) {
     if (event.key !== "Tab") event.stopPropagation(); // the notebook would take letters for its own commands
-    if (event.altKey || event.ctrlKey || event.metaKey || event.target.matches?.("select, input")) return;
+    if (event.altKey || event.ctrlKey || event.metaKey || event.target.matches?.("select, input, textarea")) return;
     if (event.key === "?") return this.done(event, () => this.toggleHelp());
     this.onKey(event);
   }

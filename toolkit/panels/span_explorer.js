@@ -1,0 +1,374 @@
+// SpanExplorer: a small map of heads, the texts of one of them with bars and a curve, the images at both ends.
+
+const KEYS = [
+  ["Map: arrows, click", "choose a head"],
+  ["Texts: arrows, Enter, click", "choose a text; again: the head's main axis"],
+  ["Texts: Delete", "take a text out of the bank"],
+  ["[ and ]", "previous and next head"],
+  ["/", "type a word: the heads that carry it light up"],
+  ["Escape", "no text; in the word field: no word"],
+  ["?", "show or hide this list"],
+];
+const ROW = 26;
+const SVG = "http://www.w3.org/2000/svg";
+const percent = (x) => (Number.isFinite(x) ? `${(100 * x).toFixed(x < 0.0995 ? 1 : 0)} %` : "–");
+
+function drawn(tag, parent, attributes) {
+  const node = document.createElementNS(SVG, tag);
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  parent.append(node);
+  return node;
+}
+
+class View extends Frame {
+  constructor(model, el) {
+    super(model, el, "tkse", KEYS);
+    this.cells = [];
+    this.options = [];
+    this.count = 0;
+    this.rank = make("select", "", null, { "aria-label": "Order images by" });
+    for (const name of ["contribution", "cosine"]) make("option", "", this.rank, { value: name }).textContent = `images by ${name}`;
+    this.tools.insertBefore(this.rank, this.help);
+    this.all = this.tool("all heads", "Choose the texts of all heads with the bank as it is");
+    const side = make("div", "tkse-side", this.body);
+    this.map = make("div", "tkse-map", side, { role: "grid" });
+    this.what = make("div", "tkse-what", side);
+    this.query = this.field(side, "Which heads carry a word?", "water");
+    this.note = make("textarea", "", this.labelled(side, "Note on this head"), { rows: "2", maxlength: "2000" });
+    const main = make("div", "tkse-main", this.body);
+    const top = make("div", "", main);
+    this.name = make("span", "tkse-name", top);
+    this.facts = make("span", "tkse-facts", top);
+    this.columns = make("div", "tkse-columns", main, { "aria-hidden": "true" });
+    for (const words of ["text", "factor", "standard deviation", "explained so far"]) make("span", "", this.columns).textContent = words;
+    this.texts = make("div", "tkse-texts", main);
+    this.list = make("div", "tkse-list", this.texts, { role: "listbox", "aria-label": "texts of this head" });
+    this.curve = drawn("svg", this.texts, { class: "tkse-curve", role: "img" });
+    this.more = this.field(main, "Add a text to the bank", "a bird on water");
+    this.edits = make("div", "tkse-facts", main);
+    this.along = make("div", "tkse-label", main);
+    this.ends = { high: this.end(main, "most"), low: this.end(main, "least") };
+  }
+
+  labelled(parent, words) {
+    const label = make("label", "tkse-label", parent);
+    label.textContent = words;
+    return label;
+  }
+
+  field(parent, words, example) {
+    return make("input", "", this.labelled(parent, words), { type: "text", placeholder: example, maxlength: "300" });
+  }
+
+  end(parent, words) {
+    const line = make("div", "tkse-end", parent);
+    make("span", "", line).textContent = words;
+    return make("div", "tkse-thumbs", line, { role: "listbox", "aria-label": `images, ${words}` });
+  }
+
+  ask(what, text) { this.set({ _asked: { n: ++this.count, do: what, text } }); }
+
+  get head() { return this.model.get("head"); }
+
+  // the map
+
+  buildMap(layers, heads) {
+    this.built = `${layers}/${heads}`;
+    const size = Math.round(Math.max(9, Math.min(24, 330 / layers.length, 300 / heads)));
+    this.root.style.setProperty("--tk-cell", `${size}px`);
+    this.map.replaceChildren();
+    this.map.style.gridTemplateColumns = `max-content repeat(${heads}, ${size}px)`;
+    this.cells = [];
+    for (const layer of layers) {
+      const line = make("div", "", this.map, { role: "row" });
+      make("div", "tkse-layer", line, { role: "rowheader" }).textContent = size < 12 && layer % 2 ? "" : layer;
+      for (let head = 0; head < heads; head++) {
+        const cell = make("div", "tkse-cell", line, { role: "gridcell", tabindex: "-1" });
+        cell.at = [layer, head];
+        this.cells.push(cell);
+      }
+    }
+    const foot = make("div", "", this.map, { "aria-hidden": "true" });
+    make("div", "", foot);
+    const every = heads <= 16 && size >= 16 ? 1 : 4;
+    for (let head = 0; head < heads; head++) make("div", "tkse-layer tkse-foot", foot).textContent = head % every ? "" : head;
+  }
+
+  paintMap() {
+    const m = this.model;
+    const [layers, heads, bytes] = [m.get("_layers"), m.get("_heads"), m.get("_map")];
+    if (this.built !== `${layers}/${heads}`) this.buildMap(layers, heads);
+    const values = new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
+    const likely = m.get("_likely");
+    const most = Math.max(1e-9, ...values.filter(Number.isFinite));
+    const palette = m.get("_palette")[this.theme];
+    const [labels, word] = [m.get("_labels"), m.get("_map_words")];
+    this.cells.forEach((cell, i) => {
+      const on = String(cell.at) === String(this.head);
+      const at = Number.isFinite(values[i]) ? (values[i] / most) * (palette.length - 1) : 0;
+      const [low, high] = [palette[Math.floor(at)], palette[Math.ceil(at)]];
+      cell.style.backgroundColor = `rgb(${low.map((c, k) => Math.round(c + (high[k] - c) * (at % 1))).join(" ")})`;
+      cell.classList.toggle("tkse-likely", Boolean(likely.byteLength && likely.getUint8(i)));
+      cell.setAttribute("aria-selected", on);
+      cell.tabIndex = on ? 0 : -1;
+      const name = `L${cell.at[0]}.H${cell.at[1]}`;
+      cell.title = `${name}, ${percent(values[i])}${labels[i] ? `\n${labels[i]}` : ""}`;
+      cell.setAttribute("aria-label", `${name}, ${percent(values[i])} ${word ? `explained by ${word}` : "of all variance"}; ${labels[i] || ""}`);
+    });
+    this.map.setAttribute("aria-label", word ? `heads that carry ${word}` : "heads by variance");
+    this.what.textContent = word
+      ? `Share of each head's variance that “${word}” explains, up to ${percent(most)}; a dot: few random texts explain as much (p < 0.05).`
+      : `Each head's share of all variance, up to ${percent(most)}.`;
+  }
+
+  // the texts
+
+  paintTexts() {
+    const rows = this.model.get("_rows");
+    const chosen = this.model.get("text");
+    const widest = Math.max(1e-12, ...rows.map((row) => row[2]));
+    const focus = this.options.findIndex((o) => o === this.root.getRootNode().activeElement);
+    const key = JSON.stringify(rows);
+    if (key !== this.rowsKey) {
+      this.rowsKey = key;
+      this.list.replaceChildren();
+      this.options = rows.map(([text, factor, std, explained], i) => {
+        const option = make("div", "tkse-row", this.list, { role: "option", tabindex: "-1", title: text });
+        option.text = text;
+        make("span", "tkse-text", option).textContent = text;
+        make("span", "tkse-factor", option).textContent = factor;
+        const bar = make("div", "", make("div", "tkse-bar", option, { title: "standard deviation along the text" }));
+        bar.style.width = `${(100 * std) / widest}%`;
+        make("span", "tkse-value", option).textContent = std.toPrecision(2);
+        const gone = make("button", "tkse-gone", option, { type: "button", tabindex: "-1", "aria-label": `Take “${text}” out of the bank` });
+        gone.textContent = "×";
+        option.setAttribute("aria-label", `${i + 1}. ${text}, standard deviation ${std.toPrecision(2)}, ${percent(explained)} explained so far`);
+        return option;
+      });
+      this.paintCurve(rows);
+      if (focus >= 0) this.options[Math.min(focus, this.options.length - 1)]?.focus();
+    }
+    this.options.forEach((option, i) => {
+      option.setAttribute("aria-selected", option.text === chosen);
+      option.tabIndex = (chosen ? option.text === chosen : i === 0) ? 0 : -1;
+    });
+  }
+
+  paintCurve(rows) {
+    const [width, height] = [120, ROW * Math.max(1, rows.length) + 14];
+    this.curve.replaceChildren();
+    this.curve.setAttribute("width", width);
+    this.curve.setAttribute("height", height);
+    this.curve.setAttribute("aria-label", `variance explained: ${rows.map((row) => percent(row[3])).join(", ")}`);
+    const x = (share) => 8 + share * (width - 36);
+    for (const share of [0, 0.5, 1]) {
+      drawn("line", this.curve, { x1: x(share), x2: x(share), y1: 0, y2: height - 14, stroke: "var(--tk-line)" });
+      drawn("text", this.curve, { x: x(share), y: height - 3, "text-anchor": "middle" }).textContent = `${100 * share}%`;
+    }
+    const points = rows.map((row, i) => [x(row[3]), ROW * (i + 0.5)]);
+    drawn("polyline", this.curve, { points: points.map((p) => p.join(",")).join(" "), fill: "none", stroke: "var(--tk-curve)", "stroke-width": 1.6 });
+    points.forEach(([cx, cy], i) => {
+      const dot = drawn("circle", this.curve, { cx, cy, r: 3, fill: "var(--tk-curve)" });
+      drawn("title", dot, {}).textContent = `${percent(rows[i][3])} explained`;
+    });
+    const last = points.at(-1);
+    if (last) drawn("text", this.curve, { x: last[0] + 6, y: last[1] + 3 }).textContent = percent(rows.at(-1)[3]);
+  }
+
+  paintFacts() {
+    const f = this.model.get("_facts");
+    const [layer, head] = this.model.get("_shown");
+    this.name.textContent = `L${layer}.H${head}`;
+    if (f.rank === undefined) return;
+    const reach = f.reach < 0.95 ? `; the bank reaches ${percent(f.reach)} of it` : "";
+    this.facts.textContent = `rank ${f.rank}, ${percent(f.weight)} of all heads' variance${reach} · ${f.n} images (${f.split})`;
+    this.edits.replaceChildren();
+    this.edits.append(`${f.bank} texts${f.name ? ` (${f.name})` : ""}${f.edits ? `, ${f.edits} changed ` : ""}`);
+    if (f.edits) {
+      const back = make("button", "tkse-reset", this.edits, { type: "button" });
+      back.textContent = "undo all";
+    }
+    const working = this.model.get("_work").includes("all");
+    this.all.textContent = working ? `all heads ${Math.round(100 * (f.done || 0))} % – stop` : "all heads";
+  }
+
+  // the images
+
+  paintImages() {
+    const { high, low, columns, side } = this.model.get("_ends");
+    const bytes = this.model.get("_sheet");
+    if (this.bytes !== bytes) {
+      this.bytes = bytes;
+      if (this.url) URL.revokeObjectURL(this.url);
+      this.url = bytes.byteLength ? URL.createObjectURL(new Blob([bytes], { type: "image/jpeg" })) : "";
+    }
+    this.root.style.setProperty("--tk-tile", `${side}px`);
+    const n = high.length + low.length;
+    const text = this.model.get("text");
+    this.along.textContent = `Images along ${text ? `“${text}”` : "the head's main axis"}`;
+    const chosen = this.model.get("image");
+    for (const [name, offset, images] of [["high", 0, high], ["low", high.length, low]]) {
+      const line = this.ends[name];
+      while (line.children.length > images.length) line.lastChild.remove();
+      while (line.children.length < images.length) make("div", "tkse-thumb", line, { role: "option" });
+      images.forEach(([id, label, score], i) => {
+        const tile = line.children[i];
+        const at = offset + i;
+        tile.image = id;
+        tile.textContent = this.url ? "" : id;
+        tile.style.backgroundImage = this.url ? `url("${this.url}")` : "";
+        tile.style.backgroundSize = `${columns * side}px ${Math.ceil(n / columns) * side}px`;
+        tile.style.backgroundPosition = `${-(at % columns) * side}px ${-Math.floor(at / columns) * side}px`;
+        tile.title = `${id}${label ? ` (${label})` : ""}: ${score.toPrecision(3)}`;
+        tile.setAttribute("aria-label", `${label || id}, ${score.toPrecision(3)}`);
+        tile.setAttribute("aria-selected", id === chosen);
+        tile.tabIndex = i === 0 ? 0 : -1;
+      });
+    }
+  }
+
+  paint() {
+    const m = this.model;
+    this.paintFrame();
+    const palette = m.get("_palette")[this.theme];
+    this.root.style.setProperty("--tk-bar", `rgb(${palette[4].join(" ")})`);
+    this.root.style.setProperty("--tk-curve", `rgb(${palette[this.theme === "dark" ? 6 : 7].join(" ")})`);
+    this.paintMap();
+    this.paintTexts();
+    this.paintFacts();
+    this.paintImages();
+    this.rank.value = m.get("ranking");
+    const active = this.root.getRootNode().activeElement;
+    if (active !== this.note) this.note.value = m.get("note");
+    if (active !== this.query) this.query.value = m.get("query");
+    const work = m.get("_work");
+    const other = String(m.get("_shown")) !== String(this.head);
+    this.texts.classList.toggle("tkse-stale", work.includes("head") || other);
+    for (const line of Object.values(this.ends)) line.classList.toggle("tkse-stale", work.includes("images") || other);
+    this.map.classList.toggle("tkse-stale", work.includes("query"));
+    this.root.setAttribute("aria-busy", work.length > 0);
+    this.painted();
+  }
+
+  // what the user does
+
+  go(layer, head) {
+    const layers = this.model.get("_layers");
+    const row = Math.max(0, Math.min(layers.length - 1, layer));
+    const to = [layers[row], Math.max(0, Math.min(this.model.get("_heads") - 1, head))];
+    this.saveNote();
+    this.set({ head: to });
+    this.paintMap();
+    if (this.map.contains(this.root.getRootNode().activeElement)) this.cells.find((c) => String(c.at) === String(to))?.focus();
+  }
+
+  step(by) {
+    const heads = this.model.get("_heads");
+    const layers = this.model.get("_layers");
+    const at = layers.indexOf(this.head[0]) * heads + this.head[1] + by;
+    if (at >= 0 && at < heads * layers.length) this.go(Math.floor(at / heads), at % heads);
+  }
+
+  choose(text) { this.set({ text: this.model.get("text") === text ? "" : text }); }
+
+  saveNote() {
+    clearTimeout(this.noting);
+    if (this.note.value !== this.model.get("note")) this.set({ note: this.note.value });
+  }
+
+  typed() { // a word lights up while it is typed, at most a few times a second
+    clearTimeout(this.typing);
+    this.typing = setTimeout(() => this.set({ query: this.query.value }), 200);
+  }
+
+  onClick(event) {
+    const target = event.target;
+    if (target === this.all) return this.ask(this.model.get("_work").includes("all") ? "stop" : "all", "");
+    if (target.closest(".tkse-reset")) return this.ask("reset", "");
+    if (target.closest(".tkse-gone")) return this.ask("remove", target.closest(".tkse-row").text);
+    const cell = target.closest(".tkse-cell");
+    if (cell) {
+      cell.focus();
+      return this.go(this.model.get("_layers").indexOf(cell.at[0]), cell.at[1]);
+    }
+    const row = target.closest(".tkse-row");
+    if (row) {
+      row.focus();
+      return this.choose(row.text);
+    }
+    const tile = target.closest(".tkse-thumb");
+    if (tile) this.set({ image: this.model.get("image") === tile.image ? null : tile.image });
+  }
+
+  onKey(event) {
+    const target = event.target;
+    if (target === this.note) return;
+    if (event.key === "[" || event.key === "]") return this.done(event, () => this.step(event.key === "[" ? -1 : 1));
+    if (event.key === "/") return this.done(event, () => this.query.focus());
+    const cell = target.closest?.(".tkse-cell");
+    if (cell) return this.onMapKey(event);
+    const row = target.closest?.(".tkse-row");
+    if (row) return this.onTextKey(event, row);
+    const tile = target.closest?.(".tkse-thumb");
+    if (tile) return this.onImageKey(event, tile);
+    if (event.key === "Escape") return this.done(event, () => this.set({ text: "" }));
+  }
+
+  onMapKey(event) {
+    const [row, head] = [this.model.get("_layers").indexOf(this.head[0]), this.head[1]];
+    const to = { ArrowUp: [row - 1, head], ArrowDown: [row + 1, head], ArrowLeft: [row, head - 1], ArrowRight: [row, head + 1],
+      Home: [row, 0], End: [row, 1e6] }[event.key];
+    if (to) this.done(event, () => this.go(...to));
+  }
+
+  onTextKey(event, row) {
+    const at = this.options.indexOf(row);
+    const to = { ArrowUp: at - 1, ArrowDown: at + 1, Home: 0, End: this.options.length - 1 }[event.key];
+    if (to !== undefined) return this.done(event, () => this.options[Math.max(0, Math.min(this.options.length - 1, to))].focus());
+    if (event.key === "Enter" || event.key === " ") return this.done(event, () => this.choose(row.text));
+    if (event.key === "Delete" || event.key === "Backspace") return this.done(event, () => this.ask("remove", row.text));
+    if (event.key === "Escape") return this.done(event, () => this.set({ text: "" }));
+  }
+
+  onImageKey(event, tile) {
+    const line = [...tile.parentNode.children];
+    const to = { ArrowLeft: line.indexOf(tile) - 1, ArrowRight: line.indexOf(tile) + 1 }[event.key];
+    if (to !== undefined) return this.done(event, () => line[Math.max(0, Math.min(line.length - 1, to))].focus());
+    if (event.key === "Enter" || event.key === " ") return this.done(event, () => tile.click());
+  }
+
+  onField(event) { // letters belong to the field, so the frame's keys do not reach here
+    if (event.target === this.more && event.key === "Enter" && this.more.value.trim()) {
+      this.ask("add", this.more.value.trim());
+      this.more.value = "";
+    }
+    if (event.target === this.query && (event.key === "Enter" || event.key === "Escape")) {
+      clearTimeout(this.typing);
+      if (event.key === "Escape") this.query.value = "";
+      this.set({ query: this.query.value });
+    }
+  }
+}
+
+function render({ model, el }) {
+  const view = new View(model, el);
+  const names = ["head", "text", "query", "ranking", "image", "note", "_layers", "_heads", "_rows", "_facts", "_shown", "_map",
+    "_map_words", "_likely", "_labels", "_sheet", "_ends", "_work"];
+  view.count = model.get("_asked").n || 0;
+  const stop = keep(view, names, (on) => {
+    view.root.addEventListener("click", (e) => view.onClick(e), on);
+    view.root.addEventListener("keydown", (e) => view.onField(e), on);
+    view.rank.addEventListener("change", () => view.set({ ranking: view.rank.value }), on);
+    view.query.addEventListener("input", () => view.typed(), on);
+    view.note.addEventListener("input", () => { clearTimeout(view.noting); view.noting = setTimeout(() => view.saveNote(), 800); }, on);
+    view.note.addEventListener("blur", () => view.saveNote(), on);
+  });
+  return () => {
+    stop();
+    clearTimeout(view.typing);
+    clearTimeout(view.noting);
+    if (view.url) URL.revokeObjectURL(view.url);
+  };
+}
+
+export default { render };
