@@ -138,6 +138,7 @@ def test_the_selection_is_shared(explorer, acts):
     assert explorer.text == "the sea"
     explorer.selection.text = "a text of another bank"
     assert explorer.text == "the sea"
+    explorer.selection.text = "the sea"
     explorer.image = "val-0-000001"
     assert explorer.selection.image == "val-0-000001"
     other = tk.SpanExplorer(acts, engine=Engine(), selection=explorer.selection)
