@@ -45,6 +45,21 @@ def test_engine():
 
 
 @pytest.mark.slow
+def test_textspan():
+    module = benchmark("textspan")
+    result = module.run(quick=True, seed=3)
+    json.dumps(result)
+    assert result["heads"] == 4
+    assert result["literal"][0]["same_picks"]
+    assert result["literal_ratio"] > 0
+    assert {"all_heads_seconds", "cold_seconds", "one_head_ms"} <= set(result)
+    assert result["labels"]["n"] == 120
+    text = module.report(result)
+    for part in ("bank projected", "cold", "same picks: True", "chance", "no evidence"):
+        assert part in text
+
+
+@pytest.mark.slow
 def test_organism():
     module = benchmark("organism")
     result = module.run(quick=True, seed=11)

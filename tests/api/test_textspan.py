@@ -300,3 +300,27 @@ def test_any_small_set(images, size, texts):
     for row in found.picks.reshape(-1, size):
         kept = row[row >= 0]
         assert len(set(kept)) == len(kept) <= min(images, 6, texts)
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_texts_in_bounded_memory():
+    """In a process of its own: what is needed beyond the texts themselves stays well below texts × d in float64."""
+    code = """
+import resource, numpy as np, toolkit as tk
+rng = np.random.default_rng(0)
+heads = rng.normal(size=(200, 2, 4, 16)) @ rng.normal(size=(16, 256))
+acts = tk.from_arrays(heads.astype(np.float32))
+texts = rng.normal(size=(100_000, 256)).astype(np.float32)
+bank = tk.bank(texts)
+tk.textspan(acts, bank.edited(remove=bank.texts[1000:]), size=5, layers=None)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+spans = tk.textspan(acts, bank, size=5, layers=None)
+print(spans.picks.min(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+    import subprocess
+    import sys
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    least, more = map(int, done.stdout.split())
+    assert least >= 0
+    assert more < 700_000, f"{more} kB more for 100 MB of texts"

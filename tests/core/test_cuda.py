@@ -70,3 +70,22 @@ def test_half_precision_on_the_device():
     parts = tk.decompose(model, tk.scenes("test", n=4))
     assert parts.embedding.dtype == torch.float32
     assert parts.error < 0.1
+
+
+@pytest.mark.parametrize("method", ["greedy", "somp"])
+def test_textspan(method):
+    from toolkit.core.moments import HeadMoments
+    from toolkit.core.pursuit import pursue
+    from toolkit.core.spans import span_basis
+
+    rng = torch.Generator().manual_seed(0)
+    q = torch.randn(300, 6, 12, generator=rng, dtype=torch.float64) + 0.5
+    maps = torch.randn(6, 12, 40, generator=rng)
+    texts = torch.nn.functional.normalize(torch.randn(500, 40, generator=rng) + 1, dim=1)
+    centred = (q - q.mean(0)).permute(1, 2, 0)
+    found = []
+    for device in ("cpu", "cuda"):
+        moments = HeadMoments(300, q.mean(0).to(device), (centred @ centred.mT).to(device))
+        found.append(pursue(span_basis(moments, maps.to(device)), texts.to(device), 10, method))
+    assert (found[0].index == found[1].index).all()
+    torch.testing.assert_close(torch.tensor(found[0].std), torch.tensor(found[1].std), rtol=1e-9, atol=0)
