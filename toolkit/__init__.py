@@ -24,6 +24,7 @@ _WHERE = {
     "from_npy": "toolkit.api.arrays",
     "Acts": "toolkit.api.acts",
     "textspan": "toolkit.api.textspan",
+    "BankWarning": "toolkit.api.textspan",
     "load_spans": "toolkit.api.spans",
     "Spans": "toolkit.api.spans",
     "heads_for": "toolkit.api.concepts",
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
     from toolkit.api.pca import head_pca as head_pca
     from toolkit.api.spans import Spans as Spans
     from toolkit.api.spans import load_spans as load_spans
+    from toolkit.api.textspan import BankWarning as BankWarning
     from toolkit.api.textspan import textspan as textspan
     from toolkit.core.ablation import ablate_direct as ablate_direct
     from toolkit.core.ablation import layer_curve as layer_curve

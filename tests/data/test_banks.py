@@ -6,6 +6,7 @@ import json
 import re
 from collections import Counter
 
+import numpy as np
 import pytest
 import torch
 
@@ -93,6 +94,7 @@ def test_a_users_file(tmp_path):
         ("a.txt", "água\n".encode("latin-1"), "not UTF-8 .line 1"),
         ("a.txt", b"fine\nso far\ncaf\xe9 and more\n", "line 3, near .*café"),
         ("a.txt", "water".encode("utf-16"), "UTF-16"), ("a.txt", b"\n \n", "holds no texts"),
+        ("a.txt", "water".encode("utf-16-le"), "holds NULs"), ("a.csv", b"text,factor\n", "holds no texts"),
         ("a.csv", b"words\nwater\n", "without a column text"), ("a.json", b"[1, 2]", "a list of texts"),
         ("a.json", b"{", "a list of texts"), ("a.doc", b"water", "'.txt, .csv, .json'|.txt, .csv, .json"),
     ],
@@ -133,6 +135,24 @@ def test_near_duplicates():
     assert found[texts[0], texts[2]] == "words"
     assert found["the sea", "water"] == "cosine"
     assert len(found) == 4
+
+
+def test_pairs_at_the_threshold_in_either_order():
+    for texts in (["a b c d zebra", "a b c d"], ["a b c d", "a b c d zebra"]):
+        assert list(tk.near_duplicates(texts, words=0.8)["why"]) == ["words"]
+    assert tk.near_duplicates(["🙂", "🙃"]).empty
+
+
+def test_arguments_that_would_be_dropped(tmp_path):
+    (tmp_path / "a.txt").write_text("water")
+    assert tk.bank(tmp_path / "a.txt", name="mine").name == "mine"
+    with pytest.raises(tk.InputError, match="factors with a list of texts"):
+        tk.bank(tmp_path / "a.txt", factors=["x"])
+    with pytest.raises(tk.InputError, match="lists of texts"):
+        tk.bank(["a"]).edited(add="water")
+    assert tk.bank(np.array(["a", "b"])).texts == ("a", "b")
+    (tmp_path / "b.json").write_text('{"texts": ["water"], "factors": ["place"]}')
+    assert tk.bank(tmp_path / "b.json").factors == ("place",)
 
 
 def test_pairs_by_words_are_those_of_all_pairs():

@@ -114,13 +114,32 @@ def test_an_edit_that_fails_loses_nothing(explorer):
 
 def test_what_the_browser_asks(explorer):
     gone = explorer._rows[0][0]
-    for n, (do, text) in enumerate((("remove", gone), ("add", "two red stars"), ("all", ""), ("stop", ""))):
-        explorer._asked = {"n": n + 1, "do": do, "text": text}
-        assert explorer._answered == n + 1
+    what = (("remove", gone), ("add", "two red stars"), ("all", ""), ("stop", ""))
+    asks = [{"id": f"a {n}", "do": do, "text": text} for n, (do, text) in enumerate(what)]
+    explorer._asked = asks[:1]
+    explorer._asked = asks  # what was not answered yet comes again
+    assert explorer._answered == ["a 0", "a 1", "a 2", "a 3"]
     assert gone not in explorer.bank.texts
-    assert "two red stars" in explorer.bank.texts
-    explorer._asked = {"n": 9, "do": "reset", "text": ""}
-    assert gone in explorer.bank.texts
+    assert explorer.bank.texts.count("two red stars") == 1
+    explorer.remove("two red stars")
+    explorer._asked = [asks[1]]
+    assert "two red stars" not in explorer.bank.texts, "nothing is done twice"
+    explorer._asked = [{"id": "b 0", "do": "reset"}]
+    assert explorer.bank == tk.bank("world")
+
+
+def test_messages_merged_while_the_kernel_was_busy(explorer):
+    """Jupyter sends one message with all that changed; notes and edits in it must not meet the wrong head."""
+    asks = [
+        {"id": "a 0", "do": "note", "head": [3, 7], "text": "the city"},
+        {"id": "a 1", "do": "remove", "text": "the sea"},
+        {"id": "a 2", "do": "note", "head": [2, 2], "text": "colour"},
+    ]
+    for state in ({"_asked": asks, "head": [1, 1]}, {"head": [1, 2], "_asked": asks}):
+        explorer.set_state(state)
+    assert dict(explorer.notes.to_dataframe().to_numpy().tolist()) == {"L3.H7": "the city", "L2.H2": "colour"}
+    assert "the sea" not in explorer.bank.texts
+    assert explorer._note == {"head": [1, 2], "text": ""}
 
 
 def test_the_selection_is_shared(explorer, acts):
@@ -215,9 +234,61 @@ def test_the_state_is_small(explorer):
     state = explorer.get_state()
     size = sum(len(v) if isinstance(v, bytes | memoryview) else len(str(v)) for k, v in state.items())
     assert size < 100_000
-    files = {end: (module.Panel.__module__ and len(getattr(explorer, end).encode())) for end in ("_esm", "_css")}
-    assert files["_esm"] < 30_000
-    assert files["_css"] < 6_000
+    assert len(module.esm("curve", "span_explorer").encode()) < 30_000
+    assert len(module.css("span_explorer").encode()) < 6_000
+
+
+def test_an_answer_keeps_its_own_head(acts):
+    """What was asked for one head is never shown under the name of another."""
+    engine = Worker()
+    explorer = tk.SpanExplorer(acts, head="L3.H7", engine=engine)
+    assert engine.wait(30)
+    explorer._edit(lambda: time.sleep(0.2))
+    explorer.head = "L2.H2"
+    seen = []
+    explorer.observe(lambda change: seen.append((tuple(explorer._shown), change["new"])), "summary")
+    assert engine.wait(30)
+    texts = tk.textspan(acts, "world", size=10, layers=None).texts
+    assert [row[0] for row in explorer._rows] == texts[2][2]
+    for (layer, head), words in seen:
+        assert f"L{layer}.H{head}: 1. {texts[layer][head][0]} " in words
+
+
+def test_stopping_leaves_nothing_behind(acts):
+    engine = Worker()
+    explorer = tk.SpanExplorer(acts, head="L3.H7", engine=engine)
+    assert engine.wait(30)
+    held = explorer._session.layer
+    explorer._session.layer = lambda *given: (time.sleep(0.2), held(*given))[1]
+    explorer.everything()
+    time.sleep(0.1)
+    explorer._asked = [{"id": "x", "do": "stop"}]
+    assert engine.wait(30)
+    assert explorer._work == []
+    explorer.spans = None
+    explorer.everything()
+    assert engine.wait(30)
+    assert explorer.spans is not None
+
+
+def test_a_linked_choice_of_several_heads_stays(explorer):
+    explorer.selection.heads = "L0.H1 L1.H2"
+    assert explorer.head == (1, 2)
+    assert explorer.selection.heads == ((0, 1), (1, 2))
+
+
+def test_text_and_image_can_be_given(acts):
+    explorer = tk.SpanExplorer(acts, head="L3.H7", text="the sea", image="val-0-000003", engine=Engine())
+    assert (explorer.text, explorer.image) == ("the sea", "val-0-000003")
+    assert explorer._ends["text"] == "the sea"
+
+
+def test_heads_that_never_vary():
+    acts = tk.from_arrays(np.repeat(np.random.default_rng(0).normal(size=(1, 2, 3, 8)), 7, 0))
+    explorer = tk.SpanExplorer(acts, np.random.default_rng(1).normal(size=(40, 8)), engine=Engine())
+    assert explorer._rows == []
+    assert explorer._facts["reach"] is None
+    assert "never varies" in explorer.summary
 
 
 def test_beside_a_worker_the_newest_head_wins(acts):

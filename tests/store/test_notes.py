@@ -43,7 +43,10 @@ def test_heads_that_do_not_exist(notes, head):
 
 def test_files_that_are_something_else(notes, tmp_path):
     path = tmp_path / "n.json"
-    for content, message in (("{", "a file of notes"), ('{"model": "B", "fingerprint": "x", "notes": {}}', "'B'")):
+    for content, message in (
+        ("{", r"^notes: got [^(]*\(Expecting"),
+        ('{"model": "B", "fingerprint": "x", "notes": {}}', "'B'"),
+    ):
         path.write_text(content)
         own = tk.notes(tk.load(), path)
         with pytest.raises(tk.StoreError, match=message):
@@ -53,3 +56,11 @@ def test_files_that_are_something_else(notes, tmp_path):
         tk.notes(tk.load(), tmp_path / "n.json" / "below.json")["L0.H0"] = "x"
     with pytest.raises(tk.InputError, match="a model or its parts"):
         tk.notes(3)
+
+
+def test_parts_without_a_fingerprint_share_no_notes():
+    import numpy as np
+
+    a, b = (tk.notes(tk.from_arrays(np.random.default_rng(i).normal(size=(5, 1, 2, 4)))) for i in range(2))
+    a["L0.H1"] = "mine"
+    assert (a["L0.H1"], b["L0.H1"], a.path) == ("mine", "", None)

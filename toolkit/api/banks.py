@@ -34,17 +34,24 @@ def bank(texts: Any, factors: Sequence[str] | None = None, name: str = "") -> Ba
     if isinstance(texts, Bank):
         return texts
     if isinstance(texts, str | Path):
+        if factors is not None:
+            fix = "a .csv has them in a column factor; or pass bank.texts with factors"
+            raise InputError("bank", f"factors with bank({str(texts)!r})", "factors with a list of texts", fix)
         if str(texts) in NAMED:
-            return NAMED[str(texts)]()
+            return _named(NAMED[str(texts)](), name)
         if not Path(texts).suffix:
             given, accepted = f"bank({str(texts)!r})", "'descriptions', 'world', a file, or a list of texts"
             raise InputError("bank", given, accepted, "for one text write a list: [text]")
-        return read_bank(Path(texts).expanduser())
-    if isinstance(texts, torch.Tensor | np.ndarray):
+        return _named(read_bank(Path(texts).expanduser()), name)
+    if isinstance(texts, torch.Tensor) or (isinstance(texts, np.ndarray) and texts.dtype.kind not in "OUS"):
         return _of_vectors(torch.as_tensor(texts), factors, name)
     if not hasattr(texts, "__iter__"):
         raise InputError("bank", f"a {type(texts).__name__}", "texts, a file, or vectors [t, d]", "pass one of these")
     return bank_of(list(texts), factors, name)
+
+
+def _named(found: Bank, name: str) -> Bank:
+    return bank_of(found.texts, found.factors, name or found.name)
 
 
 def default_bank(acts: Any) -> Bank:

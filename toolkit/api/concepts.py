@@ -16,7 +16,7 @@ from toolkit.api.banks import bank as bank_for
 from toolkit.api.banks import default_bank, vectors_of
 from toolkit.api.spans import settings_of
 from toolkit.api.textspan import HeadBases, head_bases
-from toolkit.core.spans import SpanBasis
+from toolkit.core.spans import SpanBasis, explained_by
 from toolkit.data.banks import bank_of
 from toolkit.errors import InputError
 
@@ -94,38 +94,30 @@ def heads_for(
 
 def concept_heads(
     found: HeadBases, concept: Sequence[str], texts: Tensor, random: Tensor, draws: int, seed: int,
-    settings: dict[str, Any], singles: Array | None = None,
+    settings: dict[str, Any], singles: NDArray[np.float32] | None = None,
 ) -> ConceptHeads:  # fmt: skip
     """As `heads_for`, for bases and vectors that are there; singles: `single_shares` of the bank, where known."""
     if draws < 1:
         raise InputError("heads_for", f"draws={draws}", "at least 1", "pass some")
-    share = share_of(found.basis, texts.to(found.basis.vectors))
+    share = np.asarray(explained_by(found.basis, texts).cpu().numpy())
+    null: NDArray[Any]
     if len(texts) == 1:
         null = single_shares(found.basis, random) if singles is None else singles
     else:
         null = _random_sets(found.basis, random, len(texts), draws, seed)
-    p = (1 + (null >= share[:, None] - 1e-12).sum(1)) / (1 + null.shape[1])
+    p = (1 + (null >= share[:, None] * (1 - 1e-6)).sum(1)) / (1 + null.shape[1])
     p = np.where(np.isfinite(share), p, np.nan)
     shares, chance, p = (x.reshape(found.shape) for x in (share, null.mean(1), p))
     return ConceptHeads(tuple(concept), found.layers, shares, chance, p, null.shape[1], settings)
 
 
-def share_of(basis: SpanBasis, texts: Tensor) -> Array:
-    """[n]: the share of every head's variance inside the span of texts [t, d]; nan for a head that never varies."""
-    seen = basis.vectors.mT @ texts.T  # [n, r, t]
-    vectors, values, _ = torch.linalg.svd(seen, full_matrices=False)
-    kept = values > 1e-9 * values[:, :1].clamp(min=1e-300)
-    inside = ((vectors.mT @ basis.covariance @ vectors).diagonal(dim1=-2, dim2=-1) * kept).sum(-1)
-    return np.asarray((inside / basis.variance).cpu().numpy())
-
-
-def single_shares(basis: SpanBasis, texts: Tensor) -> Array:
-    """[n, t]: the share of every head's variance along each text alone."""
+def single_shares(basis: SpanBasis, texts: Tensor) -> NDArray[np.float32]:
+    """[n, t], float32: the share of every head's variance along each text alone."""
     found = []
     for _, some in basis.blocks(len(texts)):
         seen = some.project(texts)
         along = (seen * (seen @ some.covariance)).sum(-1) / (seen * seen).sum(-1).clamp(min=1e-300)
-        found.append((along / some.variance[:, None]).cpu().numpy())
+        found.append((along / some.variance[:, None]).float().cpu().numpy())
     return np.concatenate(found)
 
 
@@ -136,4 +128,4 @@ def _random_sets(basis: SpanBasis, texts: Tensor, size: int, draws: int, seed: i
         raise InputError("heads_for", given, "a bank with more texts than the concept", "pass a larger bank")
     rng = np.random.default_rng(seed)
     sets = [rng.choice(len(texts), size, replace=False) for _ in range(draws)]
-    return np.stack([share_of(basis, texts[torch.from_numpy(rows)].to(basis.vectors)) for rows in sets], 1)
+    return np.stack([explained_by(basis, texts[torch.from_numpy(rows)]).cpu().numpy() for rows in sets], 1)

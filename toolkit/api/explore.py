@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from toolkit.api.acts import Acts
 from toolkit.api.banks import bank as bank_for
@@ -17,19 +18,19 @@ from toolkit.api.concepts import ConceptHeads, concept_heads, single_shares
 from toolkit.api.contributions import Contributions
 from toolkit.api.spans import Spans, settings_of
 from toolkit.api.textspan import bank_reach, head_bases, spans_of
-from toolkit.core.pursuit import Method, pursue
+from toolkit.core.pursuit import Method, Picks, pursue
+from toolkit.core.spans import few
 from toolkit.data.banks import Bank
 from toolkit.store.texts import text_embeddings
-
-Check = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class Described:
-    """One head: its texts, their factors, standard deviations and cumulative explained variance; rank, reach of the
-    bank, and its share of the variance of all heads.
+    """One head (layer, head): its texts, their factors, standard deviations and cumulative explained variance; rank,
+    reach of the bank, and its share of the variance of all heads.
     """
 
+    head: tuple[int, int]
     texts: tuple[str, ...]
     factors: tuple[str, ...]
     std: tuple[float, ...]
@@ -41,8 +42,12 @@ class Described:
 
 @dataclass(frozen=True)
 class Ends:
-    """Images at both ends: ids and scores, the largest first and the smallest first."""
+    """Images at both ends along a text (None: the main axis) of a head: ids and scores, the largest first and the
+    smallest first.
+    """
 
+    head: tuple[int, int]
+    text: str | None
     high: tuple[tuple[str, float], ...]
     low: tuple[tuple[str, float], ...]
 
@@ -61,7 +66,8 @@ class HeadSession:
         self.given = default_bank(acts) if texts is None else bank_for(texts)
         self._start = vectors_of(self.given, acts, "SpanExplorer").cpu()
         self.bank, self._vectors = self.given, self._start
-        self._singles: NDArray[np.float64] | None = None
+        self._singles: NDArray[np.float32] | None = None
+        self._few: Tensor | None = None
 
     @property
     def layers(self) -> tuple[int, ...]:
@@ -87,12 +93,12 @@ class HeadSession:
         vectors = self._vectors[kept]
         if new:
             vectors = torch.cat([vectors, text_embeddings(self.acts.model, new).cpu().to(vectors)])
-        self.bank, self._vectors, self._singles = bank, vectors, None
+        self.bank, self._vectors, self._singles, self._few = bank, vectors, None, None
         return bank
 
     def reset(self) -> Bank:
         """The bank as it was given."""
-        self.bank, self._vectors, self._singles = self.given, self._start, None
+        self.bank, self._vectors, self._singles, self._few = self.given, self._start, None, None
         return self.bank
 
     def describe(self, layer: int, head: int, size: int, method: Method = "greedy") -> Described:
@@ -104,19 +110,33 @@ class HeadSession:
         index = [int(j) for j in picks.index[0] if j >= 0]
         n = len(index)
         return Described(
-            tuple(self.bank.texts[j] for j in index), tuple(self.bank.factors[j] for j in index),
+            (layer, head), tuple(self.bank.texts[j] for j in index), tuple(self.bank.factors[j] for j in index),
             tuple(map(float, picks.std[0, :n])), tuple(map(float, picks.explained[0, :n])),
-            int(basis.ranks[0]), float(bank_reach(basis, vectors)[0]), float(self.weight.flat[at]),
+            int(basis.ranks[0]), float(bank_reach(basis, self._directions(vectors), method)[0]),
+            float(self.weight.flat[at]),
         )  # fmt: skip
 
-    def everything(self, size: int, method: Method = "greedy", check: Check = lambda done, of: None) -> Spans:
-        """The texts of all heads, as `tk.textspan` gives them."""
+    def layer(self, layer: int, size: int, method: Method = "greedy") -> Picks:
+        """The texts of all heads of a layer."""
+        at = self._bases.at(layer, 0)
+        basis = self._bases.basis[at : at + self.heads]
+        return pursue(basis, self._vectors.to(basis.vectors.device), size, method)
+
+    def spans(self, picks: list[Picks], size: int, method: Method = "greedy") -> Spans:
+        """Picks of all layers, in order, as `tk.textspan` gives them."""
         basis = self._bases.basis
-        vectors = self._vectors.to(basis.vectors.device)
-        picks = pursue(basis, vectors, size, method, check)
+        names = ("index", "std", "explained")
+        whole = Picks(*(np.concatenate([getattr(p, name) for p in picks]) for name in names))
+        reach = bank_reach(basis, self._directions(self._vectors.to(basis.vectors.device)), method)
         settings = settings_of(self.acts, self.bank, method=method, size=size, rank=None, tolerance=basis.tolerance)
-        unknown = np.full(picks.index.shape, np.nan)
-        return spans_of(self._bases, picks, bank_reach(basis, vectors), unknown, self.bank, settings)
+        unknown = np.full(whole.index.shape, np.nan)
+        return spans_of(self._bases, whole, reach, unknown, self.bank, settings)
+
+    def _directions(self, vectors: Tensor) -> Tensor:
+        """The bank in few vectors, kept until it changes: a click must not look at every text."""
+        if self._few is None:
+            self._few = few(vectors)
+        return self._few
 
     def images(self, layer: int, head: int, text: str | None, top: int = 8, cosine: bool = False) -> Ends:
         """Images by centred contribution along a text of the bank, or along the head's main axis for None."""
@@ -125,7 +145,7 @@ class HeadSession:
         order, n = np.argsort(-scores, kind="stable"), min(top, len(scores))
         ids = self.acts.ids
         high, low = ([(str(ids[i]), float(scores[i])) for i in rows] for rows in (order[:n], order[::-1][:n]))
-        return Ends(tuple(high), tuple(low))
+        return Ends((layer, head), text, tuple(high), tuple(low))
 
     def concept(self, text: str) -> ConceptHeads:
         """Which heads carry a word or a phrase (`tk.heads_for`), against every single text of the bank."""

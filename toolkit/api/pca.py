@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from toolkit.api.acts import Acts
 from toolkit.api.banks import bank as bank_for
 from toolkit.api.banks import default_bank, vectors_of
 from toolkit.api.contributions import coordinates
 from toolkit.api.spans import settings_of
-from toolkit.api.textspan import head_bases
+from toolkit.api.textspan import HeadBases, head_bases, whole
 from toolkit.core.heads import HeadSet
 from toolkit.data.banks import Bank
 from toolkit.errors import InputError
@@ -86,9 +87,8 @@ def head_pca(
     >>> tk.head_pca(acts, layers=-2).axes.shape
     (2, 8, 3, 96)
     """
-    for name, value in (("axes", axes), ("top", top)):
-        if not (isinstance(value, int) and value >= 1):
-            raise InputError("head_pca", f"{name}={value!r}", "a whole number of at least 1", f"pass such {name}")
+    axes, top = whole("axes", axes, 1, "head_pca"), whole("top", top, 1, "head_pca")
+    rank = None if rank is None else whole("rank", rank, 1, "head_pca")
     words = default_bank(acts) if bank is None else bank_for(bank)
     found = head_bases(acts, layers, rank, "head_pca")
     basis, vectors = found.basis, vectors_of(words, acts, "head_pca")
@@ -100,23 +100,24 @@ def head_pca(
         share = torch.nn.functional.pad(share, (0, axes - r))
         inside = torch.nn.functional.pad(inside, (0, axes - r))
     directions = (basis.vectors @ inside).mT  # [n, a, d]
-    along = directions @ vectors.to(directions).T
-    scores = torch.cat(
-        [
-            torch.einsum("bnr,nra->bna", z.double(), inside.cpu())
-            for _, z in coordinates(acts, found, list(found.layers))
-        ]
-    )
-    texts, images = _ends(along, top), _ends(scores.permute(1, 2, 0), top)
+    texts = torch.cat([_ends(some @ vectors.T, top) for some in directions.to(vectors).split(4)])
+    images = torch.cat([_ends(_scores(acts, found, layer, inside.cpu()), top) for layer in found.layers])
     shape = (*found.shape, axes)
     return HeadPCA(
         found.layers, directions.float().cpu().numpy().reshape(*shape, -1), share.cpu().numpy().reshape(shape),
-        texts.reshape(*shape, 2, -1), acts.ids[images].reshape(*shape, 2, -1), words, settings_of(acts, words),
+        texts.numpy().reshape(*shape, 2, -1), acts.ids[images.numpy()].reshape(*shape, 2, -1), words,
+        settings_of(acts, words),
     )  # fmt: skip
 
 
-def _ends(values: torch.Tensor, top: int) -> Index:
+def _scores(acts: Acts, found: HeadBases, layer: int, inside: Tensor) -> Tensor:
+    """[h, a, images]: centred contributions of one layer's heads along their axes [n, r, a]."""
+    at = found.at(layer, 0)
+    own = inside[at : at + found.heads].float()
+    return torch.cat([torch.einsum("bnr,nra->nab", z, own) for _, z in coordinates(acts, found, [layer])], 2)
+
+
+def _ends(values: Tensor, top: int) -> Tensor:
     """[n, a, 2, t]: positions of the largest and of the smallest of [n, a, x]."""
     t = min(top, values.shape[-1])
-    order = values.sort(dim=-1, descending=True, stable=True).indices
-    return np.asarray(torch.stack([order[..., :t], order.flip(-1)[..., :t]], -2).cpu().numpy())
+    return torch.stack([values.topk(t).indices, (-values).topk(t).indices], -2).cpu()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections import Counter, defaultdict
@@ -34,10 +35,10 @@ class Spans:
     layers [l]: of the rows. picks [l, h, m]: positions in the bank, −1 past the end. std [l, h, m]: the standard
     deviation of the head's contributions along each text when it was chosen, on the cosine scale. explained [l, h, m]:
     share of the head's variance that the texts so far explain. ranks [l, h]: directions the head has (or the rank asked
-    for); it ends there. variance [l, h]: E‖c − c̄‖². reach [l, h]: share of it that the whole bank could explain.
-    stability [l, h, m]: share of bootstrap samples of the images in which the head picks the text at all, nan where
-    none were asked for. What is not known (read from a text file) is nan. bank: the texts. settings: model, data,
-    convention, method, …
+    for); it ends there. variance [l, h]: E‖c − c̄‖² (with `rank`, inside the directions kept). reach [l, h]: share of it
+    that the whole bank could explain. stability [l, h, m]: share of bootstrap samples of the images in which the head
+    picks the text at all, nan where none were asked for. What is not known (read from a text file) is nan. bank: the
+    texts. settings: model, data, convention, method, …
     """
 
     layers: tuple[int, ...]
@@ -141,8 +142,12 @@ class Spans:
         try:
             part.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
             part.replace(target)
+        except OSError as error:
+            given = f"{str(path)!r} ({error.strerror or error})"
+            raise InputError("spans.save", given, "a place to write to", "name another file") from error
         finally:
-            part.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
         return target
 
     def _at(self, head: Any) -> tuple[int, int]:
@@ -173,13 +178,13 @@ def load_spans(path: str | Path) -> Spans:
     target = Path(path).expanduser()
     accepted = "a JSON file of spans.save, or a text file with blocks “Layer i, Head j”"
     try:
-        words = target.read_text(encoding="utf-8")
+        words = target.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError("load_spans", f"{str(path)!r} ({error})", accepted, "check the file") from error
     if words.lstrip().startswith("{"):
         try:
             return _from_json(json.loads(words))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             given = f"{target.name} ({type(error).__name__}: {error})"
             raise InputError("load_spans", given, accepted, "write it anew with spans.save(…)") from error
     blocks = _blocks(words.splitlines())
@@ -195,6 +200,8 @@ def _from_json(content: dict[str, Any]) -> Spans:
     shapes = dict.fromkeys(ARRAYS, shape) | dict.fromkeys(("ranks", "variance", "reach"), shape[:2])
     arrays = {name: np.array(content[name], np.float64).reshape(shapes[name]) for name in ARRAYS[1:]}
     bank = Bank(tuple(content["texts"]), tuple(content["factors"]), content["settings"].get("bank", ""))
+    if len(bank.factors) != len(bank) or len(content["layers"]) != shape[0] or len(shape) != 3:
+        raise ValueError("texts, factors, layers and shape do not fit")
     picks = np.array(content["picks"], np.int64).reshape(shape)
     if picks.size and (picks.max() >= len(bank) or picks.min() < -1):
         raise ValueError("picks outside the texts")
@@ -208,9 +215,9 @@ def _blocks(lines: Iterable[str]) -> dict[tuple[int, int], list[str]]:
     for line in lines:
         if header := _HEADER.fullmatch(line):
             current = found.setdefault((int(header[1]), int(header[2])), [])
-        elif set(line.strip()) <= set("-="):
+        elif line.strip() and set(line.strip()) <= set("-="):
             current = None if current else current
-        elif current is not None:
+        elif current is not None and line.strip():
             current.append(line.strip())
     return found
 

@@ -21,7 +21,7 @@ from toolkit.core.heads import which_layers
 from toolkit.core.moments import bootstrap_moments
 from toolkit.core.parts import Convention
 from toolkit.core.pursuit import METHODS, Method, Picks, pursue
-from toolkit.core.spans import SpanBasis, span_basis
+from toolkit.core.spans import SpanBasis, explained_by, span_basis
 from toolkit.data.banks import Bank
 from toolkit.errors import InputError
 
@@ -61,7 +61,15 @@ def head_bases(acts: Any, layers: Any = None, rank: int | None = None, operation
     _, count, heads, _ = acts.shape
     at = which_layers(layers, count, operation)
     maps = acts.head_maps[list(at)].flatten(0, 1)
-    return HeadBases(at, heads, span_basis(acts.moments.flat(at), maps, acts.noise, rank))
+    on = torch.device("cpu") if acts.live is None or acts.live.device.type != "cuda" else acts.live.device
+    return HeadBases(at, heads, span_basis(acts.moments.flat(at).to(on), maps, acts.noise, rank, operation))
+
+
+def whole(name: str, value: Any, least: int, operation: str = "textspan") -> int:
+    """A whole number from `least`, or an InputError."""
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value.__index__() < least:
+        raise InputError(operation, f"{name}={value!r}", f"a whole number from {least}", f"pass such a {name}")
+    return int(value.__index__())
 
 
 def textspan(
@@ -96,9 +104,8 @@ def textspan(
     (2, 8, 3)
     """
     bank = bank_for(texts)
-    for name, value, least in (("size", size, 1), ("rank", rank, 1), ("resamples", resamples, 0)):
-        if not (isinstance(value, int) and value >= least) and (name, value) != ("rank", None):
-            raise InputError("textspan", f"{name}={value!r}", f"a whole number from {least}", f"pass such a {name}")
+    size, resamples, seed = whole("size", size, 1), whole("resamples", resamples, 0), whole("seed", seed, 0)
+    rank = None if rank is None else whole("rank", rank, 1)
     if method not in METHODS:
         raise InputError("textspan", f"method={method!r}", " or ".join(map(repr, METHODS)), "pass one of these")
     if convention is not None:
@@ -106,10 +113,10 @@ def textspan(
     found = head_bases(acts, layers, rank)
     vectors = vectors_of(bank, acts, "textspan")
     picks = pursue(found.basis, vectors.to(found.basis.vectors.device), size, method, check)
-    reach = bank_reach(found.basis, vectors)
+    reach = bank_reach(found.basis, vectors, method)
     stability = np.full(picks.index.shape, np.nan)
     if resamples:
-        stability = _stability(acts, found, vectors, picks, size, rank, method, resamples, seed)
+        stability = _stability(acts, found, vectors, picks, size, rank, method, resamples, seed, check)
     settings = settings_of(
         acts, bank, method=method, size=size, rank=rank, tolerance=found.basis.tolerance, resamples=resamples, seed=seed
     )
@@ -130,36 +137,22 @@ def spans_of(
     return Spans(found.layers, index, std, explained, ranks, variance, reach.reshape(shape), steady, bank, settings)
 
 
-def bank_reach(basis: SpanBasis, texts: Tensor) -> NDArray[np.float64]:
-    """[n]: the share of every head's variance inside the span of all texts; nan for a head that never varies."""
-    if len(texts) > 4 * basis.vectors.shape[1]:  # as many texts as this leave nothing out but what they all lack
-        texts = _directions(texts)
-    seen = basis.vectors.mT @ texts.to(basis.vectors).T
-    gram = seen @ seen.mT
-    values, vectors = torch.linalg.eigh(gram)
-    kept = values > basis.tolerance**2 * values[:, -1:].clamp(min=1e-300)
-    inside = ((vectors.mT @ basis.covariance @ vectors).diagonal(dim1=-2, dim2=-1) * kept).sum(-1)
-    return np.asarray((inside / basis.variance).clamp(max=1.0).cpu().numpy())
-
-
-def _directions(texts: Tensor) -> Tensor:
-    """[r, d]: texts [t, d] replaced by as few vectors with the same span and second moments."""
-    gram = torch.zeros(texts.shape[1], texts.shape[1], dtype=torch.float64, device=texts.device)
-    for some in texts.split(8192):
-        gram += some.double().T @ some.double()
-    values, vectors = torch.linalg.eigh(gram)
-    return (vectors * values.clamp(min=0).sqrt()).T
+def bank_reach(basis: SpanBasis, texts: Tensor, method: Method = "greedy") -> NDArray[np.float64]:
+    """[n]: the share of every head's variance that all texts together could explain (nan: it never varies)."""
+    return np.asarray(explained_by(basis, texts, inside=method == "greedy").cpu().numpy())
 
 
 def _stability(
     acts: Acts, found: HeadBases, vectors: Tensor, picks: Picks, size: int, rank: int | None, method: Method,
-    resamples: int, seed: int,
+    resamples: int, seed: int, check: Check,
 ) -> NDArray[np.float64]:  # fmt: skip
     """[n, m]: in which share of bootstrap samples a head picks the text at all."""
-    maps = acts.head_maps[list(found.layers)].flatten(0, 1)
+    maps, device = acts.head_maps[list(found.layers)].flatten(0, 1), found.basis.vectors.device
     again = np.zeros(picks.index.shape)
-    for moments in bootstrap_moments(acts.states(), len(acts), found.layers, resamples, seed):
-        new = pursue(span_basis(moments, maps, acts.noise, rank), vectors, size, method).index
+    for done, moments in enumerate(bootstrap_moments(acts.states, len(acts), found.layers, resamples, seed)):
+        check(done, resamples)
+        basis = span_basis(moments.to(device), maps, acts.noise, rank)
+        new = pursue(basis, vectors.to(device), size, method).index
         again += (picks.index[:, :, None] == new[:, None]).any(-1)
     return np.where(picks.index >= 0, again / resamples, np.nan)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from toolkit.core.precision import full_precision
@@ -15,6 +16,8 @@ from toolkit.core.readout import Readout
 from toolkit.core.state import State
 from toolkit.errors import InputError
 
+AT_ONCE = 256_000_000
+"""Bytes of resampled moments that are gathered in one pass."""
 SHARES = 3
 """Entries of q after the mix: 1/(σR), μ/(σR), 1/R (methods §1)."""
 
@@ -48,6 +51,10 @@ class HeadMoments:
         at = list(layers)
         return type(self)(self.count, self.mean[at].flatten(0, 1), self.scatter[at].flatten(0, 1))
 
+    def to(self, device: torch.device) -> Self:
+        """The same on another device."""
+        return type(self)(self.count, self.mean.to(device), self.scatter.to(device))
+
     def merge(self, other: Self) -> Self:
         """The moments of both sets of images together (Chan's update)."""
         n = self.count + other.count
@@ -78,30 +85,43 @@ def moments_of(state: State) -> HeadMoments:
     return HeadMoments(len(q), mean, centred @ centred.mT)
 
 
-@full_precision
 def bootstrap_moments(
-    states: Iterable[State], count: int, layers: Sequence[int], resamples: int, seed: int
-) -> list[HeadMoments]:
-    """Moments [n, k + 3] of the heads of some layers over `resamples` bootstrap samples of the images, in one pass.
+    states: Callable[[], Iterable[State]], count: int, layers: Sequence[int], resamples: int, seed: int
+) -> Iterator[HeadMoments]:
+    """Moments [n, k + 3] of the heads of some layers over `resamples` bootstrap samples of the images, one after the
+    other; as many in one pass over the images as fit into AT_ONCE.
 
-    states: of all `count` images, in order, some at a time. Every resample draws `count` images with replacement.
+    states: gives those of all `count` images, in order, some at a time. A resample draws `count` images with
+    replacement.
     """
     times = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), resamples).astype(np.float64)
-    shift: Tensor | None = None
-    sums = list[tuple[Tensor, Tensor]]()
-    at = 0
+    done = 0
+    while done < resamples:
+        group = _resampled(states(), times[done:], layers)
+        done += len(group)
+        yield from group
+
+
+@full_precision
+def _resampled(states: Iterable[State], times: NDArray[np.float64], layers: Sequence[int]) -> list[HeadMoments]:
+    """Moments of the first few resamples: times [resamples, count]."""
+    sums: list[Tensor] = []
+    shift, at, count = torch.zeros(()), 0, times.shape[1]
     for state in states:
         q = head_numbers(state, layers).flatten(1, 2)
-        shift = q.mean(0) if shift is None else shift  # near the mean, so that squares do not cancel
+        if not sums:
+            shift = q.mean(0)  # near the mean, so that squares do not cancel
+            n, k = shift.shape
+            times = times[: max(1, AT_ONCE // (8 * n * k * k))]
+            sums = [torch.zeros(len(times), n, k).to(q), torch.zeros(len(times), n, k, k).to(q)]
         w = torch.from_numpy(times[:, at : at + len(q)]).to(q)
         at += len(q)
         x = (q - shift).transpose(0, 1)  # [n, b, k + 3]
-        new = torch.einsum("sb,nbk->snk", w, x), torch.stack([(x * each[None, :, None]).mT @ x for each in w])
-        sums = [new if not sums else (sums[0][0] + new[0], sums[0][1] + new[1])]
-    assert shift is not None
-    first, second = sums[0]
-    mean = first / count
-    scatter = second - count * mean[..., :, None] * mean[..., None, :]
+        sums[0] += torch.einsum("sb,nbk->snk", w, x)
+        for second, each in zip(sums[1], w, strict=True):
+            second += (x * each[None, :, None]).mT @ x
+    mean = sums[0] / count
+    scatter = sums[1] - count * mean[..., :, None] * mean[..., None, :]
     return [HeadMoments(count, m + shift, s) for m, s in zip(mean, scatter, strict=True)]
 
 

@@ -10,7 +10,7 @@ import math
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -104,14 +104,16 @@ def chosen(
 ) -> Picks:
     """As `pursue`, for texts already projected [n, t, r] (which only "greedy" needs)."""
     allowed = first_of_equals(texts) if allowed is None else allowed
+    # on a scale of their own, so that neither tiny nor huge contributions leave the range of float32
+    variance = basis.variance
+    unit = torch.where(variance > 0, variance, 1.0)
+    basis = replace(basis, covariance=basis.covariance / unit[:, None, None])
     if projected is not None and projected.device.type == "cuda":
         index, std, gain = greedy_in_step(projected.mT, basis.covariance, basis.ranks, size, allowed, basis.tolerance)
     else:
         index, std, gain = _in_threads(basis, projected, texts, size, method, allowed, check)
-    variance = basis.variance.cpu().numpy()
-    with np.errstate(invalid="ignore", divide="ignore"):
-        explained = np.where(index >= 0, np.cumsum(np.nan_to_num(gain), 1) / variance[:, None], np.nan)
-    return Picks(index, std, np.minimum(explained, 1.0))
+    explained = np.where(index >= 0, np.cumsum(np.nan_to_num(gain), 1), np.nan)
+    return Picks(index, std * np.sqrt(unit.cpu().numpy())[:, None], np.minimum(explained, 1.0))
 
 
 def _in_threads(

@@ -17,6 +17,8 @@ AT_ONCE = 256_000_000
 """Bytes of projected texts that are made at once."""
 CHUNK = 8192
 """Texts that are cast to float64 at once."""
+SAME = 1e-5
+"""Directions of texts smaller than this share of the largest are rounding of float32 embeddings."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +71,9 @@ class SpanBasis:
 
 
 @full_precision
-def span_basis(moments: HeadMoments, maps: Tensor, precision: str = "float32", rank: int | None = None) -> SpanBasis:
+def span_basis(
+    moments: HeadMoments, maps: Tensor, precision: str = "float32", rank: int | None = None, operation: str = "textspan"
+) -> SpanBasis:
     """The bases of n heads from their moments alone: C = qA, so CᵀC = Aᵀ(Σ q qᵀ)A, and its eigenvectors lie in the rows
     of A.
 
@@ -80,18 +84,24 @@ def span_basis(moments: HeadMoments, maps: Tensor, precision: str = "float32", r
     """
     if moments.count < 2:
         given = f"moments of {moments.count} image"
-        raise InputError("textspan", given, "at least two images", "a variance needs more than one image")
+        raise InputError(operation, given, "at least two images", "a variance needs more than one image")
     finite = moments.scatter.isfinite().flatten(1).all(1) & moments.mean.isfinite().all(1)
     if not bool(finite.all()):
         at = int((~finite).nonzero()[0])
         given = f"contributions that are not finite (head {at} of {len(finite)}, {int((~finite).sum())} heads in all)"
-        raise InputError("textspan", given, "finite contributions", "leave the images with NaN out: acts.where(…)")
+        raise InputError(operation, given, "finite contributions", "leave the images with NaN out: acts.where(…)")
+    tolerance = max(TOLERANCE[precision], 1e-7)  # squares in float64 hold no smaller singular values
     maps = maps.to(moments.mean)
     orthonormal, triangle = torch.linalg.qr(maps.mT)  # Aᵀ = Q T, Q [n, d, k + 3]
     second, centred = (triangle @ m @ triangle.mT for m in (moments.second, moments.covariance))
+    # what varies less than rounding does not vary
+    still = (
+        centred.diagonal(dim1=-2, dim2=-1).sum(-1)
+        <= tolerance**2 * second.diagonal(dim1=-2, dim2=-1).sum(-1) / moments.count
+    )
+    centred[still] = 0
     values, vectors = torch.linalg.eigh((second + second.mT) / 2)
     values, vectors = values.flip(-1).clamp(min=0), vectors.flip(-1)
-    tolerance = max(TOLERANCE[precision], 1e-7)  # squares in float64 hold no smaller singular values
     full = (values > tolerance**2 * values[:, :1]).sum(-1)
     ranks = full if rank is None else full.clamp(max=rank)
     r = max(1, int(ranks.max()))
@@ -101,3 +111,36 @@ def span_basis(moments: HeadMoments, maps: Tensor, precision: str = "float32", r
     return SpanBasis(
         orthonormal @ vectors, (covariance + covariance.mT) / 2, triangle.mT @ vectors, ranks, full, tolerance
     )
+
+
+@full_precision
+def explained_by(basis: SpanBasis, texts: Tensor, inside: bool = True) -> Tensor:
+    """[n]: the share of every head's variance in the span of texts [t, d]; nan for a head that never varies.
+
+    inside: of the texts as the head sees them, projected on its span (default, as TextSpan has it), or of the texts
+    themselves in all of d, as a least-squares fit has it. Texts that agree but for rounding count once.
+    """
+    texts = few(texts.to(basis.vectors.device))
+    found = []
+    for _, some in basis.blocks(len(texts)):
+        if inside:
+            seen = some.vectors.mT @ texts.to(some.vectors).T
+            values, vectors = torch.linalg.eigh(seen @ seen.mT)
+            vectors = vectors * (values > SAME**2 * values[:, -1:].clamp(min=1e-300))[:, None]
+        else:
+            values, own = torch.linalg.eigh(texts.to(some.vectors).T @ texts.to(some.vectors))
+            vectors = some.vectors.mT @ own[:, values > SAME**2 * values[-1]]
+        share = (vectors.mT @ some.covariance @ vectors).diagonal(dim1=-2, dim2=-1).sum(-1) / some.variance
+        found.append(share.clamp(max=1.0))
+    return torch.cat(found)
+
+
+def few(texts: Tensor) -> Tensor:
+    """Texts [t, d], or where they are many as few vectors [d, d] with the same span and second moments."""
+    if len(texts) <= 2 * texts.shape[1]:
+        return texts
+    gram = torch.zeros(texts.shape[1], texts.shape[1], dtype=torch.float64, device=texts.device)
+    for some in texts.split(CHUNK):
+        gram += some.double().T @ some.double()
+    values, vectors = torch.linalg.eigh(gram)
+    return (vectors * values.clamp(min=0).sqrt()).T

@@ -57,6 +57,8 @@ class Bank:
 
         Raises InputError for a text to remove that it does not hold, and for a bank of vectors that is to grow.
         """
+        if isinstance(add, str) or isinstance(remove, str):
+            raise InputError("bank.edited", "a string", "lists of texts", "write add=[text]")
         gone, new = set(remove), [t for t in dict.fromkeys(add) if t not in self.texts]
         if unknown := gone - set(self.texts):
             raise InputError(
@@ -112,10 +114,13 @@ def read_bank(path: Path) -> Bank:
     Raises InputError for another ending, another encoding (with the place) and a file without texts.
     """
     words = _decoded(path)
+    if "\0" in words:
+        raise InputError("bank", f"{path.name}, which is not UTF-8 (it holds NULs)", "UTF-8", "save it as UTF-8")
     kind = path.suffix.lower()
     if kind == ".csv":
-        rows = list(csv.DictReader(io.StringIO(words)))
-        if not rows or "text" not in rows[0]:
+        table = csv.DictReader(io.StringIO(words))
+        rows = list(table)
+        if "text" not in (table.fieldnames or ()):
             raise InputError("bank", f"{path.name}, a CSV without a column text", "text[, factor]", "name the columns")
         pairs = [(row["text"] or "", row.get("factor") or "") for row in rows]
     elif kind == ".json":
@@ -133,7 +138,9 @@ def _from_json(path: Path, words: str) -> list[tuple[str, str]]:
     accepted = "a list of texts or of [text, factor]"
     try:
         found = json.loads(words)
-        rows = found["texts"] if isinstance(found, dict) else found
+        rows = found
+        if isinstance(found, dict):
+            rows = list(zip(found["texts"], found.get("factors") or [""] * len(found["texts"]), strict=True))
         pairs = [(row, "") if isinstance(row, str) else (row[0], row[1]) for row in rows]
         if not all(isinstance(x, str) for pair in pairs for x in pair):
             raise TypeError("not all of them are strings")

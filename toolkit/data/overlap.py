@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Sequence
@@ -34,7 +35,7 @@ def near_duplicates(
     bags = [frozenset(_WORD.findall(text.lower())) for text in texts]
     seen: dict[tuple[str, ...], int] = {}
     for i, text in enumerate(texts):
-        first = seen.setdefault(tuple(_WORD.findall(text.lower())), i)
+        first = seen.setdefault(tuple(_WORD.findall(text.lower())) or (text,), i)
         if first != i:
             found[first, i] = ("same text", 1.0)
     for pair, share in _by_words(bags, words).items():
@@ -59,7 +60,7 @@ def _by_words(bags: Sequence[frozenset[str]], least: float) -> dict[tuple[int, i
     found = {}
     for i, bag in enumerate(bags):
         # two bags that overlap by `least` differ in at most (1 − least)·|A| words of A: one of these many is shared
-        rare = sorted(bag, key=lambda word: len(where[word]))[: int(len(bag) * (1 - least)) + 1]
+        rare = sorted(bag, key=lambda word: len(where[word]))[: len(bag) - math.ceil(least * len(bag) - 1e-9) + 1]
         for j in {other for word in rare for other in where[word] if other > i}:
             share = len(bag & bags[j]) / len(bag | bags[j])
             if share >= least:

@@ -39,15 +39,17 @@ class Engine:
         partial: Callable[[Any], None] | None = None,
         progress: Callable[[int, int], None] | None = None,
         failed: Callable[[BaseException], None] | None = None,
+        over: Callable[[], None] | None = None,
     ) -> Request:
         """Ask for work; returns at once with a Request (the inline engine: when it is done).
 
         key: what is asked for, e.g. "edit lab 3: solve"; a newer request of the same key replaces this one. work:
         called with the request; long work calls its `.partial`, `.progress` or `.check` now and then. done, partial,
         progress, failed: called from the thread that works, with the result, an intermediate one, (done, of), an
-        exception; never with anything of a request that a newer one's result has overtaken.
+        exception; never with anything of a request that a newer one's result has overtaken. over: called at the end
+        of every request, however it ended, from the thread that ended it.
         """
-        request = Request(self, key, work, done, partial, progress, failed)
+        request = Request(self, key, work, done, partial, progress, failed, over)
         with self._lock:
             old = self._waiting.get(key)
             self._waiting[key] = request  # takes the place in the queue of the one it replaces

@@ -41,12 +41,14 @@ class Request:
         partial: Callable[[Any], None] | None,
         progress: Callable[[int, int], None] | None,
         failed: Callable[[BaseException], None] | None,
+        over: Callable[[], None] | None = None,
     ) -> None:
         self.key = key
         self.state: State = "waiting"
         self._engine: Engine | None = engine
         self._work: Callable[[Request], Any] | None = work
         self._done, self._partial, self._progress, self._failed = done, partial, progress, failed
+        self._ended = over
         self._painted, self._reported = False, 0.0
         self._value: Any = None
         self._error: BaseException | None = None
@@ -176,9 +178,12 @@ class Request:
         """Let go of everything but the result: a ticket kept by somebody must not keep images alive."""
         if self._engine is not None:
             self._engine.over(self)
+        ended, self._ended = self._ended, None
         self._work = self._done = self._partial = self._progress = self._failed = None
         self._engine = None
         self._over.set()
+        if ended is not None:
+            ended()
 
     def __repr__(self) -> str:
         return f"Request({self.key!r}, {self.state})"

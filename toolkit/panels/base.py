@@ -24,9 +24,9 @@ all panels, since a linked selection goes from one to the other."""
 HERE = Path(__file__).parent
 
 
-def esm(name: str) -> str:
-    """A panel's own code after what all panels share."""
-    return "".join((HERE / part).read_text(encoding="utf-8") for part in ("common.js", f"{name}.js"))
+def esm(*names: str) -> str:
+    """A panel's own code after what all panels share, and after other parts it names."""
+    return "".join((HERE / f"{part}.js").read_text(encoding="utf-8") for part in ("common", *names))
 
 
 def css(name: str) -> str:

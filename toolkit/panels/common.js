@@ -88,6 +88,24 @@ export class Frame {
   }
 }
 
+// Asks Python for one thing after the other: an ask stays in the list until its id comes back, so that messages which
+// Jupyter merges while the kernel is busy lose none.
+let asks = 0;
+export class Asker {
+  constructor(model) {
+    this.model = model;
+    this.name = Math.random().toString(36).slice(2, 10);
+    this.open = [];
+  }
+
+  ask(what) {
+    const done = new Set(this.model.get("_answered"));
+    this.open = [...this.open.filter((ask) => !done.has(ask.id)), { id: `${this.name} ${++asks}`, ...what }];
+    this.model.set("_asked", this.open);
+    this.model.save_changes();
+  }
+}
+
 // Keep a view painted while its model and the host's theme change; returns what ends that.
 export function keep(view, names, listen) {
   const stop = new AbortController();

@@ -10,22 +10,12 @@ const KEYS = [
   ["?", "show or hide this list"],
 ];
 const ROW = 26;
-const SVG = "http://www.w3.org/2000/svg";
-const percent = (x) => (Number.isFinite(x) ? `${(100 * x).toFixed(x < 0.0995 ? 1 : 0)} %` : "–");
-
-function drawn(tag, parent, attributes) {
-  const node = document.createElementNS(SVG, tag);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  parent.append(node);
-  return node;
-}
-
 class View extends Frame {
   constructor(model, el) {
     super(model, el, "tkse", KEYS);
     this.cells = [];
     this.options = [];
-    this.count = 0;
+    this.asker = new Asker(model);
     this.rank = make("select", "", null, { "aria-label": "Order images by" });
     for (const name of ["contribution", "cosine"]) make("option", "", this.rank, { value: name }).textContent = `images by ${name}`;
     this.tools.insertBefore(this.rank, this.help);
@@ -45,7 +35,10 @@ class View extends Frame {
     this.list = make("div", "tkse-list", this.texts, { role: "listbox", "aria-label": "texts of this head" });
     this.curve = drawn("svg", this.texts, { class: "tkse-curve", role: "img" });
     this.more = this.field(main, "Add a text to the bank", "a bird on water");
-    this.edits = make("div", "tkse-facts", main);
+    const bank = make("div", "tkse-facts", main);
+    this.edits = make("span", "", bank);
+    this.reset = make("button", "tkse-reset", bank, { type: "button", hidden: "" });
+    this.reset.textContent = "undo all";
     this.along = make("div", "tkse-label", main);
     this.ends = { high: this.end(main, "most"), low: this.end(main, "least") };
   }
@@ -66,7 +59,7 @@ class View extends Frame {
     return make("div", "tkse-thumbs", line, { role: "listbox", "aria-label": `images, ${words}` });
   }
 
-  ask(what, text) { this.set({ _asked: { n: ++this.count, do: what, text } }); }
+  ask(what, text) { this.asker.ask({ do: what, text }); }
 
   get head() { return this.model.get("head"); }
 
@@ -127,7 +120,7 @@ class View extends Frame {
     const rows = this.model.get("_rows");
     const chosen = this.model.get("text");
     const widest = Math.max(1e-12, ...rows.map((row) => row[2]));
-    const focus = this.options.findIndex((o) => o === this.root.getRootNode().activeElement);
+    const focus = this.options.findIndex((o) => o.contains(this.root.getRootNode().activeElement));
     const key = JSON.stringify(rows);
     if (key !== this.rowsKey) {
       this.rowsKey = key;
@@ -145,7 +138,7 @@ class View extends Frame {
         option.setAttribute("aria-label", `${i + 1}. ${text}, standard deviation ${std.toPrecision(2)}, ${percent(explained)} explained so far`);
         return option;
       });
-      this.paintCurve(rows);
+      paintCurve(this.curve, rows.map((row) => row[3]), ROW);
       if (focus >= 0) this.options[Math.min(focus, this.options.length - 1)]?.focus();
     }
     this.options.forEach((option, i) => {
@@ -154,40 +147,15 @@ class View extends Frame {
     });
   }
 
-  paintCurve(rows) {
-    const [width, height] = [120, ROW * Math.max(1, rows.length) + 14];
-    this.curve.replaceChildren();
-    this.curve.setAttribute("width", width);
-    this.curve.setAttribute("height", height);
-    this.curve.setAttribute("aria-label", `variance explained: ${rows.map((row) => percent(row[3])).join(", ")}`);
-    const x = (share) => 8 + share * (width - 36);
-    for (const share of [0, 0.5, 1]) {
-      drawn("line", this.curve, { x1: x(share), x2: x(share), y1: 0, y2: height - 14, stroke: "var(--tk-line)" });
-      drawn("text", this.curve, { x: x(share), y: height - 3, "text-anchor": "middle" }).textContent = `${100 * share}%`;
-    }
-    const points = rows.map((row, i) => [x(row[3]), ROW * (i + 0.5)]);
-    drawn("polyline", this.curve, { points: points.map((p) => p.join(",")).join(" "), fill: "none", stroke: "var(--tk-curve)", "stroke-width": 1.6 });
-    points.forEach(([cx, cy], i) => {
-      const dot = drawn("circle", this.curve, { cx, cy, r: 3, fill: "var(--tk-curve)" });
-      drawn("title", dot, {}).textContent = `${percent(rows[i][3])} explained`;
-    });
-    const last = points.at(-1);
-    if (last) drawn("text", this.curve, { x: last[0] + 6, y: last[1] + 3 }).textContent = percent(rows.at(-1)[3]);
-  }
-
   paintFacts() {
     const f = this.model.get("_facts");
     const [layer, head] = this.model.get("_shown");
     this.name.textContent = `L${layer}.H${head}`;
     if (f.rank === undefined) return;
-    const reach = f.reach < 0.95 ? `; the bank reaches ${percent(f.reach)} of it` : "";
+    const reach = f.reach !== null && f.reach < 0.95 ? `; the bank reaches ${percent(f.reach)} of it` : "";
     this.facts.textContent = `rank ${f.rank}, ${percent(f.weight)} of all heads' variance${reach} · ${f.n} images (${f.split})`;
-    this.edits.replaceChildren();
-    this.edits.append(`${f.bank} texts${f.name ? ` (${f.name})` : ""}${f.edits ? `, ${f.edits} changed ` : ""}`);
-    if (f.edits) {
-      const back = make("button", "tkse-reset", this.edits, { type: "button" });
-      back.textContent = "undo all";
-    }
+    this.edits.textContent = `${f.bank} texts${f.name ? ` (${f.name})` : ""} `;
+    this.reset.hidden = !f.edits;
     const working = this.model.get("_work").includes("all");
     this.all.textContent = working ? `all heads ${Math.round(100 * (f.done || 0))} % – stop` : "all heads";
   }
@@ -204,7 +172,7 @@ class View extends Frame {
     }
     this.root.style.setProperty("--tk-tile", `${side}px`);
     const n = high.length + low.length;
-    const text = this.model.get("text");
+    const text = this.model.get("_ends").text;
     this.along.textContent = `Images along ${text ? `“${text}”` : "the head's main axis"}`;
     const chosen = this.model.get("image");
     for (const [name, offset, images] of [["high", 0, high], ["low", high.length, low]]) {
@@ -239,7 +207,7 @@ class View extends Frame {
     this.paintImages();
     this.rank.value = m.get("ranking");
     const active = this.root.getRootNode().activeElement;
-    if (active !== this.note) this.note.value = m.get("note");
+    this.paintNote();
     if (active !== this.query) this.query.value = m.get("query");
     const work = m.get("_work");
     const other = String(m.get("_shown")) !== String(this.head);
@@ -271,9 +239,26 @@ class View extends Frame {
 
   choose(text) { this.set({ text: this.model.get("text") === text ? "" : text }); }
 
-  saveNote() {
+  paintNote() { // the field belongs to one head; what is being typed is not overwritten
+    const { head, text } = this.model.get("_note");
+    const own = String(head) === String(this.head);
+    this.note.disabled = !own;
+    if (String(head) !== this.noted) this.typedNote = false;
+    this.noted = String(head);
+    this.noteHead = head;
+    if (!this.typedNote) this.note.value = own ? text : "";
+  }
+
+  saveNote() { // with its head: by the time it arrives another may be shown
     clearTimeout(this.noting);
-    if (this.note.value !== this.model.get("note")) this.set({ note: this.note.value });
+    if (this.typedNote && this.noteHead) this.asker.ask({ do: "note", head: this.noteHead, text: this.note.value });
+    this.typedNote = false;
+  }
+
+  writesNote() {
+    this.typedNote = true;
+    clearTimeout(this.noting);
+    this.noting = setTimeout(() => this.saveNote(), 800);
   }
 
   typed() { // a word lights up while it is typed, at most a few times a second
@@ -284,7 +269,7 @@ class View extends Frame {
   onClick(event) {
     const target = event.target;
     if (target === this.all) return this.ask(this.model.get("_work").includes("all") ? "stop" : "all", "");
-    if (target.closest(".tkse-reset")) return this.ask("reset", "");
+    if (target === this.reset) return this.ask("reset", "");
     if (target.closest(".tkse-gone")) return this.ask("remove", target.closest(".tkse-row").text);
     const cell = target.closest(".tkse-cell");
     if (cell) {
@@ -352,21 +337,20 @@ class View extends Frame {
 
 function render({ model, el }) {
   const view = new View(model, el);
-  const names = ["head", "text", "query", "ranking", "image", "note", "_layers", "_heads", "_rows", "_facts", "_shown", "_map",
+  const names = ["head", "text", "query", "ranking", "image", "_note", "_layers", "_heads", "_rows", "_facts", "_shown", "_map",
     "_map_words", "_likely", "_labels", "_sheet", "_ends", "_work"];
-  view.count = model.get("_asked").n || 0;
   const stop = keep(view, names, (on) => {
     view.root.addEventListener("click", (e) => view.onClick(e), on);
     view.root.addEventListener("keydown", (e) => view.onField(e), on);
     view.rank.addEventListener("change", () => view.set({ ranking: view.rank.value }), on);
     view.query.addEventListener("input", () => view.typed(), on);
-    view.note.addEventListener("input", () => { clearTimeout(view.noting); view.noting = setTimeout(() => view.saveNote(), 800); }, on);
+    view.note.addEventListener("input", () => view.writesNote(), on);
     view.note.addEventListener("blur", () => view.saveNote(), on);
   });
   return () => {
+    view.saveNote();
     stop();
     clearTimeout(view.typing);
-    clearTimeout(view.noting);
     if (view.url) URL.revokeObjectURL(view.url);
   };
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -19,7 +18,8 @@ from toolkit.figures.colors import SEQUENTIAL, SEQUENTIAL_DARK
 from toolkit.figures.heatmap import figure_png
 from toolkit.figures.spans import spans_matplotlib, spans_plotly
 from toolkit.figures.thumbnails import missing, sheet
-from toolkit.panels.base import Panel, css, esm, shows_errors
+from toolkit.panels.base import LOCK, css, esm, shows_errors
+from toolkit.panels.live import LivePanel
 from toolkit.panels.selection import Selection
 from toolkit.store.notes import HeadNotes
 
@@ -34,10 +34,9 @@ if TYPE_CHECKING:
 TILE, SIDE = 56, 8
 """Pixels of a thumbnail, and how many at each end."""
 PALETTE = {"light": SEQUENTIAL.tolist(), "dark": SEQUENTIAL_DARK.tolist()}
-_names = itertools.count()
 
 
-class SpanExplorer(Panel):
+class SpanExplorer(LivePanel):
     """Texts of every head (TextSpan, G24 alg. 1), the images at both ends of each, and the heads of any word.
 
     acts: parts of a data set, with the live model for new texts and with its images for pictures. texts: a bank
@@ -55,7 +54,7 @@ class SpanExplorer(Panel):
     (2, 6)
     """
 
-    _esm = esm("span_explorer")
+    _esm = esm("curve", "span_explorer")
     _css = css("span_explorer")
     title = traitlets.Unicode("What heads say").tag(sync=True)
     description = traitlets.Unicode("").tag(sync=True)
@@ -66,7 +65,7 @@ class SpanExplorer(Panel):
     size = traitlets.Int(10, min=1, max=100)
     method: traitlets.TraitType[Any, Any] = traitlets.Enum(("greedy", "somp"), "greedy")
     image = traitlets.Unicode(None, allow_none=True).tag(sync=True)
-    note = traitlets.Unicode("").tag(sync=True)
+    _note = traitlets.Dict().tag(sync=True)
     _layers = traitlets.List(traitlets.Int()).tag(sync=True)
     _heads = traitlets.Int(1).tag(sync=True)
     _rows: traitlets.List[Any] = traitlets.List().tag(sync=True)
@@ -77,10 +76,8 @@ class SpanExplorer(Panel):
     _likely = traitlets.Bytes(b"").tag(sync=True)
     _labels: traitlets.List[str] = traitlets.List(traitlets.Unicode()).tag(sync=True)
     _sheet = traitlets.Bytes(b"").tag(sync=True)
-    _ends = traitlets.Dict({"high": [], "low": [], "columns": 1, "side": TILE}).tag(sync=True)
+    _ends = traitlets.Dict({"high": [], "low": [], "columns": 1, "side": TILE, "text": ""}).tag(sync=True)
     _work: traitlets.List[str] = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    _asked = traitlets.Dict().tag(sync=True)
-    _answered = traitlets.Int(0).tag(sync=True)
     _palette = traitlets.Dict(PALETTE).tag(sync=True)
     _follows: ClassVar[dict[str, str]] = {"heads": "_follow_head", "text": "_follow_text", "image": "_follow_image"}
 
@@ -100,21 +97,25 @@ class SpanExplorer(Panel):
             raise InputError("SpanExplorer", f"selection={selection!r}", "a Selection", "pass head= to choose a head")
         self._session = HeadSession(acts, texts, layers)
         self.notes = HeadNotes(acts.card) if notes is None else notes
-        live = acts.live
-        self.engine = engine if engine is not None else Worker() if live is None else engine_for(live)
-        self._name, self._turn, self._following = f"spans {next(_names)}", dict[str, int](), False
+        live, self._labels_of = acts.live, dict(zip(map(str, acts.ids), map(str, acts.labels), strict=True))
+        self._begin(engine if engine is not None else Worker() if live is None else engine_for(live))
+        self._following, self._edits = False, 0
         self.spans: Spans | None = None
+        shared = Selection() if selection is None else selection
+        first = {name: words.pop(name) for name in ("text", "image") if name in words}
         super().__init__(**words)
         weight = self._session.weight
         with self.hold_sync():
             self._layers, self._heads = list(self._session.layers), self._session.heads
             self._map, self._map_words = weight.astype("<f4").tobytes(), ""
-        self.selection = selection or Selection()
-        if head is not None or not any(self._has(h) for h in self.selection.heads):
+        self.selection = shared
+        if head is not None or not any(self._has(h) for h in shared.heads):
             self.head = head if head is not None else (self._layers[-1], int(weight[-1].argmax()))
         if "head" not in self._turn:  # it was the default already
             self._ask_head()
-        self._set_note(self.notes[self.head])
+        for name, value in first.items():
+            setattr(self, name, value)
+        self._show_note()
         self.everything()
 
     @property
@@ -140,7 +141,7 @@ class SpanExplorer(Panel):
     def _head_changed(self, change: Any) -> None:
         self._ask_head()
         if change["name"] == "head":
-            self._set_note(self.notes[self.head])
+            self._show_note()
             if not self._following:
                 self.selection.heads = (self.head,)
 
@@ -170,22 +171,34 @@ class SpanExplorer(Panel):
         if not self._following:
             self.selection.image = self.image
 
-    @traitlets.observe("note")
-    @shows_errors
-    def _note_changed(self, change: Any) -> None:
-        if not self._following and self.note.strip() != self.notes[self.head]:
-            self.notes[self.head] = self.note
+    @property
+    def note(self) -> str:
+        """The note on the head shown; assign to write it ("": none)."""
+        return self.notes[self.head]
 
-    @traitlets.observe("_asked")
-    @shows_errors
-    def _browser_asked(self, change: Any) -> None:
-        asked = self._asked
+    @note.setter
+    def note(self, note: str) -> None:
+        self.notes[self.head] = note
+        self._show_note()
+
+    def _show_note(self) -> None:
+        self._note = {"head": list(self.head), "text": self.notes[self.head]}
+
+    def _do(self, ask: dict[str, Any]) -> None:
+        text = str(ask.get("text", ""))
         acts: dict[str, Callable[[], None]] = {
-            "add": lambda: self.add(asked["text"]), "remove": lambda: self.remove(asked["text"]), "reset": self.reset,
+            "add": lambda: self.add(text), "remove": lambda: self.remove(text), "reset": self.reset,
             "all": self.everything, "stop": lambda: self.engine.cancel(f"{self._name}: all"),
+            "note": lambda: self._take_note(tuple(ask["head"]), text),
         }  # fmt: skip
-        self._answered = int(asked.get("n", 0))
-        acts[asked["do"]]()
+        acts[ask["do"]]()
+
+    def _take_note(self, head: tuple[int, int], text: str) -> None:
+        """A note comes with its head: by now another one may be shown."""
+        if self._has(head):
+            self.notes[head] = text
+            if head == self.head:
+                self._show_note()
 
     def add(self, *texts: str) -> None:
         """Put texts into the bank and choose this head's texts anew."""
@@ -201,21 +214,40 @@ class SpanExplorer(Panel):
 
     def everything(self) -> None:
         """Choose the texts of all heads with the bank as it is; they come as `.spans` and name the heads of the map."""
-        size, method = self.size, self.method
-        self._submit(
-            "all", lambda request: self._session.everything(size, method, request.progress), self._paint_all,
-            progress=self._paint_progress,
-        )  # fmt: skip
+        self._layer(0, [], (self._edits, self.size, self.method))
+
+    def _layer(self, at: int, before: list[Any], asked: tuple[int, int, Any]) -> None:
+        """A layer at a time, so that a click need not wait for all of them; anew where the bank changed meanwhile."""
+        edits, size, method = asked
+        layer, session = self._layers[at], self._session
+
+        def work(request: Any) -> tuple[list[Any], Spans | None]:
+            found = [*before, session.layer(layer, size, method)]
+            return found, session.spans(found, size, method) if at + 1 == len(self._layers) else None
+
+        def paint(value: tuple[list[Any], Spans | None]) -> None:
+            found, spans = value
+            self._facts = {**self._facts, "done": (at + 1) / len(self._layers)}
+            if edits != self._edits:
+                self.everything()
+            elif spans is None:
+                self._layer(at + 1, found, asked)
+            else:
+                self.spans = spans
+                self._labels = ["; ".join(texts[:3]) for row in spans.texts for texts in row]
+
+        self._submit("all", work, paint)
 
     def _edit(self, change: Callable[[], Any]) -> None:
         layer, head = self.head
+        self._edits += 1
 
         def work(request: Any) -> Described:
             change()
             return self._session.describe(layer, head, self.size, self.method)
 
         # edits are not of one key: every one of them counts
-        self._submit("head", work, self._paint_head, key=f"edit {next(_names)}")
+        self._submit("head", work, self._paint_head, key=f"edit {self._edits}")
 
     def _ask_head(self) -> None:
         (layer, head), size, method = self.head, self.size, self.method
@@ -224,71 +256,43 @@ class SpanExplorer(Panel):
     def _ask_images(self) -> None:
         (layer, head), text, cosine = self.head, self.text or None, self.ranking == "cosine"
 
-        def work(request: Any) -> tuple[Ends, Any, dict[str, str]]:
+        def work(request: Any) -> tuple[Ends, Any]:
             ends = self._session.images(layer, head, text, SIDE, cosine)
             request.check()
-            return ends, *self._pictures(ends)
+            return ends, self._pictures(ends)
 
         self._submit("images", work, self._paint_images)
-
-    def _submit(
-        self, part: str, work: Callable[[Any], Any], paint: Callable[[Any], None], key: str | None = None, **more: Any
-    ) -> None:
-        """Ask the engine; the part is marked as out of date until the newest answer is painted."""
-        turn = self._turn[part] = self._turn.get(part, 0) + 1
-        self._work = sorted({*self._work, part})
-
-        def done(value: Any) -> None:
-            with self.painting():
-                if self._turn[part] == turn:
-                    self._work = [p for p in self._work if p != part]
-                if self._error_of == part:
-                    self.error, self._error_of = "", ""
-                paint(value)
-
-        def failed(error: BaseException) -> None:
-            with self.painting():
-                self.error, self._error_of = f"{type(error).__name__}: {error}", part
-                self._work = [p for p in self._work if p != part]
-
-        self.engine.submit(f"{self._name}: {key or part}", work, done, failed=failed, **more)
 
     # what comes of it
 
     def _paint_head(self, found: Described) -> None:
         self._rows = [list(row) for row in zip(found.texts, found.factors, found.std, found.explained, strict=True)]
-        edits = len(set(self.bank.texts) ^ set(self._session.given.texts))
-        acts = self._session.acts
+        acts, bank = self._session.acts, self._session.bank
         self._facts = {
-            "rank": found.rank, "reach": found.reach, "weight": found.weight, "bank": len(self.bank), "edits": edits,
-            "name": self.bank.name, "n": len(acts), "split": acts.split, "model": acts.card.id,
+            "rank": found.rank, "reach": None if np.isnan(found.reach) else found.reach, "weight": found.weight,
+            "bank": len(bank), "edits": 0 if bank == self._session.given else self._edits, "name": bank.name,
+            "n": len(acts), "split": acts.split, "model": acts.card.id, "done": self._facts.get("done", 0.0),
         }  # fmt: skip
-        self._shown = list(self.head)
-        self._following = True
-        try:
-            self.text = self.text if self.text in self.bank.texts else ""
-        finally:
-            self._following = False
+        self._shown = list(found.head)
+        if self.text not in bank.texts:
+            self.text = ""
         self._ask_images()
         self._describe()
 
-    def _paint_images(self, found: tuple[Ends, Any, dict[str, str]]) -> None:
-        ends, made, captions = found
-        high, low = ([[name, captions.get(name, ""), score] for name, score in end] for end in (ends.high, ends.low))
-        self._ends = {"high": high, "low": low, "columns": made.columns if made else 1, "side": TILE}
+    def _paint_images(self, found: tuple[Ends, Any]) -> None:
+        (ends, made), labels = found, self._labels_of
+        high, low = ([[name, labels[name], score] for name, score in end] for end in (ends.high, ends.low))
+        columns = made.columns if made else 1
+        self._ends = {"high": high, "low": low, "columns": columns, "side": TILE, "text": ends.text or ""}
         self._sheet = made.jpeg if made else b""
 
-    def _pictures(self, ends: Ends) -> tuple[Any, dict[str, str]]:
-        """The thumbnails of both ends as one sheet (None without images) and what the images are."""
-        names = [name for name, _ in (*ends.high, *ends.low)]
+    def _pictures(self, ends: Ends) -> Any:
+        """The thumbnails of both ends as one sheet; None without images."""
         acts = self._session.acts
-        at = {str(name): i for i, name in enumerate(acts.ids)}
-        labels = acts.labels
-        captions = {name: str(labels[at[name]]) for name in names}
         if not acts.has_images:
-            return None, captions
-        read = [acts.read(name).image for name in names]
-        return sheet([missing(TILE) if image is None else image for image in read], TILE), captions
+            return None
+        read = [acts.read(name).image for name, _ in (*ends.high, *ends.low)]
+        return sheet([missing(TILE) if image is None else image for image in read], TILE)
 
     def _paint_concept(self, found: Any) -> None:
         if found is None:
@@ -298,15 +302,6 @@ class SpanExplorer(Panel):
             self._map, self._map_words = found.share.astype("<f4").tobytes(), found.concept[0]
             self._likely = (np.nan_to_num(found.p, nan=1.0) < 0.05).astype(np.uint8).tobytes()
         self._describe()
-
-    def _paint_all(self, found: Spans) -> None:
-        self.spans = found
-        self._labels = ["; ".join(texts[:3]) for row in found.texts for texts in row]
-        self._facts = {**self._facts, "done": 1.0}
-
-    def _paint_progress(self, done: int, of: int) -> None:
-        with self.painting():
-            self._facts = {**self._facts, "done": done / max(1, of)}
 
     # what others choose
 
@@ -325,15 +320,13 @@ class SpanExplorer(Panel):
     def _follow_image(self, change: Any) -> None:
         self._followed("image", self.selection.image)
 
-    def _set_note(self, note: str) -> None:
-        self._followed("note", note)
-
     def _followed(self, name: str, value: Any) -> None:
-        before, self._following = self._following, True  # what follows must not answer
-        try:
-            setattr(self, name, value)
-        finally:
-            self._following = before
+        with LOCK:
+            before, self._following = self._following, True  # what follows must not answer
+            try:
+                setattr(self, name, value)
+            finally:
+                self._following = before
 
     # as words, tables and pictures
 

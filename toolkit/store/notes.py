@@ -28,24 +28,32 @@ class HeadNotes:
     """What people wrote about the heads of one model: `notes["L2.H6"] = "water"`, `notes["L2.H6"]`, `"L2.H6" in notes`.
 
     A file per model fingerprint, written whole at every change; notes of another process are read, never overwritten.
-    An empty note is no note. Made by `tk.notes`.
+    An empty note is no note. Parts made by other code have no fingerprint: without a path their notes stay in memory.
+    Made by `tk.notes`.
     """
 
     def __init__(self, card: ModelCard, path: str | Path | None = None) -> None:
         self.card = card
-        self.path = notes_folder() / f"{card.fingerprint or card.id}.json" if path is None else Path(path).expanduser()
+        own = notes_folder() / f"{card.fingerprint}.json" if card.fingerprint else None
+        self.path = own if path is None else Path(path).expanduser()
+        self._memory: dict[str, str] = {}
 
     def __getitem__(self, head: Any) -> str:
         return self._read().get(self._name(head), "")
 
     def __setitem__(self, head: Any, note: str) -> None:
         name = self._name(head)
+        if self.path is None:
+            self._memory = {k: v for k, v in {**self._memory, name: str(note).strip()}.items() if v}
+            return
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(f"{self.path}.lock", timeout=10):
                 notes = self._read()
                 notes[name] = str(note).strip()
                 self._write({k: v for k, v in notes.items() if v})
+        except StoreError:
+            raise
         except OSError as error:
             fix = "name another file: tk.notes(model, path)"
             raise StoreError("notes", f"{self.path} ({error.strerror or error})", "a file to write", fix) from error
@@ -73,6 +81,8 @@ class HeadNotes:
         return str(found)
 
     def _read(self) -> dict[str, str]:
+        if self.path is None:
+            return self._memory
         try:
             content = json.loads(self.path.read_text(encoding="utf-8"))
             notes, fingerprint = dict(content["notes"]), content["fingerprint"]
@@ -88,6 +98,7 @@ class HeadNotes:
 
     def _write(self, notes: dict[str, str]) -> None:
         content = {"model": self.card.id, "fingerprint": self.card.fingerprint, "notes": notes}
+        assert self.path is not None
         part = self.path.with_name(f".{self.path.name}.part")
         try:
             part.write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
@@ -96,7 +107,7 @@ class HeadNotes:
             part.unlink(missing_ok=True)
 
     def __repr__(self) -> str:
-        return f"HeadNotes({self.card.id!r}, {len(self)} notes, {self.path.name!r})"
+        return f"HeadNotes({self.card.id!r}, {len(self)} notes, {self.path.name if self.path else 'in memory'!r})"
 
 
 def notes(model: Any, path: str | Path | None = None) -> HeadNotes:
