@@ -29,7 +29,9 @@ Array = NDArray[np.float64]
 Chain = tuple[NDArray[np.int64], Array, Array]
 TOGETHER = 6
 """Heads that go in step on one thread: fewer, and calls cost more than arithmetic; more, and texts leave the cache."""
-ROUNDING = 16 * 2.0**-24
+SHRINK = 16
+"""Steps after which texts are moved to a smaller basis."""
+ROUNDING = 32 * 2.0**-24
 """What float32 may lose in a score, as a share of the numbers that went into it; generous."""
 RIVALS = 256
 """Near-ties that are computed anew one by one; where there are more, everything is."""
@@ -162,7 +164,8 @@ def greedy(
     directions, least = np.zeros((n, size, r)), np.zeros(n)
     index, scores, gain = np.full((n, size), -1), np.zeros((n, size)), np.zeros((n, size))
     live = np.ones(n, bool)
-    pair, both = np.empty((n, 2, r), np.float32), np.empty((n, 2, t), np.float32)
+    pair, both = np.empty((n, 2, r)), np.empty((n, 2, t), np.float32)
+    frame = np.broadcast_to(np.eye(r), (n, r, r))
     for step in range(
         min(size, r)
     ):  # every call counts: for a bank of thousands, a step takes a tenth of a millisecond
@@ -193,13 +196,23 @@ def greedy(
         y -= _inside(y, before)
         w = (2 / norm) * y - explained[:, None] * u
         directions[:, step], pair[:, 0], pair[:, 1] = u, u, w
+        if step % SHRINK == 0 < step < size - SHRINK // 2:
+            frame, fast = _shrunk(directions[:, :step], frame, fast)
         bound += ROUNDING * (reach * np.sqrt(np.einsum("nr,nr->n", w, w)) + np.abs(top, where=live, out=np.zeros(n)))
-        np.matmul(pair, fast, out=both)
+        np.matmul((pair @ frame).astype(np.float32), fast, out=both)
         change = both[:, 1]
         change *= both[:, 0]
         v -= change
     picked = index >= 0
     return index, np.where(picked, np.sqrt(np.maximum(scores, 0)), np.nan), np.where(picked, gain, np.nan)
+
+
+def _shrunk(directions: Array, frame: Array, fast: NDArray[np.float32]) -> tuple[Array, NDArray[np.float32]]:
+    """A basis of what is left beside the directions [n, m, r] as columns [n, r, r − m], and the texts in it: what has
+    been projected out need not be multiplied any more. frame, fast: the same as it was.
+    """
+    left = np.linalg.qr(directions.transpose(0, 2, 1), mode="complete")[0][:, :, directions.shape[1] :]
+    return left, (left.transpose(0, 2, 1) @ frame).astype(np.float32) @ fast
 
 
 def _inside(x: Array, directions: Array) -> Array:
