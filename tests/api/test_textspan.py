@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from spans_literal import literal_inside
 
 import toolkit as tk
 from toolkit.api.contributions import Contributions
@@ -27,19 +28,6 @@ def spans(acts):
     return tk.textspan(acts, "world", size=6, layers=-2)
 
 
-def literal(c, texts, size):
-    """G24 alg. 1 as written on one head [images, d]: positions only."""
-    _, s, v = np.linalg.svd(c, full_matrices=False)
-    v = v[s > 1e-6 * s[0]]
-    r, c, found = texts @ v.T @ v, c - c.mean(0), []
-    for _ in range(min(size, len(v))):
-        j = int((c @ r.T).std(0, ddof=1).argmax())
-        t = r[j] / np.linalg.norm(r[j])
-        c, r = c - np.outer(c @ t, t), r - np.outer(r @ t, t)
-        found.append(j)
-    return found
-
-
 @pytest.mark.parametrize("convention", ["separate", "reference"])
 def test_the_literal_algorithm_on_a_whole_model(acts, convention):
     view = acts.using(convention)
@@ -48,7 +36,7 @@ def test_the_literal_algorithm_on_a_whole_model(acts, convention):
     heads = view.heads.double().numpy()
     for i, layer in enumerate(found.layers):
         for h in range(8):
-            expected = literal(heads[:, layer, h], vectors.double().numpy(), 8)
+            expected = literal_inside(heads[:, layer, h], vectors.double().numpy(), 8)
             assert found.picks[i, h].tolist()[: len(expected)] == expected, (layer, h)
     assert found.settings["convention"] == convention
     assert found.ranks.max() == (16 if convention == "separate" else 19)
@@ -68,7 +56,7 @@ def test_every_family(family):
             c = heads[:, layer, h]
             if ((c - c.mean(0)) ** 2).sum() <= 2e-12 * (c**2).sum():  # what varies less than float32 rounds is silent
                 continue
-            assert picks == literal(heads[:, layer, h], unit, 3), (layer, h)
+            assert picks == literal_inside(heads[:, layer, h], unit, 3), (layer, h)
 
 
 def test_what_a_result_says(spans, acts):
