@@ -271,6 +271,23 @@ def test_stopping_leaves_nothing_behind(acts):
     assert explorer.spans is not None
 
 
+def test_the_bank_is_encoded_by_the_worker(acts, monkeypatch):
+    from toolkit.api import explore
+
+    threads = []
+    encode = explore.vectors_of
+    monkeypatch.setattr(explore, "vectors_of", lambda *a: (threads.append(threading.current_thread()), encode(*a))[1])
+    engine = Worker()
+    explorer = tk.SpanExplorer(acts, engine=engine)
+    assert engine.wait(30)
+    assert len(explorer._rows) == 10
+    assert len(threads) == 1
+    assert threads[0] is not threading.current_thread()
+    bare = tk.from_arrays(np.random.default_rng(0).normal(size=(9, 1, 2, 4)))
+    with pytest.raises(tk.InputError, match="attach it"):
+        tk.SpanExplorer(bare, engine=engine)
+
+
 def test_a_linked_choice_of_several_heads_stays(explorer):
     explorer.selection.heads = "L0.H1 L1.H2"
     assert explorer.head == (1, 2)

@@ -64,10 +64,19 @@ class HeadSession:
         self._bases = head_bases(acts, layers, operation="SpanExplorer")
         self._contributions = Contributions(acts, self._bases)
         self.given = default_bank(acts) if texts is None else bank_for(texts)
-        self._start = vectors_of(self.given, acts, "SpanExplorer").cpu()
-        self.bank, self._vectors = self.given, self._start
+        if self.given.given is None:
+            acts.model  # noqa: B018 – says now what is missing; thousands of texts are encoded with the first question
+        self._start = None if self.given.given is None else vectors_of(self.given, acts, "SpanExplorer").cpu()
+        self.bank, self._known = self.given, self._start
         self._singles: NDArray[np.float32] | None = None
         self._few: Tensor | None = None
+
+    @property
+    def _vectors(self) -> Tensor:
+        """Of the bank as edited; encoded when first asked for."""
+        if self._known is None:
+            self._known = self._start = vectors_of(self.given, self.acts, "SpanExplorer").cpu()
+        return self._known
 
     @property
     def layers(self) -> tuple[int, ...]:
@@ -93,12 +102,12 @@ class HeadSession:
         vectors = self._vectors[kept]
         if new:
             vectors = torch.cat([vectors, text_embeddings(self.acts.model, new).cpu().to(vectors)])
-        self.bank, self._vectors, self._singles, self._few = bank, vectors, None, None
+        self.bank, self._known, self._singles, self._few = bank, vectors, None, None
         return bank
 
     def reset(self) -> Bank:
         """The bank as it was given."""
-        self.bank, self._vectors, self._singles, self._few = self.given, self._start, None, None
+        self.bank, self._known, self._singles, self._few = self.given, self._start, None, None
         return self.bank
 
     def describe(self, layer: int, head: int, size: int, method: Method = "greedy") -> Described:
