@@ -35,7 +35,7 @@ class Contributions:
         if layer in self._kept:
             self._kept.move_to_end(layer)
             return self._kept[layer]
-        found = torch.cat([z for _, z in coordinates(self._acts, self._bases, [layer])])
+        found = torch.cat(list(coordinates(self._acts, self._bases, layer)))
         self._kept[layer] = found
         while len(self._kept) > 1 and sum(x.nbytes for x in self._kept.values()) > KEPT:
             self._kept.popitem(last=False)
@@ -54,8 +54,7 @@ class Contributions:
             direction = basis.vectors[at].mT @ text.to(basis.vectors)
         scores = z @ direction.cpu()
         if cosine:
-            scores = scores / z.norm(dim=1).clamp(min=1e-300)
-            scores = scores / direction.norm().clamp(min=1e-300) if text is None else scores
+            scores = scores / z.norm(dim=1).clamp(min=1e-300)  # texts and main axis are unit vectors
         return np.asarray(scores.numpy())
 
 
@@ -65,13 +64,10 @@ def main_axis(covariance: Tensor) -> Tensor:
     return axis * torch.sign(axis[axis.abs().argmax()])
 
 
-def coordinates(acts: Acts, bases: HeadBases, layers: list[int]) -> Iterator[tuple[int, Tensor]]:
-    """(first image, z [b, heads of these layers, r]) a chunk at a time, float32."""
-    basis, rows = bases.basis, [bases.at(layer, 0) + h for layer in layers for h in range(bases.heads)]
-    mean = acts.moments.flat(bases.layers).mean[rows]
-    maps = basis.coordinates[rows].cpu()
-    start = 0
+def coordinates(acts: Acts, bases: HeadBases, layer: int) -> Iterator[Tensor]:
+    """z [b, heads of this layer, r] of all images, a chunk at a time, float32."""
+    first = bases.at(layer, 0)
+    maps, mean = bases.basis.coordinates[first : first + bases.heads].cpu(), acts.moments.mean[layer]
     for state in acts.states():
-        q = head_numbers(state, layers).flatten(1, 2) - mean
-        yield start, torch.einsum("bnk,nkr->bnr", q, maps).float()
-        start += len(q)
+        q = head_numbers(state, [layer])[:, 0] - mean
+        yield torch.einsum("bnk,nkr->bnr", q, maps).float()

@@ -114,7 +114,7 @@ def _scores(acts: Acts, found: HeadBases, layer: int, inside: Tensor) -> Tensor:
     """[h, a, images]: centred contributions of one layer's heads along their axes [n, r, a]."""
     at = found.at(layer, 0)
     own = inside[at : at + found.heads].float()
-    return torch.cat([torch.einsum("bnr,nra->nab", z, own) for _, z in coordinates(acts, found, [layer])], 2)
+    return torch.cat([torch.einsum("bnr,nra->nab", z, own) for z in coordinates(acts, found, layer)], 2)
 
 
 def _ends(values: Tensor, top: int) -> Tensor:

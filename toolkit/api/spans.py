@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 from collections import Counter, defaultdict
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from toolkit.core.heads import HeadSet
 from toolkit.data.banks import Bank
 from toolkit.errors import InputError
+from toolkit.store.whole import whole_file
 
 if TYPE_CHECKING:
     import pandas
@@ -138,16 +138,12 @@ class Spans:
             **{name: _plain(getattr(self, name)) for name in ARRAYS[1:]},
             "picks": [where.get(int(j), -1) for j in self.picks.ravel()],
         }  # fmt: skip
-        part = target.with_name(f".{target.name}.part")
         try:
-            part.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
-            part.replace(target)
+            with whole_file(target) as part:
+                part.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
         except OSError as error:
             given = f"{str(path)!r} ({error.strerror or error})"
             raise InputError("spans.save", given, "a place to write to", "name another file") from error
-        finally:
-            with contextlib.suppress(OSError):
-                part.unlink(missing_ok=True)
         return target
 
     def _at(self, head: Any) -> tuple[int, int]:

@@ -17,6 +17,7 @@ from toolkit.figures.colors import DIVERGING, DIVERGING_DARK, NAN
 from toolkit.figures.heatmap import as_table, check_limit, figure_png, heatmap_matplotlib, heatmap_plotly
 from toolkit.panels.base import Panel, css, esm, shows_errors
 from toolkit.panels.selection import Selection
+from toolkit.store.whole import whole_file
 
 if TYPE_CHECKING:
     import pandas
@@ -284,12 +285,8 @@ class HeadGrid(Panel):
         }
         if target.suffix.lower() not in writers:
             raise InputError("HeadGrid.save", repr(target.name), ", ".join(writers), "choose one of these endings")
-        part = target.with_name(f".{target.stem}.part{target.suffix}")
-        try:
+        with whole_file(target) as part:
             writers[target.suffix.lower()](part)
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
         return target
 
     def png(self) -> bytes:

@@ -13,6 +13,7 @@ from filelock import FileLock
 from toolkit.core.heads import HeadSet
 from toolkit.errors import InputError, StoreError
 from toolkit.models.card import ModelCard
+from toolkit.store.whole import whole_file
 
 if TYPE_CHECKING:
     import pandas
@@ -99,12 +100,8 @@ class HeadNotes:
     def _write(self, notes: dict[str, str]) -> None:
         content = {"model": self.card.id, "fingerprint": self.card.fingerprint, "notes": notes}
         assert self.path is not None
-        part = self.path.with_name(f".{self.path.name}.part")
-        try:
+        with whole_file(self.path) as part:
             part.write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
-            part.replace(self.path)
-        finally:
-            part.unlink(missing_ok=True)
 
     def __repr__(self) -> str:
         return f"HeadNotes({self.card.id!r}, {len(self)} notes, {self.path.name if self.path else 'in memory'!r})"
