@@ -202,7 +202,7 @@ def test_projected_texts_are_what_the_heads_see():
     projected = basis.project(torch.from_numpy(words))
     c = torch.einsum("nhk,hkd->nhd", *(torch.from_numpy(x).double() for x in (mixes, maps)))
     inside = torch.einsum("nhd,hdr->nhr", c, basis.vectors)
-    seen = torch.einsum("nhr,htr->nht", inside, projected)
+    seen = torch.einsum("nhr,hrt->nht", inside, projected)
     torch.testing.assert_close(seen.float(), (c @ torch.from_numpy(words).double().T).float())
     torch.testing.assert_close(basis.variance, inside.var(0).sum(-1))
     mapped = torch.einsum("nhk,hkr->nhr", torch.from_numpy(mixes).double(), basis.coordinates)

@@ -116,7 +116,7 @@ def single_shares(basis: SpanBasis, texts: Tensor) -> NDArray[np.float32]:
     found = []
     for _, some in basis.blocks(len(texts)):
         seen = some.project(texts)
-        along = (seen * (seen @ some.covariance)).sum(-1) / (seen * seen).sum(-1).clamp(min=1e-300)
+        along = (seen * (some.covariance @ seen)).sum(1) / (seen * seen).sum(1).clamp(min=1e-300)
         found.append((along / some.variance[:, None]).float().cpu().numpy())
     return np.concatenate(found)
 

@@ -29,9 +29,7 @@ Array = NDArray[np.float64]
 Chain = tuple[NDArray[np.int64], Array, Array]
 TOGETHER = 6
 """Heads that go in step on one thread: fewer, and calls cost more than arithmetic; more, and texts leave the cache."""
-BLOCK = 256
-"""Texts that are turned around at once."""
-SHRINK = 16
+SHRINK = 20
 """Steps after which texts are moved to a smaller basis."""
 ROUNDING = 32 * 2.0**-24
 """What float32 may lose in a score, as a share of the numbers that went into it; generous."""
@@ -87,7 +85,8 @@ def pursue(
     for at, some in basis.blocks(len(texts)):
         inside = partial(_report, check, at.start, len(basis))
         inside(0)
-        projected = some.project(texts) if method == "greedy" else None
+        scan = torch.float64 if basis.vectors.is_cuda else torch.float32
+        projected = some.project(texts, scan) if method == "greedy" else None
         found.append(chosen(some, projected, texts, size, method, allowed, inside))
     return Picks(*(np.concatenate([getattr(p, name) for p in found]) for name in ("index", "std", "explained")))
 
@@ -106,14 +105,14 @@ def chosen(
     allowed: NDArray[np.bool_] | None = None,
     check: Callable[[int], None] = lambda done: None,
 ) -> Picks:
-    """As `pursue`, for texts already projected [n, t, r] (which only "greedy" needs)."""
+    """As `pursue`, for texts already projected [n, r, t] (which only "greedy" needs), float64 or float32."""
     allowed = first_of_equals(texts) if allowed is None else allowed
     # on a scale of their own, so that neither tiny nor huge contributions leave the range of float32
     variance = basis.variance
     unit = torch.where(variance > 0, variance, 1.0)
     basis = replace(basis, covariance=basis.covariance / unit[:, None, None])
     if projected is not None and projected.device.type == "cuda":
-        index, std, gain = greedy_in_step(projected.mT, basis.covariance, basis.ranks, size, allowed, basis.tolerance)
+        index, std, gain = greedy_in_step(projected, basis.covariance, basis.ranks, size, allowed, basis.tolerance)
     else:
         index, std, gain = _in_threads(basis, projected, texts, size, method, allowed, check)
     explained = np.where(index >= 0, np.cumsum(np.nan_to_num(gain), 1), np.nan)
@@ -126,12 +125,14 @@ def _in_threads(
 ) -> Chain:  # fmt: skip
     n = len(basis)
     words, step = _array(texts), TOGETHER if method == "greedy" else 1
+    longest = math.sqrt(float(np.einsum("td,td->t", words, words).max(initial=0.0)))
 
     def some(start: int) -> Chain:
         at = slice(start, start + step)
         if method == "greedy":
             assert projected is not None
-            return greedy(projected[at].cpu().numpy(), covariance[at], ranks[at], allowed, size, basis.tolerance)
+            seen = projected[at].numpy()
+            return greedy(seen, words, vectors[at], covariance[at], ranks[at], allowed, size, basis.tolerance, longest)
         return somp(words, vectors[start], covariance[start], allowed, size, basis.tolerance)
 
     vectors, covariance, ranks = (x.cpu().numpy() for x in (basis.vectors, basis.covariance, basis.ranks))
@@ -146,45 +147,41 @@ def _in_threads(
 
 
 def greedy(
-    texts: Array, sigma: Array, ranks: NDArray[np.int64], allowed: NDArray[np.bool_], size: int, tolerance: float
-) -> Chain:
-    """TextSpan of a few heads in step: text, standard deviation, variance it explains [n, size].
+    seen: NDArray[Any], words: NDArray[Any], vectors: Array, sigma: Array, ranks: NDArray[np.int64],
+    allowed: NDArray[np.bool_], size: int, tolerance: float, longest: float,
+) -> Chain:  # fmt: skip
+    """TextSpan of a few heads in step: text, standard deviation, share of variance it explains [n, size].
 
-    texts [n, t, r], sigma [n, r, r]: in the heads' bases. A text's score is v = Rᵀ Σ' R, Σ' = Σ with the chosen
-    directions projected out on both sides; after choosing the direction u, v ← v − (R·u) (R·(2 Σ'u − (uᵀΣ'u) u))
-    (methods §2). The scan over all texts runs in float32 and keeps a bound on its error; whatever comes within it of
-    the best is computed anew in float64, so that the picks are those of float64 throughout.
+    seen [n, r, t]: the texts words [t, d] in the heads' bases vectors [n, d, r]; sigma [n, r, r]. A text's score is
+    v = Rᵀ Σ' R, Σ' = Σ with the chosen directions projected out on both sides; after choosing the direction u,
+    v ← v − (R·u) (R·(2 Σ'u − (uᵀΣ'u) u)) (methods §2). The scan over all texts runs in float32 and keeps a bound on
+    its error; whatever comes within it of the best is computed anew in float64 from the texts themselves, so that the
+    picks are those of float64 throughout. longest: the norm of the longest text.
     """
-    n, t, r = texts.shape
-    rows, flat = np.arange(n), texts.transpose(1, 0, 2).astype(np.float32).reshape(t, n * r)
-    fast = np.empty((n * r, t), np.float32)
-    for start in range(0, t, BLOCK):  # cast first, turn around in blocks: at once it takes four times as long
-        fast[:, start : start + BLOCK] = flat[start : start + BLOCK].T
-    fast = fast.reshape(n, r, t)
+    n, r, t = seen.shape
+    rows, fast, frame = np.arange(n), seen.astype(np.float32, copy=False), np.broadcast_to(np.eye(r), (n, r, r))
     v = np.stack([np.einsum("rt,rt->t", x, s @ x) for x, s in zip(fast, sigma.astype(np.float32), strict=True)])
     v[:, ~allowed] = -np.inf
-    reach = np.array([np.einsum("rt,rt->t", x, x).max(initial=0.0) for x in fast], np.float64)
+    reach = np.sqrt([np.einsum("rt,rt->t", x, x).max(initial=0.0) for x in fast])
+    reach *= np.maximum(reach, longest / 4)  # a projection is as wrong as its text is long
     bound = ROUNDING * reach * np.sqrt((sigma**2).sum((1, 2)))
     directions, least = np.zeros((n, size, r)), np.zeros(n)
     index, scores, gain = np.full((n, size), -1), np.zeros((n, size)), np.zeros((n, size))
-    live = np.ones(n, bool)
+    live, exact = np.ones(n, bool), seen.dtype == np.float64
     pair, both = np.empty((n, 2, r)), np.empty((n, 2, t), np.float32)
-    frame = np.broadcast_to(np.eye(r), (n, r, r))
-    for step in range(
-        min(size, r)
-    ):  # every call counts: for a bank of thousands, a step takes a tenth of a millisecond
+    for step in range(min(size, r)):  # every call counts: with thousands of texts a step takes a tenth of a millisecond
         before = directions[:, :step]
         j = v.argmax(1)
         top = v[rows, j]
         v[rows, j] = -np.inf
-        close = live & (v[rows, v.argmax(1)] >= top - 2 * bound)
-        for i in np.flatnonzero(close) if close.any() else ():
-            v[i, j[i]] = top[i]
-            j[i], bound[i] = _nearest(texts[i], sigma[i], v[i], before[i], bound[i])
-            v[i, j[i]] = -np.inf
-        x = texts[rows, j]
+        x = seen[rows, :, j] if exact else (words[j].astype(np.float64)[:, None] @ vectors)[:, 0]
         x -= _inside(x, before)
         x -= _inside(x, before)  # twice is enough
+        close = live & ((v[rows, v.argmax(1)] >= top - 2 * bound) | (top <= 2 * bound))
+        for i in np.flatnonzero(close) if close.any() else ():
+            v[i, j[i]] = top[i]
+            j[i], x[i], bound[i] = _nearest(words, vectors[i], sigma[i], v[i], before[i], bound[i])
+            v[i, j[i]] = -np.inf
         y = (x[:, None] @ sigma)[:, 0]
         score, square = np.einsum("nr,nr->n", x, y), np.einsum("nr,nr->n", x, x)
         live = live & (score > least) & (step < ranks) & (top > -np.inf)
@@ -231,16 +228,23 @@ def _without(x: Array, directions: Array) -> Array:
     return x
 
 
-def _nearest(texts: Array, sigma: Array, v: NDArray[np.float32], before: Array, bound: float) -> tuple[int, float]:
-    """The best of the texts whose scores are too close for float32, the first of equals; and the error bound from now
-    on. Where too many are, all scores are computed anew.
+def _nearest(
+    words: NDArray[Any], vectors: Array, sigma: Array, v: NDArray[np.float32], before: Array, bound: float
+) -> tuple[int, Array, float]:
+    """The best of one head's texts whose scores are too close for float32, the first of equals; what is left of it
+    beside the directions chosen; and the error bound from now on. Where too many are close, all are computed anew.
     """
     rivals = np.flatnonzero(v >= v.max() - 2 * bound)
-    if len(rivals) <= RIVALS:
-        return int(rivals[_scores(_without(texts[rivals], before), sigma).argmax()]), bound
-    scores = np.where(v > -np.inf, _scores(_without(texts, before), sigma), -np.inf)
-    v[:] = scores
-    return int(scores.argmax()), ROUNDING * float(scores.max(initial=0.0))
+    if not (few := len(rivals) <= RIVALS):
+        rivals = np.flatnonzero(v > -np.inf)
+    starts = range(0, len(rivals), CHUNK)
+    texts = np.concatenate([words[rivals[s : s + CHUNK]].astype(np.float64) @ vectors for s in starts])
+    texts = _without(texts, before)
+    scores = _scores(texts, sigma)
+    best = int(scores.argmax())
+    if not few:
+        v[rivals], bound = scores, ROUNDING * float(scores[best])
+    return int(rivals[best]), texts[best], bound
 
 
 def _scores(x: Array, sigma: Array) -> Array:

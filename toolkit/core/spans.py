@@ -51,15 +51,15 @@ class SpanBasis:
         return SpanBasis(vectors, covariance, coordinates, self.ranks[at], self.full[at], self.tolerance)
 
     @full_precision
-    def project(self, texts: Tensor) -> Tensor:
-        """[n, t, r]: texts [t, d] in the basis of every head, float64; not normalised again (G24 alg. 1)."""
+    def project(self, texts: Tensor, precision: torch.dtype = torch.float64) -> Tensor:
+        """[n, r, t]: texts [t, d] in the basis of every head, as columns; not normalised again (G24 alg. 1)."""
         n, d, r = self.vectors.shape
-        flat = self.vectors.permute(1, 0, 2).reshape(d, n * r)  # one product for all heads is the fastest
-        out = self.vectors.new_empty(len(texts), n * r)
+        flat = self.vectors.to(precision).mT.reshape(n * r, d)  # one product for all heads is the fastest
+        out = flat.new_empty(n * r, len(texts))
         for start in range(0, len(texts), CHUNK):
-            some = texts[start : start + CHUNK].to(self.vectors)
-            torch.matmul(some, flat, out=out[start : start + CHUNK])
-        return out.view(-1, n, r).permute(1, 0, 2)
+            some = texts[start : start + CHUNK].to(flat)
+            torch.matmul(flat, some.T, out=out[:, start : start + CHUNK])
+        return out.view(n, r, len(texts))
 
     def blocks(self, texts: int) -> Iterator[tuple[slice, SpanBasis]]:
         """The heads, as many at a time as their projections of so many texts fit into AT_ONCE."""
