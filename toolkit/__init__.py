@@ -30,6 +30,15 @@ _WHERE = {
     "heads_for": "toolkit.api.concepts",
     "ConceptHeads": "toolkit.api.concepts",
     "head_pca": "toolkit.api.pca",
+    "locate": "toolkit.api.locate",
+    "Scores": "toolkit.api.scores",
+    "ablate": "toolkit.api.ablate",
+    "Ablation": "toolkit.api.ablation",
+    "ltc_correct": "toolkit.api.ltc",
+    "head_effects": "toolkit.api.effects",
+    "HeadEffects": "toolkit.api.effects",
+    "fold_ablation": "toolkit.api.fold",
+    "save_checkpoint": "toolkit.api.fold",
     "HeadPCA": "toolkit.api.pca",
     "bank": "toolkit.api.banks",
     "notes": "toolkit.store.notes",
@@ -64,6 +73,8 @@ _WHERE = {
 __all__ = sorted(_WHERE)
 
 if TYPE_CHECKING:
+    from toolkit.api.ablate import ablate as ablate
+    from toolkit.api.ablation import Ablation as Ablation
     from toolkit.api.acts import Acts as Acts
     from toolkit.api.arrays import from_arrays as from_arrays
     from toolkit.api.arrays import from_npy as from_npy
@@ -71,12 +82,19 @@ if TYPE_CHECKING:
     from toolkit.api.concepts import ConceptHeads as ConceptHeads
     from toolkit.api.concepts import heads_for as heads_for
     from toolkit.api.decompose import decompose as decompose
+    from toolkit.api.effects import HeadEffects as HeadEffects
+    from toolkit.api.effects import head_effects as head_effects
     from toolkit.api.estimate import estimate as estimate
     from toolkit.api.extract import extract as extract
     from toolkit.api.extract import open_acts as open_acts
+    from toolkit.api.fold import fold_ablation as fold_ablation
+    from toolkit.api.fold import save_checkpoint as save_checkpoint
     from toolkit.api.load import load as load
+    from toolkit.api.locate import locate as locate
+    from toolkit.api.ltc import ltc_correct as ltc_correct
     from toolkit.api.pca import HeadPCA as HeadPCA
     from toolkit.api.pca import head_pca as head_pca
+    from toolkit.api.scores import Scores as Scores
     from toolkit.api.spans import Spans as Spans
     from toolkit.api.spans import load_spans as load_spans
     from toolkit.api.textspan import BankWarning as BankWarning

@@ -8,7 +8,7 @@ thread neither sees nor disturbs a capture.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,15 +44,23 @@ class Trace:
 
 class Capture(TorchFunctionMode):
     """Watches one forward of a tower; with `head_scale` [l, h] it also multiplies every head's mix on the way (total
-    ablation).
+    ablation) and adds the share 1 − scale of `instead`: by layer, mixes [b or 1, h, n, k] of all tokens.
 
-    Use as a context around exactly one `encode_image`, then call `trace(output)`.
+    Use as a context around exactly one `encode_image`, then call `trace(output)`. whole: layers whose mixes of all
+    tokens are kept, in `mixes_of`.
     """
 
-    def __init__(self, tower: Tower, head_scale: Tensor | None = None) -> None:
+    def __init__(
+        self,
+        tower: Tower,
+        head_scale: Tensor | None = None,
+        instead: Mapping[int, Tensor] | None = None,
+        whole: Collection[int] = (),
+    ) -> None:
         super().__init__()
         self._tower = tower
-        self._scale = head_scale
+        self._scale, self._instead, self._whole = head_scale, instead or {}, whole
+        self.mixes_of: dict[int, Tensor] = {}
         self._attention = {id(b.out_weight): i for i, b in enumerate(tower.blocks)}
         self._mlp = {id(b.mlp_weight): i for i, b in enumerate(tower.blocks) if b.mlp_weight is not None}
         self._mixes: dict[int, Tensor] = {}
@@ -127,8 +135,13 @@ class Capture(TorchFunctionMode):
 
     def _see(self, layer: int, mix: Tensor) -> Tensor:
         """Scale the heads if asked, and keep what the pooled position gets of them. mix [b, h, n, k]."""
+        if layer in self._whole:
+            self.mixes_of[layer] = mix.detach()
         if self._scale is not None:
-            mix = mix * self._scale[layer].to(mix).view(1, -1, 1, 1)
+            scale = self._scale[layer].to(mix).view(1, -1, 1, 1)
+            mix = mix * scale
+            if layer in self._instead:
+                mix = mix + (1 - scale) * self._instead[layer].to(mix)
         kept = self._pooled(mix, 2)
         self._mixes[layer] = kept.flatten(1) if kept.ndim == 3 else kept.transpose(1, 2).flatten(2)
         return mix

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import InputError
@@ -20,13 +20,18 @@ _NAME = re.compile(r"[lL](\d+)\.?[hH](\d+)")
 class HeadSet:
     """An ordered set of attention heads; prints as "L2.H6 L3.H1".
 
-    heads: (layer, head) pairs in order, without repeats.
+    heads: (layer, head) pairs in order, without repeats. Of a set that was chosen (`scores.choose`), and else None or
+    "": utility: U of the set on the images it was chosen on. why: the choice in one line. class_set: the hash of the
+    classes it was found under. Sets are equal when their heads are.
 
     >>> HeadSet.of("L2.H6 L3.H1")
     HeadSet('L2.H6 L3.H1')
     """
 
     heads: tuple[tuple[int, int], ...]
+    utility: float | None = field(default=None, compare=False)
+    why: str = field(default="", compare=False)
+    class_set: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.heads, tuple) or not all(isinstance(p, tuple) and len(p) == 2 for p in self.heads):
@@ -40,8 +45,10 @@ class HeadSet:
 
         layers, per_layer: the size of the model; a head outside it is an InputError. Repeats count once.
         """
+        found: tuple[float | None, str, str] = (None, "", "")
         if isinstance(heads, cls):
             pairs = list(heads.heads)
+            found = (heads.utility, heads.why, heads.class_set)
         elif isinstance(heads, str):
             pairs = _read(heads)
         elif isinstance(heads, Iterable):
@@ -59,7 +66,7 @@ class HeadSet:
             ):
                 size = f"layers 0…{layers - 1} and heads 0…{per_layer - 1}" if layers and per_layer else "counts from 0"
                 raise InputError("heads", f"the unknown head L{layer}.H{head}", size, "name heads this model has")
-        return cls(tuple(dict.fromkeys(pairs)))
+        return cls(tuple(dict.fromkeys(pairs)), *found)
 
     def __len__(self) -> int:
         return len(self.heads)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -98,13 +98,25 @@ class Model:
         with torch.no_grad():
             return torch.cat([run(batch) for batch in source.batches(batch_size)])
 
-    def trace(self, batch: Tensor, head_scale: Tensor | None = None) -> Trace:
-        """One captured forward of preprocessed images [b, 3, H, W]; head_scale [l, h] multiplies mixes on the way."""
+    def trace(
+        self, batch: Tensor, head_scale: Tensor | None = None, instead: Mapping[int, Tensor] | None = None
+    ) -> Trace:
+        """One captured forward of preprocessed images [b, 3, H, W]; head_scale [l, h] multiplies mixes on the way, and
+        the share 1 − scale of `instead` (by layer, [b or 1, h, n, k]) is added.
+        """
         tower = tower_of(self.clip)
-        capture = Capture(tower, head_scale)
+        capture = Capture(tower, head_scale, instead)
         with torch.no_grad(), capture:
             output = self.clip.encode_image(self._placed(batch, tower.blocks[0].out_weight))
         return capture.trace(output)
+
+    def mixes(self, batch: Tensor, layers: Sequence[int]) -> dict[int, Tensor]:
+        """By layer, the head mixes of all tokens [b, h, n, k] of preprocessed images [b, 3, H, W]."""
+        tower = tower_of(self.clip)
+        capture = Capture(tower, whole=layers)
+        with torch.no_grad(), capture:
+            self.clip.encode_image(self._placed(batch, tower.blocks[0].out_weight))
+        return capture.mixes_of
 
     def readout(self, fresh: bool = False) -> Readout:
         """The linear readout of the present weights; made again when they change, or when `fresh` is asked for."""
@@ -116,8 +128,8 @@ class Model:
             self._readout = (state, readout_of(tower, dtype, weight.device))
         return self._readout[1]
 
-    def encode_text(self, texts: str | Sequence[str], batch_size: int = 256) -> Tensor:
-        """Text embeddings [t, d], unit norm, float32 or better.
+    def encode_text(self, texts: str | Sequence[str], batch_size: int = 256, *, normalize: bool = True) -> Tensor:
+        """Text embeddings [t, d], unit norm unless `normalize` is False, float32 or better.
 
         texts: strings; an empty one is an InputError. Raises InputError when the model has no tokenizer.
         """
@@ -144,7 +156,8 @@ class Model:
                 ids = self.tokenizer(texts[start : start + batch_size]).to(self.device)
                 out.append(self.clip.encode_text(ids))
         found = torch.cat(out)
-        return torch.nn.functional.normalize(found.to(torch.promote_types(found.dtype, torch.float32)), dim=-1)
+        found = found.to(torch.promote_types(found.dtype, torch.float32))
+        return torch.nn.functional.normalize(found, dim=-1) if normalize else found
 
     def unknown_words(self, texts: str | Sequence[str]) -> dict[str, list[str]]:
         """Words of the texts that the model's tokenizer does not know, each with the nearest known ones. Empty for

@@ -1,0 +1,217 @@
+"""`tk.locate` on the built-in model: against the plain loops, pooled, with intervals; and what it refuses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+import toolkit as tk
+from benchmarks import literal
+
+PAIR = {"true": "landbird", "predicted": "waterbird"}
+
+
+@pytest.fixture(scope="module")
+def model():
+    return tk.load()
+
+
+@pytest.fixture(scope="module")
+def birds():
+    return tk.classes(["waterbird", "landbird"])
+
+
+@pytest.fixture(scope="module")
+def acts(model):
+    return tk.extract(model, tk.scenes("edit", n=160, seed=3, kind="birds"), progress=False)
+
+
+@pytest.fixture(scope="module")
+def scores(acts, birds):
+    return tk.locate(acts, birds, **PAIR)
+
+
+def plain(acts, birds, model):
+    parts = acts.parts()
+    labels = torch.as_tensor(birds.encode(acts.labels))
+    return parts.embedding.double(), parts.heads.double(), labels, birds.vectors(model).double()
+
+
+def test_one_pair_equals_the_plain_loops(acts, birds, model, scores):
+    e, c, labels, texts = plain(acts, birds, model)
+    expected = literal.scores(e, c, labels, (e @ texts.T).argmax(1), texts, 1, 0)
+    for name in "abcd":
+        table = scores.badness(name)
+        for (layer, head), value in expected[name.upper()].items():
+            assert table[layer, head] == pytest.approx(value, abs=1e-6)  # the store is float32
+    assert scores.names == ("a", "b", "c", "d")
+    np.testing.assert_array_equal(scores.b, -scores.badness("b"))
+
+
+def test_the_chosen_set_is_that_of_the_plain_loops(acts, birds, model):
+    for seed in range(4):
+        some = acts.draw(10, seed=seed)
+        expected = literal.locate(*plain(some, birds, model))
+        found = tk.locate(some, birds).choose()
+        assert list(found) == expected.heads
+        assert found.utility == pytest.approx(expected.utility, abs=1e-6)
+
+
+def test_pooled_scores_weigh_pairs_by_their_mistakes(acts, birds):
+    both = tk.locate(acts, birds)
+    assert [s.pair for s in both.pairs] == [("waterbird", "landbird"), ("landbird", "waterbird")]
+    weights = [s.sizes["W"] for s in both.pairs]
+    np.testing.assert_allclose(both.a, np.average([s.a for s in both.pairs], axis=0, weights=weights))
+    one = tk.locate(acts, birds, true="landbird")
+    np.testing.assert_array_equal(one.a, both.pairs[1].a)
+
+
+def test_intervals_and_ranks_over_the_images(scores):
+    for name in "abcd":
+        band = scores.interval[name]
+        inside = (band.low <= getattr(scores, name)) & (getattr(scores, name) <= band.high)
+        assert inside.mean() > 0.9
+        assert (band.high > band.low).all()
+    assert "200 resamples" in scores.interval["a"].method
+    steady = scores.stability("b", top=3)
+    assert steady.sum() == pytest.approx(3)
+    worst = scores.ranking("b").heads[0]
+    assert steady[worst] > 0.8
+
+
+def test_agreement_and_ltc(scores):
+    table = scores.agreement()
+    assert list(table.columns) == ["A", "−B", "C", "−D", "LTC"]
+    np.testing.assert_allclose(np.diag(table), 1)
+    np.testing.assert_allclose(table, table.T)
+    assert scores.ltc.wrong.sum() == pytest.approx(1)
+    assert scores.ltc.layers == (0, 1, 2, 3)
+    frame = scores.to_dataframe()
+    assert len(frame) == 32
+    assert frame.loc[12, "b"] == scores.b[1, 4]
+
+
+def test_minority_groups_narrow_the_counts(acts, birds, scores):
+    some = tk.locate(acts, birds, **PAIR, minority=["landbird on water", "waterbird on land"])
+    assert some.ltc.n[1] < scores.ltc.n[1]
+    assert sum(some.ltc.n) == (acts.groups == "landbird on water").sum() + (acts.groups == "waterbird on land").sum()
+
+
+@pytest.mark.parametrize("by", ["utility", "balanced", "accuracy", "worst_group", "group_mean"])
+def test_choices_say_why(scores, by):
+    heads = scores.choose(top=6, by=by)
+    assert heads.class_set == scores.settings["class_set"]
+    assert "prefixes of 4 lists" in heads.why
+    assert len(heads) <= 6
+    assert heads.utility is not None
+
+
+def test_without_the_guard_at_least_one_head_goes(scores):
+    assert len(scores.choose(top=1, guard=False)) == 1
+
+
+def test_a_validation_set_decides_by_its_worst_group(model, acts, birds, scores):
+    val = tk.extract(model, tk.scenes("val", n=120, kind="birds"), progress=False)
+    heads = scores.choose(validation=val)
+    assert "worst-group accuracy" in heads.why
+    assert "on 120 validation images" in heads.why
+    after = tk.ablate(val, birds, heads).worst.value
+    assert f"{after:.4f}" in heads.why
+    for t in range(1, 6):
+        for name in scores.names:
+            assert tk.ablate(val, birds, scores.ranking(name).heads[:t]).worst.value <= after + 1e-9
+
+
+def test_without_groups_validation_goes_by_the_mean_of_the_classes(birds, scores, acts):
+    parts = acts.parts()
+    bare = tk.from_arrays(parts.heads, parts.mlps, parts.constant + parts.biases.sum(1), labels=acts.labels)
+    with pytest.raises(tk.InputError, match="parts of one model"):
+        scores.choose(validation=bare.attach(acts.model))
+    own = tk.locate(bare, tk.classes(["waterbird", "landbird"], vectors=birds.vectors(acts.model)), **PAIR)
+    np.testing.assert_allclose(own.a, scores.a, atol=1e-6)
+    assert "mean group accuracy" in own.choose(validation=bare).why
+
+
+def test_random_sets_are_the_chance_level(scores):
+    heads = scores.choose()
+    chance = scores.random(max(1, len(heads)), draws=50)
+    assert len(chance.sets) == 50
+    assert 0 < chance.p(heads.utility) < 0.1
+    assert chance.base == pytest.approx(scores.choose(top=1).utility, abs=0.05)
+    assert set(chance.badness) == {"a", "b", "c", "d"}
+    again = scores.random(max(1, len(heads)), draws=50)
+    np.testing.assert_array_equal(chance.utility, again.utility)
+
+
+def test_one_wrong_image_is_enough(acts, birds, scores):
+    wrong = np.flatnonzero((acts.labels == "landbird") & np.isin(acts.ids, _wrong(acts, birds)))[:1]
+    right = np.flatnonzero(~np.isin(acts.ids, _wrong(acts, birds)))
+    few = tk.locate(acts.take([*wrong, *right]), birds, **PAIR)
+    assert few.sizes["W"] == 1
+    assert "W holds one image" in few.interval["a"].method
+    assert np.isfinite(few.a).all()
+    assert len(few.choose(top=3)) <= 3
+
+
+def _wrong(acts, birds):
+    return tk.ablate(acts, birds, "L0.H0", strength=1.0).before.wrong
+
+
+def test_empty_sets_follow_the_rules(acts, birds):
+    ids = _wrong(acts, birds)
+    only = acts.where(id=list(ids)).where(label="landbird")
+    found = tk.locate(only, birds, **PAIR)
+    assert found.empty == ("C", "A")
+    assert found.names == ("a", "d")
+    np.testing.assert_allclose(found.badness("a"), found.badness("d"))
+    with pytest.raises(tk.InputError, match="averaging set is empty"):
+        found.ranking("b")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"true": "landbird", "predicted": "landbird"}, "two classes"),
+        ({"true": "landbrid"}, "perhaps 'landbird'"),
+        ({"similarity": "dot"}, "'cosine' or 'inner'"),
+        ({"layers": [9]}, "layers"),
+        ({"minority": ["moon"]}, "landbird on land"),
+        ({"resamples": 0}, "from 1"),
+    ],
+)
+def test_bad_arguments(acts, birds, change, message):
+    with pytest.raises(tk.InputError, match=message):
+        tk.locate(acts, birds, **change)
+
+
+def test_nothing_to_do(acts, birds):
+    right = acts.where(id=list(tk.ablate(acts, birds, "L0.H0", strength=1.0).before.right))
+    with pytest.raises(tk.InputError, match="nothing to do"):
+        tk.locate(right, birds)
+
+
+def test_bad_classes_and_labels(acts, model):
+    with pytest.raises(tk.InputError, match="1 class"):
+        tk.locate(acts, tk.classes(["landbird"]))
+    with pytest.raises(tk.InputError, match="none with a label in the class set"):
+        tk.locate(acts, tk.classes(["cat", "dog"]))
+    with pytest.raises(tk.InputError, match="a list as classes"):
+        tk.locate(acts, ["waterbird", "landbird"])
+    with pytest.raises(tk.InputError, match="d = 96"):
+        tk.locate(acts, tk.classes(["waterbird", "landbird"], vectors=np.eye(2)))
+    with pytest.raises(tk.InputError, match="parts of a data set"):
+        tk.locate(acts.parts(), tk.classes(["waterbird", "landbird"]))
+    mixed = tk.extract(model, tk.scenes("edit", n=300, seed=3), progress=False)
+    found = tk.locate(mixed, tk.classes(["waterbird", "landbird"]))
+    assert found.settings["left_out"] == (~np.isin(mixed.labels, ["waterbird", "landbird"])).sum()
+
+
+@pytest.mark.parametrize("where", ["heads", "rest"])
+def test_images_with_nan_are_named(acts, birds, where):
+    parts = acts.parts()
+    arrays = {"heads": parts.heads.clone(), "rest": (parts.constant + parts.biases.sum(1)).clone()}
+    arrays[where][5] = float("nan")
+    vectors = tk.classes(["waterbird", "landbird"], vectors=birds.vectors(acts.model))
+    with pytest.raises(tk.InputError, match="finite"):  # said where the arrays come in, or where they are used
+        tk.locate(tk.from_arrays(arrays["heads"], parts.mlps, arrays["rest"], labels=acts.labels), vectors)

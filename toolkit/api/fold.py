@@ -1,0 +1,64 @@
+"""A model without some of its heads, as a model of its own."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from toolkit.api.ablate import Strength, strengths
+from toolkit.api.decompose import check_model
+from toolkit.core.heads import HeadSet
+from toolkit.errors import InputError
+from toolkit.models.model import Model
+from toolkit.models.towers import tower_of
+from toolkit.store.whole import whole_file
+
+
+def fold_ablation(model: Model, heads: Any, strength: Strength = 0.0) -> Model:
+    """A copy of the model whose output projections have these heads' columns multiplied by `strength`: the total effect
+    of zero-ablation, built in. (The direct effect, and mean ablation, are no change of weights.)
+
+    heads: in any spelling. strength: as for `tk.ablate`. The model given is not changed.
+
+    >>> import toolkit as tk
+    >>> tk.fold_ablation(tk.load(), "L3.H7").card.id
+    'built-in world model, without L3.H7 (total effect)'
+    """
+    check_model(model, "fold_ablation")
+    card = model.card
+    chosen = HeadSet.of(heads, card.layers, card.heads)
+    scale = strengths(chosen, strength, card.layers, card.heads)
+    clip = copy.deepcopy(model.clip)
+    with torch.no_grad():
+        for block, row in zip(tower_of(clip).blocks, scale, strict=True):
+            weight = block.out_weight
+            columns = row.to(weight.device).repeat_interleave(weight.shape[1] // card.heads)
+            weight.mul_(columns.to(weight.dtype))
+    used = sorted({float(scale[head]) for head in chosen})
+    what = "without" if used in ([], [0.0]) else "with strength " + ", ".join(f"{s:g}" for s in used) + " of"
+    preprocess = None if model._own is not None else model.preprocess
+    return Model(clip, preprocess, model.tokenizer, f"{card.id}, {what} {chosen or 'no head'} (total effect)")
+
+
+def save_checkpoint(model: Model, path: str | Path) -> Path:
+    """Write the weights as .safetensors, which `tk.load(name, checkpoint=path)` and open_clip read; the file's metadata
+    holds the model's name (which heads it is without, and that this is the total effect) and fingerprint.
+
+    Returns the path. The file appears whole or not at all; one that is there is only replaced when it is complete.
+    """
+    from safetensors.torch import save_file
+
+    check_model(model, "save_checkpoint")
+    target = Path(path).expanduser()
+    if target.suffix != ".safetensors":
+        raise InputError("save_checkpoint", repr(target.name), "a name ending in .safetensors", "rename it")
+    state = {name: t.detach().cpu().contiguous().clone() for name, t in model.clip.state_dict().items()}
+    card = model.card
+    facts = {"id": card.id, "fingerprint": card.fingerprint, "written_by": "clip-head-toolkit"}
+    with whole_file(target) as part:
+        save_file(state, part, {"format": "pt", "toolkit": json.dumps(facts)})
+    return target

@@ -1,0 +1,36 @@
+"""Locate-Then-Correct's second step: heads off, directions into others (LTC §4; methods §5)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Mode = Literal["ltc", "ltc_released"]
+MODES: tuple[Mode, ...] = ("ltc", "ltc_released")
+
+
+def directions(differences: Tensor) -> Tensor:
+    """[m, d]: an orthonormal basis of differences [m, d], in order; those that depend on earlier ones go."""
+    basis = differences.new_zeros(0, differences.shape[1], dtype=torch.float64)
+    for x in differences.double():
+        left = x - (x @ basis.T) @ basis
+        left = left - (left @ basis.T) @ basis
+        if left.norm() > 1e-9 * x.norm():
+            basis = torch.cat([basis, (left / left.norm())[None]])
+    return basis
+
+
+def inject(x: Tensor, basis: Tensor, mode: Mode = "ltc") -> Tensor:
+    """x [..., d] drawn towards every direction u of a basis [m, d] in turn: x ← x + cos(x, u) u, then x / ‖x‖.
+
+    mode: "ltc_released" is the public code: x as it is, and norm 1 at the end, which makes a head as large as a whole
+    embedding. "ltc" does the same to x / ‖x‖ and gives it its own norm back.
+    """
+    norm = x.norm(dim=-1, keepdim=True).clamp(min=1e-300)
+    out = x if mode == "ltc_released" else x / norm
+    for u in basis.to(x):
+        out = out + (out @ u)[..., None] / out.norm(dim=-1, keepdim=True).clamp(min=1e-300) * u
+        out = out / out.norm(dim=-1, keepdim=True).clamp(min=1e-300)
+    return out if mode == "ltc_released" else out * norm

@@ -1,0 +1,70 @@
+"""Locate-Then-Correct's counts: which head decides an image (LTC §3; methods §5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from toolkit.core.heads import HeadSet
+
+
+@dataclass(frozen=True, eq=False)
+class Votes:
+    """wrong, correct [l, h]: the share V_W, V_C of wrong and of correct images whose own logit difference, in favour
+    of what the model predicted, is largest in that head. heads: q, the number of distinct heads counted; a difference
+    of more than 1/q counts. n: (wrong, correct) images. layers: of the rows.
+    """
+
+    wrong: Tensor
+    correct: Tensor
+    heads: int
+    n: tuple[int, int]
+    layers: tuple[int, ...]
+
+    @property
+    def difference(self) -> Tensor:
+        """[l, h]: V_W − V_C."""
+        return self.wrong - self.correct
+
+    @property
+    def threshold(self) -> float:
+        """1/q."""
+        return 1 / max(1, self.heads)
+
+    @property
+    def spurious(self) -> HeadSet:
+        """Heads with V_W − V_C > 1/q, the largest difference first."""
+        return self._above(self.difference)
+
+    @property
+    def salient(self) -> HeadSet:
+        """Heads with V_C − V_W > 1/q, the largest difference first."""
+        return self._above(-self.difference)
+
+    def _above(self, table: Tensor) -> HeadSet:
+        order = (-table).flatten().argsort(stable=True).tolist()
+        found = [divmod(i, table.shape[1]) for i in order if table.flatten()[i] > self.threshold]
+        return HeadSet(tuple((self.layers[row], head) for row, head in found))
+
+
+def count_votes(along: Tensor, logits: Tensor, truth: Tensor, layers: tuple[int, ...]) -> Votes:
+    """The counts over b images.
+
+    along [b, l, h, c]: contributions along the class vectors. logits [b, c]: of the embeddings. truth [b]: labels ≥ 0.
+    The other class is the runner-up where the prediction is right, the true one where it is wrong.
+    """
+    best = logits.topk(2, dim=1).indices
+    right = best[:, 0] == truth
+    other = torch.where(right, best[:, 1], truth)
+    rows = torch.arange(len(logits), device=logits.device)
+    own = along[rows, :, :, best[:, 0]] - along[rows, :, :, other]
+    winner = own.flatten(1).argmax(1)
+    size = own.shape[1] * own.shape[2]
+    shares = []
+    for chosen in (~right, right):
+        counts = torch.bincount(winner[chosen], minlength=size).double()
+        shares.append((counts / max(1, int(chosen.sum()))).view(own.shape[1:]))
+    distinct = int(((shares[0] + shares[1]) > 0).sum())
+    return Votes(shares[0], shares[1], distinct, (int((~right).sum()), int(right.sum())), layers)
