@@ -26,7 +26,7 @@ def fold_ablation(model: Model, heads: Any, strength: Strength = 0.0) -> Model:
 
     >>> import toolkit as tk
     >>> tk.fold_ablation(tk.load(), "L3.H7").card.id
-    'built-in world model, without L3.H7 (total effect)'
+    'built-in world model, seed 0, without L3.H7 (total effect)'
     """
     check_model(model, "fold_ablation")
     card = model.card

@@ -51,6 +51,13 @@ class Judged:
         names, member = group_members(self.group_names)
         return names, torch.from_numpy(member)
 
+    @cached_property
+    def mistakes(self) -> dict[tuple[str, str], int]:
+        """(true, predicted) → images, of all pairs with a mistake, in the order of the classes."""
+        names, c = self.classes.names, len(self.classes)
+        cells = np.bincount((self.truth * c + self.guess).numpy(), minlength=c * c).reshape(c, c)
+        return {(names[y], names[o]): int(cells[y, o]) for y, o in np.argwhere(cells).tolist() if y != o}
+
     @property
     def facts(self) -> dict[str, Any]:
         """For results: model, convention, split, n, class set."""
@@ -60,9 +67,6 @@ class Judged:
             "split": self.acts.split, "n": len(self), "left_out": self.left_out,
             "classes": self.classes.names, "class_set": self.classes.hash,
         }  # fmt: skip
-
-    def name(self, which: int) -> str:
-        return self.classes.names[which]
 
 
 def judged(acts: Any, classes: Any, operation: str) -> Judged:

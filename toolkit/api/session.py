@@ -27,19 +27,12 @@ class LocateSession:
     """The labelled images of one `tk.locate`, their head space, and the sets of every pair."""
 
     def __init__(
-        self, images: Judged, layers: tuple[int, ...], similarity: Similarity, minority: NDArray[np.bool_] | None,
+        self, images: Judged, layers: tuple[int, ...], similarity: Similarity, minority: tuple[str, ...] | None,
         resamples: int, seed: int,
     ) -> None:  # fmt: skip
         self.images, self.layers, self.similarity, self.minority = images, layers, similarity, minority
         self.resamples, self.seed = resamples, seed
         self.space = _space(images, layers)
-
-    def pairs(self) -> list[Pair]:
-        """All ordered pairs with an image of the one taken for the other, in the order of the classes."""
-        truth, guess, c = self.images.truth, self.images.guess, len(self.images.classes)
-        cells = torch.bincount(truth * c + guess, minlength=c * c).view(c, c)
-        names = self.images.classes.names
-        return [(names[y], names[o]) for y in range(c) for o in range(c) if y != o and cells[y, o]]
 
     def sets(self, pair: Pair) -> ErrorSets:
         y, other = (self.images.classes.index(name) for name in pair)
@@ -97,7 +90,7 @@ class LocateSession:
         if pair is not None:
             keep = torch.isin(self.images.truth, torch.tensor([self.images.classes.index(name) for name in pair]))
         if self.minority is not None:
-            keep &= torch.from_numpy(self.minority)
+            keep &= torch.from_numpy(np.isin(self.images.group_names.astype(str), self.minority))
         rows = keep.nonzero()[:, 0]
         layers = tuple(range(self.images.acts.shape[1]))
         if not len(rows):

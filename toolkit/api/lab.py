@@ -1,0 +1,202 @@
+"""What an ablation lab asks, one question at a time: which heads push towards an error, and what switching them off
+does to every group, image by image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from toolkit.api.effects import head_effects
+from toolkit.api.judged import judged
+from toolkit.api.locate import minority_of, scores_of
+from toolkit.api.scores import Scores
+from toolkit.api.session import LocateSession
+from toolkit.api.total import Check, quiet, total_outputs
+from toolkit.core.choice import By
+from toolkit.core.heads import HeadSet, which_layers
+from toolkit.core.metrics import Accuracy, Change, accuracy, change
+from toolkit.core.sums import ClassSums, class_sums, group_hits
+from toolkit.errors import InputError
+from toolkit.store.texts import text_embeddings
+
+Array = NDArray[np.float64]
+Pair = tuple[str, str] | None
+Kind = Literal["A", "−B", "C", "−D", "LTC", "text", "direct", "total"]
+KINDS: tuple[Kind, ...] = ("A", "−B", "C", "−D", "LTC", "text", "direct", "total")
+How = Literal["zero", "mean"]
+Effect = Literal["direct", "total"]
+STEPS, ORDERS = 15, 40
+"""Heads of a cumulative curve, and how many random orders it is held against."""
+WORK = 100_000_000
+"""Numbers that a curve may touch: of large data sets fewer random orders are drawn."""
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a head set does: the paired change, the predictions after [b] and before [b]."""
+
+    change: Change
+    before: NDArray[np.int64]
+    after: NDArray[np.int64]
+    effect: Effect
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """Accuracies with the worst t heads of a map off, t = 0 … T: worst [T + 1] of the groups, average [T + 1] (plain);
+    low, high [T + 1]: 10 % and 90 % of the worst group for random orders of the same heads. order: the heads. orders:
+    how many random ones.
+    """
+
+    worst: Array
+    average: Array
+    low: Array
+    high: Array
+    order: HeadSet
+    orders: int
+
+
+class LabSession:
+    """Labelled images, the heads of some layers as candidates, and questions about switching heads off."""
+
+    def __init__(self, acts: Any, classes: Any, layers: Any = -4, minority: Any = None) -> None:
+        self.images = judged(acts, classes, "AblationLab")
+        self.layers = which_layers(layers, self.images.acts.shape[1], "AblationLab")
+        self.shape = self.images.acts.shape[1:3]
+        self._minority = minority_of(self.images, minority)
+        self._scores: dict[Pair, Scores] = {}
+        self._effects: dict[tuple[Effect, How], Array] = {}
+        self._totals: dict[tuple[bytes, How], NDArray[np.int64]] = {}
+
+    @cached_property
+    def sums(self) -> ClassSums:
+        return class_sums(self.images.acts.batches(), self.images.texts)
+
+    @cached_property
+    def before(self) -> Accuracy:
+        images = self.images
+        return accuracy(images.guess, images.truth, images.group_names, split=images.acts.split, ids=images.acts.ids)
+
+    @cached_property
+    def _session(self) -> LocateSession:
+        return LocateSession(self.images, self.layers, "cosine", self._minority, resamples=200, seed=0)
+
+    def scores(self, pair: Pair) -> Scores:
+        """DE_A … DE_D of a pair, or pooled for None. Raises InputError where no image is wrong in this way."""
+        if pair not in self._scores:
+            self._scores[pair] = scores_of(self._session, pair or (None, None))
+        return self._scores[pair]
+
+    def map(self, kind: Kind, pair: Pair, how: How, text: str, check: Check = quiet) -> Array:
+        """[l, h]: a score of the candidate layers: badness by A, −B, C or −D; LTC's V_W − V_C; the mean contribution
+        of the wrong images (all, where none is) along a text, or for no text along predicted − true; the change of the
+        worst group's accuracy when a head alone is off.
+        """
+        if kind in ("direct", "total"):
+            return self._single(kind, how, check)[list(self.layers)]
+        if kind == "text":
+            return self._along(pair, text)
+        scores = self.scores(pair)
+        if kind == "LTC":
+            return np.asarray(scores.ltc.difference.numpy()[list(self.layers)])
+        return scores.badness(kind[-1])
+
+    def _single(self, effect: Effect, how: How, check: Check) -> Array:
+        """[l, h] of all layers; runs of the model are made once."""
+        if (effect, how) not in self._effects:
+            sets = [[(layer, head)] for layer in self.layers for head in range(self.shape[1])]
+            acts, classes = self.images.acts, self.images.classes
+            found = head_effects(acts, classes, sets, effect, how, check=check)
+            self._effects[effect, how] = found.map("worst", effect)
+        return self._effects[effect, how]
+
+    def _along(self, pair: Pair, text: str) -> Array:
+        images = self.images
+        wrong = images.truth != images.guess
+        if pair is not None:
+            y, other = (images.classes.index(name) for name in pair)
+            wrong = (images.truth == y) & (images.guess == other)
+        rows = wrong if bool(wrong.any()) else torch.ones_like(wrong)
+        if text:
+            direction = text_embeddings(images.acts.model, [text])[0].cpu()
+            mean = torch.einsum(
+                "blhk,lhkd,d->lh", self._session.space.q[rows], self._session.space.maps, direction.double()
+            )
+            return np.asarray((mean / int(rows.sum())).numpy())
+        along = self.sums.along[rows][:, list(self.layers)].double()
+        at = torch.arange(len(along))
+        toward = along[at, :, :, images.guess[rows]] - along[at, :, :, images.truth[rows]]
+        return np.asarray(toward.mean(0).numpy())
+
+    # switching off
+
+    def outcome(self, scale: Tensor, how: How, effect: Effect, check: Check = quiet) -> Outcome:
+        """What heads with these strengths [l, h] do (1 as is, 0 off)."""
+        guess = self._direct(scale, how) if effect == "direct" else self._total(scale, how, check)
+        hits = guess == self.images.truth.numpy()
+        after = replace(self.before, hits=hits)
+        return Outcome(change(self.before, after), self.images.guess.numpy(), guess, effect)
+
+    def _direct(self, scale: Tensor, how: How) -> NDArray[np.int64]:
+        instead = self.sums.mean if how == "mean" else None
+        return np.asarray(self.sums.without(1 - scale, instead).argmax(-1).numpy())
+
+    def _total(self, scale: Tensor, how: How, check: Check) -> NDArray[np.int64]:
+        key = (scale.numpy().tobytes(), how)
+        if key not in self._totals:
+            acts = self.images.acts
+            logits = total_outputs(acts.model, acts.samples, scale[None], how, check=check, texts=self.images.texts)
+            self._totals[key] = logits[0].argmax(-1).numpy()
+        return self._totals[key]
+
+    def choose(self, pair: Pair, by: By) -> HeadSet:
+        """Algorithm 1 of R25 on these images."""
+        return self.scores(pair).choose(by=by)
+
+    def curve(self, table: Array, how: How, seed: int = 0) -> Curve:
+        """Direct effect of the worst t heads of a map off, against random orders of the same candidates."""
+        flat = np.nan_to_num(table, nan=-np.inf).ravel()
+        heads = self.shape[1]
+        steps = min(STEPS, len(flat))
+        first = np.argsort(-flat, kind="stable")[:steps]
+        orders = int(max(4, min(ORDERS, WORK // max(1, steps * self.sums.logits.numel()))))
+        rng = np.random.default_rng(seed)
+        several = [first, *(rng.permutation(len(flat))[:steps] for _ in range(orders))]
+        names, member = self.images.members
+        sizes = torch.bincount(member, minlength=len(names)).double()
+        found = []
+        for order in several:
+            hits = group_hits(self._prefixes(order, how), self.images.truth, member, len(names))
+            found.append(((hits / sizes).min(1).values.numpy(), (hits.sum(1) / sizes.sum()).numpy()))
+        low, high = np.quantile([worst for worst, _ in found[1:]], [0.1, 0.9], axis=0)
+        ranked = HeadSet(tuple((self.layers[i // heads], int(i % heads)) for i in first))
+        return Curve(found[0][0], found[0][1], low, high, ranked, orders)
+
+    def _prefixes(self, order: NDArray[np.int64], how: How) -> Tensor:
+        """[T + 1, b, c]: logits with the first 0 … T heads off."""
+        heads = self.shape[1]
+        at = ([self.layers[i // heads] for i in order], [int(i % heads) for i in order])
+        along = self.sums.along[:, at[0], at[1]]
+        if how == "mean":
+            along = along - along.mean(0)
+        gone = along.cumsum(1).transpose(0, 1)
+        return torch.cat([self.sums.logits[None], self.sums.logits - gone])
+
+
+def known_pair(session: LabSession, pair: Any) -> Pair:
+    """A pair of class names, or None. Raises InputError for anything else."""
+    if pair is None:
+        return None
+    names: Callable[[Any], str] = lambda x: session.images.classes.names[session.images.classes.index(x)]  # noqa: E731
+    found = tuple(names(x) for x in pair)
+    if len(found) != 2 or found[0] == found[1]:
+        raise InputError("AblationLab.pair", repr(pair), "(true, predicted), two different classes", "name two classes")
+    return found[0], found[1]
