@@ -29,7 +29,7 @@ class Shown:
         self.most = self.root.get_by_role("listbox", name="images, most").get_by_role("option")
 
     def cell(self, layer: int, head: int) -> Locator:
-        return self.root.locator(".tkse-cell").nth(8 * layer + head)
+        return self.root.locator(".tkm-cell").nth(8 * layer + head)
 
     def name(self) -> str:
         return self.root.locator(".tkse-name").inner_text()
@@ -38,7 +38,7 @@ class Shown:
         return self.root.locator(".tkse-text").all_inner_texts()
 
     def still(self) -> bool:
-        return self.root.get_attribute("aria-busy") == "false" and not self.root.locator(".tkse-stale").count()
+        return self.root.get_attribute("aria-busy") == "false" and not self.root.locator(".tk-stale").count()
 
 
 def test_lab_explore_heads(open_lab, lab: Server, screenshots: Path) -> None:
@@ -53,7 +53,7 @@ def test_lab_explore_heads(open_lab, lab: Server, screenshots: Path) -> None:
     shown.cell(2, 2).click()
     wait(lambda: shown.name() == "L2.H2" and shown.still())
     assert lab.kernel("[list(explorer.head), list(map(list, grid.selected))]") == [[2, 2], [[2, 2]]]
-    wait(lambda: page.evaluate("() => document.activeElement.className.includes('tkse-cell')"))
+    wait(lambda: page.evaluate("() => document.activeElement.className.includes('tkm-cell')"))
     page.keyboard.press("ArrowRight")
     wait(lambda: shown.name() == "L2.H3" and shown.still())
     page.locator(".tkhg-cell").nth(8 * 3 + 6).click()

@@ -29,9 +29,9 @@ def esm(*names: str) -> str:
     return "".join((HERE / f"{part}.js").read_text(encoding="utf-8") for part in ("common", *names))
 
 
-def css(name: str) -> str:
-    """A panel's own style after what all panels share."""
-    return "".join((HERE / part).read_text(encoding="utf-8") for part in ("common.css", f"{name}.css"))
+def css(*names: str) -> str:
+    """A panel's own style after what all panels share, and after other parts it names."""
+    return "".join((HERE / f"{part}.css").read_text(encoding="utf-8") for part in ("common", *names))
 
 
 def shows_errors(method: Callable[P, None]) -> Callable[P, None]:

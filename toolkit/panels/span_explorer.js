@@ -13,7 +13,7 @@ const ROW = 26;
 class View extends Frame {
   constructor(model, el) {
     super(model, el, "tkse", KEYS);
-    this.cells = [];
+    this.sheet = new SheetUrl();
     this.options = [];
     this.asker = new Asker(model);
     this.rank = make("select", "", null, { "aria-label": "Order images by" });
@@ -21,7 +21,7 @@ class View extends Frame {
     this.tools.insertBefore(this.rank, this.help);
     this.all = this.tool("all heads", "Choose the texts of all heads with the bank as it is");
     const side = make("div", "tkse-side", this.body);
-    this.map = make("div", "tkse-map", side, { role: "grid" });
+    this.map = new HeadMap(this, side);
     this.what = make("div", "tkse-what", side);
     this.query = this.field(side, "Which heads carry a word?", "water");
     this.note = make("textarea", "", this.labelled(side, "Note on this head"), { rows: "2", maxlength: "2000" });
@@ -56,7 +56,7 @@ class View extends Frame {
   end(parent, words) {
     const line = make("div", "tkse-end", parent);
     make("span", "", line).textContent = words;
-    return make("div", "tkse-thumbs", line, { role: "listbox", "aria-label": `images, ${words}` });
+    return make("div", "tkm-thumbs", line, { role: "listbox", "aria-label": `images, ${words}` });
   }
 
   ask(what, text) { this.asker.ask({ do: what, text }); }
@@ -65,50 +65,22 @@ class View extends Frame {
 
   // the map
 
-  buildMap(layers, heads) {
-    this.built = `${layers}/${heads}`;
-    const size = Math.round(Math.max(9, Math.min(24, 330 / layers.length, 300 / heads)));
-    this.root.style.setProperty("--tk-cell", `${size}px`);
-    this.map.replaceChildren();
-    this.map.style.gridTemplateColumns = `max-content repeat(${heads}, ${size}px)`;
-    this.cells = [];
-    for (const layer of layers) {
-      const line = make("div", "", this.map, { role: "row" });
-      make("div", "tkse-layer", line, { role: "rowheader" }).textContent = size < 12 && layer % 2 ? "" : layer;
-      for (let head = 0; head < heads; head++) {
-        const cell = make("div", "tkse-cell", line, { role: "gridcell", tabindex: "-1" });
-        cell.at = [layer, head];
-        this.cells.push(cell);
-      }
-    }
-    const foot = make("div", "", this.map, { "aria-hidden": "true" });
-    make("div", "", foot);
-    const every = heads <= 16 && size >= 16 ? 1 : 4;
-    for (let head = 0; head < heads; head++) make("div", "tkse-layer tkse-foot", foot).textContent = head % every ? "" : head;
-  }
-
   paintMap() {
     const m = this.model;
-    const [layers, heads, bytes] = [m.get("_layers"), m.get("_heads"), m.get("_map")];
-    if (this.built !== `${layers}/${heads}`) this.buildMap(layers, heads);
-    const values = new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
+    const values = floats(m.get("_map"));
     const likely = m.get("_likely");
     const most = Math.max(1e-9, ...values.filter(Number.isFinite));
-    const palette = m.get("_palette")[this.theme];
     const [labels, word] = [m.get("_labels"), m.get("_map_words")];
-    this.cells.forEach((cell, i) => {
-      const on = String(cell.at) === String(this.head);
-      const at = Number.isFinite(values[i]) ? (values[i] / most) * (palette.length - 1) : 0;
-      const [low, high] = [palette[Math.floor(at)], palette[Math.ceil(at)]];
-      cell.style.backgroundColor = `rgb(${low.map((c, k) => Math.round(c + (high[k] - c) * (at % 1))).join(" ")})`;
+    const place = (i) => (Number.isFinite(values[i]) ? values[i] / most : 0);
+    const words = (i) => [
+      `${percent(values[i])}${labels[i] ? `\n${labels[i]}` : ""}`,
+      `${percent(values[i])} ${word ? `explained by ${word}` : "of all variance"}; ${labels[i] || ""}`,
+    ];
+    this.map.shape(m.get("_layers"), m.get("_heads"));
+    this.map.paint(this.head, m.get("_palette")[this.theme], place, words, (cell, i) => {
       cell.classList.toggle("tkse-likely", Boolean(likely.byteLength && likely.getUint8(i)));
-      cell.setAttribute("aria-selected", on);
-      cell.tabIndex = on ? 0 : -1;
-      const name = `L${cell.at[0]}.H${cell.at[1]}`;
-      cell.title = `${name}, ${percent(values[i])}${labels[i] ? `\n${labels[i]}` : ""}`;
-      cell.setAttribute("aria-label", `${name}, ${percent(values[i])} ${word ? `explained by ${word}` : "of all variance"}; ${labels[i] || ""}`);
     });
-    this.map.setAttribute("aria-label", word ? `heads that carry ${word}` : "heads by variance");
+    this.map.node.setAttribute("aria-label", word ? `heads that carry ${word}` : "heads by variance");
     this.what.textContent = word
       ? `Share of each head's variance that “${word}” explains, up to ${percent(most)}; a dot: few random texts explain as much (p < 0.05).`
       : `Each head's share of all variance, up to ${percent(most)}.`;
@@ -164,34 +136,17 @@ class View extends Frame {
 
   paintImages() {
     const { high, low, columns, side } = this.model.get("_ends");
-    const bytes = this.model.get("_sheet");
-    if (this.bytes !== bytes) {
-      this.bytes = bytes;
-      if (this.url) URL.revokeObjectURL(this.url);
-      this.url = bytes.byteLength ? URL.createObjectURL(new Blob([bytes], { type: "image/jpeg" })) : "";
-    }
+    const url = this.sheet.of(this.model.get("_sheet"));
     this.root.style.setProperty("--tk-tile", `${side}px`);
     const n = high.length + low.length;
     const text = this.model.get("_ends").text;
     this.along.textContent = `Images along ${text ? `“${text}”` : "the head's main axis"}`;
     const chosen = this.model.get("image");
     for (const [name, offset, images] of [["high", 0, high], ["low", high.length, low]]) {
-      const line = this.ends[name];
-      while (line.children.length > images.length) line.lastChild.remove();
-      while (line.children.length < images.length) make("div", "tkse-thumb", line, { role: "option" });
-      images.forEach(([id, label, score], i) => {
-        const tile = line.children[i];
-        const at = offset + i;
-        tile.image = id;
-        tile.textContent = this.url ? "" : id;
-        tile.style.backgroundImage = this.url ? `url("${this.url}")` : "";
-        tile.style.backgroundSize = `${columns * side}px ${Math.ceil(n / columns) * side}px`;
-        tile.style.backgroundPosition = `${-(at % columns) * side}px ${-Math.floor(at / columns) * side}px`;
-        tile.title = `${id}${label ? ` (${label})` : ""}: ${score.toPrecision(3)}`;
-        tile.setAttribute("aria-label", `${label || id}, ${score.toPrecision(3)}`);
-        tile.setAttribute("aria-selected", id === chosen);
-        tile.tabIndex = i === 0 ? 0 : -1;
-      });
+      const tiles = images.map(([id, label, score]) => ({
+        id, title: `${id}${label ? ` (${label})` : ""}: ${score.toPrecision(3)}`, label: `${label || id}, ${score.toPrecision(3)}`,
+      }));
+      paintTiles(this.ends[name], tiles, offset, n, { columns, side }, url, chosen);
     }
   }
 
@@ -211,30 +166,27 @@ class View extends Frame {
     if (active !== this.query) this.query.value = m.get("query");
     const work = m.get("_work");
     const other = String(m.get("_shown")) !== String(this.head);
-    this.texts.classList.toggle("tkse-stale", work.includes("head") || other);
-    for (const line of Object.values(this.ends)) line.classList.toggle("tkse-stale", work.includes("images") || other);
-    this.map.classList.toggle("tkse-stale", work.includes("query"));
+    this.texts.classList.toggle("tk-stale", work.includes("head") || other);
+    for (const line of Object.values(this.ends)) line.classList.toggle("tk-stale", work.includes("images") || other);
+    this.map.node.classList.toggle("tk-stale", work.includes("query"));
     this.root.setAttribute("aria-busy", work.length > 0);
     this.painted();
   }
 
   // what the user does
 
-  go(layer, head) {
-    const layers = this.model.get("_layers");
-    const row = Math.max(0, Math.min(layers.length - 1, layer));
-    const to = [layers[row], Math.max(0, Math.min(this.model.get("_heads") - 1, head))];
+  go(to) {
+    const focused = this.map.focused;
     this.saveNote();
     this.set({ head: to });
     this.paintMap();
-    if (this.map.contains(this.root.getRootNode().activeElement)) this.cells.find((c) => String(c.at) === String(to))?.focus();
+    if (focused) this.map.focus(to);
   }
 
   step(by) {
-    const heads = this.model.get("_heads");
-    const layers = this.model.get("_layers");
-    const at = layers.indexOf(this.head[0]) * heads + this.head[1] + by;
-    if (at >= 0 && at < heads * layers.length) this.go(Math.floor(at / heads), at % heads);
+    const at = this.map.cells.findIndex((cell) => String(cell.at) === String(this.head));
+    const to = this.map.cells[at + by];
+    if (to) this.go(to.at);
   }
 
   choose(text) { this.set({ text: this.model.get("text") === text ? "" : text }); }
@@ -271,17 +223,17 @@ class View extends Frame {
     if (target === this.all) return this.ask(this.model.get("_work").includes("all") ? "stop" : "all", "");
     if (target === this.reset) return this.ask("reset", "");
     if (target.closest(".tkse-gone")) return this.ask("remove", target.closest(".tkse-row").text);
-    const cell = target.closest(".tkse-cell");
+    const cell = target.closest(".tkm-cell");
     if (cell) {
       cell.focus();
-      return this.go(this.model.get("_layers").indexOf(cell.at[0]), cell.at[1]);
+      return this.go(cell.at);
     }
     const row = target.closest(".tkse-row");
     if (row) {
       row.focus();
       return this.choose(row.text);
     }
-    const tile = target.closest(".tkse-thumb");
+    const tile = target.closest(".tkm-thumb");
     if (tile) this.set({ image: this.model.get("image") === tile.image ? null : tile.image });
   }
 
@@ -290,20 +242,18 @@ class View extends Frame {
     if (target === this.note) return;
     if (event.key === "[" || event.key === "]") return this.done(event, () => this.step(event.key === "[" ? -1 : 1));
     if (event.key === "/") return this.done(event, () => this.query.focus());
-    const cell = target.closest?.(".tkse-cell");
+    const cell = target.closest?.(".tkm-cell");
     if (cell) return this.onMapKey(event);
     const row = target.closest?.(".tkse-row");
     if (row) return this.onTextKey(event, row);
-    const tile = target.closest?.(".tkse-thumb");
+    const tile = target.closest?.(".tkm-thumb");
     if (tile) return this.onImageKey(event, tile);
     if (event.key === "Escape") return this.done(event, () => this.set({ text: "" }));
   }
 
   onMapKey(event) {
-    const [row, head] = [this.model.get("_layers").indexOf(this.head[0]), this.head[1]];
-    const to = { ArrowUp: [row - 1, head], ArrowDown: [row + 1, head], ArrowLeft: [row, head - 1], ArrowRight: [row, head + 1],
-      Home: [row, 0], End: [row, 1e6] }[event.key];
-    if (to) this.done(event, () => this.go(...to));
+    const to = this.map.moved(event.key, this.head);
+    if (to) this.done(event, () => this.go(to));
   }
 
   onTextKey(event, row) {
@@ -351,7 +301,7 @@ function render({ model, el }) {
     view.saveNote();
     stop();
     clearTimeout(view.typing);
-    if (view.url) URL.revokeObjectURL(view.url);
+    view.sheet.drop();
   };
 }
 
