@@ -44,6 +44,7 @@ _WHERE = {
     "notes": "toolkit.store.notes",
     "HeadNotes": "toolkit.store.notes",
     "SpanExplorer": "toolkit.panels.span_explorer",
+    "AblationLab": "toolkit.panels.ablation_lab",
     "Bank": "toolkit.data.banks",
     "near_duplicates": "toolkit.data.overlap",
     "wrap": "toolkit.models.model",
@@ -120,6 +121,7 @@ if TYPE_CHECKING:
     from toolkit.models.model import Model as Model
     from toolkit.models.model import wrap as wrap
     from toolkit.organism.scenes import scenes as scenes
+    from toolkit.panels.ablation_lab import AblationLab as AblationLab
     from toolkit.panels.gallery import Gallery as Gallery
     from toolkit.panels.head_grid import HeadGrid as HeadGrid
     from toolkit.panels.selection import Selection as Selection

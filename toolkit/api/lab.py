@@ -31,6 +31,16 @@ Array = NDArray[np.float64]
 Pair = tuple[str, str] | None
 Kind = Literal["A", "−B", "C", "−D", "LTC", "text", "direct", "total"]
 KINDS: tuple[Kind, ...] = ("A", "−B", "C", "−D", "LTC", "text", "direct", "total")
+WORDS: dict[Kind, str] = {
+    "A": "DE_A: the wrong images lean less to the error with the head's mean over the right ones of their class.",
+    "−B": "−DE_B: the right images lean to the error with the head's mean over the wrong ones.",
+    "C": "DE_C: the other class's images lean away from the error with the head's mean over the wrong ones.",
+    "−D": "−DE_D: the wrong images lean to the error with the head's mean over the other class's.",
+    "LTC": "Share of wrong less share of right images whose prediction the head decides (V_W − V_C).",
+    "text": "Mean contribution of the wrong images along the text (no text: predicted − true class).",
+    "direct": "Change of the worst group with the head alone off, in the sum.",
+    "total": "Change of the worst group with the head alone off, the model run again.",
+}
 How = Literal["zero", "mean"]
 Effect = Literal["direct", "total"]
 STEPS, ORDERS = 15, 40
@@ -47,6 +57,17 @@ class Outcome:
     before: NDArray[np.int64]
     after: NDArray[np.int64]
     effect: Effect
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """Groups, then the worst group and the plain average: name, n, before, after, and the limits of the change."""
+        names = ("before", "after", "low", "high")
+        found = self.change.groups
+        rows = [{"name": row.group, "n": row.n} | {name: getattr(row, name) for name in names} for row in found]
+        for one in (self.change.worst, self.change.average("plain")):
+            interval = {"before": one.before, "after": one.after, "low": one.interval.low, "high": one.interval.high}
+            rows.append({"name": one.of, "n": one.n} | interval)
+        return rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,6 +165,25 @@ class LabSession:
         hits = guess == self.images.truth.numpy()
         after = replace(self.before, hits=hits)
         return Outcome(change(self.before, after), self.images.guess.numpy(), guess, effect)
+
+    def counts(self, outcome: Outcome) -> dict[str, list[int]]:
+        """The confusion before and after, flat: true × predicted."""
+        c, truth = len(self.images.classes), self.images.truth.numpy()
+        guesses = {"before": outcome.before, "after": outcome.after}
+        return {name: np.bincount(truth * c + guess, minlength=c * c).tolist() for name, guess in guesses.items()}
+
+    def flips(self, outcome: Outcome, most: int) -> dict[str, Any]:
+        """right, wrong: id, group and change in words of the first images that became so; n: how many did."""
+        before, after = outcome.change.before.hits, outcome.change.after.hits
+        kinds = {"right": ~before & after, "wrong": before & ~after}
+        names, groups, ids = self.images.classes.names, self.images.group_names, self.images.acts.ids
+        found: dict[str, Any] = {"n": [int(kind.sum()) for kind in kinds.values()]}
+        for name, kind in kinds.items():
+            found[name] = [
+                [str(ids[i]), str(groups[i]), f"{names[outcome.before[i]]} → {names[outcome.after[i]]}"]
+                for i in np.flatnonzero(kind)[:most]
+            ]
+        return found
 
     def _direct(self, scale: Tensor, how: How) -> NDArray[np.int64]:
         instead = self.sums.mean if how == "mean" else None

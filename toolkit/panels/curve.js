@@ -1,14 +1,6 @@
 // A curve of shares beside a list, a dot per row: drawn as SVG, so that it is sharp and can be read out.
 
-const SVG = "http://www.w3.org/2000/svg";
 export const percent = (x) => (Number.isFinite(x) ? `${(100 * x).toFixed(x < 0.0995 ? 1 : 0)} %` : "–");
-
-export function drawn(tag, parent, attributes) {
-  const node = document.createElementNS(SVG, tag);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  parent.append(node);
-  return node;
-}
 
 export function paintCurve(svg, shares, row) {
   const [width, height] = [120, row * Math.max(1, shares.length) + 14];

@@ -66,6 +66,13 @@ export class HeadMap {
 
 export const floats = (bytes) => new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
 
+export function drawn(tag, parent, attributes) {
+  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  parent.append(node);
+  return node;
+}
+
 // Thumbnails from one sheet: tiles [{id, title, label, caption}], the first of them at `offset` in the sheet.
 export function paintTiles(line, tiles, offset, n, { columns, side }, url, chosen) {
   while (line.children.length > tiles.length) line.lastChild.remove();

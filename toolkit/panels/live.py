@@ -30,6 +30,7 @@ class LivePanel(Panel):
 
     def _begin(self, engine: Engine) -> None:
         self.engine, self._name, self._turn = engine, f"{type(self).__name__} {next(_names)}", dict[str, int]()
+        self._following = False
 
     def _submit(
         self, part: str, work: Callable[[Any], Any], paint: Callable[[Any], None], key: str | None = None, **more: Any
@@ -69,3 +70,12 @@ class LivePanel(Panel):
     def _do(self, ask: dict[str, Any]) -> None:
         """One thing the browser asks."""
         raise NotImplementedError(f"{type(self).__name__} is asked nothing")  # pragma: no cover
+
+    def _followed(self, name: str, value: Any) -> None:
+        """Take over what another panel chose; observers see `_following` and do not answer."""
+        with LOCK:
+            before, self._following = self._following, True
+            try:
+                setattr(self, name, value)
+            finally:
+                self._following = before

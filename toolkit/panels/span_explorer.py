@@ -18,7 +18,7 @@ from toolkit.figures.colors import SEQUENTIAL, SEQUENTIAL_DARK
 from toolkit.figures.heatmap import figure_png
 from toolkit.figures.spans import spans_matplotlib, spans_plotly
 from toolkit.figures.thumbnails import missing, sheet
-from toolkit.panels.base import LOCK, css, esm, shows_errors
+from toolkit.panels.base import css, esm, shows_errors
 from toolkit.panels.live import LivePanel
 from toolkit.panels.selection import Selection
 from toolkit.store.notes import HeadNotes
@@ -99,7 +99,7 @@ class SpanExplorer(LivePanel):
         self.notes = HeadNotes(acts.card) if notes is None else notes
         live, self._labels_of = acts.live, dict(zip(map(str, acts.ids), map(str, acts.labels), strict=True))
         self._begin(engine if engine is not None else Worker() if live is None else engine_for(live))
-        self._following, self._edits = False, 0
+        self._edits = 0
         self.spans: Spans | None = None
         shared = Selection() if selection is None else selection
         first = {name: words.pop(name) for name in ("text", "image") if name in words}
@@ -319,14 +319,6 @@ class SpanExplorer(LivePanel):
     @shows_errors
     def _follow_image(self, change: Any) -> None:
         self._followed("image", self.selection.image)
-
-    def _followed(self, name: str, value: Any) -> None:
-        with LOCK:
-            before, self._following = self._following, True  # what follows must not answer
-            try:
-                setattr(self, name, value)
-            finally:
-                self._following = before
 
     # as words, tables and pictures
 

@@ -1,0 +1,270 @@
+"""AblationLab without a browser: what is asked, what is painted, what is shared; equality with the verbs."""
+
+from __future__ import annotations
+
+import io
+import threading
+
+import numpy as np
+import pytest
+import torch
+import traitlets
+from PIL import Image
+
+import toolkit as tk
+from toolkit.api.lab import KINDS, LabSession
+from toolkit.engine.engine import Engine
+from toolkit.engine.worker import Worker
+
+
+@pytest.fixture(scope="module")
+def acts():
+    return tk.extract(tk.load(), tk.scenes("test", n=240, kind="birds"), progress=False)
+
+
+@pytest.fixture(scope="module")
+def birds():
+    return tk.classes(["waterbird", "landbird"])
+
+
+@pytest.fixture
+def lab(acts, birds):
+    return tk.AblationLab(acts, birds, engine=Engine())
+
+
+def painted(lab):
+    return np.frombuffer(lab._map, "<f4").reshape(4, 8)
+
+
+@pytest.mark.parametrize("how", ["zero", "mean"])
+def test_groups_are_those_of_ablate(lab, acts, birds, how):
+    lab.how = how
+    lab.strengths = {"L3.H7": 0.0, (3, 5): 0.5}
+    expected = tk.ablate(acts, birds, "L3.H7 L3.H5", how=how, strength=[0.0, 0.5])
+    for row, group in zip(lab._groups, expected.groups, strict=False):
+        assert (row["name"], row["n"], row["after"]) == (group.group, group.n, group.after)
+        assert (row["low"], row["high"]) == (group.low, group.high)
+    assert lab._groups[-2]["after"] == expected.worst.value
+    assert lab._groups[-1]["after"] == expected.average().value
+    assert lab._confusion["after"] == expected.confusion.counts.ravel().tolist()
+    assert lab._confusion["before"] == expected.confusion_before.counts.ravel().tolist()
+    assert lab._flips["n"] == [len(expected.right), len(expected.wrong)]
+    assert [row[0] for row in lab._flips["right"]] == list(expected.right[:12])
+    assert lab.heads.heads == ((3, 7), (3, 5))
+    assert lab._work == []
+    assert lab._facts["shown"] == [lab._off, how, "direct"]
+    assert "L3.H7, L3.H5 at 0.5 off" in lab.summary
+    assert len(lab.to_dataframe()) == 4
+
+
+def test_maps_are_those_of_the_verbs(lab, acts, birds):
+    pair = ("landbird", "waterbird")
+    lab.pair = pair
+    scores = tk.locate(acts, birds, *pair)
+    for kind in ("A", "−B", "C", "−D"):
+        lab.score = kind
+        np.testing.assert_allclose(painted(lab), scores.badness(kind[-1]), rtol=1e-5)
+    lab.score = "LTC"
+    np.testing.assert_allclose(painted(lab), scores.ltc.difference, rtol=1e-5)
+    lab.score = "direct"
+    np.testing.assert_allclose(painted(lab), tk.head_effects(acts, birds).map(), rtol=1e-4, atol=1e-7)
+    lab.score = "text"
+    texts, parts = birds.vectors(tk.load()), acts.parts()
+    truth, guess = birds.encode(acts.labels), birds.predict(acts.embedding, tk.load()).numpy()
+    wrong = (truth == 1) & (guess == 0)
+    np.testing.assert_allclose(painted(lab), parts.toward(texts[0] - texts[1])[wrong].mean(0), atol=1e-6)
+    lab.text = "water"
+    water = tk.load().encode_text("water")[0]
+    np.testing.assert_allclose(painted(lab), parts.toward(water)[wrong].mean(0), atol=1e-6)
+
+
+def test_the_curve_switches_off_the_worst_heads(lab, acts, birds):
+    lab.score = "−D"
+    curve = lab._curve
+    order = tk.HeadSet(tuple(map(tuple, curve["order"])))
+    assert order.heads == tk.locate(acts, birds).ranking("d").heads[:15]
+    for t in (0, 1, 4):
+        found = tk.ablate(acts, birds, order.heads[:t])
+        assert curve["worst"][t] == pytest.approx(found.worst.value)
+        assert curve["average"][t] == pytest.approx(found.average().value)
+    assert all(low <= high for low, high in zip(curve["low"], curve["high"], strict=True))
+    assert curve["low"][0] == curve["high"][0] == curve["worst"][0]
+
+
+def test_random_orders_of_the_curve_by_hand(acts, birds):
+    session = LabSession(acts, birds)
+    table = np.arange(32, dtype=float).reshape(4, 8)
+    rng = np.random.default_rng(0)
+    worst = []
+    curve = session.curve(table, "mean")
+    for _ in range(curve.orders):
+        heads = [(int(i) // 8, int(i) % 8) for i in rng.permutation(32)[:15]]
+        worst.append(tk.ablate(acts, birds, heads[:3], how="mean").worst.value)
+    assert curve.low[3] == pytest.approx(np.quantile(worst, 0.1))
+    assert curve.high[3] == pytest.approx(np.quantile(worst, 0.9))
+
+
+def test_total_effects_run_the_model(lab, acts, birds):
+    lab.heads = "L1.H3"
+    direct = lab._groups
+    lab.effect = "total"
+    expected = tk.ablate(acts, birds, "L1.H3", effect="total")
+    assert lab._groups[-2]["after"] == expected.worst.value
+    assert lab._groups != direct
+    assert lab._facts["effect"] == "total"
+    lab.score = "total"
+    assert np.isfinite(painted(lab)).all()
+    assert painted(lab)[1, 3] == pytest.approx(expected.change.worst.value, abs=1e-6)
+
+
+def test_algorithm_1_and_all_on(lab, acts, birds):
+    lab.pair = ("landbird", "waterbird")
+    lab.choose()
+    expected = tk.locate(acts, birds, "landbird", "waterbird").choose()
+    assert lab.heads == expected
+    assert lab._why == expected.why
+    lab.by = "worst_group"
+    lab.choose()
+    assert "worst-group accuracy" in lab._why
+    lab.reset()
+    assert not len(lab.heads)
+    assert lab._why == ""
+    lab._asked = [{"id": "x 1", "do": "choose"}, {"id": "x 2", "do": "reset"}]
+    assert lab._answered == ["x 1", "x 2"]
+    lab.heads = expected
+    assert lab._why == expected.why
+
+
+def test_the_selection_is_shared(lab, acts, birds):
+    grid = tk.HeadGrid(np.eye(4, 8), selection=lab.selection)
+    lab.head = (2, 3)
+    assert grid.selected == ((2, 3),)
+    grid.selected = "L1.H1"
+    assert lab.head == (1, 1)
+    assert not len(lab.heads)  # to look at a head is not to switch it off
+    lab.selection.pair = ("waterbird", "landbird")
+    assert lab.pair == ("waterbird", "landbird")
+    lab.pair = None
+    assert lab.selection.pair is None
+    lab.selection.pair = ("cat", "dog")  # another panel's classes
+    assert lab.pair is None
+    lab.image = acts.ids[3]
+    assert lab.selection.image == acts.ids[3]
+
+
+def test_flips_come_with_their_pictures(lab, acts):
+    lab.heads = "L3.H7 L3.H5"
+    flips = lab._flips
+    n = len(flips["right"]) + len(flips["wrong"])
+    assert n
+    picture = Image.open(io.BytesIO(lab._sheet))
+    assert picture.width == 64 * flips["columns"]
+    assert flips["right"][0][2] in ("waterbird → landbird", "landbird → waterbird")
+    assert flips["right"][0][1] in set(acts.groups)
+
+
+def test_without_model_or_images(acts, birds):
+    parts = acts.parts()
+    bare = tk.from_arrays(
+        parts.heads, parts.mlps, parts.constant + parts.biases.sum(1), labels=acts.labels, groups=acts.groups
+    )
+    vectors = tk.classes(["waterbird", "landbird"], vectors=birds.vectors(acts.model))
+    lab = tk.AblationLab(bare, vectors, heads="L3.H7", engine=Engine())
+    assert lab._groups[-1]["after"] == tk.ablate(acts, birds, "L3.H7").average().value
+    assert lab._facts["live"] is False
+    assert lab._sheet == b""
+    lab.effect = "total"
+    assert "attach" in lab.error
+    assert lab._facts["effect"] == "direct"  # what is shown is still the direct effect, and says so
+    lab.effect = "direct"
+    assert lab.error == ""
+    lab.score, lab.text = "text", "water"
+    assert "attach" in lab.error
+
+
+def test_a_class_without_errors(acts, birds):
+    right = acts.where(id=list(tk.ablate(acts, birds, "").before.right))
+    lab = tk.AblationLab(right, birds, engine=Engine())
+    assert "nothing to do" in lab.error
+    assert lab._groups[-1]["before"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"heads": "L9.H1"}, "unknown head"),
+        ({"pair": ("landbird", "cow")}, "class index"),
+        ({"pair": ("landbird", "landbird")}, "two different classes"),
+        ({"layers": [7]}, "layers"),
+        ({"minority": ["moon"]}, "minority"),
+        ({"sccore": "A"}, "did you mean 'score'"),
+        ({"head": "L9.H9"}, "unknown head"),
+    ],
+)
+def test_bad_arguments(acts, birds, change, message):
+    with pytest.raises(tk.InputError, match=message):
+        tk.AblationLab(acts, birds, engine=Engine(), **change)
+
+
+def test_bad_states_from_anywhere(lab):
+    with pytest.raises(tk.InputError):
+        lab._off = [[0, 99, 0.0]]
+    with pytest.raises(tk.InputError):
+        lab.strengths = {"L3.H7": float("inf")}
+    with pytest.raises(traitlets.TraitError):
+        lab.score = "B"
+    assert lab._off == []
+
+
+def test_a_slow_run_can_be_ended(acts, birds):
+    engine = Worker()
+    lab = tk.AblationLab(acts, birds, engine=engine)
+    assert engine.wait(60)
+    started = threading.Event()
+    outcome = lab._session.outcome
+
+    def slow(scale, how, effect, check):
+        started.set()
+        while True:
+            check(1, 2)
+
+    lab._session.outcome = slow
+    lab.effect = "total"
+    assert started.wait(10)
+    lab._asked = [{"id": "y 1", "do": "stop"}]
+    assert engine.wait(10)
+    assert lab._work == []
+    assert lab._facts["shown"][2] == "direct"
+    lab._session.outcome = outcome
+    lab.heads = "L3.H7"
+    assert engine.wait(60)
+    assert lab._facts["shown"] == [[[3, 7, 0.0]], "zero", "total"]
+
+
+def test_every_head_off_and_doubled(lab):
+    lab.heads = [(layer, head) for layer in range(4) for head in range(8)]
+    assert lab._groups
+    lab.strengths = {(3, 1): 2.0}
+    assert lab.strengths == {(3, 1): 2.0}
+
+
+def test_pictures_and_state_size(lab):
+    lab.heads = "L3.H7"
+    assert Image.open(io.BytesIO(lab.png())).width > 300
+    assert len(lab.to_plotly().data) >= 6
+    data, _ = lab._repr_mimebundle_()
+    assert data["text/plain"].startswith("Heads off: L3.H7 off (zero, direct effect): worst group")
+    state = {name: value for name, value in lab.get_state().items() if name not in ("_esm", "_css")}
+    assert sum(len(value if isinstance(value, bytes) else str(value)) for value in state.values()) < 300_000
+    assert len(lab._esm) < 30_000
+    assert len(lab._css.encode()) < 6_000
+
+
+def test_kinds_are_all_there(lab):
+    assert KINDS == ("A", "−B", "C", "−D", "LTC", "text", "direct", "total")
+
+
+def test_the_worker_leaves_grad_mode_alone(acts, birds):
+    lab = tk.AblationLab(acts, birds)
+    assert lab.engine.wait(60)
+    assert torch.is_grad_enabled()

@@ -1,0 +1,287 @@
+// AblationLab: an error, a map of heads to switch off, every group before and after, the images that flipped.
+
+const KEYS = [
+  ["Map: arrows", "another head"],
+  ["Map: click, space, Enter", "switch a head off or on"],
+  ["Map: − and +", "its strength, in steps of 0.1"],
+  ["Confusion: click, Enter", "the errors that scores and Algorithm 1 look at"],
+  ["a", "all heads on"],
+  ["1", "Algorithm 1"],
+  ["Escape", "end a run of the model"],
+  ["?", "show or hide this list"],
+];
+const BY = { utility: "utility U", balanced: "balanced U", accuracy: "accuracy", worst_group: "worst group", group_mean: "mean of groups" };
+const SCORES = {
+  A: "A", "−B": "−B", C: "C", "−D": "−D", LTC: "LTC", text: "along a text", direct: "direct effect", total: "total effect",
+};
+const points = (x) => `${x < 0 ? "−" : "+"}${Math.abs(100 * x).toFixed(1)}`;
+const css = (x) => `${100 * x}%`;
+const share = (x) => `${(100 * x).toFixed(1)} %`;
+const signed = (x) => (Number.isFinite(x) ? `${x < 0 ? "−" : ""}${Math.abs(x).toPrecision(2)}` : "–");
+
+class View extends Frame {
+  constructor(model, el) {
+    super(model, el, "tkab", KEYS);
+    this.asker = new Asker(model);
+    this.sheet = new SheetUrl();
+    this.how = this.choice(null, "What takes a head's place", { zero: "zero-ablation", mean: "mean-ablation" });
+    this.effect = this.choice(null, "Which effect", { direct: "direct: in the sum", total: "total: run again" });
+    for (const tool of [this.how, this.effect]) this.tools.insertBefore(tool, this.help);
+    this.stop = this.tool("stop", "End the run of the model");
+    this.reset = this.tool("all on", "Switch all heads on");
+    const side = make("div", "tkab-side", this.body);
+    this.score = this.choice(this.labelled(side, "Heads by "), "Score of the map", SCORES);
+    this.text = make("input", "", side, { type: "text", placeholder: "a text, such as water", "aria-label": "The text", maxlength: "300" });
+    this.map = new HeadMap(this, side);
+    this.bar = make("div", "tkab-scale", side, { "aria-hidden": "true" });
+    this.ends = ["", "0", ""].map((words) => { const end = make("span", "", this.bar); end.textContent = words; return end; });
+    this.what = make("div", "tkab-soft", side);
+    this.name = make("span", "", this.labelled(side, ""));
+    this.strength = make("input", "", this.name.parentNode, { type: "range", min: "0", max: "2", step: "0.05" });
+    this.by = this.choice(this.labelled(side, "Algorithm 1 by "), "Criterion of Algorithm 1", BY);
+    this.choose = make("button", "", this.by.parentNode, { type: "button" });
+    this.choose.textContent = "choose";
+    this.why = make("div", "tkab-soft", side, { "aria-live": "polite" });
+    const main = make("div", "tkab-main", this.body);
+    this.picker = new ErrorPicker(this, main);
+    this.groups = make("table", "tkab-groups", main);
+    const line = make("div", "tkab-line", main);
+    this.curve = drawn("svg", line, { width: 330, height: 150, role: "img" });
+    const right = make("div", "", line);
+    this.top = make("input", "", this.labelled(right, "Switch off the worst heads of the map"), { type: "range", min: "0", step: "1", value: "0" });
+    this.legend = make("div", "tkab-soft", right);
+    this.flips = {};
+    for (const [name, words] of [["right", "became right"], ["wrong", "became wrong"]]) {
+      const heading = make("div", "tkab-label", main);
+      const tiles = make("div", "tkm-thumbs", main, { role: "listbox", "aria-label": `images that ${words}` });
+      this.flips[name] = { words, heading, tiles };
+    }
+  }
+
+  labelled(parent, words) {
+    const label = make("label", "tkab-label", parent);
+    label.append(words);
+    return label;
+  }
+
+  choice(parent, label, options) {
+    const select = make("select", "", parent, label ? { "aria-label": label } : {});
+    for (const [value, words] of Object.entries(options)) make("option", "", select, { value }).textContent = words;
+    return select;
+  }
+
+  get head() { return this.model.get("head"); }
+
+  strengthOf(head) { // undefined: as it is
+    return this.model.get("_off").find((row) => row[0] === head[0] && row[1] === head[1])?.[2];
+  }
+
+  // paint
+
+  paintMap() {
+    const m = this.model;
+    const values = floats(m.get("_map"));
+    const palette = m.get("_palette")[this.theme];
+    const most = Math.max(1e-12, ...[...values].filter(Number.isFinite).map(Math.abs));
+    const score = m.get("score");
+    const say = score === "direct" || score === "total" ? (x) => `${points(x)} points` : signed;
+    this.map.shape(m.get("_layers"), m.get("_heads"));
+    const place = (i) => (Number.isFinite(values[i]) ? 0.5 + values[i] / most / 2 : 0.5);
+    const off = (i) => this.strengthOf(this.map.cells[i].at);
+    const words = (i) => [`${SCORES[score]} ${say(values[i])}${off(i) === undefined ? "" : off(i) ? `, strength ${off(i)}` : ", off"}`];
+    this.map.paint(this.head, palette, place, words, (cell, i) => {
+      const s = off(i);
+      cell.dataset.s = s === undefined ? "" : s ? String(+s.toFixed(2)).replace(/^0/, "") : "×";
+      cell.setAttribute("aria-pressed", s !== undefined);
+    });
+    this.map.node.setAttribute("aria-label", `heads by ${SCORES[score]}`);
+    this.bar.style.background = `linear-gradient(to right, ${palette.map((c) => `rgb(${c.join(" ")})`).join(", ")})`;
+    this.ends[0].textContent = say(-most);
+    this.ends[2].textContent = say(most);
+    this.what.textContent = m.get("_map_words");
+    this.text.hidden = score !== "text";
+    const s = this.strengthOf(this.head);
+    this.name.textContent = `Strength of L${this.head[0]}.H${this.head[1]}: ${s === undefined ? "as it is" : s === 0 ? "off" : s.toFixed(2)}`;
+    this.strength.value = s ?? 1;
+    this.strength.setAttribute("aria-valuetext", this.name.textContent);
+  }
+
+  paintGroups() {
+    const rows = this.model.get("_groups");
+    const key = JSON.stringify(rows);
+    if (key === this.groupsKey) return;
+    this.groupsKey = key;
+    this.groups.replaceChildren();
+    const head = make("tr", "", this.groups);
+    for (const words of [this.model.get("_facts").groups ? "group" : "class", "n", "before", "after", "change in points [95 %]", ""]) make("th", "", head, { scope: "col" }).textContent = words;
+    rows.forEach(({ name, n, before, after, low, high }) => {
+      const line = make("tr", "", this.groups);
+      make("th", "", line, { scope: "row" }).textContent = name;
+      for (const words of [n, share(before), share(after)]) make("td", "", line).textContent = words;
+      const change = make("td", "", line);
+      make("b", after > before ? "tkab-up" : after < before ? "tkab-down" : "", change).textContent = points(after - before);
+      make("small", "", change).textContent = ` [${points(low)}, ${points(high)}]`;
+      const plot = make("div", "tkab-plot", make("td", "", line), { "aria-hidden": "true" });
+      const bar = make("i", "", plot);
+      bar.style.left = css(Math.min(before, after));
+      bar.style.width = css(Math.abs(after - before));
+      for (const [x, kind] of [[before, "before"], [after, "after"]]) make("i", `tkab-${kind}`, plot).style.left = css(x);
+    });
+  }
+
+  paintCurve() {
+    const { worst, average, low, high, order, orders } = this.model.get("_curve");
+    if (!worst) return;
+    const steps = worst.length - 1;
+    const [x, y] = [(t) => 30 + (t / Math.max(1, steps)) * 290, (v) => 130 - 120 * v];
+    this.curve.replaceChildren();
+    for (const v of [0, 0.5, 1]) {
+      drawn("line", this.curve, { x1: 30, x2: 320, y1: y(v), y2: y(v), stroke: "var(--tk-line)" });
+      drawn("text", this.curve, { x: 26, y: y(v) + 3, "text-anchor": "end" }).textContent = `${100 * v}%`;
+    }
+    for (let t = 0; t <= steps; t += 5) drawn("text", this.curve, { x: x(t), y: 145, "text-anchor": "middle" }).textContent = t;
+    const line = (values) => values.map((v, t) => `${x(t)},${y(v)}`);
+    drawn("polygon", this.curve, { points: [...line(low), ...line(high).reverse()].join(" "), fill: "var(--tk-soft)", opacity: 0.22 });
+    drawn("polyline", this.curve, { points: line(average).join(" "), "stroke-dasharray": "4 3" });
+    drawn("polyline", this.curve, { points: line(worst).join(" "), "stroke-width": 2 });
+    const off = this.model.get("_off");
+    const t = off.length <= steps && off.every((row, i) => !row[2] && String(order[i]) === String(row.slice(0, 2))) ? off.length : -1;
+    worst.forEach((v, i) => {
+      const dot = drawn("circle", this.curve, { cx: x(i), cy: y(v), r: i === t ? 5 : 3 });
+      dot.t = i;
+      const name = i ? ` with L${order[i - 1].join(".H")} as the last` : "";
+      drawn("title", dot, {}).textContent = `${i} off${name}: worst group ${share(v)}, average ${share(average[i])}`;
+    });
+    const score = SCORES[this.model.get("score")];
+    this.curve.setAttribute("aria-label", `worst group with the worst heads by ${score} off: ${worst.map(share).join(", ")}`);
+    this.top.max = steps;
+    if (t >= 0) this.top.value = t;
+    this.top.setAttribute("aria-valuetext", `${t < 0 ? "another set" : `${t} heads`} off`);
+    this.legend.textContent = `Worst group with the first t heads by ${score} off, in the sum; dashed: plain average. Grey: 10–90 % of ${orders} random orders of these heads.`;
+  }
+
+  paintFlips() {
+    const { right, wrong, n, columns, side } = this.model.get("_flips");
+    this.root.style.setProperty("--tk-tile", `${side}px`);
+    const url = this.sheet.of(this.model.get("_sheet"));
+    [["right", right, 0], ["wrong", wrong, right.length]].forEach(([name, found, offset], i) => {
+      const { words, heading, tiles } = this.flips[name];
+      heading.textContent = `${n[i]} ${words}${found.length < n[i] ? `, the first ${found.length}` : ""}`;
+      const shown = found.map(([id, group, change]) => ({ id, title: `${id}\n${group}: ${change}`, label: `${group}, ${change}`, caption: `${group}: ${change.replace(/.*→/, "→")}` }));
+      paintTiles(tiles, shown, offset, right.length + wrong.length, { columns, side }, url, this.model.get("image"));
+    });
+  }
+
+  paint() {
+    const m = this.model;
+    this.paintFrame();
+    const palette = m.get("_palette")[this.theme];
+    this.root.style.setProperty("--tk-after", `rgb(${palette[2].join(" ")})`);
+    for (const name of ["how", "effect", "score", "by"]) this[name].value = m.get(name);
+    if (this.root.getRootNode().activeElement !== this.text) this.text.value = m.get("text");
+    this.paintMap();
+    const confusion = m.get("_confusion");
+    if (confusion.names.length) this.picker.paint(confusion, m.get("pair"));
+    this.paintGroups();
+    this.paintCurve();
+    this.paintFlips();
+    const [work, facts, progress] = [m.get("_work"), m.get("_facts"), m.get("_progress")];
+    this.effect.disabled = !facts.live || !facts.images;
+    this.why.textContent = m.get("_why");
+    const other = JSON.stringify(facts.shown) !== JSON.stringify([m.get("_off"), m.get("how"), m.get("effect")]);
+    for (const part of [this.groups, this.picker.node, ...Object.values(this.flips).map((f) => f.tiles)]) part.classList.toggle("tk-stale", work.includes("outcome") || other);
+    this.map.node.classList.toggle("tk-stale", work.includes("map"));
+    this.curve.classList.toggle("tk-stale", work.includes("map"));
+    const running = Math.max(...["map", "outcome"].map((part) => (work.includes(part) && progress[part]) || 0));
+    this.stop.hidden = !running;
+    this.stop.textContent = `running the model, ${Math.round(100 * running)} % – stop`;
+    this.root.setAttribute("aria-busy", work.length > 0);
+    this.painted();
+  }
+
+  // what the user does
+
+  change(head, strength) { // undefined: as it is
+    const rest = this.model.get("_off").filter((row) => row[0] !== head[0] || row[1] !== head[1]);
+    const at = this.model.get("_off").findIndex((row) => row[0] === head[0] && row[1] === head[1]);
+    if (strength !== undefined) rest.splice(at < 0 ? rest.length : at, 0, [...head, strength]);
+    this.set({ head, _off: rest });
+    this.paintMap();
+  }
+
+  toggle(head) { this.change(head, this.strengthOf(head) === undefined ? 0 : undefined); }
+
+  worst(t) { this.set({ _off: this.model.get("_curve").order.slice(0, t).map((head) => [...head, 0]) }); }
+
+  ask(what) { this.asker.ask({ do: what }); }
+
+  onClick(event) {
+    const target = event.target;
+    const asks = new Map([[this.choose, "choose"], [this.reset, "reset"], [this.stop, "stop"]]);
+    if (asks.has(target)) return this.ask(asks.get(target));
+    const pair = this.picker.clicked(target);
+    if (pair !== undefined) return this.set({ pair: pair && String(pair) === String(this.model.get("pair")) ? null : pair });
+    const cell = target.closest(".tkm-cell");
+    if (cell) {
+      cell.focus();
+      return this.toggle(cell.at);
+    }
+    if (target.t !== undefined) return this.worst(target.t);
+    const tile = target.closest(".tkm-thumb");
+    if (tile) this.set({ image: this.model.get("image") === tile.image ? null : tile.image });
+  }
+
+  onKey(event) {
+    const target = event.target;
+    if (target.closest?.(".tkm-cell")) return this.onMapKey(event);
+    if (this.picker.moved(event)) return event.preventDefault();
+    const tile = target.closest?.(".tkm-thumb");
+    if (tile) return this.onImageKey(event, tile);
+    this.onPanelKey(event);
+  }
+
+  onPanelKey(event) {
+    const asks = { a: "reset", 1: "choose", Escape: "stop" };
+    if (asks[event.key]) this.done(event, () => this.ask(asks[event.key]));
+  }
+
+  onMapKey(event) {
+    const to = this.map.moved(event.key, this.head);
+    if (to) return this.done(event, () => { this.set({ head: to }); this.paintMap(); this.map.focus(to); });
+    if (event.key === " " || event.key === "Enter") return this.done(event, () => this.toggle(this.head));
+    const by = { "-": -0.1, "−": -0.1, "+": 0.1, "=": 0.1 }[event.key];
+    if (!by) return this.onPanelKey(event);
+    const s = Math.max(0, Math.min(2, Math.round(10 * ((this.strengthOf(this.head) ?? 1) + by)) / 10));
+    this.done(event, () => this.change(this.head, s === 1 ? undefined : s));
+  }
+
+  onImageKey(event, tile) {
+    const line = [...tile.parentNode.children];
+    const to = { ArrowLeft: line.indexOf(tile) - 1, ArrowRight: line.indexOf(tile) + 1 }[event.key];
+    if (to !== undefined) return this.done(event, () => line[Math.max(0, Math.min(line.length - 1, to))].focus());
+    if (event.key === "Enter" || event.key === " ") return this.done(event, () => tile.click());
+    this.onPanelKey(event);
+  }
+}
+
+function render({ model, el }) {
+  const view = new View(model, el);
+  const names = ["score", "text", "how", "effect", "by", "head", "pair", "image", "_off", "_layers", "_heads", "_map", "_map_words",
+    "_groups", "_facts", "_confusion", "_flips", "_sheet", "_curve", "_why", "_progress", "_work"];
+  const stop = keep(view, names, (on) => {
+    view.root.addEventListener("click", (e) => view.onClick(e), on);
+    for (const name of ["how", "effect", "score", "by"]) view[name].addEventListener("change", () => view.set({ [name]: view[name].value }), on);
+    view.text.addEventListener("change", () => view.set({ text: view.text.value }), on);
+    view.strength.addEventListener("input", () => {
+      const s = Number(view.strength.value);
+      view.change(view.head, s === 1 ? undefined : s);
+    }, on);
+    view.top.addEventListener("input", () => view.worst(Number(view.top.value)), on);
+  });
+  return () => {
+    stop();
+    view.sheet.drop();
+  };
+}
+
+export default { render };

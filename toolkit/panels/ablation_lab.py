@@ -1,0 +1,350 @@
+"""`AblationLab`: from a cell of the confusion to the heads behind it, and what switching them off costs every group."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import torch
+import traitlets
+from numpy.typing import NDArray
+
+from toolkit.api.ablate import Strength, strengths
+from toolkit.api.lab import KINDS, WORDS, Curve, LabSession, Outcome, known_pair
+from toolkit.core.choice import CRITERIA
+from toolkit.core.heads import HeadSet
+from toolkit.engine.engine import Engine
+from toolkit.engine.worker import Worker, engine_for
+from toolkit.errors import InputError
+from toolkit.figures.colors import DIVERGING, DIVERGING_DARK
+from toolkit.figures.groups import groups_matplotlib, groups_plotly
+from toolkit.figures.heatmap import figure_png
+from toolkit.figures.thumbnails import missing, sheet
+from toolkit.panels.base import css, esm, shows_errors
+from toolkit.panels.live import LivePanel
+from toolkit.panels.selection import Selection
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.figure import Figure
+    from plotly.graph_objects import Figure as PlotlyFigure
+
+    from toolkit.api.acts import Acts
+    from toolkit.core.metrics import Change
+
+TILE, SIDE = 64, 12
+"""Pixels of a thumbnail, and how many images of each kind of flip."""
+PALETTE = {"light": DIVERGING.tolist(), "dark": DIVERGING_DARK.tolist()}
+Head = tuple[int, int]
+
+
+class AblationLab(LivePanel):
+    """Which heads push towards an error, and what switching them off does to every group, image by image.
+
+    acts: parts with labels; with the live model for total effects and typed texts, with its images for pictures.
+    classes: two or more. layers: candidates, default the last four. minority: groups for the LTC map. pair: (true,
+    predicted), a cell of the confusion, default all mistakes pooled. score: the map shown: "A", "−B", "C", "−D"
+    (badness, R25), "LTC", "text", "direct" or "total" (change of the worst group by a head alone). text: for the text
+    map, default predicted − true. how: "zero" or "mean". effect: "direct" or "total". by: the criterion of Algorithm 1.
+    heads: heads off at the start. selection: a Selection to share with other panels. engine: default the model's
+    worker; `Engine()` works inline.
+
+    `.heads` are the heads changed, in order: assign a set to switch it off. `.strengths` are their strengths (0 off, 1
+    as is, 2 doubled), `.change` the paired change of every group, `.choose()` Algorithm 1. Click switches a head off
+    and on.
+
+    >>> import toolkit as tk
+    >>> acts = tk.extract(tk.load(), tk.scenes("test", n=200, kind="birds"), progress=False)
+    >>> lab = tk.AblationLab(acts, tk.classes(["waterbird", "landbird"])); lab.heads = "L3.H7 L3.H5"; lab.heads
+    HeadSet('L3.H7 L3.H5')
+    """
+
+    _esm = esm("heads", "confusion", "ablation_lab")
+    _css = css("heads", "ablation_lab")
+    title = traitlets.Unicode("Heads off").tag(sync=True)
+    description = traitlets.Unicode("").tag(sync=True)
+    score = traitlets.Enum(KINDS, "A").tag(sync=True)
+    text = traitlets.Unicode("").tag(sync=True)
+    how: traitlets.TraitType[Any, Any] = traitlets.Enum(("zero", "mean"), "zero").tag(sync=True)
+    effect: traitlets.TraitType[Any, Any] = traitlets.Enum(("direct", "total"), "direct").tag(sync=True)
+    by = traitlets.Enum(CRITERIA, "utility").tag(sync=True)
+    head: traitlets.TraitType[Any, Any] = traitlets.Any((0, 0)).tag(sync=True)
+    pair: traitlets.TraitType[Any, Any] = traitlets.Any(None, allow_none=True).tag(sync=True)
+    image = traitlets.Unicode(None, allow_none=True).tag(sync=True)
+    _off: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    _layers = traitlets.List(traitlets.Int()).tag(sync=True)
+    _heads = traitlets.Int(1).tag(sync=True)
+    _map = traitlets.Bytes(b"").tag(sync=True)
+    _map_words = traitlets.Unicode("").tag(sync=True)
+    _groups: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    _facts = traitlets.Dict().tag(sync=True)
+    _confusion: traitlets.Dict[str, Any] = traitlets.Dict({"names": [], "before": [], "after": []}).tag(sync=True)
+    _flips = traitlets.Dict({"right": [], "wrong": [], "n": [0, 0], "columns": 1, "side": TILE}).tag(sync=True)
+    _sheet = traitlets.Bytes(b"").tag(sync=True)
+    _curve = traitlets.Dict().tag(sync=True)
+    _why = traitlets.Unicode("").tag(sync=True)
+    _progress = traitlets.Dict().tag(sync=True)
+    _palette = traitlets.Dict(PALETTE).tag(sync=True)
+    _follows: ClassVar[dict[str, str]] = {"pair": "_follow_pair", "heads": "_follow_head", "image": "_follow_image"}
+
+    def __init__(
+        self,
+        acts: Acts,
+        classes: Any,
+        *,
+        layers: Any = -4,
+        minority: Any = None,
+        heads: Any = (),
+        selection: Selection | None = None,
+        engine: Engine | None = None,
+        **words: Any,
+    ) -> None:
+        if selection is not None and not isinstance(selection, Selection):
+            raise InputError("AblationLab", f"selection={selection!r}", "a Selection", "pass heads= to choose heads")
+        self._session = LabSession(acts, classes, layers, minority)
+        self.change: Change | None = None
+        live = acts.live
+        self._begin(engine if engine is not None else Worker() if live is None else engine_for(live))
+        self._table = np.zeros((1, 1))
+        shared = Selection() if selection is None else selection
+        first = HeadSet.of(heads, *self._session.shape)
+        given = {name: words.pop(name) for name in ("head", "pair", "image") if name in words}
+        super().__init__(**words)
+        with self.hold_sync():
+            self._layers, self._heads = list(self._session.layers), self._session.shape[1]
+            self.head = (self._layers[-1], 0)
+            self._off = [[layer, head, 0.0] for layer, head in first]
+        self.selection = shared
+        for name, value in given.items():
+            setattr(self, name, value)
+        self._ask_map()
+        self._ask_outcome()
+
+    # what may be set
+
+    @traitlets.validate("head")
+    def _valid_head(self, proposal: dict[str, Any]) -> Head:
+        value = proposal["value"]
+        found = HeadSet.of([tuple(value)] if isinstance(value, list) else value, *self._session.shape).heads
+        if len(found) != 1 or (self._layers and found[0][0] not in self._layers):
+            accepted = f"one head of layers {', '.join(map(str, self._layers))}"
+            raise InputError("AblationLab.head", repr(value), accepted, "name one of these")
+        return found[0]
+
+    @traitlets.validate("pair")
+    def _valid_pair(self, proposal: dict[str, Any]) -> tuple[str, str] | None:
+        return known_pair(self._session, proposal["value"])
+
+    @traitlets.validate("_off")
+    def _valid_off(self, proposal: dict[str, Any]) -> list[list[float]]:
+        named = {(int(row[0]), int(row[1])): float(row[2]) for row in proposal["value"]}
+        heads = HeadSet.of(list(named), *self._session.shape)
+        strengths(heads, list(named.values()), *self._session.shape)
+        return [[layer, head, named[layer, head]] for layer, head in heads]
+
+    @property
+    def heads(self) -> HeadSet:
+        """The heads changed, in order; assign a set in any spelling to switch exactly it off."""
+        return HeadSet(tuple((row[0], row[1]) for row in self._off))
+
+    @heads.setter
+    def heads(self, heads: Any) -> None:
+        found = HeadSet.of(heads, *self._session.shape)
+        self._off = [[layer, head, 0.0] for layer, head in found]
+        if found.why:
+            self._why = found.why
+
+    @property
+    def strengths(self) -> dict[Head, float]:
+        """Strength of every head that is changed; assign a mapping from heads to numbers."""
+        return {(row[0], row[1]): row[2] for row in self._off}
+
+    @strengths.setter
+    def strengths(self, strength: Mapping[Any, Strength]) -> None:
+        heads = HeadSet.of([h for key in strength for h in HeadSet.of(key if isinstance(key, str) else [key])])
+        self._off = [[*head, value] for head, value in zip(heads, strength.values(), strict=True)]
+
+    # what is asked
+
+    @traitlets.observe("_off", "how", "effect")
+    @shows_errors
+    def _off_changed(self, change: Any) -> None:
+        if change["name"] == "_off" and hasattr(self, "_selection"):
+            self._why = ""
+        self._ask_outcome()
+        if change["name"] == "how":
+            self._ask_map()
+
+    @traitlets.observe("score", "pair", "text")
+    @shows_errors
+    def _score_changed(self, change: Any) -> None:
+        if change["name"] == "pair":
+            self._why = ""
+            if not self._following and hasattr(self, "_selection"):
+                self.selection.pair = self.pair
+        self._ask_map()
+
+    @traitlets.observe("head")
+    @shows_errors
+    def _head_changed(self, change: Any) -> None:
+        if not self._following and hasattr(self, "_selection"):
+            self.selection.heads = (self.head,)
+
+    @traitlets.observe("image")
+    @shows_errors
+    def _image_changed(self, change: Any) -> None:
+        if not self._following and hasattr(self, "_selection"):
+            self.selection.image = self.image
+
+    def _ask_map(self) -> None:
+        if not hasattr(self, "_selection"):
+            return
+        kind, pair, how, text, session = self.score, self.pair, self.how, self.text.strip(), self._session
+
+        def work(request: Any) -> tuple[NDArray[np.float64], Curve]:
+            table = session.map(kind, pair, how, text, request.progress)
+            request.check()
+            return table, session.curve(table, how)
+
+        self._submit("map", work, self._paint_map, progress=self._shows("map"))
+
+    def _ask_outcome(self) -> None:
+        if not hasattr(self, "_selection"):
+            return
+        table, how, effect, session = self._scale(), self.how, self.effect, self._session
+
+        off = self._off
+
+        def work(request: Any) -> tuple[Outcome, list[Any], list[Any]]:
+            found = session.outcome(table, how, effect, request.progress)
+            return found, found.rows, [off, how, effect]
+
+        self._submit("outcome", work, self._paint_outcome, progress=self._shows("outcome"))
+
+    def _scale(self) -> torch.Tensor:
+        return strengths(self.heads, list(self.strengths.values()), *self._session.shape)
+
+    def _shows(self, part: str) -> Callable[[int, int], None]:
+        def report(done: int, of: int) -> None:
+            with self.painting():
+                self._progress = {**self._progress, part: done / max(1, of)}
+
+        return report
+
+    def choose(self) -> None:
+        """Switch off what Algorithm 1 chooses for the pair, by the criterion `by`; `.heads.why` says why."""
+        pair, by, session = self.pair, self.by, self._session
+        self._submit("choose", lambda request: session.choose(pair, by), self._take)
+
+    def _take(self, heads: HeadSet) -> None:
+        self.heads = heads
+        self._why = heads.why
+
+    def reset(self) -> None:
+        """All heads on."""
+        self._off = []
+
+    def _do(self, ask: dict[str, Any]) -> None:
+        def stop() -> None:
+            for part in ("map", "outcome"):
+                self.engine.cancel(f"{self._name}: {part}")
+
+        {"choose": self.choose, "reset": self.reset, "stop": stop}[ask["do"]]()
+
+    # what comes of it
+
+    def _paint_map(self, found: tuple[NDArray[np.float64], Curve]) -> None:
+        table, curve = found
+        self._table = table
+        self._map = table.astype("<f4").tobytes()
+        self._map_words = WORDS[self.score]
+        self._progress = {**self._progress, "map": 0}
+        self._curve = {
+            "worst": curve.worst.tolist(), "average": curve.average.tolist(), "low": curve.low.tolist(),
+            "high": curve.high.tolist(), "order": [list(head) for head in curve.order], "orders": curve.orders,
+        }  # fmt: skip
+        self._describe()
+
+    def _paint_outcome(self, found: tuple[Outcome, list[Any], list[Any]]) -> None:
+        outcome, rows, shown = found
+        self.change, images = outcome.change, self._session.images
+        self._groups = rows
+        self._confusion = {"names": list(images.classes.names)} | self._session.counts(outcome)
+        self._facts = {
+            "n": len(images), "left": images.left_out, "split": images.acts.split, "model": images.acts.card.id,
+            "effect": outcome.effect, "shown": shown, "groups": images.has_groups, "live": images.acts.live is not None,
+            "images": images.acts.has_images,
+        }  # fmt: skip
+        self._progress = {**self._progress, "outcome": 0}
+        self._ask_flips(outcome)
+        self._describe()
+
+    def _ask_flips(self, outcome: Outcome) -> None:
+        session, acts = self._session, self._session.images.acts
+
+        def work(request: Any) -> tuple[dict[str, Any], bytes]:
+            found = session.flips(outcome, SIDE) | {"columns": 1, "side": TILE}
+            ids = [row[0] for name in ("right", "wrong") for row in found[name]]
+            if not acts.has_images or not ids:
+                return found, b""
+            request.check()
+            read = [acts.read(name).image for name in ids]
+            made = sheet([missing(TILE) if image is None else image for image in read], TILE)
+            return found | {"columns": made.columns}, made.jpeg
+
+        self._submit("flips", work, self._paint_flips)
+
+    def _paint_flips(self, found: tuple[dict[str, Any], bytes]) -> None:
+        self._flips, self._sheet = found
+
+    # what others choose
+
+    @shows_errors
+    def _follow_pair(self, change: Any) -> None:
+        pair = self.selection.pair
+        names = self._session.images.classes.names
+        if pair is None or all(name in names for name in pair):
+            self._followed("pair", pair)
+
+    @shows_errors
+    def _follow_head(self, change: Any) -> None:
+        known = [head for head in self.selection.heads if head[0] in self._layers and head[1] < self._heads]
+        if known and tuple(known[-1]) != tuple(self.head):
+            self._followed("head", known[-1])
+
+    @shows_errors
+    def _follow_image(self, change: Any) -> None:
+        self._followed("image", self.selection.image)
+
+    # as words, tables and pictures
+
+    def _describe(self) -> None:
+        off = ", ".join(f"L{a}.H{b}{'' if not s else f' at {s:g}'}" for a, b, s in self._off) or "no head"
+        if not self._groups:
+            return
+        worst, average = self._groups[-2:]
+        effect = self._facts["effect"]
+        self.summary = (
+            f"{self.title}: {off} off ({self.how}, {effect} effect): {worst['name']} {100 * worst['before']:.1f} →"
+            f" {100 * worst['after']:.1f} %, {average['name']} {100 * average['before']:.1f} →"
+            f" {100 * average['after']:.1f} %; {self._facts['n']} images ({self._facts['split']})."
+        )
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """One row per group: group, n, before, after, change, low, high, level, interval (method) and split."""
+        if self.change is None:
+            given = "a lab whose first numbers are still on their way"
+            raise InputError("AblationLab.to_dataframe", given, "a lab that is painted", "wait a moment")
+        return self.change.to_dataframe()
+
+    def to_plotly(self) -> PlotlyFigure:
+        """Groups before and after as a plain plotly figure."""
+        return groups_plotly(self._groups, self.summary)
+
+    def to_matplotlib(self) -> Figure:
+        """Groups before and after as a matplotlib figure."""
+        return groups_matplotlib(self._groups, self.summary)
+
+    def png(self) -> bytes:
+        return figure_png(self.to_matplotlib(), dpi=80)
