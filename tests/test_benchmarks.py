@@ -114,3 +114,29 @@ def test_what_each_literal_score_sees():
     assert all(max(found[name], key=found[name].get) == (1, 0) for name in "AB")
     assert all(min(found[name], key=found[name].get) == (0, 1) for name in "CD")
     assert module.scores(e, c, labels, labels, texts, 0, 1).keys() == {"B", "C"}
+
+
+@pytest.mark.slow
+def test_located():
+    module = benchmark("located")
+    result = module.run(quick=True, seed=3)
+    json.dumps(result)
+    assert result["draws"] == 2
+    assert result["background_heads"]
+    assert result["oracle"]["worst"] >= result["base"]["worst"]
+    row = result["per_class"]["10"][0]
+    assert set(row["sets"]) == {*module.BY, "ltc"}
+    assert {"a", "b", "c", "d", "ltc"} >= set(row["auc"])
+    assert 0 <= row["probe"]["worst"] <= row["probe"]["average"] <= 1
+    text = module.report(result)
+    for part in ("oracle", "random sets", "linear probe", "*total* effect", "chance 50", "no evidence"):
+        assert part in text
+
+
+def test_ablate():
+    module = benchmark("ablate")
+    result = module.run(quick=True)
+    json.dumps(result)
+    assert result["click_ms"] > 0
+    assert result["ratio"] > 0
+    assert "every head alone" in module.report(result)
