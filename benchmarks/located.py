@@ -1,8 +1,8 @@
 """Phase 1 graded where the truth is known: located heads of the built-in world over draws of a few images.
 
-`toolkit bench located [--seed N] [--json]`. Every draw has its own seed of the edit split (the larger ones hold the smaller); sets are judged on the test
-split, on which nothing is chosen (but the oracle, an upper reference). The built-in world demonstrates the toolkit; it
-is no evidence for a method.
+`toolkit bench located [--seed N] [--json]`. Every draw has its own seed of the edit split (larger draws hold the
+smaller ones); sets are judged on the test split, on which nothing is chosen (but the oracle, an upper reference). The
+built-in world demonstrates the toolkit; it is no evidence for a method.
 """
 
 from __future__ import annotations

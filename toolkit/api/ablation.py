@@ -14,7 +14,7 @@ from toolkit.core.estimates import Average, GroupChange, Worst
 from toolkit.core.estimates import Convention as AverageConvention
 from toolkit.core.heads import HeadSet
 from toolkit.core.intervals import Interval
-from toolkit.core.metrics import Accuracy, Change, Confusion, accuracy, change, confusion
+from toolkit.core.metrics import Accuracy, Change, Confusion, change, confusion
 
 if TYPE_CHECKING:
     import pandas
@@ -41,12 +41,12 @@ class Ablation:
     @cached_property
     def before(self) -> Accuracy:
         """With nothing changed."""
-        return self._accuracy(self._images.guess)
+        return self._images.accuracy(self._images.guess)
 
     @cached_property
     def after(self) -> Accuracy:
         """With the heads changed."""
-        return self._accuracy(self._guess)
+        return self._images.accuracy(self._guess)
 
     @cached_property
     def change(self) -> Change:
@@ -117,10 +117,6 @@ class Ablation:
     @cached_property
     def _guess(self) -> Tensor:
         return (self.embedding @ self._images.texts.to(self.embedding).T).argmax(1)
-
-    def _accuracy(self, guess: Tensor) -> Accuracy:
-        images = self._images
-        return accuracy(guess, images.truth, images.group_names, split=images.acts.split, ids=images.acts.ids)
 
     def __str__(self) -> str:
         strengths = sorted(set(self.strength))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from toolkit.api.acts import Acts
+from toolkit.core.metrics import Accuracy, accuracy
 from toolkit.core.outcomes import group_members
 from toolkit.data.classes import ClassSet
 from toolkit.errors import InputError
@@ -57,6 +58,12 @@ class Judged:
         names, c = self.classes.names, len(self.classes)
         cells = np.bincount((self.truth * c + self.guess).numpy(), minlength=c * c).reshape(c, c)
         return {(names[y], names[o]): int(cells[y, o]) for y, o in np.argwhere(cells).tolist() if y != o}
+
+    def accuracy(self, guess: Any) -> Accuracy:
+        """Accuracy of predictions [b] by group."""
+        names = self.group_names
+        found = accuracy(guess, self.truth, names, split=self.acts.split, ids=self.acts.ids)
+        return replace(found, left_out=self.left_out)
 
     @property
     def facts(self) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from toolkit.api.session import LocateSession
 from toolkit.api.total import Check, quiet, total_outputs
 from toolkit.core.choice import By
 from toolkit.core.heads import HeadSet, which_layers
-from toolkit.core.metrics import Accuracy, Change, accuracy, change
+from toolkit.core.metrics import Accuracy, Change, change
 from toolkit.core.sums import ClassSums, class_sums, group_hits
 from toolkit.errors import InputError
 from toolkit.store.texts import text_embeddings
@@ -103,8 +103,7 @@ class LabSession:
 
     @cached_property
     def before(self) -> Accuracy:
-        images = self.images
-        return accuracy(images.guess, images.truth, images.group_names, split=images.acts.split, ids=images.acts.ids)
+        return self.images.accuracy(self.images.guess)
 
     @cached_property
     def _session(self) -> LocateSession:

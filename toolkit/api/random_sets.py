@@ -46,7 +46,7 @@ class RandomSets:
 def random_sets(scores: Scores, session: LocateSession, size: int, draws: int, seed: int) -> RandomSets:
     """`Scores.random`."""
     l, h = scores.raw.shape[1:]
-    for name, value, low, high in (("size", size, 1, l * h), ("draws", draws, 2, 1_000_000)):
+    for name, value, low, high in (("size", size, 0, l * h), ("draws", draws, 2, 1_000_000)):
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             accepted = f"a whole number from {low} to {high}"
             raise InputError("scores.random", f"{name}={value!r}", accepted, "pass one of these")
@@ -55,5 +55,7 @@ def random_sets(scores: Scores, session: LocateSession, size: int, draws: int, s
     sets = [HeadSet(tuple((scores.layers[i // h], int(i % h)) for i in some)) for some in picks]
     utility = np.array([session.utility(scores.pair, heads.heads) for heads in sets])
     tables = {name: scores.badness(name).ravel() for name in scores.names}
-    badness = {name: np.array([table[some].mean() for some in picks]) for name, table in tables.items()}
+    badness = {
+        name: np.array([table[some].mean() if size else np.nan for some in picks]) for name, table in tables.items()
+    }
     return RandomSets(tuple(sets), utility, badness, session.utility(scores.pair, ()), seed)

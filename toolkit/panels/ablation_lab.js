@@ -130,8 +130,21 @@ class View extends Frame {
   }
 
   paintCurve() {
-    const { worst, average, low, high, order, orders } = this.model.get("_curve");
-    if (!worst) return;
+    const curve = this.model.get("_curve");
+    if (!curve.worst) return;
+    if (curve !== this.drawnCurve) this.drawCurve(curve);
+    const off = this.model.get("_off");
+    const { order } = curve;
+    const own = off.length <= order.length && off.every((row, i) => !row[2] && String(order[i]) === String(row.slice(0, 2)));
+    const t = own ? off.length : -1;
+    this.dots.forEach((dot, i) => dot.setAttribute("r", i === t ? 5 : 3));
+    if (own) this.top.value = t;
+    this.top.setAttribute("aria-valuetext", `${own ? `${t} heads` : "another set"} off`);
+  }
+
+  drawCurve(curve) {
+    const { worst, average, low, high, order, orders } = curve;
+    this.drawnCurve = curve;
     const steps = worst.length - 1;
     const [x, y] = [(t) => 30 + (t / Math.max(1, steps)) * 290, (v) => 130 - 120 * v];
     this.curve.replaceChildren();
@@ -144,24 +157,25 @@ class View extends Frame {
     drawn("polygon", this.curve, { points: [...line(low), ...line(high).reverse()].join(" "), fill: "var(--tk-soft)", opacity: 0.22 });
     drawn("polyline", this.curve, { points: line(average).join(" "), "stroke-dasharray": "4 3" });
     drawn("polyline", this.curve, { points: line(worst).join(" "), "stroke-width": 2 });
-    const off = this.model.get("_off");
-    const t = off.length <= steps && off.every((row, i) => !row[2] && String(order[i]) === String(row.slice(0, 2))) ? off.length : -1;
-    worst.forEach((v, i) => {
-      const dot = drawn("circle", this.curve, { cx: x(i), cy: y(v), r: i === t ? 5 : 3 });
-      dot.t = i;
-      const name = i ? ` with L${order[i - 1].join(".H")} as the last` : "";
-      drawn("title", dot, {}).textContent = `${i} off${name}: worst group ${share(v)}, average ${share(average[i])}`;
+    this.dots = worst.map((v, t) => {
+      const dot = drawn("circle", this.curve, { cx: x(t), cy: y(v) });
+      dot.t = t;
+      const name = t ? ` with L${order[t - 1].join(".H")} as the last` : "";
+      drawn("title", dot, {}).textContent = `${t} off${name}: worst group ${share(v)}, average ${share(average[t])}`;
+      return dot;
     });
     const score = SCORES[this.model.get("score")];
     this.curve.setAttribute("aria-label", `worst group with the worst heads by ${score} off: ${worst.map(share).join(", ")}`);
     this.top.max = steps;
-    if (t >= 0) this.top.value = t;
-    this.top.setAttribute("aria-valuetext", `${t < 0 ? "another set" : `${t} heads`} off`);
     this.legend.textContent = `Worst group with the first t heads by ${score} off, in the sum; dashed: plain average. Grey: 10–90 % of ${orders} random orders of these heads.`;
   }
 
   paintFlips() {
-    const { right, wrong, n, columns, side } = this.model.get("_flips");
+    const flips = this.model.get("_flips");
+    const key = [flips, this.model.get("_sheet"), this.model.get("image")];
+    if (key.every((part, i) => part === this.flipsKey?.[i])) return;
+    this.flipsKey = key;
+    const { right, wrong, n, columns, side } = flips;
     this.root.style.setProperty("--tk-tile", `${side}px`);
     const url = this.sheet.of(this.model.get("_sheet"));
     [["right", right, 0], ["wrong", wrong, right.length]].forEach(([name, found, offset], i) => {
