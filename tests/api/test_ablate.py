@@ -46,6 +46,28 @@ def test_direct_mean_and_resample(acts, birds):
     torch.testing.assert_close(found.embedding, acts.embedding - heads + heads[rows], rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("how", ["mean", "resample"])
+def test_total_effects_of_a_reference_over_several_batches(model, acts, birds, how):
+    """Against one trace of everything at once, with the mixes of all tokens replaced by hand."""
+    other = tk.extract(model, tk.scenes("val", n=70, kind="birds"), progress=False)
+    found = tk.ablate(acts, birds, HEADS, how=how, effect="total", strength=0.25, reference=other, seed=5)
+    images, pool = (torch.cat(list(model.images(x.samples, "test").batches(64))) for x in (acts, other))
+    mixes = model.mixes(pool, [2, 3])
+    rows = torch.from_numpy(donor_rows(70, 120, 5, same=False))
+    instead = {k: v.mean(0, keepdim=True) if how == "mean" else v[rows] for k, v in mixes.items()}
+    raw = model.trace(images, tk.HeadSet.of(HEADS).scale(4, 8, 0.25), instead).output
+    own = model.trace(images).output.norm(dim=1, keepdim=True)
+    torch.testing.assert_close(found.embedding, raw / own, rtol=0, atol=1e-5)
+
+
+def test_nobody_gets_his_own_head():
+    for n in (2, 3, 50):
+        rows = donor_rows(n, n, seed=n)
+        assert sorted(rows) == list(range(n))
+        assert (rows != np.arange(n)).all()
+    assert sorted(donor_rows(3, 6, 0, same=False)) == [0, 0, 1, 1, 2, 2]
+
+
 def test_a_reference_is_used_and_named(model, acts, birds):
     other = tk.extract(model, tk.scenes("val", n=50, kind="birds"), progress=False)
     found = tk.ablate(acts, birds, HEADS, how="mean", reference=other)
@@ -122,13 +144,26 @@ def test_total_mean_and_resample_step_by_step(family):
     torch.testing.assert_close(swapped.output, own.output)
 
 
-def test_direct_and_total_agree_where_nothing_comes_after(model, acts, birds):
-    """The last layer's heads have no later layers: the difference is its MLP and the last norm alone."""
-    effects = tk.head_effects(acts, birds, sets=["L0.H0", "L3.H7"], effect="both")
-    total = tk.ablate(acts, birds, "L3.H7", effect="total")
-    assert effects.change("worst", "total")[1] == pytest.approx(total.worst.value - total.before.worst.value)
-    difference = effects.change("margin", "difference")
-    np.testing.assert_allclose(difference, effects.change("margin", "total") - effects.change("margin", "direct"))
+def test_direct_and_total_agree_where_nothing_comes_after():
+    """An attention pool has no later layer and no norm: there the total effect is the direct one."""
+    clip = families.build("resnet", torch.float64)
+    model, images = tk.wrap(clip), families.pictures(clip, 4, torch.float64)
+    parts = tk.decompose(model, images)
+    total = model.encode_image(images, ablate="L0.H1", strength=0.3) / parts.norm[:, None]
+    torch.testing.assert_close(total, tk.ablate_direct(parts, "L0.H1", 0.3))
+
+
+def test_effects_of_sets_direct_and_total(model, acts, birds):
+    effects = tk.head_effects(acts, birds, sets=["L0.H0", HEADS], effect="both", how="mean")
+    for i, heads in enumerate(("L0.H0", HEADS)):
+        for effect in ("direct", "total"):
+            one = tk.ablate(acts, birds, heads, how="mean", effect=effect)
+            assert effects.change("worst", effect)[i] == pytest.approx(one.change.worst.value)
+            logits = one.embedding.double() @ birds.vectors(model).double().T
+            truth = torch.from_numpy(birds.encode(acts.labels))
+            margin = float((logits.gather(1, truth[:, None]) - logits.gather(1, 1 - truth[:, None])).mean())
+            assert getattr(effects, effect).margin[i] == pytest.approx(margin, abs=1e-6)
+    assert "these images (n = 120, split 'test')" in effects.settings["reference"]
 
 
 def test_effects_of_all_heads_equal_single_ablations(acts, birds):
@@ -232,11 +267,13 @@ def test_ltc_correction_step_by_step(model, acts, birds):
         ({"heads": "L9.H0"}, "unknown head L9.H0"),
         ({"how": "median"}, "'zero' or 'mean' or 'resample'"),
         ({"effect": "indirect"}, "'direct' or 'total'"),
-        ({"strength": float("nan")}, "finite number"),
+        ({"strength": float("nan")}, "from 0 .off. over 1"),
+        ({"strength": -1.0}, "from 0 .off. over 1"),
         ({"strength": [0.0]}, "each of the 2 heads"),
         ({"strength": {"L3.H7": 0.0}}, "differ from the heads in L2.H2"),
         ({"reference": "acts"}, 'how="mean" or "resample"'),
         ({"how": "mean", "reference": 3}, "a int as reference"),
+        ({"convention": "raw"}, "acts.using"),
     ],
 )
 def test_bad_arguments(acts, birds, change, message):
@@ -257,6 +294,22 @@ def test_a_total_effect_needs_a_live_model_and_images(acts, birds):
         tk.head_effects(bare, vectors, effect="total")
     with pytest.raises(tk.InputError, match="attach"):
         tk.ablate(bare.attach(acts.model), vectors, HEADS, effect="total")
+
+
+def test_no_image_and_one_image(acts, birds):
+    with pytest.raises(tk.InputError, match="parts of no image"):
+        tk.ablate(acts.take([]), birds, HEADS)
+    with pytest.raises(tk.InputError, match="one image"):
+        tk.ablate(acts.take([0]), birds, HEADS, how="resample")
+    assert len(tk.ablate(acts.take([0]), birds, HEADS).groups) == 1
+
+
+def test_a_head_that_writes_nothing_stays_nothing(model, birds):
+    silent = tk.fold_ablation(model, "L3.H1")
+    acts = tk.extract(silent, tk.scenes("test", n=40, kind="birds"), progress=False)
+    for mode in ("ltc", "ltc_released"):
+        found = tk.ltc_correct(acts, birds, "", "L3.H1", [("a long neck", "a short neck")], mode)
+        torch.testing.assert_close(found.embedding, acts.embedding)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks import literal
+from toolkit.core import effects as module
 from toolkit.core.choice import CRITERIA, Judge, choose, prefix_values
 from toolkit.core.effects import NAMES, SIGN, direct_effects, error_sets, resampled
 from toolkit.core.headspace import head_space
@@ -99,6 +100,16 @@ def setting_vit():
     return state_of(model.trace(families.pictures(clip, 14, torch.float64)), model.readout()), model.readout()
 
 
+def test_images_in_pieces_give_the_same(setting_vit, monkeypatch):
+    state, readout = setting_vit
+    truth, guess = spread([(0, 1), (0, 0), (1, 1)])
+    space = head_space([state], moment_maps(readout, "separate"), LAYERS)
+    texts = torch.eye(48, dtype=torch.float64)[:2]
+    whole = direct_effects(space, error_sets(truth, guess, 0, 1), texts)
+    monkeypatch.setattr(module, "AT_ONCE", 2)
+    torch.testing.assert_close(direct_effects(space, error_sets(truth, guess, 0, 1), texts), whole)
+
+
 def test_weights_count_images(setting_vit):
     """A bootstrap sample given as weights is the sample itself, images repeated."""
     state, readout = setting_vit
@@ -107,7 +118,9 @@ def test_weights_count_images(setting_vit):
     weights = resampled(truth, guess, 3, 0)[1]
     rows = torch.arange(14).repeat_interleave(weights.long())
     texts = torch.eye(48, dtype=torch.float64)[:2]
-    found = direct_effects(space, error_sets(truth, guess, 0, 1), texts, "cosine", weights)
+    several = torch.stack([torch.ones(14), weights])
+    whole, found = direct_effects(space, error_sets(truth, guess, 0, 1), texts, "cosine", several)
+    torch.testing.assert_close(whole, direct_effects(space, error_sets(truth, guess, 0, 1), texts))
     expected = direct_effects(space[rows], error_sets(truth[rows], guess[rows], 0, 1), texts)
     torch.testing.assert_close(found, expected)
     for y, g in ((0, 1), (0, 0), (1, 1)):  # cells keep their sizes
@@ -153,7 +166,9 @@ def test_choice_is_that_of_the_plain_loops(setting):
                     order = (-SIGN[i] * raw[i]).flatten().argsort(stable=True)[:5].tolist()
                     lists[f"{name} {y}{other}"] = [divmod(j, raw.shape[2]) for j in order]
     found = choose(judge, lists, "utility")
-    assert found.value <= expected.utility + 1e-12  # the plain loops have a pooled list besides
+    assert found.base <= found.value <= expected.utility + 1e-12  # the plain loops have a pooled list besides
+    best = max(value for curve in found.curves.values() for value in curve)
+    assert found.value == best
     names = [(layers[row], head) for row, head in found.heads]
     assert literal.utility(parts.embedding, parts.heads, truth, texts, names) == pytest.approx(found.value, abs=1e-12)
     assert found.base == pytest.approx(literal.utility(parts.embedding, parts.heads, truth, texts, []), abs=1e-12)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
+from toolkit.core import votes as module
 from toolkit.core.inject import directions, inject
-from toolkit.core.votes import count_votes
+
+
+def count_votes(along, logits, truth, layers):
+    return module.count_votes(*module.winners(along, logits, truth), along.shape[1:3], layers)
 
 
 def planted(n=40, seed=0):
@@ -52,6 +56,7 @@ def test_no_wrong_image_gives_no_wrong_votes():
     assert votes.n == (0, 40)
     assert not votes.wrong.any()
     assert not len(votes.spurious)
+    assert not len(votes.salient)  # a difference needs both
 
 
 def test_injection_step_by_step():

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import io
 import threading
+import time
 
 import numpy as np
 import pytest
 import torch
-import traitlets
 from PIL import Image
 
 import toolkit as tk
-from toolkit.api.lab import KINDS, LabSession
+from toolkit.api.lab import LabSession
 from toolkit.engine.engine import Engine
 from toolkit.engine.worker import Worker
 
@@ -53,7 +53,7 @@ def test_groups_are_those_of_ablate(lab, acts, birds, how):
     assert lab.heads.heads == ((3, 7), (3, 5))
     assert lab._work == []
     assert lab._facts["shown"] == [lab._off, how, "direct"]
-    assert "L3.H7, L3.H5 at 0.5 off" in lab.summary
+    assert "L3.H7 off, L3.H5 at 0.5 (" in lab.summary
     assert len(lab.to_dataframe()) == 4
 
 
@@ -211,39 +211,138 @@ def test_bad_states_from_anywhere(lab):
         lab._off = [[0, 99, 0.0]]
     with pytest.raises(tk.InputError):
         lab.strengths = {"L3.H7": float("inf")}
-    with pytest.raises(traitlets.TraitError):
-        lab.score = "B"
+    with pytest.raises(tk.InputError, match="name one of these maps"):
+        lab.score = "E"
+    for asked in ("B", "-b", "−B"):
+        lab.score = asked
+        assert lab.score == "−B"
+    for pair in (3, "landbird", ("landbird",)):
+        with pytest.raises(tk.InputError, match="two different classes"):
+            lab.pair = pair
+    with pytest.raises(tk.InputError, match="a mapping from heads"):
+        lab.strengths = 0.5
+    with pytest.raises(tk.InputError, match="from 0"):
+        lab.strengths = {"L3.H7": -5.0}
     assert lab._off == []
+    lab.strengths = {"L3.H7 L3.H5": 0.5, (3, 7): 0.25}
+    assert lab.strengths == {(3, 7): 0.25, (3, 5): 0.5}
 
 
-def test_a_slow_run_can_be_ended(acts, birds):
-    engine = Worker()
-    lab = tk.AblationLab(acts, birds, engine=engine)
-    assert engine.wait(60)
-    started = threading.Event()
-    outcome = lab._session.outcome
+def settled(lab):
+    for _ in range(3):  # one worker may ask the other
+        assert lab.engine.wait(60)
+        assert lab._fast.wait(60)
+    return True
+
+
+def test_a_slow_run_can_be_ended_and_keeps_nobody_waiting(acts, birds):
+    lab = tk.AblationLab(acts, birds, engine=Worker())
+    assert settled(lab)
+    started, outcome = threading.Event(), lab._session.outcome
 
     def slow(scale, how, effect, check):
+        if effect == "direct":
+            return outcome(scale, how, effect)
         started.set()
         while True:
             check(1, 2)
+            time.sleep(0.001)
 
     lab._session.outcome = slow
     lab.effect = "total"
     assert started.wait(10)
+    lab.score = "C"  # what needs no model does not wait for it
+    assert lab._fast.wait(10)
+    assert lab._map_of[0] == "C"
+    started.clear()
+    lab.heads = "L3.H5"  # a newer ask ends the older run
+    assert started.wait(10)
     lab._asked = [{"id": "y 1", "do": "stop"}]
-    assert engine.wait(10)
+    assert settled(lab)
     assert lab._work == []
-    assert lab._facts["shown"][2] == "direct"
+    assert lab._facts["shown"] == [[], "zero", "direct"]  # the browser dims it: something else is asked for
+    assert "all heads as they are" in lab.summary
+    lab.effect = "direct"
+    assert settled(lab)
+    assert lab._facts["shown"] == [[[3, 5, 0.0]], "zero", "direct"]
+    assert lab._progress["outcome"] == 0
     lab._session.outcome = outcome
-    lab.heads = "L3.H7"
-    assert engine.wait(60)
-    assert lab._facts["shown"] == [[[3, 7, 0.0]], "zero", "total"]
+    lab.effect = "total"
+    assert settled(lab)
+    assert lab._facts["shown"][2] == "total"
 
 
-def test_every_head_off_and_doubled(lab):
+def test_how_sure_the_map_is(lab, acts, birds):
+    lab.pair = ("landbird", "waterbird")
+    lab.score = "−B"
+    scores = tk.locate(acts, birds, "landbird", "waterbird")
+    np.testing.assert_allclose(lab._sure["low"], -scores.interval["b"].high.ravel())
+    np.testing.assert_allclose(lab._sure["steady"], scores.stability("b", 15).ravel())
+    assert lab._sure["sizes"] == f"|W| = {scores.sizes['W']}; |C| = {scores.sizes['C']}; |A| = {scores.sizes['A']}"
+    lab.score = "direct"
+    assert lab._sure == {}
+
+
+def test_a_map_that_cannot_be_made_leaves_the_old_one_named(lab, acts, birds):
+    lab.score = "C"
+    before = lab._map
+    lab.pair = ("landbird", "waterbird")
+    wrong = list(tk.ablate(acts, birds, "").before.wrong)
+    only = tk.AblationLab(acts.where(id=wrong).where(label="landbird"), birds, engine=Engine())
+    assert only._map_of[0] == "A"
+    only.score = "C"
+    assert "averaging set is empty" in only.error
+    assert only._map_of[0] == "A"  # what is shown; the browser dims it
+    assert lab._map != before
+
+
+def test_errors_of_a_choice_end_with_what_was_asked(acts, birds):
+    ids = set(tk.ablate(acts, birds, "").before.wrong)
+    keep = [i for i, x in enumerate(acts.ids) if x not in ids or acts.labels[i] == "landbird"]
+    lab = tk.AblationLab(acts.take(keep), birds, pair=("waterbird", "landbird"), engine=Engine())
+    lab.choose()
+    assert "nothing to do" in lab.error
+    lab.pair = ("landbird", "waterbird")
+    assert lab.error == ""
+
+
+def test_resampled_heads_and_images_left_out(acts, birds):
+    mixed = tk.extract(tk.load(), tk.scenes("test", n=200), progress=False)
+    lab = tk.AblationLab(mixed, birds, how="resample", heads="L3.H7", engine=Engine())
+    expected = tk.ablate(mixed, birds, "L3.H7", how="resample")
+    assert lab._groups[-1]["after"] == pytest.approx(expected.average().value)
+    assert expected.before.left_out == expected.confusion.left_out == len(mixed) - lab._facts["n"] > 0
+    assert f"{expected.before.left_out} left out (label not in the class set)" in lab.summary
+    assert "left out" in str(expected)
+    effects = tk.head_effects(mixed, birds, ["L3.H7"], how="resample")
+    assert effects.change("average")[0] == pytest.approx(expected.change.average().value)
+
+
+def test_many_classes_and_groups_stay_small(acts):
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(300, 96))
+    names = [f"class {i}" for i in range(300)]
+    parts, labels = acts.parts(), [f"class {i % 300}" for i in range(len(acts))]
+    bare = tk.from_arrays(parts.heads, parts.mlps, parts.constant + parts.biases.sum(1), labels=labels)
+    lab = tk.AblationLab(bare, tk.classes(names, vectors=vectors), engine=Engine())
+    assert len(lab._groups) == 16
+    assert len(lab._confusion["at"]) == 20
+    cells = [divmod(at, 300) for at in lab._confusion["at"]]
+    assert all(y != g for y, g in cells)
+    assert len(str(lab._confusion)) < 12_000
+
+
+def test_showing_a_lab_waits_for_its_first_numbers(acts, birds):
+    lab = tk.AblationLab(acts, birds)
+    data, _ = lab._repr_mimebundle_()
+    assert "worst group" in data["text/plain"]
+
+
+def test_every_head_off_and_doubled(lab, acts, birds):
     lab.heads = [(layer, head) for layer in range(4) for head in range(8)]
-    assert lab._groups
+    everything = acts.parts().heads.sum((1, 2))
+    left = birds.predict(acts.embedding - everything, tk.load()).numpy() == birds.encode(acts.labels)
+    assert lab._groups[-1]["after"] == pytest.approx(left.mean())
     lab.strengths = {(3, 1): 2.0}
     assert lab.strengths == {(3, 1): 2.0}
 
@@ -253,18 +352,14 @@ def test_pictures_and_state_size(lab):
     assert Image.open(io.BytesIO(lab.png())).width > 300
     assert len(lab.to_plotly().data) >= 6
     data, _ = lab._repr_mimebundle_()
-    assert data["text/plain"].startswith("Heads off: L3.H7 off (zero, direct effect): worst group")
+    assert data["text/plain"].startswith("Heads off: L3.H7 off (zero-ablation, direct effect): worst group")
     state = {name: value for name, value in lab.get_state().items() if name not in ("_esm", "_css")}
     assert sum(len(value if isinstance(value, bytes) else str(value)) for value in state.values()) < 300_000
     assert len(lab._esm) < 30_000
     assert len(lab._css.encode()) < 6_000
 
 
-def test_kinds_are_all_there(lab):
-    assert KINDS == ("A", "−B", "C", "−D", "LTC", "text", "direct", "total")
-
-
 def test_the_worker_leaves_grad_mode_alone(acts, birds):
     lab = tk.AblationLab(acts, birds)
-    assert lab.engine.wait(60)
+    assert settled(lab)
     assert torch.is_grad_enabled()

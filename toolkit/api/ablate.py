@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -58,9 +57,7 @@ def ablate(
             raise InputError("ablate", f"{name}={value!r}", accepted, f"pass one of these as {name}")
     if reference is not None and how == "zero":
         raise InputError("ablate", 'reference= with how="zero"', 'how="mean" or "resample"', "leave reference out")
-    if convention is not None:
-        acts = acts.using(convention)
-    images = judged(acts, classes, "ablate")
+    images = judged(acts, classes, "ablate", convention)
     layers, per_layer = images.acts.shape[1:3]
     chosen = HeadSet.of(heads, layers, per_layer)
     scale = strengths(chosen, strength, layers, per_layer)
@@ -90,9 +87,9 @@ def strengths(heads: HeadSet, strength: Strength, layers: int, per_layer: int) -
         values = list(strength)
     else:
         values = [strength] * len(heads)
-    good = [isinstance(s, int | float) and not isinstance(s, bool) and math.isfinite(s) for s in values]
+    good = [isinstance(s, int | float) and not isinstance(s, bool) and 0 <= s <= 2 for s in values]
     if len(values) != len(heads) or not all(good):
-        accepted = f"a finite number, or one for each of the {len(heads)} heads: 0 off, 1 as is, 2 doubled"
+        accepted = f"a number from 0 (off) over 1 (as is) to 2 (doubled), or one for each of the {len(heads)} heads"
         raise InputError("ablate", f"strength={strength!r}", accepted, "pass such a strength")
     table = torch.ones(layers, per_layer, dtype=torch.float64)
     for head, value in zip(heads, values, strict=True):
@@ -126,7 +123,7 @@ def _removed(images: Judged, scale: Tensor, how: How, pool: Acts, seed: int) -> 
     others = removed if pool is images.acts else torch.cat([parts.of(gone).cpu() for parts in pool.batches()])
     if how == "mean":
         return removed - others.double().mean(0, keepdim=True).to(removed)
-    return removed - others[torch.from_numpy(donor_rows(len(pool), len(images), seed))]
+    return removed - others[torch.from_numpy(donor_rows(len(pool), len(images), seed, pool is images.acts))]
 
 
 def _total(images: Judged, scale: Tensor, how: How, pool: Acts, seed: int, check: Check) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from toolkit.core.estimates import Convention as AverageConvention
 from toolkit.core.heads import HeadSet
 from toolkit.core.intervals import Interval
 from toolkit.core.metrics import Accuracy, Change, Confusion, change, confusion
+from toolkit.errors import InputError
 
 if TYPE_CHECKING:
     import pandas
@@ -37,6 +38,12 @@ class Ablation:
     embedding: Tensor
     settings: dict[str, Any]
     _images: Judged
+
+    def __post_init__(self) -> None:
+        bad = (~self.embedding.isfinite().all(1)).nonzero()[:, 0].tolist()
+        if bad:
+            given = f"{len(bad)} changed embeddings that are not finite, {self._images.acts.ids[bad[0]]!r} for one"
+            raise InputError("ablate", given, "finite parts", "leave these images out: acts.take(rows)")
 
     @cached_property
     def before(self) -> Accuracy:
@@ -85,12 +92,16 @@ class Ablation:
     @cached_property
     def confusion(self) -> Confusion:
         """Counts after [c, c], rows the true class."""
-        return confusion(self._images.truth, self._guess, self._images.classes.names)
+        return self._counted(self._guess)
 
     @cached_property
     def confusion_before(self) -> Confusion:
         """Counts before [c, c]."""
-        return confusion(self._images.truth, self._images.guess, self._images.classes.names)
+        return self._counted(self._images.guess)
+
+    def _counted(self, guess: Tensor) -> Confusion:
+        found = confusion(self._images.truth, guess, self._images.classes.names)
+        return replace(found, left_out=self._images.left_out)
 
     @cached_property
     def priors(self) -> pandas.DataFrame:

@@ -13,10 +13,12 @@ from torch import Tensor
 
 from toolkit.api.ablate import EFFECTS, Strength, strengths
 from toolkit.api.judged import Judged, judged
-from toolkit.api.total import Check, quiet, total_outputs
+from toolkit.api.session import LARGEST
+from toolkit.api.total import HOWS, Check, How, donor_rows, quiet, total_outputs
 from toolkit.core.heads import HeadSet
-from toolkit.core.sums import class_sums, group_hits
+from toolkit.core.sums import ClassSums, class_sums, group_hits
 from toolkit.errors import InputError
+from toolkit.store.errors import size
 
 if TYPE_CHECKING:
     import pandas
@@ -108,17 +110,18 @@ def head_effects(
     classes: Any,
     sets: Iterable[Any] | None = None,
     effect: Literal["direct", "total", "both"] = "direct",
-    how: Literal["zero", "mean"] = "zero",
+    how: How = "zero",
     strength: Strength = 0.0,
     *,
+    seed: int = 0,
     check: Check = quiet,
 ) -> HeadEffects:
     """What changing every head alone (or every set of `sets`) does to all groups, in one batched call.
 
     acts: parts with labels. classes: two or more. sets: head sets in any spelling, default every head of the model by
     itself. effect: "direct" (default), "total" (the model is run once per set; needs `acts.attach(model, data)`) or
-    "both". how: "zero" (default) or "mean" (over these images). strength: as for `tk.ablate`. check: called with (runs
-    of one image done, of) during total runs; what it raises ends the work.
+    "both". how: "zero" (default), "mean" or "resample" (over these images). strength: as for `tk.ablate`. seed: of the
+    resampling. check: called with (runs of one image done, of) during total runs; what it raises ends the work.
 
     Returns `HeadEffects`. Raises InputError as `tk.ablate` does.
 
@@ -127,7 +130,7 @@ def head_effects(
     >>> tk.head_effects(acts, tk.classes(["waterbird", "landbird"])).map("worst").shape
     (4, 8)
     """
-    for name, value, allowed in (("effect", effect, (*EFFECTS, "both")), ("how", how, ("zero", "mean"))):
+    for name, value, allowed in (("effect", effect, (*EFFECTS, "both")), ("how", how, HOWS)):
         if value not in allowed:
             accepted = " or ".join(map(repr, allowed))
             raise InputError("head_effects", f"{name}={value!r}", accepted, f"pass one of these as {name}")
@@ -140,25 +143,41 @@ def head_effects(
     scales = torch.stack([strengths(heads, strength, l, h) for heads in named])
     names, member = images.members
     base = _summary(images, (images.embedding @ images.texts.to(images.embedding).T)[None])
-    direct = _direct(images, scales, how) if effect != "total" else None
-    total = _total(images, scales, how, check) if effect != "direct" else None
+    direct = _direct(images, scales, how, seed) if effect != "total" else None
+    total = _total(images, scales, how, seed, check) if effect != "direct" else None
     sizes = tuple(torch.bincount(member, minlength=len(names)).tolist())
-    settings = images.facts | {"how": how, "strength": strength}
+    over = "" if how == "zero" else f"these images (n = {len(images)}, split {images.acts.split!r})"
+    settings = images.facts | {"how": how, "strength": strength, "reference": over, "seed": seed}
     return HeadEffects(named, names, sizes, base, direct, total, (l, h), settings)
 
 
-def _direct(images: Judged, scales: Tensor, how: str) -> Effect:
-    sums = class_sums(images.acts.batches(), images.texts.cpu())
+def affordable_sums(images: Judged, operation: str) -> ClassSums:
+    """The class sums of the images. Raises InputError where they would not fit into memory."""
+    needed = 4 * len(images) * int(np.prod(images.acts.shape[1:3])) * len(images.classes)
+    if needed > LARGEST:
+        given = f"{len(images):,} images × {len(images.classes):,} classes: {size(needed)}"
+        fix = "draw some of the images: acts.draw(per_class=…), or name fewer classes"
+        raise InputError(operation, given, f"up to {size(LARGEST)}", fix)
+    return class_sums(images.acts.batches(), images.texts.cpu())
+
+
+def _direct(images: Judged, scales: Tensor, how: str, seed: int) -> Effect:
+    sums = affordable_sums(images, "head_effects")
     step = max(1, AT_ONCE // (4 * sums.logits.numel()))
     instead = sums.mean if how == "mean" else None
-    found = [_summary(images, sums.without(1 - some, instead)) for some in scales.split(step)]
-    return _cat(found)
+    if how == "resample":
+        instead = sums.along[torch.from_numpy(donor_rows(len(images), len(images), seed))]
+    return _cat([_summary(images, sums.without(1 - some, instead)) for some in scales.split(step)])
 
 
-def _total(images: Judged, scales: Tensor, how: Literal["zero", "mean"], check: Check) -> Effect:
+def _total(images: Judged, scales: Tensor, how: How, seed: int, check: Check) -> Effect:
     acts = images.acts
+    needed = 4 * len(scales) * len(images) * len(images.classes)
+    if needed > LARGEST:
+        given = f"{len(scales)} sets × {len(images):,} images × {len(images.classes):,} classes: {size(needed)}"
+        raise InputError("head_effects", given, f"up to {size(LARGEST)}", "ask for fewer sets or images at a time")
     norms = torch.cat([parts.norm for parts in acts.batches()]).cpu()
-    logits = total_outputs(acts.model, acts.samples, scales, how, check=check, texts=images.texts)
+    logits = total_outputs(acts.model, acts.samples, scales, how, seed=seed, check=check, texts=images.texts)
     return _summary(images, logits / norms[:, None].float())
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from toolkit.api.acts import Acts
 from toolkit.core.metrics import Accuracy, accuracy
 from toolkit.core.outcomes import group_members
+from toolkit.core.parts import Convention
 from toolkit.data.classes import ClassSet
 from toolkit.errors import InputError
 
@@ -76,15 +77,18 @@ class Judged:
         }  # fmt: skip
 
 
-def judged(acts: Any, classes: Any, operation: str) -> Judged:
+def judged(acts: Any, classes: Any, operation: str, convention: Convention | None = None) -> Judged:
     """Check acts and classes against each other, and predict.
 
     Raises InputError for anything else than parts and a class set of two or more, for a class set of another d, images
     without any label in the class set, and embeddings that are not finite.
     """
-    if not isinstance(acts, Acts):
+    if not isinstance(acts, Acts) or not len(acts):
+        given = "parts of no image" if isinstance(acts, Acts) else f"a {type(acts).__name__}"
         fix = "extract them first: tk.extract(model, data)"
-        raise InputError(operation, f"a {type(acts).__name__}", "the parts of a data set", fix)
+        raise InputError(operation, given, "the parts of a data set", fix)
+    if convention is not None:
+        acts = acts.using(convention)
     if not isinstance(classes, ClassSet) or len(classes) < 2:
         given = f"{len(classes)} class" if isinstance(classes, ClassSet) else f"a {type(classes).__name__} as classes"
         raise InputError(operation, given, "a class set of two or more", 'write tk.classes(["landbird", "waterbird"])')

@@ -4,7 +4,6 @@ does to every group, image by image.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -14,16 +13,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from toolkit.api.effects import head_effects
+from toolkit.api.effects import affordable_sums, head_effects
 from toolkit.api.judged import judged
 from toolkit.api.locate import minority_of, scores_of
 from toolkit.api.scores import Scores
 from toolkit.api.session import LocateSession
-from toolkit.api.total import Check, quiet, total_outputs
+from toolkit.api.total import Check, How, donor_rows, quiet, total_outputs
 from toolkit.core.choice import By
 from toolkit.core.heads import HeadSet, which_layers
 from toolkit.core.metrics import Accuracy, Change, change
-from toolkit.core.sums import ClassSums, class_sums, group_hits
+from toolkit.core.sums import ClassSums, group_hits
 from toolkit.errors import InputError
 from toolkit.store.texts import text_embeddings
 
@@ -41,10 +40,13 @@ WORDS: dict[Kind, str] = {
     "direct": "Change of the worst group with the head alone off, in the sum.",
     "total": "Change of the worst group with the head alone off, the model run again.",
 }
-How = Literal["zero", "mean"]
 Effect = Literal["direct", "total"]
-STEPS, ORDERS = 15, 40
+STEPS, ORDERS, FEWEST = 15, 40, 10
 """Heads of a cumulative curve, and how many random orders it is held against."""
+MOST = 14
+"""Groups that are shown one by one; of more, those that are worst off."""
+MATRIX, PAIRS = 12, 20
+"""Classes of a confusion that is shown whole; of more classes, so many of the most frequent mistakes."""
 WORK = 100_000_000
 """Numbers that a curve may touch: of large data sets fewer random orders are drawn."""
 
@@ -60,10 +62,13 @@ class Outcome:
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """Groups, then the worst group and the plain average: name, n, before, after, and the limits of the change."""
+        """Groups (of many, the MOST that are worst off), then the worst group and the plain average: name, n, before,
+        after, and the limits of the change.
+        """
         names = ("before", "after", "low", "high")
         found = self.change.groups
-        rows = [{"name": row.group, "n": row.n} | {name: getattr(row, name) for name in names} for row in found]
+        shown = found if len(found) <= MOST else sorted(found, key=lambda row: row.after)[:MOST]
+        rows = [{"name": row.group, "n": row.n} | {name: getattr(row, name) for name in names} for row in shown]
         for one in (self.change.worst, self.change.average("plain")):
             interval = {"before": one.before, "after": one.after, "low": one.interval.low, "high": one.interval.high}
             rows.append({"name": one.of, "n": one.n} | interval)
@@ -99,7 +104,7 @@ class LabSession:
 
     @cached_property
     def sums(self) -> ClassSums:
-        return class_sums(self.images.acts.batches(), self.images.texts)
+        return affordable_sums(self.images, "AblationLab")
 
     @cached_property
     def before(self) -> Accuracy:
@@ -127,7 +132,26 @@ class LabSession:
         scores = self.scores(pair)
         if kind == "LTC":
             return np.asarray(scores.ltc.difference.numpy()[list(self.layers)])
+        scores.ranking(kind[-1])  # says so where it does not exist
         return scores.badness(kind[-1])
+
+    def sure(self, kind: Kind, pair: Pair, check: Check = quiet) -> dict[str, Any]:
+        """How sure the badness of a map is: low, high, steady [l · h] (limits of its bootstrap interval, the share of
+        resamples in which a head is among the STEPS worst); and the images it rests on, in words. {} for other maps.
+        """
+        if kind[-1] not in "ABCD":
+            return {}
+        scores, name = self.scores(pair), kind[-1].lower()
+        for one in scores.pairs or (scores,):
+            one.resample(check)
+        band, sign = scores.interval[name], -1 if kind[0] == "−" else 1
+        low, high = (band.low, band.high) if sign > 0 else (-band.high, -band.low)
+        steady = scores.stability(name, STEPS)
+        sizes = "; ".join(f"|{key}| = {size}" for key, size in scores.sizes.items())
+        if scores.empty:
+            sizes += f"; {', '.join(scores.empty)} is empty: a zero vector stands for its mean"
+        return {"low": low.ravel().tolist(), "high": high.ravel().tolist(), "steady": steady.ravel().tolist(),
+                "sizes": sizes, "top": STEPS}  # fmt: skip
 
     def _single(self, effect: Effect, how: How, check: Check) -> Array:
         """[l, h] of all layers; runs of the model are made once."""
@@ -165,11 +189,35 @@ class LabSession:
         after = replace(self.before, hits=hits)
         return Outcome(change(self.before, after), self.images.guess.numpy(), guess, effect)
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Of the images: n, left (out), split, groups (whether any are known), live (whether the model can run)."""
+        images, acts = self.images, self.images.acts
+        return {"n": len(images), "left": images.left_out, "split": acts.split, "groups": images.has_groups,
+                "live": acts.live is not None and acts.has_images}  # fmt: skip
+
+    def words(self, rows: list[dict[str, Any]], off: list[Any], how: How, effect: Effect) -> str:
+        """An outcome in a sentence; off: [layer, head, strength] of every head that was changed."""
+        named = ", ".join(f"L{a}.H{b} {f'at {s:g}' if s else 'off'}" for a, b, s in off) or "all heads as they are"
+        means = {"zero": "zero-ablation", "mean": "mean over these images", "resample": "other images' heads"}[how]
+        worst, average = (f"{r['name']} {100 * r['before']:.1f} → {100 * r['after']:.1f} %" for r in rows[-2:])
+        left = f", {self.images.left_out} left out (label not in the class set)" if self.images.left_out else ""
+        split = self.images.acts.split
+        return f"{named} ({means}, {effect} effect): {worst}, {average}; {len(self.images)} images ({split}){left}."
+
     def counts(self, outcome: Outcome) -> dict[str, list[int]]:
-        """The confusion before and after, flat: true × predicted."""
+        """The confusion before and after: true × predicted, flat; of more than MATRIX classes only the cells `at` of
+        the most frequent mistakes.
+        """
         c, truth = len(self.images.classes), self.images.truth.numpy()
-        guesses = {"before": outcome.before, "after": outcome.after}
-        return {name: np.bincount(truth * c + guess, minlength=c * c).tolist() for name, guess in guesses.items()}
+        cells = {"before": truth * c + outcome.before, "after": truth * c + outcome.after}
+        if c <= MATRIX:
+            return {name: np.bincount(cell, minlength=c * c).tolist() for name, cell in cells.items()}
+        wrong = cells["before"][truth != outcome.before]
+        at, often = np.unique(wrong, return_counts=True)
+        shown = at[np.argsort(-often, kind="stable")[:PAIRS]]
+        counts = {name: [int((cell == one).sum()) for one in shown] for name, cell in cells.items()}
+        return counts | {"at": shown.tolist()}
 
     def flips(self, outcome: Outcome, most: int) -> dict[str, Any]:
         """right, wrong: id, group and change in words of the first images that became so; n: how many did."""
@@ -185,8 +233,13 @@ class LabSession:
         return found
 
     def _direct(self, scale: Tensor, how: How) -> NDArray[np.int64]:
-        instead = self.sums.mean if how == "mean" else None
-        return np.asarray(self.sums.without(1 - scale, instead).argmax(-1).numpy())
+        return np.asarray(self.sums.without(1 - scale, self._instead(how)).argmax(-1).numpy())
+
+    def _instead(self, how: How) -> Tensor | None:
+        """What takes a head's place along the classes."""
+        if how == "resample":
+            return self.sums.along[torch.from_numpy(donor_rows(len(self.images), len(self.images), 0))]
+        return self.sums.mean if how == "mean" else None
 
     def _total(self, scale: Tensor, how: How, check: Check) -> NDArray[np.int64]:
         key = (scale.numpy().tobytes(), how)
@@ -206,7 +259,7 @@ class LabSession:
         heads = self.shape[1]
         steps = min(STEPS, len(flat))
         first = np.argsort(-flat, kind="stable")[:steps]
-        orders = int(max(4, min(ORDERS, WORK // max(1, steps * self.sums.logits.numel()))))
+        orders = int(max(FEWEST, min(ORDERS, WORK // max(1, steps * self.sums.logits.numel()))))
         rng = np.random.default_rng(seed)
         several = [first, *(rng.permutation(len(flat))[:steps] for _ in range(orders))]
         names, member = self.images.members
@@ -226,6 +279,8 @@ class LabSession:
         along = self.sums.along[:, at[0], at[1]]
         if how == "mean":
             along = along - along.mean(0)
+        elif how == "resample":
+            along = along - along[torch.from_numpy(donor_rows(len(along), len(along), 0))]
         gone = along.cumsum(1).transpose(0, 1)
         return torch.cat([self.sums.logits[None], self.sums.logits - gone])
 
@@ -234,8 +289,19 @@ def known_pair(session: LabSession, pair: Any) -> Pair:
     """A pair of class names, or None. Raises InputError for anything else."""
     if pair is None:
         return None
-    names: Callable[[Any], str] = lambda x: session.images.classes.names[session.images.classes.index(x)]  # noqa: E731
-    found = tuple(names(x) for x in pair)
-    if len(found) != 2 or found[0] == found[1]:
-        raise InputError("AblationLab.pair", repr(pair), "(true, predicted), two different classes", "name two classes")
-    return found[0], found[1]
+    accepted = "(true, predicted), two different classes"
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        raise InputError("AblationLab.pair", repr(pair), accepted, "name two classes")
+    y, other = (session.images.classes.names[session.images.classes.index(x)] for x in pair)
+    if y == other:
+        raise InputError("AblationLab.pair", repr(pair), accepted, "name two classes")
+    return y, other
+
+
+def known_kind(asked: Any) -> Kind:
+    """A map by name; the sign of B and D may be left out or written "-". Raises InputError for anything else."""
+    word = str(asked).lower()
+    for kind in KINDS:
+        if word.replace("-", "−") == kind.lower() or (kind[0] == "−" and word == kind[1:].lower()):
+            return kind
+    raise InputError("AblationLab.score", repr(asked), ", ".join(map(repr, KINDS)), "name one of these maps")

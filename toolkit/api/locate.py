@@ -51,9 +51,7 @@ def locate(
         given = f"similarity={similarity!r}"
         raise InputError("locate", given, " or ".join(map(repr, SIMILARITIES)), "pass one of these")
     resamples, seed = whole("resamples", resamples, 1, "locate"), whole("seed", seed, 0, "locate")
-    if convention is not None:
-        acts = acts.using(convention)
-    images = judged(acts, classes, "locate")
+    images = judged(acts, classes, "locate", convention)
     at = which_layers(layers, images.acts.shape[1], "locate")
     asked = [None if name is None else classes.names[classes.index(name)] for name in (true, predicted)]
     if asked[0] is not None and asked[0] == asked[1]:
@@ -67,10 +65,11 @@ def scores_of(session: LocateSession, asked: tuple[str | None, str | None] = (No
     images = session.images
     settings = images.facts | {"similarity": session.similarity, "layers": session.layers, "minority": session.minority}
     found = tuple(_of_pair(session, pair, settings) for pair in _wanted(images, asked))
-    if None not in asked:
+    if asked != (None, None) and len(found) == 1:
         return found[0]
     weights = [s.sizes["W"] for s in found]
-    sizes = {"W": sum(weights), "right": int((images.truth == images.guess).sum())}
+    judge = session.judge(tuple(s.pair for s in found if s.pair))[0]
+    sizes = {"W": sum(weights), "C ∪ A": int((judge.side == 1).sum())}
     empty = tuple(dict.fromkeys(name for s in found for name in s.empty))
     return Scores(None, session.layers, pooled([s.raw for s in found], weights), sizes, empty, found, settings, session)
 
@@ -98,6 +97,8 @@ def minority_of(images: Judged, groups: Sequence[str] | None) -> tuple[str, ...]
     """The minority groups, checked."""
     if groups is None:
         return None
+    if not hasattr(groups, "__iter__"):
+        raise InputError("locate", f"minority={groups!r}", "names of groups", 'write minority=["landbird on water"]')
     asked = [groups] if isinstance(groups, str) else [str(name) for name in groups]
     known = images.members[0]
     unknown = [name for name in asked if name not in known]

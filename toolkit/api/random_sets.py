@@ -53,9 +53,9 @@ def random_sets(scores: Scores, session: LocateSession, size: int, draws: int, s
     rng = np.random.default_rng(seed)
     picks = [rng.permutation(l * h)[:size] for _ in range(draws)]
     sets = [HeadSet(tuple((scores.layers[i // h], int(i % h)) for i in some)) for some in picks]
-    utility = np.array([session.utility(scores.pair, heads.heads) for heads in sets])
+    utility = np.array([session.utility(heads.heads) for heads in sets])
     tables = {name: scores.badness(name).ravel() for name in scores.names}
     badness = {
         name: np.array([table[some].mean() if size else np.nan for some in picks]) for name, table in tables.items()
     }
-    return RandomSets(tuple(sets), utility, badness, session.utility(scores.pair, ()), seed)
+    return RandomSets(tuple(sets), utility, badness, session.utility(()), seed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -110,6 +110,11 @@ class Scores:
 
     # how sure
 
+    def resample(self, check: Callable[[int, int], None]) -> None:
+        """Draw the bootstrap samples now; check: called with (samples done, of), what it raises ends the work."""
+        if self.pair is not None and "replicates" not in self.__dict__:
+            self.__dict__["replicates"] = self._session.replicates(self.pair, check)
+
     @cached_property
     def replicates(self) -> Array:
         """[resamples, 4, l, h]: the raw scores of bootstrap samples of the images, drawn inside every cell of label and
@@ -123,8 +128,10 @@ class Scores:
     def interval(self) -> Mapping[str, Band]:
         """By name, a 95 % percentile bootstrap interval of the raw score of every head."""
         n, seed = self._session.resamples, self._session.seed
-        alone = ", ".join(name for name, size in self.sizes.items() if size == 1)
-        note = f"; {alone} holds one image, which does not vary" if alone else ""
+        single = [name for s in (self, *self.pairs) for name, size in s.sizes.items() if size == 1]
+        alone = ", ".join(dict.fromkeys(single))
+        pair = " of a pair" if self.pairs else ""
+        note = f"; {alone}{pair} holds one image, which does not vary" if alone else ""
         method = f"percentile bootstrap of the images inside label × prediction ({n} resamples, seed {seed}){note}"
         low, high = np.quantile(self.replicates, [0.025, 0.975], axis=0)
         return {name: Band(low[i], high[i], 0.95, method) for i, name in enumerate(NAMES)}
@@ -140,7 +147,7 @@ class Scores:
     @cached_property
     def ltc(self) -> Votes:
         """Locate-Then-Correct's counts over the same images (of `minority` groups, where given), for all layers."""
-        return self._session.votes(self.pair)
+        return self._session.votes(self._asked)
 
     def agreement(self) -> pandas.DataFrame:
         """Spearman correlations of the badness A, −B, C, −D and of LTC's V_W − V_C over the heads."""
@@ -179,14 +186,17 @@ class Scores:
         """
         if isinstance(top, bool) or not isinstance(top, int) or top < 1:
             raise InputError("scores.choose", f"top={top!r}", "a whole number of at least 1", "pass how many heads")
-        judge, has_groups = self._session.judge(self.pair, validation)
+        judge, has_groups = self._session.judge(self._asked, validation)
         if by is None:
             by = "utility" if validation is None else "worst_group" if has_groups else "group_mean"
         if by not in CRITERIA:
             raise InputError("scores.choose", f"by={by!r}", " or ".join(map(repr, CRITERIA)), "pass one of these")
+        if by == "balanced" and not ((judge.side == 0).any() and (judge.side == 1).any()):
+            side = "W" if not (judge.side == 0).any() else "C ∪ A"
+            raise InputError("scores.choose", f'by="balanced" where {side} is empty', "images in both", "take others")
         found = choose(judge, self.lists(top), by, guard)
         heads = tuple((self.layers[row], head) for row, head in found.heads)
-        utility = found.value if by == "utility" and validation is None else self._session.utility(self.pair, heads)
+        utility = found.value if by == "utility" and validation is None else self._session.utility(heads)
         where = "" if validation is None else f" on {len(judge.truth)} validation images"
         why = _why(found.curves, found.score, len(heads), by, found.value, found.base, where)
         return HeadSet(heads, utility, why, self.settings["class_set"])
@@ -224,15 +234,19 @@ class Scores:
         return pandas.DataFrame(columns)  # fmt: skip
 
     @property
+    def _asked(self) -> tuple[tuple[str, str], ...]:
+        return (self.pair,) if self.pair is not None else tuple(s.pair for s in self.pairs if s.pair)
+
+    @property
     def _counts(self) -> str:
         return ", ".join(f"|{name}| = {size}" for name, size in self.sizes.items())
 
     def __repr__(self) -> str:
         what = f"{len(self.pairs)} pairs pooled" if self.pair is None else " taken for ".join(map(repr, self.pair))
         worst = "; ".join(f"{n}: {HeadSet(tuple(self.ranking(n).heads[:3]))}" for n in self.names)
-        return (
-            f"Scores({what}, {self._counts}, {len(self.layers)} layers × {self.raw.shape[2]} heads; worst by {worst})"
-        )
+        left = f", {self.settings['left_out']} left out" if self.settings["left_out"] else ""
+        size = f"{len(self.layers)} layers × {self.raw.shape[2]} heads"
+        return f"Scores({what}, {self._counts}{left}, {size}; worst by {worst})"
 
 
 def pooled(tables: list[Array], weights: list[int]) -> Array:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from toolkit.data.samples import Samples
+from toolkit.errors import InputError
 from toolkit.models.model import Model
 
 How = Literal["zero", "mean", "resample"]
@@ -41,8 +43,9 @@ def total_outputs(
     """
     layers = [int(layer) for layer in (scales != 1).any(2).any(0).nonzero()[:, 0]]
     pool = images if reference is None else reference
-    mean = _mean_mixes(model, pool, layers) if how == "mean" and layers else {}
-    donors = _donors(model, pool, len(images), layers, seed) if how == "resample" and layers else None
+    mean = _mean_mixes(model, pool, layers, check) if how == "mean" and layers else {}
+    rows = donor_rows(len(pool), len(images), seed, pool is images) if how == "resample" else None
+    donors = _donors(model, pool.take(rows.tolist()), layers) if rows is not None and layers else None
     done, of, out = 0, len(images) * len(scales), list[Tensor]()
     for batch in model.images(images, "ablate").batches(BATCH):
         instead, found = mean if donors is None else next(donors), list[Tensor]()
@@ -55,24 +58,34 @@ def total_outputs(
     return torch.cat(out, 1)
 
 
-def _mean_mixes(model: Model, images: Samples, layers: list[int]) -> dict[int, Tensor]:
+def _mean_mixes(model: Model, images: Samples, layers: list[int], check: Check) -> dict[int, Tensor]:
     """By layer, the mean over images of every head's mix at every token [1, h, n, k]."""
     sums: dict[int, Tensor] = {}
     for batch in model.images(images, "ablate").batches(BATCH):
+        check(0, len(images))
         for layer, mix in model.mixes(batch, layers).items():
             more = mix.double().sum(0, keepdim=True)
             sums[layer] = sums[layer] + more if layer in sums else more
     return {layer: total / len(images) for layer, total in sums.items()}
 
 
-def _donors(model: Model, pool: Samples, count: int, layers: list[int], seed: int) -> Iterator[dict[int, Tensor]]:
-    """Batch by batch, the mixes of other images, drawn from `pool`."""
-    rows = donor_rows(len(pool), count, seed)
-    for batch in model.images(pool.take(rows.tolist()), "ablate").batches(BATCH):
+def _donors(model: Model, donors: Samples, layers: list[int]) -> Iterator[dict[int, Tensor]]:
+    """Batch by batch, the mixes of other images."""
+    for batch in model.images(donors, "ablate").batches(BATCH):
         yield model.mixes(batch, layers)
 
 
-def donor_rows(pool: int, count: int, seed: int) -> Any:
-    """[count]: whose parts every image gets: a random permutation, repeated where the pool is smaller."""
+def donor_rows(pool: int, count: int, seed: int, same: bool = True) -> NDArray[np.int64]:
+    """[count]: whose parts every image gets, drawn without replacement while the pool lasts. same: the pool are the
+    images themselves, of which none gets its own (one random cycle).
+    """
     rng = np.random.default_rng(seed)
+    if same:
+        if pool < 2:
+            accepted = "two images or more, or reference="
+            raise InputError("ablate", "resampling among one image", accepted, "pass others as reference")
+        cycle = rng.permutation(pool)
+        rows = np.empty(pool, np.int64)
+        rows[cycle] = np.roll(cycle, 1)
+        return rows
     return np.concatenate([rng.permutation(pool) for _ in range(-(-count // pool))])[:count]

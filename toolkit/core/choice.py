@@ -53,13 +53,19 @@ class Judge:
         if by == "utility":
             return float(margin.mean())
         if by == "balanced":
-            means = [margin[self.side == s].mean() for s in (0, 1) if bool((self.side == s).any())]
-            return float(torch.stack(means).mean()) if means else float("nan")
+            return float((margin[self.side == 0].mean() + margin[self.side == 1].mean()) / 2)
         if by == "accuracy":
             return float(right.double().mean())
         hits = torch.bincount(self.member[right], minlength=self.groups)
         shares = hits / torch.bincount(self.member, minlength=self.groups)
         return float(shares.min() if by == "worst_group" else shares.mean())
+
+
+@full_precision
+def set_value(judge: Judge, heads: Sequence[Head], by: By) -> float:
+    """The criterion with all of these heads off."""
+    gone = sum((judge.space.contributions(*head) for head in heads), torch.zeros_like(judge.space.embedding))
+    return judge.value(judge.space.embedding - gone, by)
 
 
 @full_precision

@@ -16,7 +16,7 @@ SIMILARITIES: tuple[Similarity, ...] = ("cosine", "inner")
 NAMES = ("a", "b", "c", "d")
 SIGN = (1, -1, 1, -1)
 """Badness is A, −B, C, −D."""
-AT_ONCE = 512
+AT_ONCE = 256
 """Images that are looked at together."""
 LEAST = 1e-30
 
@@ -44,53 +44,48 @@ def direct_effects(
 ) -> Tensor:
     """[4, l, h]: DE_A, DE_B, DE_C, DE_D of every head, raw; nan where the averaging set is empty.
 
-    texts [2, d]: unit vectors of y and ŷ. weights [b]: how often every image counts (for a bootstrap), default once.
-    A mean over an empty set is the zero vector (R25 A.2).
+    texts [2, d]: unit vectors of y and ŷ. weights [s, b]: how often every image counts in each of s bootstrap samples;
+    then [s, 4, l, h]. A mean over an empty set is the zero vector (R25 A.2).
     """
-    w = space.q.new_ones(len(space)) if weights is None else weights.to(space.q)
+    w = space.q.new_ones(1, len(space)) if weights is None else weights.to(space.q)
     texts = texts.to(space.q)
-    means = {name: _mean(space, rows, w) for name, rows in vars(sets).items()}
-    words = space.maps @ texts.T  # [l, h, k + 3, 2]
-    cases = (
-        (sets.wrong, "correct", 1),
-        (sets.correct, "wrong", 1),
-        (sets.others, "wrong", -1),
-        (sets.wrong, "others", -1),
-    )
-    return torch.stack([
-        sign * _swapped(space, rows, w, means[reference], words, texts, similarity) for rows, reference, sign in cases
-    ])  # fmt: skip
+    means = {name: _means(space, rows, w) for name, rows in vars(sets).items()}
+    toward = (space.maps @ (texts[0] - texts[1])).flatten(0, 1)  # [n, k + 3]
+    over = (sets.wrong, sets.correct, sets.others, sets.wrong)
+    cases = zip(over, ("correct", "wrong", "wrong", "others"), (1, 1, -1, -1), strict=True)
+    found = [
+        sign * _swapped(space, rows, w, means[reference], toward, texts, similarity) for rows, reference, sign in cases
+    ]
+    table = torch.stack(found, 1).unflatten(-1, space.own.shape[1:])
+    return table[0] if weights is None else table
 
 
-def _mean(space: HeadSpace, rows: Tensor, w: Tensor) -> Tensor:
-    """[l, h, k + 3]: the heads' means over some images; zero over none."""
-    some = w[rows]
-    return torch.einsum("b,blhk->lhk", some, space.q[rows]) / some.sum().clamp(min=1)
+def _means(space: HeadSpace, rows: Tensor, w: Tensor) -> Tensor:
+    """[n, k + 3, s]: the heads' means over some images; zero over none."""
+    some = w[:, rows]
+    total = (some @ space.q[rows].flatten(1)).unflatten(1, (-1, space.q.shape[-1]))
+    return (total / some.sum(1).clamp(min=1)[:, None, None]).permute(1, 2, 0)
 
 
 def _swapped(
-    space: HeadSpace, rows: Tensor, w: Tensor, mean: Tensor, words: Tensor, texts: Tensor, similarity: Similarity
+    space: HeadSpace, rows: Tensor, w: Tensor, mean: Tensor, toward: Tensor, texts: Tensor, similarity: Similarity
 ) -> Tensor:
-    """[l, h]: mean over images of Δ(x, y, c̄) − Δ(x, ŷ, c̄), c̄ = mean A; nan over none."""
-    total = space.own.new_zeros(space.own.shape[1:])
-    toward = words[..., 0] - words[..., 1]
-    instead = (mean * toward).sum(-1)  # c̄ · (T_y − T_ŷ)
-    seen = torch.einsum("lhkj,lhj->lhk", space.gram, mean)
-    square = (mean * seen).sum(-1)
+    """[s, n]: mean over images of Δ(x, y, c̄) − Δ(x, ŷ, c̄), c̄ = mean A; nan over none. mean [n, k + 3, s]."""
+    instead = torch.einsum("nks,nk->ns", mean, toward)  # c̄ · (T_y − T_ŷ)
+    seen = space.gram.flatten(0, 1) @ mean
+    square = (mean * seen).sum(1)
+    total = mean.new_zeros(w.shape[0], len(mean))
     for some in rows.split(AT_ONCE):
-        if not bool(w[some].any()):
-            continue
-        q, e = space.q[some], space.embedding[some]
-        before = e @ (texts[0] - texts[1])
-        change = instead - torch.einsum("blhk,lhk->blh", q, toward)
+        q, e = space.q[some].flatten(1, 2).transpose(0, 1), space.embedding[some]  # q [n, b, k + 3]
+        before = (e @ (texts[0] - texts[1]))[None, :, None]
+        change = instead[:, None] - (q @ toward[:, :, None])  # [n, b, s]
         if similarity == "cosine":
-            crossed = torch.einsum("blhk,lhk->blh", space.pull[some], mean)
-            crossed -= torch.einsum("blhk,lhk->blh", q, seen)
-            norm2 = 1 + space.square[some] + square + 2 * (crossed - space.own[some])
-            before = before[:, None, None]
+            pull = space.pull[some].flatten(1, 2).transpose(0, 1)
+            norm2 = 2 * (pull @ mean - q @ seen) + square[:, None]
+            norm2 += (1 + space.square[some] - 2 * space.own[some]).flatten(1).T[:, :, None]
             change = (before + change) / norm2.clamp(min=LEAST).sqrt() - before
-        total += torch.einsum("b,blh->lh", w[some], change)
-    return total / w[rows].sum()
+        total += torch.einsum("sb,nbs->sn", w[:, some], change)
+    return total / w[:, rows].sum(1)[:, None]
 
 
 def resampled(truth: Tensor, guess: Tensor, resamples: int, seed: int) -> Tensor:

@@ -4,7 +4,7 @@ and a head's mean follows from it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -49,14 +49,17 @@ class HeadSpace:
 
 
 @full_precision
-def head_space(states: Sequence[State], maps: Tensor, layers: Sequence[int]) -> HeadSpace:
+def head_space(states: Iterable[State], maps: Tensor, layers: Sequence[int]) -> HeadSpace:
     """The head space of the images of `states` and of some layers. maps [l, h, k + 3, d]: of all layers of the model
     (`moment_maps`).
     """
     at = list(layers)
     a = maps[at].double()
-    q = torch.cat([head_numbers(state, at) for state in states])
-    outputs = torch.cat([state.output for state in states]).double()
+    numbers, outputs_ = [], []
+    for state in states:  # some at a time: a whole store holds far more than this
+        numbers.append(head_numbers(state, at))
+        outputs_.append(state.output.double())
+    q, outputs = torch.cat(numbers), torch.cat(outputs_)
     embedding = outputs / outputs.norm(dim=-1, keepdim=True)
     l, h, k, d = a.shape
     pull = (embedding @ a.reshape(l * h * k, d).T).unflatten(-1, (l, h, k))

@@ -28,9 +28,10 @@ def inject(x: Tensor, basis: Tensor, mode: Mode = "ltc") -> Tensor:
     mode: "ltc_released" is the public code: x as it is, and norm 1 at the end, which makes a head as large as a whole
     embedding. "ltc" does the same to x / ‖x‖ and gives it its own norm back.
     """
-    norm = x.norm(dim=-1, keepdim=True).clamp(min=1e-300)
+    least = torch.finfo(x.dtype).tiny
+    norm = x.norm(dim=-1, keepdim=True).clamp(min=least)  # a head that writes nothing stays nothing
     out = x if mode == "ltc_released" else x / norm
     for u in basis.to(x):
-        out = out + (out @ u)[..., None] / out.norm(dim=-1, keepdim=True).clamp(min=1e-300) * u
-        out = out / out.norm(dim=-1, keepdim=True).clamp(min=1e-300)
+        out = out + (out @ u)[..., None] / out.norm(dim=-1, keepdim=True).clamp(min=least) * u
+        out = out / out.norm(dim=-1, keepdim=True).clamp(min=least)
     return out if mode == "ltc_released" else out * norm

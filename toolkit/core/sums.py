@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -28,14 +29,14 @@ class ClassSums:
 
         instead: [l, h, c] or [b, l, h, c] along the class vectors; None is nothing (zero ablation).
         """
-        along = self.along if instead is None else self.along - instead
-        tables = gone.to(along).flatten(-2)
-        flat = along.flatten(1, 2)
+        tables = gone.to(self.along).flatten(-2)
         used = (tables.reshape(-1, tables.shape[-1]) != 0).any(0)  # of hundreds of heads a few are off
-        removed = torch.einsum("...h,bhc->...bc", tables[..., used], flat[:, used])
-        return self.logits - removed
+        along = self.along.flatten(1, 2)[:, used]
+        if instead is not None:
+            along = along - instead.flatten(-3, -2)[..., used, :]
+        return self.logits - torch.einsum("...h,bhc->...bc", tables[..., used], along)
 
-    @property
+    @cached_property
     def mean(self) -> Tensor:
         """[l, h, c]: the heads' means along the class vectors."""
         return self.along.mean(0)

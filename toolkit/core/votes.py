@@ -44,15 +44,16 @@ class Votes:
         return self._above(-self.difference)
 
     def _above(self, table: Tensor) -> HeadSet:
+        if not all(self.n):  # a difference needs both
+            return HeadSet(())
         order = (-table).flatten().argsort(stable=True).tolist()
         found = [divmod(i, table.shape[1]) for i in order if table.flatten()[i] > self.threshold]
         return HeadSet(tuple((self.layers[row], head) for row, head in found))
 
 
-def count_votes(along: Tensor, logits: Tensor, truth: Tensor, layers: tuple[int, ...]) -> Votes:
-    """The counts over b images.
-
-    along [b, l, h, c]: contributions along the class vectors. logits [b, c]: of the embeddings. truth [b]: labels ≥ 0.
+def winners(along: Tensor, logits: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+    """[b]: the head (flat index) whose own logit difference in favour of the prediction is largest; [b]: whether the
+    prediction is right. along [b, l, h, c]: contributions along the class vectors. logits [b, c]. truth [b]: labels.
     The other class is the runner-up where the prediction is right, the true one where it is wrong.
     """
     best = logits.topk(2, dim=1).indices
@@ -60,11 +61,14 @@ def count_votes(along: Tensor, logits: Tensor, truth: Tensor, layers: tuple[int,
     other = torch.where(right, best[:, 1], truth)
     rows = torch.arange(len(logits), device=logits.device)
     own = along[rows, :, :, best[:, 0]] - along[rows, :, :, other]
-    winner = own.flatten(1).argmax(1)
-    size = own.shape[1] * own.shape[2]
+    return own.flatten(1).argmax(1), right
+
+
+def count_votes(winner: Tensor, right: Tensor, shape: tuple[int, int], layers: tuple[int, ...]) -> Votes:
+    """The counts over b images, from `winners`; shape: layers and heads a layer."""
     shares = []
     for chosen in (~right, right):
-        counts = torch.bincount(winner[chosen], minlength=size).double()
-        shares.append((counts / max(1, int(chosen.sum()))).view(own.shape[1:]))
+        counts = torch.bincount(winner[chosen], minlength=shape[0] * shape[1]).double()
+        shares.append((counts / max(1, int(chosen.sum()))).view(shape))
     distinct = int(((shares[0] + shares[1]) > 0).sum())
     return Votes(shares[0], shares[1], distinct, (int((~right).sum()), int(right.sum())), layers)

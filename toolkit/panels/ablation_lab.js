@@ -2,9 +2,9 @@
 
 const KEYS = [
   ["Map: arrows", "another head"],
-  ["Map: click, space, Enter", "switch a head off or on"],
-  ["Map: − and +", "its strength, in steps of 0.1"],
-  ["Confusion: click, Enter", "the errors that scores and Algorithm 1 look at"],
+  ["Map: click, space, Enter", "a head off or on"],
+  ["Map: − and +", "its strength"],
+  ["Confusion: click, Enter", "the errors to look at"],
   ["a", "all heads on"],
   ["1", "Algorithm 1"],
   ["Escape", "end a run of the model"],
@@ -24,7 +24,7 @@ class View extends Frame {
     super(model, el, "tkab", KEYS);
     this.asker = new Asker(model);
     this.sheet = new SheetUrl();
-    this.how = this.choice(null, "What takes a head's place", { zero: "zero-ablation", mean: "mean-ablation" });
+    this.how = this.choice(null, "What takes a head's place", { zero: "zero-ablation", mean: "mean over these images", resample: "other images' heads" });
     this.effect = this.choice(null, "Which effect", { direct: "direct: in the sum", total: "total: run again" });
     for (const tool of [this.how, this.effect]) this.tools.insertBefore(tool, this.help);
     this.stop = this.tool("stop", "End the run of the model");
@@ -38,6 +38,7 @@ class View extends Frame {
     this.what = make("div", "tkab-soft", side);
     this.name = make("span", "", this.labelled(side, ""));
     this.strength = make("input", "", this.name.parentNode, { type: "range", min: "0", max: "2", step: "0.05" });
+    this.now = make("div", "tkab-soft", side);
     this.by = this.choice(this.labelled(side, "Algorithm 1 by "), "Criterion of Algorithm 1", BY);
     this.choose = make("button", "", this.by.parentNode, { type: "button" });
     this.choose.textContent = "choose";
@@ -83,7 +84,7 @@ class View extends Frame {
     const values = floats(m.get("_map"));
     const palette = m.get("_palette")[this.theme];
     const most = Math.max(1e-12, ...[...values].filter(Number.isFinite).map(Math.abs));
-    const score = m.get("score");
+    const [score, , , along] = m.get("_map_of").length ? m.get("_map_of") : [m.get("score")];
     const say = score === "direct" || score === "total" ? (x) => `${points(x)} points` : signed;
     this.map.shape(m.get("_layers"), m.get("_heads"));
     const place = (i) => (Number.isFinite(values[i]) ? 0.5 + values[i] / most / 2 : 0.5);
@@ -98,8 +99,13 @@ class View extends Frame {
     this.bar.style.background = `linear-gradient(to right, ${palette.map((c) => `rgb(${c.join(" ")})`).join(", ")})`;
     this.ends[0].textContent = say(-most);
     this.ends[2].textContent = say(most);
-    this.what.textContent = m.get("_map_words");
-    this.text.hidden = score !== "text";
+    const { low, high, steady, sizes, top } = m.get("_sure");
+    const at = this.map.cells.findIndex((cell) => String(cell.at) === String(this.head));
+    this.what.textContent = `${m.get("_map_words")}${along ? ` (“${along}”)` : ""} ${sizes ? `${sizes}.` : ""}`;
+    this.now.textContent = sizes && at >= 0
+      ? `${signed(values[at])} [${signed(low[at])}, ${signed(high[at])}], among the worst ${top} in ${Math.round(100 * steady[at])} % of resamples`
+      : "";
+    this.text.hidden = m.get("score") !== "text";
     const s = this.strengthOf(this.head);
     this.name.textContent = `Strength of L${this.head[0]}.H${this.head[1]}: ${s === undefined ? "as it is" : s === 0 ? "off" : s.toFixed(2)}`;
     this.strength.value = s ?? 1;
@@ -164,7 +170,7 @@ class View extends Frame {
       drawn("title", dot, {}).textContent = `${t} off${name}: worst group ${share(v)}, average ${share(average[t])}`;
       return dot;
     });
-    const score = SCORES[this.model.get("score")];
+    const score = SCORES[this.model.get("_map_of")[0]];
     this.curve.setAttribute("aria-label", `worst group with the worst heads by ${score} off: ${worst.map(share).join(", ")}`);
     this.top.max = steps;
     this.legend.textContent = `Worst group with the first t heads by ${score} off, in the sum; dashed: plain average. Grey: 10–90 % of ${orders} random orders of these heads.`;
@@ -200,15 +206,20 @@ class View extends Frame {
     this.paintCurve();
     this.paintFlips();
     const [work, facts, progress] = [m.get("_work"), m.get("_facts"), m.get("_progress")];
-    this.effect.disabled = !facts.live || !facts.images;
+    this.effect.options[1].disabled = !facts.live;
     this.why.textContent = m.get("_why");
-    const other = JSON.stringify(facts.shown) !== JSON.stringify([m.get("_off"), m.get("how"), m.get("effect")]);
-    for (const part of [this.groups, this.picker.node, ...Object.values(this.flips).map((f) => f.tiles)]) part.classList.toggle("tk-stale", work.includes("outcome") || other);
-    this.map.node.classList.toggle("tk-stale", work.includes("map"));
-    this.curve.classList.toggle("tk-stale", work.includes("map"));
-    const running = Math.max(...["map", "outcome"].map((part) => (work.includes(part) && progress[part]) || 0));
-    this.stop.hidden = !running;
-    this.stop.textContent = `running the model, ${Math.round(100 * running)} % – stop`;
+    const differs = (shown, ...names) => JSON.stringify(shown) !== JSON.stringify(names.map((name) => m.get(name)));
+    const other = work.includes("outcome") || differs(facts.shown, "_off", "how", "effect");
+    for (const node of [this.groups, this.picker.node]) node.classList.toggle("tk-stale", other);
+    for (const { heading, tiles } of Object.values(this.flips)) {
+      for (const node of [heading, tiles]) node.classList.toggle("tk-stale", other || work.includes("flips"));
+    }
+    const old = work.includes("map") || differs(m.get("_map_of"), "score", "pair", "how", "text");
+    for (const node of [this.map.node, this.curve, this.what, this.now]) node.classList.toggle("tk-stale", old);
+    this.top.disabled = old;
+    const runs = [["map", "score"], ["outcome", "effect"]].filter(([part, name]) => work.includes(part) && m.get(name) === "total");
+    this.stop.hidden = !runs.length;
+    this.stop.textContent = `running the model, ${Math.round(100 * Math.max(0, ...runs.map(([part]) => progress[part] || 0)))} % – stop`;
     this.root.setAttribute("aria-busy", work.length > 0);
     this.painted();
   }
@@ -249,9 +260,7 @@ class View extends Frame {
     const target = event.target;
     if (target.closest?.(".tkm-cell")) return this.onMapKey(event);
     if (this.picker.moved(event)) return event.preventDefault();
-    const tile = target.closest?.(".tkm-thumb");
-    if (tile) return this.onImageKey(event, tile);
-    this.onPanelKey(event);
+    if (!tileKey(this, event)) this.onPanelKey(event);
   }
 
   onPanelKey(event) {
@@ -269,19 +278,12 @@ class View extends Frame {
     this.done(event, () => this.change(this.head, s === 1 ? undefined : s));
   }
 
-  onImageKey(event, tile) {
-    const line = [...tile.parentNode.children];
-    const to = { ArrowLeft: line.indexOf(tile) - 1, ArrowRight: line.indexOf(tile) + 1 }[event.key];
-    if (to !== undefined) return this.done(event, () => line[Math.max(0, Math.min(line.length - 1, to))].focus());
-    if (event.key === "Enter" || event.key === " ") return this.done(event, () => tile.click());
-    this.onPanelKey(event);
-  }
 }
 
 function render({ model, el }) {
   const view = new View(model, el);
   const names = ["score", "text", "how", "effect", "by", "head", "pair", "image", "_off", "_layers", "_heads", "_map", "_map_words",
-    "_groups", "_facts", "_confusion", "_flips", "_sheet", "_curve", "_why", "_progress", "_work"];
+    "_map_of", "_sure", "_groups", "_facts", "_confusion", "_flips", "_sheet", "_curve", "_why", "_progress", "_work"];
   const stop = keep(view, names, (on) => {
     view.root.addEventListener("click", (e) => view.onClick(e), on);
     for (const name of ["how", "effect", "score", "by"]) view[name].addEventListener("change", () => view.set({ [name]: view[name].value }), on);

@@ -10,8 +10,9 @@ import torch
 import traitlets
 from numpy.typing import NDArray
 
-from toolkit.api.ablate import Strength, strengths
-from toolkit.api.lab import KINDS, WORDS, Curve, LabSession, Outcome, known_pair
+from toolkit.api.ablate import strengths
+from toolkit.api.lab import WORDS, Curve, LabSession, Outcome, known_kind, known_pair
+from toolkit.api.total import HOWS
 from toolkit.core.choice import CRITERIA
 from toolkit.core.heads import HeadSet
 from toolkit.engine.engine import Engine
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 TILE, SIDE = 64, 12
 """Pixels of a thumbnail, and how many images of each kind of flip."""
+WAIT = 5.0
+"""Seconds that showing a panel waits for its first numbers."""
 PALETTE = {"light": DIVERGING.tolist(), "dark": DIVERGING_DARK.tolist()}
 Head = tuple[int, int]
 
@@ -46,7 +49,8 @@ class AblationLab(LivePanel):
     classes: two or more. layers: candidates, default the last four. minority: groups for the LTC map. pair: (true,
     predicted), a cell of the confusion, default all mistakes pooled. score: the map shown: "A", "−B", "C", "−D"
     (badness, R25), "LTC", "text", "direct" or "total" (change of the worst group by a head alone). text: for the text
-    map, default predicted − true. how: "zero" or "mean". effect: "direct" or "total". by: the criterion of Algorithm 1.
+    map, default predicted − true. how: "zero", "mean" or "resample" (over these images). effect: "direct" or "total".
+    by: the criterion of Algorithm 1.
     heads: heads off at the start. selection: a Selection to share with other panels. engine: default the model's
     worker; `Engine()` works inline.
 
@@ -64,9 +68,9 @@ class AblationLab(LivePanel):
     _css = css("heads", "ablation_lab")
     title = traitlets.Unicode("Heads off").tag(sync=True)
     description = traitlets.Unicode("").tag(sync=True)
-    score = traitlets.Enum(KINDS, "A").tag(sync=True)
+    score: traitlets.TraitType[Any, Any] = traitlets.Any("A").tag(sync=True)
     text = traitlets.Unicode("").tag(sync=True)
-    how: traitlets.TraitType[Any, Any] = traitlets.Enum(("zero", "mean"), "zero").tag(sync=True)
+    how: traitlets.TraitType[Any, Any] = traitlets.Enum(HOWS, "zero").tag(sync=True)
     effect: traitlets.TraitType[Any, Any] = traitlets.Enum(("direct", "total"), "direct").tag(sync=True)
     by = traitlets.Enum(CRITERIA, "utility").tag(sync=True)
     head: traitlets.TraitType[Any, Any] = traitlets.Any((0, 0)).tag(sync=True)
@@ -77,6 +81,8 @@ class AblationLab(LivePanel):
     _heads = traitlets.Int(1).tag(sync=True)
     _map = traitlets.Bytes(b"").tag(sync=True)
     _map_words = traitlets.Unicode("").tag(sync=True)
+    _map_of: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    _sure = traitlets.Dict().tag(sync=True)
     _groups: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _facts = traitlets.Dict().tag(sync=True)
     _confusion: traitlets.Dict[str, Any] = traitlets.Dict({"names": [], "before": [], "after": []}).tag(sync=True)
@@ -106,6 +112,8 @@ class AblationLab(LivePanel):
         self.change: Change | None = None
         live = acts.live
         self._begin(engine if engine is not None else Worker() if live is None else engine_for(live))
+        # what needs no model must not wait for a run of it
+        self._fast = Worker() if isinstance(self.engine, Worker) else self.engine
         self._table = np.zeros((1, 1))
         shared = Selection() if selection is None else selection
         first = HeadSet.of(heads, *self._session.shape)
@@ -115,6 +123,8 @@ class AblationLab(LivePanel):
             self._layers, self._heads = list(self._session.layers), self._session.shape[1]
             self.head = (self._layers[-1], 0)
             self._off = [[layer, head, 0.0] for layer, head in first]
+            self._why = first.why
+            self._facts = self._session.facts | {"shown": [], "effect": ""}
         self.selection = shared
         for name, value in given.items():
             setattr(self, name, value)
@@ -131,6 +141,10 @@ class AblationLab(LivePanel):
             accepted = f"one head of layers {', '.join(map(str, self._layers))}"
             raise InputError("AblationLab.head", repr(value), accepted, "name one of these")
         return found[0]
+
+    @traitlets.validate("score")
+    def _valid_score(self, proposal: dict[str, Any]) -> str:
+        return known_kind(proposal["value"])
 
     @traitlets.validate("pair")
     def _valid_pair(self, proposal: dict[str, Any]) -> tuple[str, str] | None:
@@ -161,9 +175,14 @@ class AblationLab(LivePanel):
         return {(row[0], row[1]): row[2] for row in self._off}
 
     @strengths.setter
-    def strengths(self, strength: Mapping[Any, Strength]) -> None:
-        heads = HeadSet.of([h for key in strength for h in HeadSet.of(key if isinstance(key, str) else [key])])
-        self._off = [[*head, value] for head, value in zip(heads, strength.values(), strict=True)]
+    def strengths(self, strength: Mapping[Any, float]) -> None:
+        if not hasattr(strength, "items"):
+            fix = 'write lab.strengths = {"L3.H7": 0.5}; to switch a set off, lab.heads = "L3.H7 L3.H5"'
+            raise InputError("AblationLab.strengths", repr(strength), "a mapping from heads to numbers", fix)
+        named: dict[Head, float] = {}
+        for key, value in strength.items():
+            named |= dict.fromkeys(HeadSet.of(key if isinstance(key, str) else [key], *self._session.shape), value)
+        self._off = [[*head, value] for head, value in named.items()]
 
     # what is asked
 
@@ -172,6 +191,7 @@ class AblationLab(LivePanel):
     def _off_changed(self, change: Any) -> None:
         if change["name"] == "_off" and hasattr(self, "_selection"):
             self._why = ""
+            self._forgive("choose")
         self._ask_outcome()
         if change["name"] == "how":
             self._ask_map()
@@ -181,46 +201,52 @@ class AblationLab(LivePanel):
     def _score_changed(self, change: Any) -> None:
         if change["name"] == "pair":
             self._why = ""
+            self._forgive("choose")
             if not self._following and hasattr(self, "_selection"):
                 self.selection.pair = self.pair
         self._ask_map()
 
-    @traitlets.observe("head")
+    @traitlets.observe("head", "image")
     @shows_errors
-    def _head_changed(self, change: Any) -> None:
+    def _looked_at(self, change: Any) -> None:
         if not self._following and hasattr(self, "_selection"):
-            self.selection.heads = (self.head,)
-
-    @traitlets.observe("image")
-    @shows_errors
-    def _image_changed(self, change: Any) -> None:
-        if not self._following and hasattr(self, "_selection"):
-            self.selection.image = self.image
+            if change["name"] == "head":
+                self.selection.heads = (self.head,)
+            else:
+                self.selection.image = self.image
 
     def _ask_map(self) -> None:
         if not hasattr(self, "_selection"):
             return
-        kind, pair, how, text, session = self.score, self.pair, self.how, self.text.strip(), self._session
+        asked = kind, pair, how, text = self.score, self.pair, self.how, self.text.strip()
+        session = self._session
 
-        def work(request: Any) -> tuple[NDArray[np.float64], Curve]:
+        def work(request: Any) -> tuple[list[Any], NDArray[np.float64], Curve]:
             table = session.map(kind, pair, how, text, request.progress)
             request.check()
-            return table, session.curve(table, how)
+            return list(asked), table, session.curve(table, how)
 
-        self._submit("map", work, self._paint_map, progress=self._shows("map"))
+        self._ask("map", work, self._paint_map, kind == "total" or (kind == "text" and bool(text)))
 
     def _ask_outcome(self) -> None:
         if not hasattr(self, "_selection"):
             return
-        table, how, effect, session = self._scale(), self.how, self.effect, self._session
-
-        off = self._off
+        table, how, effect, session, off = self._scale(), self.how, self.effect, self._session, self._off
 
         def work(request: Any) -> tuple[Outcome, list[Any], list[Any]]:
             found = session.outcome(table, how, effect, request.progress)
             return found, found.rows, [off, how, effect]
 
-        self._submit("outcome", work, self._paint_outcome, progress=self._shows("outcome"))
+        self._ask("outcome", work, self._paint_outcome, effect == "total")
+
+    def _ask(self, part: str, work: Callable[[Any], Any], paint: Callable[[Any], None], model: bool) -> None:
+        """Ask for a part, on the model's worker or on the panel's own; a run of the model that is under way for it
+        ends.
+        """
+        if self.engine is not self._fast:
+            self.engine.cancel(self._key(part))
+        self._progress = {**self._progress, part: 0}
+        self._submit(part, work, paint, engine=self.engine if model else self._fast, progress=self._shows(part))
 
     def _scale(self) -> torch.Tensor:
         return strengths(self.heads, list(self.strengths.values()), *self._session.shape)
@@ -234,12 +260,13 @@ class AblationLab(LivePanel):
 
     def choose(self) -> None:
         """Switch off what Algorithm 1 chooses for the pair, by the criterion `by`; `.heads.why` says why."""
-        pair, by, session = self.pair, self.by, self._session
-        self._submit("choose", lambda request: session.choose(pair, by), self._take)
+        asked = pair, by = self.pair, self.by
+        self._submit("choose", lambda request: (asked, self._session.choose(pair, by)), self._take, engine=self._fast)
 
-    def _take(self, heads: HeadSet) -> None:
-        self.heads = heads
-        self._why = heads.why
+    def _take(self, found: tuple[Any, HeadSet]) -> None:
+        if found[0] == (self.pair, self.by):
+            self.heads = found[1]
+            self._why = found[1].why
 
     def reset(self) -> None:
         """All heads on."""
@@ -247,36 +274,33 @@ class AblationLab(LivePanel):
 
     def _do(self, ask: dict[str, Any]) -> None:
         def stop() -> None:
-            for part in ("map", "outcome"):
-                self.engine.cancel(f"{self._name}: {part}")
+            for part in ("map", "outcome", "choose"):
+                self.engine.cancel(self._key(part))
+                self._fast.cancel(self._key(part))
 
         {"choose": self.choose, "reset": self.reset, "stop": stop}[ask["do"]]()
 
     # what comes of it
 
-    def _paint_map(self, found: tuple[NDArray[np.float64], Curve]) -> None:
-        table, curve = found
-        self._table = table
-        self._map = table.astype("<f4").tobytes()
-        self._map_words = WORDS[self.score]
-        self._progress = {**self._progress, "map": 0}
+    def _paint_map(self, found: tuple[list[Any], NDArray[np.float64], Curve]) -> None:
+        self._map_of, self._table, curve = found
+        kind, pair = self._map_of[:2]
+        self._map, self._map_words, self._sure = self._table.astype("<f4").tobytes(), WORDS[kind], {}
         self._curve = {
             "worst": curve.worst.tolist(), "average": curve.average.tolist(), "low": curve.low.tolist(),
             "high": curve.high.tolist(), "order": [list(head) for head in curve.order], "orders": curve.orders,
         }  # fmt: skip
-        self._describe()
+        session = self._session
+        self._submit("sure", lambda request: session.sure(kind, pair, lambda *_: request.check()), self._paint_sure)
+
+    def _paint_sure(self, found: dict[str, Any]) -> None:
+        self._sure = found
 
     def _paint_outcome(self, found: tuple[Outcome, list[Any], list[Any]]) -> None:
         outcome, rows, shown = found
-        self.change, images = outcome.change, self._session.images
-        self._groups = rows
-        self._confusion = {"names": list(images.classes.names)} | self._session.counts(outcome)
-        self._facts = {
-            "n": len(images), "left": images.left_out, "split": images.acts.split, "model": images.acts.card.id,
-            "effect": outcome.effect, "shown": shown, "groups": images.has_groups, "live": images.acts.live is not None,
-            "images": images.acts.has_images,
-        }  # fmt: skip
-        self._progress = {**self._progress, "outcome": 0}
+        self.change, self._groups = outcome.change, rows
+        self._confusion = {"names": list(self._session.images.classes.names)} | self._session.counts(outcome)
+        self._facts = self._session.facts | {"effect": outcome.effect, "shown": shown}
         self._ask_flips(outcome)
         self._describe()
 
@@ -293,7 +317,7 @@ class AblationLab(LivePanel):
             made = sheet([missing(TILE) if image is None else image for image in read], TILE)
             return found | {"columns": made.columns}, made.jpeg
 
-        self._submit("flips", work, self._paint_flips)
+        self._submit("flips", work, self._paint_flips, engine=self._fast)
 
     def _paint_flips(self, found: tuple[dict[str, Any], bytes]) -> None:
         self._flips, self._sheet = found
@@ -320,16 +344,13 @@ class AblationLab(LivePanel):
     # as words, tables and pictures
 
     def _describe(self) -> None:
-        off = ", ".join(f"L{a}.H{b}{'' if not s else f' at {s:g}'}" for a, b, s in self._off) or "no head"
-        if not self._groups:
-            return
-        worst, average = self._groups[-2:]
-        effect = self._facts["effect"]
-        self.summary = (
-            f"{self.title}: {off} off ({self.how}, {effect} effect): {worst['name']} {100 * worst['before']:.1f} →"
-            f" {100 * worst['after']:.1f} %, {average['name']} {100 * average['before']:.1f} →"
-            f" {100 * average['after']:.1f} %; {self._facts['n']} images ({self._facts['split']})."
-        )
+        if self._groups:
+            self.summary = f"{self.title}: {self._session.words(self._groups, *self._facts['shown'])}"
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        if not self._groups and isinstance(self._fast, Worker):  # a saved notebook should not keep an empty picture
+            self._fast.wait(WAIT)
+        return super()._repr_mimebundle_(**options)
 
     def to_dataframe(self) -> pandas.DataFrame:
         """One row per group: group, n, before, after, change, low, high, level, interval (method) and split."""

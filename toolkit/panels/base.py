@@ -26,12 +26,18 @@ HERE = Path(__file__).parent
 
 def esm(*names: str) -> str:
     """A panel's own code after what all panels share, and after other parts it names."""
-    return "".join((HERE / f"{part}.js").read_text(encoding="utf-8") for part in ("common", *names))
+    return _sent(*(f"{part}.js" for part in ("common", *names)))
 
 
 def css(*names: str) -> str:
     """A panel's own style after what all panels share, and after other parts it names."""
-    return "".join((HERE / f"{part}.css").read_text(encoding="utf-8") for part in ("common", *names))
+    return _sent(*(f"{part}.css" for part in ("common", *names)))
+
+
+def _sent(*files: str) -> str:
+    """Files one after the other as the browser gets them: without indentation."""
+    text = "".join((HERE / name).read_text(encoding="utf-8") for name in files)
+    return "\n".join(line.lstrip() for line in text.splitlines()) + "\n"
 
 
 def shows_errors(method: Callable[P, None]) -> Callable[P, None]:

@@ -72,7 +72,8 @@ export class Frame {
 
   keydown(event) {
     if (event.key !== "Tab") event.stopPropagation(); // the notebook would take letters for its own commands
-    if (event.altKey || event.ctrlKey || event.metaKey || event.target.matches?.("select, input, textarea")) return;
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
+    if (event.target.matches?.(event.key === "Escape" ? "[type=text], textarea" : "select, input, textarea")) return;
     if (event.key === "?") return this.done(event, () => this.toggleHelp());
     this.onKey(event);
   }

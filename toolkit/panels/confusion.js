@@ -1,6 +1,6 @@
-// The confusion as a picker of errors: a cell true × predicted chooses the images W, C and A of everything that follows.
+// The confusion as a picker of errors: a cell true × predicted chooses the images W, C and A.
 
-const MATRIX = 12; // classes; of more, the most frequent mistakes stand in a list
+const MATRIX = 12; // classes; of more, Python sends the most frequent mistakes alone
 
 export class ErrorPicker {
   constructor(view, parent) {
@@ -38,20 +38,24 @@ export class ErrorPicker {
   cell(parent, y, g) {
     const cell = make("button", "tkc-cell", parent, { type: "button" });
     cell.pair = [this.names[y], this.names[g]];
-    cell.at = y * this.names.length + g;
     cell.disabled = y === g;
     make("b", "", cell);
     make("small", "", cell);
     return cell;
   }
 
-  paint({ names, before, after }, pair) {
+  paint({ names, before, after, at }, pair) {
     this.shape(names);
-    if (!this.matrix) this.paintList(before);
-    const row = (at) => Math.floor(at / names.length);
-    for (const cell of this.cells) {
-      const [old, now] = [before[cell.at], after[cell.at]];
-      const total = before.slice(row(cell.at) * names.length, (row(cell.at) + 1) * names.length).reduce((a, b) => a + b, 0);
+    if (!this.matrix && String(at) !== this.shown) {
+      this.shown = String(at);
+      this.list.replaceChildren();
+      this.cells = at.map((cell) => this.cell(this.list, Math.floor(cell / names.length), cell % names.length));
+    }
+    const c = names.length;
+    this.cells.forEach((cell, i) => {
+      const [old, now] = [before[i], after[i]];
+      const first = i - (i % c);
+      const total = this.matrix ? before.slice(first, first + c).reduce((a, b) => a + b, 0) : 0;
       const [number, change] = cell.children;
       number.textContent = this.matrix ? now : `${cell.pair.join(" → ")} ${now}`;
       change.textContent = now === old ? "" : ` ${now > old ? "+" : "−"}${Math.abs(now - old)}`;
@@ -60,18 +64,8 @@ export class ErrorPicker {
       cell.setAttribute("aria-pressed", String(cell.pair) === String(pair));
       cell.title = `${cell.pair[0]} taken for ${cell.pair[1]}: ${now}, before ${old}`;
       cell.setAttribute("aria-label", cell.title);
-    }
+    });
     this.pooled.setAttribute("aria-pressed", !pair);
-  }
-
-  paintList(before) {
-    const c = this.names.length;
-    const wrong = before.map((n, at) => [n, at]).filter(([n, at]) => n && Math.floor(at / c) !== at % c);
-    const shown = wrong.sort((a, b) => b[0] - a[0]).slice(0, 20).map(([, at]) => at);
-    if (String(shown) === this.shown) return;
-    this.shown = String(shown);
-    this.list.replaceChildren();
-    this.cells = shown.map((at) => this.cell(this.list, Math.floor(at / c), at % c));
   }
 
   clicked(target) { // a pair, null for all, or undefined for neither

@@ -1,4 +1,4 @@
-// A small map of heads to click and to walk through by keyboard; what its cells show is the panel's affair.
+// A small map of heads to click and to walk through by keyboard.
 
 export class HeadMap {
   constructor(view, parent) {
@@ -91,6 +91,15 @@ export function paintTiles(line, tiles, offset, n, { columns, side }, url, chose
     tile.tabIndex = i === 0 ? 0 : -1;
     if (caption) make("span", "tkm-caption", tile).textContent = caption;
   });
+}
+
+export function tileKey(view, event) { // walk along thumbnails, choose one; whether the key was of that kind
+  const tile = event.target.closest?.(".tkm-thumb");
+  const to = { ArrowLeft: tile?.previousSibling, ArrowRight: tile?.nextSibling }[event.key];
+  const chosen = event.key === "Enter" || event.key === " ";
+  if (!tile || !(to || chosen)) return false;
+  view.done(event, () => (chosen ? tile.click() : to.focus()));
+  return true;
 }
 
 // The picture of a sheet as an object URL, made anew when the bytes change.

@@ -29,23 +29,36 @@ class LivePanel(Panel):
     _answered: traitlets.List[str] = traitlets.List(traitlets.Unicode()).tag(sync=True)
 
     def _begin(self, engine: Engine) -> None:
-        self.engine, self._name, self._turn = engine, f"{type(self).__name__} {next(_names)}", dict[str, int]()
+        self.engine, self._name = engine, f"{type(self).__name__} {next(_names)}"
+        self._turn, self._shown_turn = dict[str, int](), dict[str, int]()
         self._following = False
 
+    def _key(self, part: str) -> str:
+        return f"{self._name}: {part}"
+
     def _submit(
-        self, part: str, work: Callable[[Any], Any], paint: Callable[[Any], None], key: str | None = None, **more: Any
+        self,
+        part: str,
+        work: Callable[[Any], Any],
+        paint: Callable[[Any], None],
+        key: str | None = None,
+        engine: Engine | None = None,
+        **more: Any,
     ) -> None:
-        """Ask the engine for a part; only the newest answer is painted, under LOCK and as one message."""
+        """Ask an engine (default: the panel's) for a part. What comes is painted in order, under LOCK and as one
+        message; the part stays in `_work` until its newest answer is there.
+        """
         with LOCK:
             turn = self._turn[part] = self._turn.get(part, 0) + 1
             self._work = sorted({*self._work, part})
 
         def done(value: Any) -> None:
             with self.painting():
-                if self._turn[part] == turn:
-                    if self._error_of == part:
-                        self.error, self._error_of = "", ""
+                if turn > self._shown_turn.get(part, 0):  # an answer to an earlier ask is better than none
+                    self._shown_turn[part] = turn
+                    self._forgive(part)
                     paint(value)
+                over()
 
         def failed(error: BaseException) -> None:
             with self.painting():
@@ -54,10 +67,15 @@ class LivePanel(Panel):
 
         def over() -> None:
             with self.painting():
-                if self._turn[part] == turn:
+                if self._turn[part] == turn and part in self._work:
                     self._work = [p for p in self._work if p != part]
 
-        self.engine.submit(f"{self._name}: {key or part}", work, done, failed=failed, over=over, **more)
+        (engine or self.engine).submit(self._key(key or part), work, done, failed=failed, over=over, **more)
+
+    def _forgive(self, *parts: str) -> None:
+        """Take an error of these parts back."""
+        if self._error_of in parts:
+            self.error, self._error_of = "", ""
 
     @traitlets.observe("_asked")
     @shows_errors

@@ -246,8 +246,7 @@ class View extends Frame {
     if (cell) return this.onMapKey(event);
     const row = target.closest?.(".tkse-row");
     if (row) return this.onTextKey(event, row);
-    const tile = target.closest?.(".tkm-thumb");
-    if (tile) return this.onImageKey(event, tile);
+    if (tileKey(this, event)) return;
     if (event.key === "Escape") return this.done(event, () => this.set({ text: "" }));
   }
 
@@ -263,13 +262,6 @@ class View extends Frame {
     if (event.key === "Enter" || event.key === " ") return this.done(event, () => this.choose(row.text));
     if (event.key === "Delete" || event.key === "Backspace") return this.done(event, () => this.ask("remove", row.text));
     if (event.key === "Escape") return this.done(event, () => this.set({ text: "" }));
-  }
-
-  onImageKey(event, tile) {
-    const line = [...tile.parentNode.children];
-    const to = { ArrowLeft: line.indexOf(tile) - 1, ArrowRight: line.indexOf(tile) + 1 }[event.key];
-    if (to !== undefined) return this.done(event, () => line[Math.max(0, Math.min(line.length - 1, to))].focus());
-    if (event.key === "Enter" || event.key === " ") return this.done(event, () => tile.click());
   }
 
   onField(event) { // letters belong to the field, so the frame's keys do not reach here
