@@ -21,7 +21,7 @@ from toolkit.core.sums import class_sums, group_hits
 BIRDS = ("waterbird", "landbird")
 MINORITY = ("waterbird on land", "landbird on water")
 DRAWS, SIZES, RANDOM, ORACLE = 16, (10, 20, 30), 20, 8
-BY = ("utility", "balanced", "accuracy", "worst_group")
+BY = ("utility", "balanced", "accuracy", "worst_group", "group_mean")
 TRUE = 0.6
 """η² of the background from which a head counts as a background head."""
 
@@ -80,7 +80,7 @@ def probe(few: Any, judge: Judge) -> tuple[float, float]:
 
 
 def one(
-    model: Any, judge: Judge, few: Any, shares: np.ndarray, rng: np.random.Generator, total: bool
+    model: Any, judge: Judge, validation: Any, few: Any, shares: np.ndarray, rng: np.random.Generator, total: bool
 ) -> dict[str, Any]:
     """One draw: sets by every criterion, LTC's, random ones, a probe; and how well scores rank the background heads."""
     scores = tk.locate(few, judge.classes, minority=MINORITY, resamples=1)
@@ -89,6 +89,7 @@ def one(
     auc = {name: float(roc_auc_score(true, table.ravel())) for name, table in tables.items()}
     found: dict[str, Any] = {"wrong": scores.sizes["W"], "auc": auc, "sets": {}}
     chosen = {by: scores.choose(by=by) for by in BY} | {"ltc": scores.ltc.spurious}
+    chosen["validation"] = scores.choose(validation=validation)
     for name, heads in chosen.items():
         worst, average = judge.without(heads)
         inside = [shares[head] >= TRUE for head in heads]
@@ -129,8 +130,12 @@ def run(quick: bool = False, seed: int = 9173) -> dict[str, Any]:
     shares, true = truly(model, seed, 240 if quick else 4000)
     base = judge.without("")
     rng = np.random.default_rng(seed)
+    validation = tk.extract(model, tk.scenes("val", 240, seed, kind="birds"), progress=False)
     rows = {
-        str(size): [one(model, judge, draw(model, size, i, seed), shares, rng, size == sizes[0]) for i in range(draws)]
+        str(size): [
+            one(model, judge, validation, draw(model, size, i, seed), shares, rng, size == sizes[0])
+            for i in range(draws)
+        ]
         for size in sizes
     }
     return {
@@ -153,7 +158,8 @@ def table(result: dict[str, Any]) -> str:
     """The result as a Markdown table; percent, mean ± standard deviation over draws."""
     names = {
         "utility": "located, utility U (R25)", "balanced": "located, balanced U", "accuracy": "located, accuracy",
-        "worst_group": "located, worst group", "ltc": "LTC's spurious heads",
+        "worst_group": "located, worst group", "group_mean": "located, mean of groups",
+        "validation": "located, worst group of 240 validation birds", "ltc": "LTC's spurious heads",
     }  # fmt: skip
     base = result["base"]
     head = ("n a class", "heads off", "worst group", "average", "better in", "heads", "precision", "recall")

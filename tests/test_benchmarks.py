@@ -125,7 +125,7 @@ def test_located():
     assert result["background_heads"]
     assert result["oracle"]["worst"] >= result["base"]["worst"]
     row = result["per_class"]["10"][0]
-    assert set(row["sets"]) == {*module.BY, "ltc"}
+    assert set(row["sets"]) == {*module.BY, "ltc", "validation"}
     assert {"a", "b", "c", "d", "ltc"} >= set(row["auc"])
     assert 0 <= row["probe"]["worst"] <= row["probe"]["average"] <= 1
     text = module.report(result)

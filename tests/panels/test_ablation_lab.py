@@ -232,6 +232,7 @@ def settled(lab):
     for _ in range(3):  # one worker may ask the other
         assert lab.engine.wait(60)
         assert lab._fast.wait(60)
+        assert lab._pictures.wait(60)
     return True
 
 

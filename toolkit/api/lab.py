@@ -4,6 +4,7 @@ does to every group, image by image.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -13,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from toolkit.api.ablate import strengths
 from toolkit.api.effects import affordable_sums, head_effects
 from toolkit.api.judged import judged
 from toolkit.api.locate import minority_of, scores_of
@@ -182,8 +184,17 @@ class LabSession:
 
     # switching off
 
-    def outcome(self, scale: Tensor, how: How, effect: Effect, check: Check = quiet) -> Outcome:
-        """What heads with these strengths [l, h] do (1 as is, 0 off)."""
+    def changes(self, off: Any) -> list[list[Any]]:
+        """Rows [layer, head, strength], checked: heads of the model, once each, strengths from 0 to 2."""
+        named = {(int(row[0]), int(row[1])): float(row[2]) for row in off}
+        heads = HeadSet.of(list(named), *self.shape)
+        strengths(heads, list(named.values()), *self.shape)
+        return [[*head, named[head]] for head in heads]
+
+    def outcome(self, off: list[Any], how: How, effect: Effect, check: Check = quiet) -> Outcome:
+        """What heads with these strengths do; off: rows [layer, head, strength], 1 as is, 0 off."""
+        heads = HeadSet(tuple((row[0], row[1]) for row in off))
+        scale = strengths(heads, [row[2] for row in off], *self.shape)
         guess = self._direct(scale, how) if effect == "direct" else self._total(scale, how, check)
         hits = guess == self.images.truth.numpy()
         after = replace(self.before, hits=hits)
@@ -305,3 +316,14 @@ def known_kind(asked: Any) -> Kind:
         if word.replace("-", "−") == kind.lower() or (kind[0] == "−" and word == kind[1:].lower()):
             return kind
     raise InputError("AblationLab.score", repr(asked), ", ".join(map(repr, KINDS)), "name one of these maps")
+
+
+def known_strengths(session: LabSession, strength: Any) -> list[list[float]]:
+    """[layer, head, strength] of every head, from a mapping of heads, in any spelling, to numbers."""
+    if not isinstance(strength, Mapping):
+        fix = 'write lab.strengths = {"L3.H7": 0.5}; to switch a set off, lab.heads = "L3.H7 L3.H5"'
+        raise InputError("AblationLab.strengths", repr(strength), "a mapping from heads to numbers", fix)
+    named: dict[tuple[int, int], Any] = {}
+    for key, value in strength.items():
+        named |= dict.fromkeys(HeadSet.of(key if isinstance(key, str) else [key], *session.shape), value)
+    return [[*head, value] for head, value in named.items()]

@@ -22,13 +22,13 @@ class Sheet:
     n: int
 
 
-def sheet(images: Sequence[Image.Image], tile: int = 96, quality: int = 85) -> Sheet:
-    """Images as square tiles, whole, on a neutral ground; one JPEG."""
+def sheet(images: Sequence[Image.Image | None], tile: int = 96, quality: int = 85) -> Sheet:
+    """Images as square tiles, whole, on a neutral ground; one JPEG. None stands for one that cannot be read."""
     columns = max(1, math.ceil(math.sqrt(len(images))))
     rows = max(1, math.ceil(len(images) / columns))
     ground = Image.new("RGB", (columns * tile, rows * tile), (128, 128, 128))
     for i, image in enumerate(images):
-        small = fitted(image, tile)
+        small = fitted(missing(tile) if image is None else image, tile)
         left, top = (i % columns) * tile, (i // columns) * tile
         ground.paste(small, (left + (tile - small.width) // 2, top + (tile - small.height) // 2))
     out = io.BytesIO()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import torch
 import traitlets
 from numpy.typing import NDArray
 
-from toolkit.api.ablate import strengths
-from toolkit.api.lab import WORDS, Curve, LabSession, Outcome, known_kind, known_pair
+from toolkit.api.lab import WORDS, Curve, LabSession, Outcome, known_kind, known_pair, known_strengths
 from toolkit.api.total import HOWS
 from toolkit.core.choice import CRITERIA
 from toolkit.core.heads import HeadSet
@@ -21,7 +20,7 @@ from toolkit.errors import InputError
 from toolkit.figures.colors import DIVERGING, DIVERGING_DARK
 from toolkit.figures.groups import groups_matplotlib, groups_plotly
 from toolkit.figures.heatmap import figure_png
-from toolkit.figures.thumbnails import missing, sheet
+from toolkit.figures.thumbnails import sheet
 from toolkit.panels.base import css, esm, shows_errors
 from toolkit.panels.live import LivePanel
 from toolkit.panels.selection import Selection
@@ -36,6 +35,8 @@ if TYPE_CHECKING:
 
 TILE, SIDE = 64, 12
 """Pixels of a thumbnail, and how many images of each kind of flip."""
+PAUSE = 0.04
+"""Seconds after which pictures follow numbers, if nothing newer was asked for."""
 WAIT = 5.0
 """Seconds that showing a panel waits for its first numbers."""
 PALETTE = {"light": DIVERGING.tolist(), "dark": DIVERGING_DARK.tolist()}
@@ -112,8 +113,9 @@ class AblationLab(LivePanel):
         self.change: Change | None = None
         live = acts.live
         self._begin(engine if engine is not None else Worker() if live is None else engine_for(live))
-        # what needs no model must not wait for a run of it
-        self._fast = Worker() if isinstance(self.engine, Worker) else self.engine
+        # what needs no model must not wait for a run of it, nor numbers for pictures
+        threads = isinstance(self.engine, Worker)
+        self._fast, self._pictures = (Worker() if threads else self.engine for _ in range(2))
         self._table = np.zeros((1, 1))
         shared = Selection() if selection is None else selection
         first = HeadSet.of(heads, *self._session.shape)
@@ -152,10 +154,7 @@ class AblationLab(LivePanel):
 
     @traitlets.validate("_off")
     def _valid_off(self, proposal: dict[str, Any]) -> list[list[float]]:
-        named = {(int(row[0]), int(row[1])): float(row[2]) for row in proposal["value"]}
-        heads = HeadSet.of(list(named), *self._session.shape)
-        strengths(heads, list(named.values()), *self._session.shape)
-        return [[layer, head, named[layer, head]] for layer, head in heads]
+        return self._session.changes(proposal["value"])
 
     @property
     def heads(self) -> HeadSet:
@@ -176,13 +175,7 @@ class AblationLab(LivePanel):
 
     @strengths.setter
     def strengths(self, strength: Mapping[Any, float]) -> None:
-        if not hasattr(strength, "items"):
-            fix = 'write lab.strengths = {"L3.H7": 0.5}; to switch a set off, lab.heads = "L3.H7 L3.H5"'
-            raise InputError("AblationLab.strengths", repr(strength), "a mapping from heads to numbers", fix)
-        named: dict[Head, float] = {}
-        for key, value in strength.items():
-            named |= dict.fromkeys(HeadSet.of(key if isinstance(key, str) else [key], *self._session.shape), value)
-        self._off = [[*head, value] for head, value in named.items()]
+        self._off = known_strengths(self._session, strength)
 
     # what is asked
 
@@ -231,10 +224,10 @@ class AblationLab(LivePanel):
     def _ask_outcome(self) -> None:
         if not hasattr(self, "_selection"):
             return
-        table, how, effect, session, off = self._scale(), self.how, self.effect, self._session, self._off
+        off, how, effect, session = self._off, self.how, self.effect, self._session
 
         def work(request: Any) -> tuple[Outcome, list[Any], list[Any]]:
-            found = session.outcome(table, how, effect, request.progress)
+            found = session.outcome(off, how, effect, request.progress)
             return found, found.rows, [off, how, effect]
 
         self._ask("outcome", work, self._paint_outcome, effect == "total")
@@ -245,11 +238,10 @@ class AblationLab(LivePanel):
         """
         if self.engine is not self._fast:
             self.engine.cancel(self._key(part))
-        self._progress = {**self._progress, part: 0}
-        self._submit(part, work, paint, engine=self.engine if model else self._fast, progress=self._shows(part))
-
-    def _scale(self) -> torch.Tensor:
-        return strengths(self.heads, list(self.strengths.values()), *self._session.shape)
+        with self.hold_sync():  # one message
+            if self._progress.get(part):
+                self._progress = {**self._progress, part: 0}
+            self._submit(part, work, paint, engine=self.engine if model else self._fast, progress=self._shows(part))
 
     def _shows(self, part: str) -> Callable[[int, int], None]:
         def report(done: int, of: int) -> None:
@@ -308,16 +300,18 @@ class AblationLab(LivePanel):
         session, acts = self._session, self._session.images.acts
 
         def work(request: Any) -> tuple[dict[str, Any], bytes]:
+            if self._pictures is not self.engine:
+                time.sleep(PAUSE)
+                request.check()
             found = session.flips(outcome, SIDE) | {"columns": 1, "side": TILE}
             ids = [row[0] for name in ("right", "wrong") for row in found[name]]
             if not acts.has_images or not ids:
                 return found, b""
             request.check()
-            read = [acts.read(name).image for name in ids]
-            made = sheet([missing(TILE) if image is None else image for image in read], TILE)
+            made = sheet([acts.read(name).image for name in ids], TILE)
             return found | {"columns": made.columns}, made.jpeg
 
-        self._submit("flips", work, self._paint_flips, engine=self._fast)
+        self._submit("flips", work, self._paint_flips, engine=self._pictures)
 
     def _paint_flips(self, found: tuple[dict[str, Any], bytes]) -> None:
         self._flips, self._sheet = found

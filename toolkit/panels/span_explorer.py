@@ -17,7 +17,7 @@ from toolkit.errors import InputError
 from toolkit.figures.colors import SEQUENTIAL, SEQUENTIAL_DARK
 from toolkit.figures.heatmap import figure_png
 from toolkit.figures.spans import spans_matplotlib, spans_plotly
-from toolkit.figures.thumbnails import missing, sheet
+from toolkit.figures.thumbnails import sheet
 from toolkit.panels.base import css, esm, shows_errors
 from toolkit.panels.live import LivePanel
 from toolkit.panels.selection import Selection
@@ -291,8 +291,7 @@ class SpanExplorer(LivePanel):
         acts = self._session.acts
         if not acts.has_images:
             return None
-        read = [acts.read(name).image for name, _ in (*ends.high, *ends.low)]
-        return sheet([missing(TILE) if image is None else image for image in read], TILE)
+        return sheet([acts.read(name).image for name, _ in (*ends.high, *ends.low)], TILE)
 
     def _paint_concept(self, found: Any) -> None:
         if found is None:
