@@ -231,6 +231,7 @@ def test_a_folded_model_is_read_again(tmp_path):
     again = tk.load("ViT-S-32-alt", checkpoint=path)
     images = torch.randn(2, 3, *again.card.image_size)
     torch.testing.assert_close(again.encode_image(images), folded.encode_image(images))
+    assert again.card.id == folded.card.id  # it still says what it is
     with pytest.raises(tk.InputError, match="safetensors"):
         tk.save_checkpoint(folded, tmp_path / "x.pt")
 

@@ -89,3 +89,41 @@ def test_textspan(method):
         found.append(pursue(span_basis(moments, maps.to(device)), texts.to(device), 10, method))
     assert (found[0].index == found[1].index).all()
     torch.testing.assert_close(torch.tensor(found[0].std), torch.tensor(found[1].std), rtol=1e-9, atol=0)
+
+
+@pytest.mark.parametrize("similarity", ["cosine", "inner"])
+def test_scores_and_sums(pair, similarity):
+    from toolkit.core.effects import direct_effects, error_sets
+    from toolkit.core.headspace import head_space
+    from toolkit.core.moments import moment_maps
+    from toolkit.core.state import state_of
+    from toolkit.core.sums import class_sums, group_hits
+
+    models, images = pair
+    truth, guess = torch.tensor([0, 0, 0, 0, 1, 1]), torch.tensor([1, 0, 1, 0, 1, 1])
+    texts = torch.eye(48, dtype=torch.float64)[:2]
+    found = []
+    for model in models:
+        on = model.device
+        readout = model.readout()
+        space = head_space([state_of(model.trace(images), readout)], moment_maps(readout, "separate"), (0, 2))
+        sets = error_sets(truth.to(on), guess.to(on), 0, 1)
+        sums = class_sums([tk.decompose(model, images)], texts.to(on))
+        gone = torch.zeros(*sums.along.shape[1:3], device=on)
+        gone[0, 1] = 1
+        hits = group_hits(sums.without(gone, sums.mean), truth.to(on), truth.to(on), 2)
+        found.append((direct_effects(space, sets, texts.to(on), similarity), sums.without(gone), hits))
+    for expected, other in zip(*found, strict=True):
+        same(other, expected)
+
+
+@pytest.mark.parametrize("how", ["zero", "mean"])
+def test_total_ablation_with_replacements(pair, how):
+    (cpu, gpu), images = pair
+    found = []
+    for model in (cpu, gpu):
+        layer = model.card.layers - 1
+        scale = tk.HeadSet(((layer, 1),)).scale(model.card.layers, model.card.heads, 0.2)
+        instead = {} if how == "zero" else {layer: model.mixes(images, [layer])[layer].mean(0, keepdim=True)}
+        found.append(model.trace(images, scale, instead or None).output)
+    same(found[1], found[0])

@@ -51,6 +51,22 @@ def read_state(path: Path) -> State:
     return {name.removeprefix("module."): t for name, t in content.items()}
 
 
+def written_name(path: Path) -> str:
+    """The model's name in a checkpoint of `tk.save_checkpoint` (such as "…, without L3.H7 (total effect)"); else ""."""
+    if path.suffix != ".safetensors":
+        return ""
+    from safetensors import safe_open
+
+    with safe_open(path, "pt") as file:
+        facts = (file.metadata() or {}).get("toolkit", "{}")
+    try:
+        found = json.loads(facts)
+    except ValueError:
+        return ""
+    name = found.get("id", "") if isinstance(found, dict) else ""
+    return name if isinstance(name, str) else ""
+
+
 def _read_pickle(path: Path) -> Any:
     if _is_torchscript(path):
         raise InputError(

@@ -22,6 +22,7 @@ from toolkit.models.checkpoints import (
     read_config,
     read_state,
     weights_in,
+    written_name,
 )
 from toolkit.models.model import Model, check_device, wrap
 
@@ -61,7 +62,8 @@ def load_open_clip(
         state = read_state(Path(checkpoint))
         clip = _create(name)
         fill(clip, state, Path(checkpoint).name)
-        return _finish(clip, name, f"{name}:{Path(checkpoint).name}", target, precision)
+        own = written_name(Path(checkpoint)) or f"{name}:{Path(checkpoint).name}"
+        return _finish(clip, name, own, target, precision)
     if not pretrained:
         raise InputError(
             "load",
