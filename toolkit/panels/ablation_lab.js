@@ -101,7 +101,7 @@ class View extends Frame {
     this.ends[2].textContent = say(most);
     const { low, high, steady, sizes, top } = m.get("_sure");
     const at = this.map.cells.findIndex((cell) => String(cell.at) === String(this.head));
-    this.what.textContent = `${m.get("_map_words")}${along ? ` (“${along}”)` : ""} ${sizes ? `${sizes}.` : ""}`;
+    this.what.textContent = `${m.get("_map_words")}${score === "text" && along ? ` (“${along}”)` : ""} ${sizes ? `${sizes}.` : ""}`;
     this.now.textContent = sizes && at >= 0
       ? `${signed(values[at])} [${signed(low[at])}, ${signed(high[at])}], among the worst ${top} in ${Math.round(100 * steady[at])} % of resamples`
       : "";
