@@ -233,6 +233,7 @@ def settled(lab):
         assert lab.engine.wait(60)
         assert lab._fast.wait(60)
         assert lab._pictures.wait(60)
+        assert lab._aside.wait(60)
     return True
 
 
@@ -276,7 +277,7 @@ def test_a_slow_run_can_be_ended_and_keeps_nobody_waiting(acts, birds):
 def test_how_sure_the_map_is(lab, acts, birds):
     lab.pair = ("landbird", "waterbird")
     lab.score = "−B"
-    scores = tk.locate(acts, birds, "landbird", "waterbird")
+    scores = tk.locate(acts, birds, "landbird", "waterbird", resamples=100)
     np.testing.assert_allclose(lab._sure["low"], -scores.interval["b"].high.ravel())
     np.testing.assert_allclose(lab._sure["steady"], scores.stability("b", 15).ravel())
     assert lab._sure["sizes"] == f"|W| = {scores.sizes['W']}; |C| = {scores.sizes['C']}; |A| = {scores.sizes['A']}"

@@ -45,6 +45,8 @@ WORDS: dict[Kind, str] = {
 Effect = Literal["direct", "total"]
 STEPS, ORDERS, FEWEST = 15, 40, 10
 """Heads of a cumulative curve, and how many random orders it is held against."""
+RESAMPLES = 100
+"""Bootstrap samples behind the intervals of a map: of thousands of images each takes a while."""
 MOST = 14
 """Groups that are shown one by one; of more, those that are worst off."""
 MATRIX, PAIRS = 12, 20
@@ -114,7 +116,7 @@ class LabSession:
 
     @cached_property
     def _session(self) -> LocateSession:
-        return LocateSession(self.images, self.layers, "cosine", self._minority, resamples=200, seed=0)
+        return LocateSession(self.images, self.layers, "cosine", self._minority, RESAMPLES, seed=0)
 
     def scores(self, pair: Pair) -> Scores:
         """DE_A … DE_D of a pair, or pooled for None. Raises InputError where no image is wrong in this way."""

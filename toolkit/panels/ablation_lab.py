@@ -113,9 +113,9 @@ class AblationLab(LivePanel):
         self.change: Change | None = None
         live = acts.live
         self._begin(engine if engine is not None else Worker() if live is None else engine_for(live))
-        # what needs no model must not wait for a run of it, nor numbers for pictures
+        # what needs no model must not wait for a run of it, nor numbers for pictures or for intervals
         threads = isinstance(self.engine, Worker)
-        self._fast, self._pictures = (Worker() if threads else self.engine for _ in range(2))
+        self._fast, self._pictures, self._aside = (Worker() if threads else self.engine for _ in range(3))
         self._table = np.zeros((1, 1))
         shared = Selection() if selection is None else selection
         first = HeadSet.of(heads, *self._session.shape)
@@ -283,7 +283,11 @@ class AblationLab(LivePanel):
             "high": curve.high.tolist(), "order": [list(head) for head in curve.order], "orders": curve.orders,
         }  # fmt: skip
         session = self._session
-        self._submit("sure", lambda request: session.sure(kind, pair, lambda *_: request.check()), self._paint_sure)
+
+        def work(request: Any) -> dict[str, Any]:
+            return session.sure(kind, pair, lambda *_: request.check())
+
+        self._submit("sure", work, self._paint_sure, engine=self._aside)
 
     def _paint_sure(self, found: dict[str, Any]) -> None:
         self._sure = found
