@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from plain_loops import literal
 
 import toolkit as tk
-from benchmarks import literal
 
 PAIR = {"true": "landbird", "predicted": "waterbird"}
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plain_loops import literal
 
-from benchmarks import literal
 from toolkit.core import effects as module
 from toolkit.core.choice import CRITERIA, Judge, choose, prefix_values
 from toolkit.core.effects import NAMES, SIGN, direct_effects, error_sets, resampled
