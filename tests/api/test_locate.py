@@ -13,16 +13,6 @@ PAIR = {"true": "landbird", "predicted": "waterbird"}
 
 
 @pytest.fixture(scope="module")
-def model():
-    return tk.load()
-
-
-@pytest.fixture(scope="module")
-def birds():
-    return tk.classes(["waterbird", "landbird"])
-
-
-@pytest.fixture(scope="module")
 def acts(model):
     return tk.extract(model, tk.scenes("edit", n=160, seed=3, kind="birds"), progress=False)
 
