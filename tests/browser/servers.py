@@ -10,7 +10,8 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import nbformat
 import numpy as np
 from jupyter_client import BlockingKernelClient
 from PIL import Image
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, expect
 
 TOKEN = "browser-tests"
 FONTS = ("font-awesome", "fontawesome")  # Voilà's own two requests
@@ -126,3 +127,16 @@ def run_all(page: Page, token: str = "notebook:run-all-cells") -> None:
 def cell_count(page: Page) -> int:
     """Cells in the open notebook."""
     return int(page.evaluate("() => window.jupyterapp.shell.currentWidget.content.widgets.length"))
+
+
+@contextmanager
+def dark(page: Page, root: Locator) -> Iterator[None]:
+    """JupyterLab in its dark theme, once a panel follows it; light again after that."""
+    change = "name => { window.jupyterapp.commands.execute('apputils:change-theme', {theme: name}); }"
+    try:
+        page.evaluate(change, "JupyterLab Dark")
+        expect(root).to_have_attribute("data-theme", "dark", timeout=30_000)
+        yield
+    finally:
+        page.evaluate(change, "JupyterLab Light")
+        expect(root).to_have_attribute("data-theme", "light", timeout=30_000)

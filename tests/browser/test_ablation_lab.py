@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
-from servers import Server, cell_count, pixels, wait
+from servers import Server, cell_count, dark, pixels, wait
 
 SETUP = """
 import toolkit as tk
@@ -124,15 +124,9 @@ def test_lab_heads_off(open_lab, lab: Server, screenshots: Path) -> None:
     shown.root.get_by_label("Which effect").select_option("direct")
     wait(lambda: shown.still() and shown.agrees(lab))
 
-    change = "name => { window.jupyterapp.commands.execute('apputils:change-theme', {theme: name}); }"
-    try:
-        page.evaluate(change, "JupyterLab Dark")
-        expect(shown.root).to_have_attribute("data-theme", "dark", timeout=30_000)
+    with dark(page, shown.root):
         wait(lambda: shown.still() and not page.locator("#jupyterlab-splash").count())
         shown.root.screenshot(path=screenshots / "ablation-lab-dark.png")
-    finally:
-        page.evaluate(change, "JupyterLab Light")
-        expect(shown.root).to_have_attribute("data-theme", "light", timeout=30_000)
 
 
 def test_voila_ablation(voila: Server, page: Page, screenshots: Path) -> None:

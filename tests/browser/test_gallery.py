@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from playwright.sync_api import Locator, Page, expect
-from servers import Server, cell_count, pixels, wait
+from playwright.sync_api import Locator, Page
+from servers import Server, cell_count, dark, pixels, wait
 
 SETUP = """
 import numpy as np
@@ -93,14 +93,8 @@ def test_lab_gallery_by_mouse_keyboard_and_python(open_lab, lab: Server, screens
     wait(lambda: paged.chosen() == ["id0"] and paged.tiles.count() == 5)
     gallery.root.screenshot(path=screenshots / "gallery-light.png")
 
-    change = "name => { window.jupyterapp.commands.execute('apputils:change-theme', {theme: name}); }"
-    try:
-        page.evaluate(change, "JupyterLab Dark")
-        expect(gallery.root).to_have_attribute("data-theme", "dark", timeout=30_000)
+    with dark(page, gallery.root):
         gallery.root.screenshot(path=screenshots / "gallery-dark.png")
-    finally:
-        page.evaluate(change, "JupyterLab Light")
-        expect(gallery.root).to_have_attribute("data-theme", "light", timeout=30_000)
 
 
 WORLD = """

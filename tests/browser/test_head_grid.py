@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 from playwright.sync_api import Locator, Page, expect
-from servers import TOKEN, Server, cell_count, pixels, wait
+from servers import TOKEN, Server, cell_count, dark, pixels, wait
 
 from toolkit.figures.colors import NAN, color
 
@@ -147,17 +147,11 @@ def test_lab_dark_theme_is_followed_at_once(open_lab, screenshots: Path) -> None
     page = open_lab("dark.ipynb", CELLS)
     grid = Grid(page, 0)
     expect(grid.root).to_have_attribute("data-theme", "light")
-    change = "name => { window.jupyterapp.commands.execute('apputils:change-theme', {theme: name}); }"
-    try:
-        page.evaluate(change, "JupyterLab Dark")
-        expect(grid.root).to_have_attribute("data-theme", "dark", timeout=30_000)
+    with dark(page, grid.root):
         check_colours(grid, VALUES, dark=True)
         wait(lambda: pixels(grid.root)[3, 12].mean() < 60)
         grid.cell(10, 3).click()
         grid.root.screenshot(path=screenshots / "head-grid-dark.png")
-    finally:
-        page.evaluate(change, "JupyterLab Light")
-        expect(grid.root).to_have_attribute("data-theme", "light", timeout=30_000)
 
 
 def test_lab_restart_and_run_all_then_handed_on_as_a_file(open_lab, lab: Server, page: Page, screenshots: Path) -> None:

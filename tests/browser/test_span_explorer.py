@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
-from servers import Server, cell_count, pixels, wait
+from servers import Server, cell_count, dark, pixels, wait
 
 SETUP = """
 import os, tempfile
@@ -89,8 +89,8 @@ def test_lab_explore_heads(open_lab, lab: Server, screenshots: Path) -> None:
     expect(shown.root.locator(".tkse-what")).to_contain_text("“the sea” explains")
     shares = lab.kernel("[float(x) for x in np.frombuffer(explorer._map, '<f4')]")
     best = max(range(32), key=shares.__getitem__)
-    dark = pixels(shown.cell(best // 8, best % 8)).astype(float).mean()
-    assert dark < pixels(shown.cell(0, min(range(8), key=shares.__getitem__))).astype(float).mean() - 40
+    strong = pixels(shown.cell(best // 8, best % 8)).astype(float).mean()
+    assert strong < pixels(shown.cell(0, min(range(8), key=shares.__getitem__))).astype(float).mean() - 40
     assert shown.name() == at
     shown.root.screenshot(path=screenshots / "span-explorer-word.png")
     page.keyboard.press("Escape")
@@ -120,15 +120,9 @@ def test_lab_explore_heads(open_lab, lab: Server, screenshots: Path) -> None:
     shown.cell(3, 6).click()
     wait(lambda: shown.root.get_by_label("Note on this head").input_value() == "meadow against room")
 
-    change = "name => { window.jupyterapp.commands.execute('apputils:change-theme', {theme: name}); }"
-    try:
-        page.evaluate(change, "JupyterLab Dark")
-        expect(shown.root).to_have_attribute("data-theme", "dark", timeout=30_000)
+    with dark(page, shown.root):
         wait(lambda: shown.still() and not page.locator("#jupyterlab-splash").count())
         shown.root.screenshot(path=screenshots / "span-explorer-dark.png")
-    finally:
-        page.evaluate(change, "JupyterLab Light")
-        expect(shown.root).to_have_attribute("data-theme", "light", timeout=30_000)
 
 
 def test_voila_explorer(voila: Server, page: Page, screenshots: Path) -> None:
