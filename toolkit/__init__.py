@@ -38,6 +38,13 @@ _WHERE = {
     "head_effects": "toolkit.api.effects",
     "HeadEffects": "toolkit.api.effects",
     "fold_ablation": "toolkit.api.fold",
+    "edit": "toolkit.api.edit",
+    "Edit": "toolkit.api.edits",
+    "EditWarning": "toolkit.api.edit_problem",
+    "load_edit": "toolkit.api.edit_file",
+    "compare": "toolkit.api.compare",
+    "frontier": "toolkit.api.frontier",
+    "Frontier": "toolkit.api.frontiers",
     "save_checkpoint": "toolkit.api.fold",
     "HeadPCA": "toolkit.api.pca",
     "bank": "toolkit.api.banks",
@@ -80,9 +87,14 @@ if TYPE_CHECKING:
     from toolkit.api.arrays import from_arrays as from_arrays
     from toolkit.api.arrays import from_npy as from_npy
     from toolkit.api.banks import bank as bank
+    from toolkit.api.compare import compare as compare
     from toolkit.api.concepts import ConceptHeads as ConceptHeads
     from toolkit.api.concepts import heads_for as heads_for
     from toolkit.api.decompose import decompose as decompose
+    from toolkit.api.edit import edit as edit
+    from toolkit.api.edit_file import load_edit as load_edit
+    from toolkit.api.edit_problem import EditWarning as EditWarning
+    from toolkit.api.edits import Edit as Edit
     from toolkit.api.effects import HeadEffects as HeadEffects
     from toolkit.api.effects import head_effects as head_effects
     from toolkit.api.estimate import estimate as estimate
@@ -90,6 +102,8 @@ if TYPE_CHECKING:
     from toolkit.api.extract import open_acts as open_acts
     from toolkit.api.fold import fold_ablation as fold_ablation
     from toolkit.api.fold import save_checkpoint as save_checkpoint
+    from toolkit.api.frontier import frontier as frontier
+    from toolkit.api.frontiers import Frontier as Frontier
     from toolkit.api.load import load as load
     from toolkit.api.locate import locate as locate
     from toolkit.api.ltc import ltc_correct as ltc_correct

@@ -1,4 +1,4 @@
-"""A model without some of its heads, as a model of its own."""
+"""A model without some of its heads, or with an edited projection, as a model of its own."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from toolkit.api.ablate import Strength, strengths
 from toolkit.api.decompose import check_model
 from toolkit.core.heads import HeadSet
-from toolkit.errors import InputError
+from toolkit.errors import InputError, UnsupportedModelError
 from toolkit.models.model import Model
 from toolkit.models.towers import tower_of
 from toolkit.store.whole import whole_file
@@ -62,3 +63,35 @@ def save_checkpoint(model: Model, path: str | Path) -> Path:
     with whole_file(target) as part:
         save_file(state, part, {"format": "pt", "toolkit": json.dumps(facts)})
     return target
+
+
+def fold_matrix(model: Model, matrix: Tensor, name: str, scales: Tensor | None = None) -> Model:
+    """A copy of the model whose embeddings are E M: the image projection P becomes P M (methods §4).
+
+    matrix M [d, d]. scales [d]: θ of M = diag(θ), folded without rounding of the zeros. Raises UnsupportedModelError
+    for a tower that ends without a linear output, into which nothing can be folded.
+    """
+    clip = copy.deepcopy(model.clip)
+    visual = clip.visual
+    with torch.no_grad():
+        if isinstance(getattr(visual, "proj", None), Tensor):
+            visual.proj.copy_(_times(visual.proj, matrix, scales))
+        elif tower_of(clip).pool == "attention":  # the output projection of the attention pool is the last layer
+            out = visual.attnpool.c_proj
+            out.weight.copy_(_times(out.weight.T, matrix, scales).T)
+            if out.bias is not None:
+                out.bias.copy_(_times(out.bias[None], matrix, scales)[0])
+        else:
+            given = f"{model.card.id!r}, whose image tower has no linear output"
+            accepted = "a tower that ends in a projection (visual.proj, or an attention pool's c_proj)"
+            fix = "use edit.apply on its embeddings instead"
+            raise UnsupportedModelError("edit.fold", given, accepted, fix)
+    preprocess = None if model._own is not None else model.preprocess
+    return Model(clip, preprocess, model.tokenizer, name)
+
+
+def _times(rows: Tensor, matrix: Tensor, scales: Tensor | None) -> Tensor:
+    """rows M in double precision, in the type of the rows."""
+    wide = rows.detach().double()
+    found = wide @ matrix.to(wide) if scales is None else wide * scales.to(wide)
+    return found.to(rows)
