@@ -45,6 +45,9 @@ _WHERE = {
     "compare": "toolkit.api.compare",
     "frontier": "toolkit.api.frontier",
     "Frontier": "toolkit.api.frontiers",
+    "frontier_plotly": "toolkit.figures.frontier",
+    "frontier_matplotlib": "toolkit.figures.frontier",
+    "EditLab": "toolkit.panels.edit_lab",
     "save_checkpoint": "toolkit.api.fold",
     "HeadPCA": "toolkit.api.pca",
     "bank": "toolkit.api.banks",
@@ -131,11 +134,14 @@ if TYPE_CHECKING:
     from toolkit.errors import StoreError as StoreError
     from toolkit.errors import ToolkitError as ToolkitError
     from toolkit.errors import UnsupportedModelError as UnsupportedModelError
+    from toolkit.figures.frontier import frontier_matplotlib as frontier_matplotlib
+    from toolkit.figures.frontier import frontier_plotly as frontier_plotly
     from toolkit.models.card import ModelCard as ModelCard
     from toolkit.models.model import Model as Model
     from toolkit.models.model import wrap as wrap
     from toolkit.organism.scenes import scenes as scenes
     from toolkit.panels.ablation_lab import AblationLab as AblationLab
+    from toolkit.panels.edit_lab import EditLab as EditLab
     from toolkit.panels.gallery import Gallery as Gallery
     from toolkit.panels.head_grid import HeadGrid as HeadGrid
     from toolkit.panels.selection import Selection as Selection

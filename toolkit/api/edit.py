@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,8 +21,9 @@ from toolkit.api.edit_problem import (
     known_weight,
 )
 from toolkit.api.edits import Edit
-from toolkit.api.held_out import HeldOut, held_out
-from toolkit.api.history import History, history_of
+from toolkit.api.held_out import HeldOut
+from toolkit.api.held_out import held_out as judged_on
+from toolkit.api.history import History
 from toolkit.api.judged import judged
 from toolkit.api.textspan import whole
 from toolkit.api.total import Check, quiet
@@ -32,6 +33,7 @@ from toolkit.core.strategies import Strategy
 from toolkit.core.threads import one_blas_thread
 from toolkit.errors import InputError
 
+Each = Callable[[int, Tensor], None]
 RECORDED = 200_000_000
 """Bytes of parameters that a history may hold; of larger edits some steps alone are recorded."""
 FEWEST = 21
@@ -89,15 +91,11 @@ def edit(
     images = judged(acts, classes, "edit", convention)
     asked = known_pairs(classes, true, predicted, pairs, images.mistakes)
     problem = edit_problem(acts, classes, heads, asked, logit_scale, convention)
-    held = None if held_out is None and not unrelated else _held(problem, held_out, unrelated)
+    held = None if held_out is None and not unrelated else judged_on(problem, held_out, unrelated)
     return fit(
         problem, alpha, beta, steps, strategy, held=held, nonnegative=nonnegative, allowance=allowance, rate=rate,
         seed=seed, name=name, device=device, check=check,
     )  # fmt: skip
-
-
-def _held(problem: EditProblem, acts: Any, unrelated: Mapping[str, Any] | None) -> HeldOut:
-    return held_out(problem, acts, unrelated)
 
 
 def fit(
@@ -115,8 +113,9 @@ def fit(
     name: str = "",
     device: Any = "cpu",
     check: Check = quiet,
+    each: Each | None = None,
 ) -> Edit:
-    """The edit of a problem; arguments as for `edit`."""
+    """The edit of a problem; arguments as for `edit`. each: called after every step with its number and θ [k]."""
     a, b = known_weight("alpha", alpha), known_weight("beta", beta)
     seed = whole("seed", seed, 0, "edit")
     count, way = known_steps(steps), known_strategy(strategy, problem.images.embedding.shape[1])
@@ -132,7 +131,7 @@ def fit(
     settings = _settings(problem) | {
         "steps": steps, "rate": rate, "nonnegative": nonnegative, "allowance": allowance, "seed": seed,
     }  # fmt: skip
-    history = _solved(problem, way, a, b, count, rate, nonnegative, seed, device, check)
+    history = _solved(problem, way, a, b, count, rate, nonnegative, seed, device, check, each)
     at = len(history) - 1 if allowance is None else history.best(allowance)
     return Edit(
         history.theta[at].clone(), way, a, b, int(history.steps[at]), name, settings, history, problem, held
@@ -141,7 +140,7 @@ def fit(
 
 def _solved(
     problem: EditProblem, way: Strategy, a: float, b: float, steps: int | None, rate: float, floor: bool, seed: int,
-    device: Any, check: Check,
+    device: Any, check: Check, each: Each | None,
 ) -> History:  # fmt: skip
     objective = problem.objective if str(device) == "cpu" else problem.objective.to(device)
     if steps is None:
@@ -150,7 +149,7 @@ def _solved(
                 objective, way, a, b, nonnegative=floor, seed=seed, tolerance=1e-6, check=lambda total: check(0, 1)
             )
         theta = torch.stack([way.start(1, seed, ended.theta)[0], ended.theta])
-        found = history_of(objective, way, np.array([0, len(ended.totals) - 1]), theta, a, b)
+        at = np.array([0, max(1, len(ended.totals) - 1)])
     else:
         weights = (objective.embedding.new_tensor([x]) for x in (a, b))
         keep = recorded(way, steps)
@@ -161,8 +160,10 @@ def _solved(
             if step == steps:
                 break
             check(step, steps)
-        found = history_of(objective, way, keep, torch.stack(kept), a, b)
-    return found if str(device) == "cpu" else History(**{**vars(found), "theta": found.theta.cpu()})
+            if each is not None:
+                each(step, theta[0])
+        at, theta = keep, torch.stack(kept)
+    return History(at, theta.cpu(), a, b, problem.objective, way)
 
 
 def recorded(way: Strategy, steps: int) -> NDArray[np.int64]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from toolkit.api.edit_problem import EditProblem, edit_problem, known_strategy
-from toolkit.api.held_out import held_out
+from toolkit.api.held_out import held_out as judged_on
 from toolkit.core.heads import HeadSet
 from toolkit.data.classes import classes as class_set
 from toolkit.errors import InputError, StoreError
@@ -80,15 +80,11 @@ def load_edit(path: str | Path, acts: Any = None, classes: Any = None, held_out:
     own = {"name", "strategy", "alpha", "beta", "step", "negative", "metrics", "format"}
     settings = {name: value for name, value in facts.items() if name not in own}
     problem = None if acts is None else _problem(facts, tensors, acts, classes)
-    held = None if problem is None or held_out is None else _held(problem, held_out)
+    held = None if problem is None or held_out is None else judged_on(problem, held_out)
     return Edit(
         theta, way, float(facts["alpha"]), float(facts["beta"]), int(facts["step"]), facts.get("name", ""),
         settings, None, problem, held, facts.get("metrics"),
     )  # fmt: skip
-
-
-def _held(problem: EditProblem, acts: Any) -> Any:
-    return held_out(problem, acts)
 
 
 def _width(strategy: str, size: int) -> int:

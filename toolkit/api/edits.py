@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from toolkit.api.edit_file import save_edit
@@ -130,6 +131,14 @@ class Edit:
     def logits(self, embeddings: Tensor, texts: Tensor) -> Tensor:
         """Products [b, c] of edited embeddings with class vectors; arg-max needs no norm."""
         return embeddings @ self.strategy.texts(self.theta[None], texts.double())[0].to(embeddings).T
+
+    @property
+    def moved(self) -> NDArray[np.float64]:
+        """[d]: how far every dimension moved: θ − 1 for the diagonal, else the norm of its column of M − I."""
+        if self.strategy.name == "diagonal":
+            return np.asarray((self.theta - 1).cpu().numpy())
+        eye = torch.eye(self.strategy.d, dtype=torch.float64)
+        return np.asarray((self.apply(eye) - eye).norm(dim=0).numpy())
 
     # on images
 

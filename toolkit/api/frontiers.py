@@ -14,8 +14,6 @@ from toolkit.errors import InputError
 
 if TYPE_CHECKING:
     import pandas
-    from matplotlib.figure import Figure
-    from plotly.graph_objects import Figure as PlotlyFigure
 
     from toolkit.api.edit_problem import EditProblem
     from toolkit.api.edits import Edit
@@ -147,18 +145,6 @@ class Frontier:
         columns: dict[str, Any] = {"draw": at[0], "alpha": self.alphas[at[1]], "beta": self.betas[at[2]]}
         columns |= {name: self.of(name).ravel() for name in MEASURES}
         return pandas.DataFrame(columns | {"pareto": np.broadcast_to(self.pareto, (draws, a, b)).ravel()})
-
-    def to_plotly(self, x: Measure = "success", y: Measure = "locality") -> PlotlyFigure:
-        """The plane as a plain plotly figure."""
-        from toolkit.figures.frontier import frontier_plotly
-
-        return frontier_plotly(self, x, y)
-
-    def to_matplotlib(self, x: Measure = "success", y: Measure = "locality") -> Figure:
-        """The plane as a matplotlib figure."""
-        from toolkit.figures.frontier import frontier_matplotlib
-
-        return frontier_matplotlib(self, x, y)
 
     def __str__(self) -> str:
         s = self.settings

@@ -16,7 +16,7 @@ from toolkit.api.acts import Acts
 from toolkit.api.edit_problem import EditProblem
 from toolkit.api.judged import Judged, judged
 from toolkit.api.outcome import Locality, Outcome, Share, Success
-from toolkit.core.metrics import accuracy, change
+from toolkit.core.metrics import Accuracy, accuracy, change
 from toolkit.data.classes import ClassSet
 from toolkit.errors import InputError
 
@@ -40,17 +40,23 @@ class Others:
     truth: Tensor
     guess: Tensor
 
+    @cached_property
+    def before(self) -> Accuracy | None:
+        """Accuracy of the model as it is, over the images with a label; None where none has one."""
+        known = (self.truth >= 0).numpy()
+        if not known.any():
+            return None
+        return accuracy((self.guess == self.truth)[known], split=self.split, ids=self.ids[known])
+
     def locality(self, guess: Tensor) -> Locality:
         """What became of them under other predictions [b]."""
         same = guess == self.guess
-        ids = self.ids.astype(str)
         agreement = Share.of(f"same prediction, {self.name}", same, self.split)
-        known = (self.truth >= 0).numpy()
-        changed = tuple(ids[~same.numpy()].tolist())
-        if not known.any():
+        changed = tuple(self.ids[~same.numpy()].tolist())
+        if self.before is None:
             return Locality(self.name, agreement, None, changed)
-        pair = [accuracy(x[known] == self.truth[known], split=self.split, ids=ids[known]) for x in (self.guess, guess)]
-        return Locality(self.name, agreement, change(*pair), changed)
+        hits = (guess == self.truth)[self.truth >= 0].numpy()
+        return Locality(self.name, agreement, change(self.before, replace(self.before, hits=hits)), changed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +84,15 @@ class HeldOut:
         texts = images.texts.to(embedding).cpu()
         return Others("other classes", ids, images.acts.split, embedding, texts, images.truth[rows], images.guess[rows])
 
+    @cached_property
+    def before(self) -> Accuracy | None:
+        """Accuracy of the model as it is on the target classes, by group; None where no image is of one."""
+        images, rows = self.images, self.target.numpy()
+        if not rows.any():
+            return None
+        right = (images.guess == images.truth)[self.target]
+        return accuracy(right, groups=images.group_names[rows], split=self.split, ids=images.acts.ids[rows])
+
     @property
     def split(self) -> str:
         """The split, and whether these are the images the edit was made from."""
@@ -89,16 +104,12 @@ class HeldOut:
         guess = logits(images.embedding, images.texts.to(images.embedding).cpu()).argmax(-1)
         others = [*filter(None, [self.others]), *self.unrelated]
         found = [x.locality(logits(x.embedding, x.texts).argmax(-1)) for x in others]
-        if self.target.any():
-            rows = self.target.numpy()
-            facts = {"groups": images.group_names[rows], "split": self.split, "ids": images.acts.ids[rows]}
-            pair = [accuracy(x[rows], images.truth[rows], **facts) for x in (images.guess, guess)]
-            like = self.like.numpy()
-            right = guess[like] == images.truth[like]
-            share = Share.of("images like W, now right", right, self.split) if like.any() else None
-            success = Success(change(*pair), share)
-        else:
-            success = None
+        success = None
+        if self.before is not None:
+            after = replace(self.before, hits=(guess == images.truth)[self.target].numpy())
+            right = (guess == images.truth)[self.like]
+            share = Share.of("images like W, now right", right, self.split) if len(right) else None
+            success = Success(change(self.before, after), share)
         locality = found[0] if self.others is not None else None
         return Outcome(success, locality, tuple(found[len(found) - len(self.unrelated) :]), self, guess)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,26 +19,77 @@ if TYPE_CHECKING:
     import pandas
 
 Array = NDArray[np.float64]
+NUMBERS = 20_000_000
+"""Numbers that are made at once."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class History:
-    """An edit along its steps, on the images it was made from. Arrays over the steps recorded [m].
+    """An edit along its steps, on the images it was made from. Arrays over the steps recorded [m]; losses and shares
+    are worked out when first asked for.
 
     steps: their numbers (of L-BFGS: iterations; the start and the end alone carry parameters). theta [m, k]:
-    parameters. ce, success, locality, total: losses. corrected: share of W that is right (nan without W). retained:
-    share of C ∪ A that is still right. negative: parameters below zero.
+    parameters.
     """
 
     steps: NDArray[np.int64]
     theta: Tensor
-    ce: Array
-    success: Array
-    locality: Array
-    total: Array
-    corrected: Array
-    retained: Array
-    negative: NDArray[np.int64]
+    alpha: float
+    beta: float
+    _objective: Objective
+    _strategy: Strategy
+
+    @cached_property
+    def _found(self) -> tuple[Array, ...]:
+        """ce, success, locality; shares of W and of C ∪ A that are right."""
+        objective = self._objective
+        found = [loss(objective, self._strategy, part) for part in self.theta.split(self._together)]
+        right = torch.cat([terms.log_probs.argmax(-1) == objective.truth for terms in found]).double()
+        losses = [torch.cat([terms[i] for terms in found]) for i in range(3)]
+        shares = [right[:, rows].mean(1) for rows in (objective.wrong, objective.kept)]
+        return tuple(x.cpu().numpy() for x in (*losses, *shares))
+
+    @property
+    def _together(self) -> int:
+        """Records that are looked at in one go."""
+        n, c = len(self._objective.truth), len(self._objective.texts)
+        return max(1, NUMBERS // max(1, n * (c + self._strategy.d) + self._strategy.size))
+
+    @property
+    def ce(self) -> Array:
+        """L_CE [m]."""
+        return self._found[0]
+
+    @property
+    def success(self) -> Array:
+        """L_success [m], unweighted; nan without W."""
+        return self._found[1]
+
+    @property
+    def locality(self) -> Array:
+        """L_locality [m], unweighted; nan without C ∪ A."""
+        return self._found[2]
+
+    @property
+    def total(self) -> Array:
+        """L_CE + α L_success + β L_locality [m]."""
+        weighted = self.alpha * np.nan_to_num(self.success) + self.beta * np.nan_to_num(self.locality)
+        return np.asarray(self.ce + weighted)
+
+    @property
+    def corrected(self) -> Array:
+        """Share of W that is right [m]; nan without W."""
+        return self._found[3]
+
+    @property
+    def retained(self) -> Array:
+        """Share of C ∪ A that is right [m]; nan without C ∪ A."""
+        return self._found[4]
+
+    @property
+    def negative(self) -> NDArray[np.int64]:
+        """Parameters below zero [m]."""
+        return np.asarray((self.theta < 0).sum(1).cpu().numpy())
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -62,22 +114,3 @@ class History:
     def __repr__(self) -> str:
         last = int(self.steps[-1])
         return f"History({len(self)} records to step {last}, total {self.total[0]:.4g} → {self.total[-1]:.4g})"
-
-
-def history_of(
-    objective: Objective, strategy: Strategy, steps: NDArray[np.int64], theta: Tensor, alpha: float, beta: float
-) -> History:
-    """The history of recorded parameters [m, k]."""
-    found = [loss(objective, strategy, part) for part in theta.split(_together(objective, strategy))]
-    ce, success, locality = (torch.cat([terms[i] for terms in found]) for i in range(3))
-    right = torch.cat([terms.log_probs.argmax(-1) == objective.truth for terms in found]).double()
-    total = ce + alpha * success.nan_to_num(nan=0.0) + beta * locality.nan_to_num(nan=0.0)
-    shares = [right[:, rows].mean(1) for rows in (objective.wrong, objective.kept)]
-    a, b, c, d, e, f = (x.cpu().numpy() for x in (ce, success, locality, total, *shares))
-    return History(steps, theta, a, b, c, d, e, f, (theta < 0).sum(1).cpu().numpy())
-
-
-def _together(objective: Objective, strategy: Strategy) -> int:
-    """Records that are looked at in one go."""
-    n, c = len(objective.truth), len(objective.texts)
-    return max(1, 20_000_000 // max(1, n * (c + strategy.d) + strategy.size))

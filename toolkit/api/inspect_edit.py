@@ -105,11 +105,8 @@ def inspect_edit(edit: Edit, texts: Any = None, acts: Acts | None = None, layers
     at = which_layers(layers, acts.shape[1], "edit.inspect")
     gain = (edit.apply(before) - edit.apply(before).mean(0)).norm() / (before - before.mean(0)).norm()
     heads = _heads(edit, acts, at) / float(gain)
-    eye = torch.eye(edit.strategy.d, dtype=torch.float64)
-    change = edit.apply(eye) - eye
-    moved = change.diagonal() if edit.strategy.name == "diagonal" else change.norm(dim=0)
     spread = (new / old.clamp(min=1e-12)).numpy()
-    return Inspection(moved.numpy(), found.texts, spread, heads, at, len(acts), acts.split)
+    return Inspection(edit.moved, found.texts, spread, heads, at, len(acts), acts.split)
 
 
 def _heads(edit: Edit, acts: Acts, layers: tuple[int, ...]) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from toolkit.api.ablate import strengths
 from toolkit.api.effects import affordable_sums, head_effects
-from toolkit.api.judged import judged
+from toolkit.api.judged import Judged, judged
 from toolkit.api.locate import minority_of, scores_of
 from toolkit.api.scores import Scores
 from toolkit.api.session import LocateSession
@@ -232,19 +232,6 @@ class LabSession:
         counts = {name: [int((cell == one).sum()) for one in shown] for name, cell in cells.items()}
         return counts | {"at": shown.tolist()}
 
-    def flips(self, outcome: Outcome, most: int) -> dict[str, Any]:
-        """right, wrong: id, group and change in words of the first images that became so; n: how many did."""
-        before, after = outcome.change.before.hits, outcome.change.after.hits
-        kinds = {"right": ~before & after, "wrong": before & ~after}
-        names, groups, ids = self.images.classes.names, self.images.group_names, self.images.acts.ids
-        found: dict[str, Any] = {"n": [int(kind.sum()) for kind in kinds.values()]}
-        for name, kind in kinds.items():
-            found[name] = [
-                [str(ids[i]), str(groups[i]), f"{names[outcome.before[i]]} → {names[outcome.after[i]]}"]
-                for i in np.flatnonzero(kind)[:most]
-            ]
-        return found
-
     def _direct(self, scale: Tensor, how: How) -> NDArray[np.int64]:
         return np.asarray(self.sums.without(1 - scale, self._instead(how)).argmax(-1).numpy())
 
@@ -298,16 +285,16 @@ class LabSession:
         return torch.cat([self.sums.logits[None], self.sums.logits - gone])
 
 
-def known_pair(session: LabSession, pair: Any) -> Pair:
+def known_pair(images: Judged, pair: Any, panel: str) -> Pair:
     """A pair of class names, or None. Raises InputError for anything else."""
     if pair is None:
         return None
     accepted = "(true, predicted), two different classes"
     if not isinstance(pair, tuple | list) or len(pair) != 2:
-        raise InputError("AblationLab.pair", repr(pair), accepted, "name two classes")
-    y, other = (session.images.classes.names[session.images.classes.index(x)] for x in pair)
+        raise InputError(f"{panel}.pair", repr(pair), accepted, "name two classes")
+    y, other = (images.classes.names[images.classes.index(x)] for x in pair)
     if y == other:
-        raise InputError("AblationLab.pair", repr(pair), accepted, "name two classes")
+        raise InputError(f"{panel}.pair", repr(pair), accepted, "name two classes")
     return y, other
 
 

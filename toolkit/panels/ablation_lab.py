@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,10 +19,10 @@ from toolkit.errors import InputError
 from toolkit.figures.colors import DIVERGING, DIVERGING_DARK
 from toolkit.figures.groups import groups_matplotlib, groups_plotly
 from toolkit.figures.heatmap import figure_png
-from toolkit.figures.thumbnails import sheet
 from toolkit.panels.base import css, esm, shows_errors
 from toolkit.panels.live import LivePanel
 from toolkit.panels.selection import Selection
+from toolkit.panels.turned import EMPTY, turned
 
 if TYPE_CHECKING:
     import pandas
@@ -33,10 +32,6 @@ if TYPE_CHECKING:
     from toolkit.api.acts import Acts
     from toolkit.core.metrics import Change
 
-TILE, SIDE = 64, 12
-"""Pixels of a thumbnail, and how many images of each kind of flip."""
-PAUSE = 0.04
-"""Seconds after which pictures follow numbers, if nothing newer was asked for."""
 WAIT = 5.0
 """Seconds that showing a panel waits for its first numbers."""
 PALETTE = {"light": DIVERGING.tolist(), "dark": DIVERGING_DARK.tolist()}
@@ -87,7 +82,7 @@ class AblationLab(LivePanel):
     _groups: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _facts = traitlets.Dict().tag(sync=True)
     _confusion: traitlets.Dict[str, Any] = traitlets.Dict({"names": [], "before": [], "after": []}).tag(sync=True)
-    _flips = traitlets.Dict({"right": [], "wrong": [], "n": [0, 0], "columns": 1, "side": TILE}).tag(sync=True)
+    _flips = traitlets.Dict(EMPTY).tag(sync=True)
     _sheet = traitlets.Bytes(b"").tag(sync=True)
     _curve = traitlets.Dict().tag(sync=True)
     _why = traitlets.Unicode("").tag(sync=True)
@@ -150,7 +145,7 @@ class AblationLab(LivePanel):
 
     @traitlets.validate("pair")
     def _valid_pair(self, proposal: dict[str, Any]) -> tuple[str, str] | None:
-        return known_pair(self._session, proposal["value"])
+        return known_pair(self._session.images, proposal["value"], "AblationLab")
 
     @traitlets.validate("_off")
     def _valid_off(self, proposal: dict[str, Any]) -> list[list[float]]:
@@ -301,19 +296,10 @@ class AblationLab(LivePanel):
         self._describe()
 
     def _ask_flips(self, outcome: Outcome) -> None:
-        session, acts = self._session, self._session.images.acts
+        images, pause = self._session.images, self._pictures is not self.engine
 
         def work(request: Any) -> tuple[dict[str, Any], bytes]:
-            if self._pictures is not self.engine:
-                time.sleep(PAUSE)
-                request.check()
-            found = session.flips(outcome, SIDE) | {"columns": 1, "side": TILE}
-            ids = [row[0] for name in ("right", "wrong") for row in found[name]]
-            if not acts.has_images or not ids:
-                return found, b""
-            request.check()
-            made = sheet([acts.read(name).image for name in ids], TILE)
-            return found | {"columns": made.columns}, made.jpeg
+            return turned(images, outcome.before, outcome.after, request, pause)
 
         self._submit("flips", work, self._paint_flips, engine=self._pictures)
 
