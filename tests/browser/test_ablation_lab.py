@@ -28,7 +28,7 @@ class Shown:
         return self.root.locator(".tkm-cell").nth(8 * layer + head)
 
     def after(self) -> list[str]:
-        return self.root.locator(".tkab-groups td:nth-child(4)").all_inner_texts()
+        return self.root.locator(".tkl-groups td:nth-child(4)").all_inner_texts()
 
     def still(self) -> bool:
         return self.root.get_attribute("aria-busy") == "false" and not self.root.locator(".tk-stale").count()

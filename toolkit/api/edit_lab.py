@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,6 +32,8 @@ PAINT = 0.25
 """Seconds after which a long solve is painted as far as it is."""
 POINTS = 26
 """Points of the step curve."""
+LARGE = 20_000
+"""Parameters up to which it is worked out how far an edit is from convergence."""
 STEPS = 1000
 """The longest trajectory a slider asks for."""
 
@@ -207,18 +210,19 @@ class EditSession:
             for name in columns
         }
 
-    def words(self, edit: Edit) -> dict[str, Any]:
+    def words(self, edit: Edit, check: Callable[[], None]) -> dict[str, Any]:
         """What the edit did and how far it is: pulls, gap, bound, dimensions; with a live model texts and heads."""
         moved = edit.moved
         found: dict[str, Any] = {
-            "pulls": edit.pulls(), "gap": edit.gap if edit.strategy.size <= 20_000 else None,
+            "pulls": edit.pulls(), "gap": edit.gap_to(check) if edit.strategy.size <= LARGE else None,
             "negative": edit.negative if edit.strategy.name == "diagonal" else None,
             "moved": [[int(i), float(moved[i])] for i in np.argsort(-np.abs(moved), kind="stable")[:5]],
         }  # fmt: skip
+        check()
         if self.images.acts.live is not None:
             seen = edit.inspect()
             down, up = seen.turned()
-            found |= {"down": down, "up": up, "heads": np.round(np.log2(np.maximum(seen.heads, 1e-6)), 4).tolist()}
+            found |= {"down": down, "up": up, "heads": seen.scaled()}
         return found
 
     def frontier(
@@ -232,7 +236,7 @@ class EditSession:
             check=check, each=each,
         )  # fmt: skip
 
-    @property
+    @cached_property
     def facts(self) -> dict[str, Any]:
         """Of the images: n, split and whether they are held out; classes an edit is for; whether there are others."""
         problem, held = self.problem((), None, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -95,21 +96,20 @@ class Edit:
     @cached_property
     def gap(self) -> float:
         """What is left of the attainable decrease of the total: (L(θ) − L*) / (L(1) − L*), L* the lowest value that
-        L-BFGS reaches from the identity. 0 is converged (an edit may reach less than 0 where L-BFGS ends elsewhere).
+        L-BFGS reaches from the identity. 0 is converged (below it, the edit has ended lower than L-BFGS).
         """
-        ended = self._converged
-        left, attained = self.loss().total - ended, self.loss(self._identity).total - ended
-        return left / attained if attained > 0 else 0.0
+        return self.gap_to()
 
-    @cached_property
-    def _converged(self) -> float:
-        floor = bool(self.settings["nonnegative"])
+    def gap_to(self, check: Callable[[], None] | None = None) -> float:
+        """`gap`; check: called now and then, may raise to end it."""
         with one_blas_thread():
             found = converge(
-                self.problem.objective, self.strategy, self.alpha, self.beta, nonnegative=floor,
-                seed=int(self.settings["seed"]), tolerance=1e-5,
+                self.problem.objective, self.strategy, self.alpha, self.beta,
+                nonnegative=bool(self.settings["nonnegative"]), seed=int(self.settings["seed"]), tolerance=1e-5,
+                check=None if check is None else lambda total: check(),
             )  # fmt: skip
-        return min(found.totals)
+        left, attained = self.loss().total - min(found.totals), found.totals[0] - min(found.totals)
+        return left / attained if attained > 0 else 0.0
 
     @property
     def bound(self) -> float:
@@ -282,10 +282,6 @@ class Edit:
             given = f"theta of shape {list(at.shape)}" + ("" if at.isfinite().all() else " with NaN or infinity")
             raise InputError("edit.loss", given, f"{list(self.theta.shape)} finite numbers", "pass such parameters")
         return at
-
-    @property
-    def _identity(self) -> Tensor:
-        return self.strategy.start(1, int(self.settings["seed"]), self.theta)[0]
 
     def __str__(self) -> str:
         made = "converged" if self.settings["steps"] == "converge" else f"{self.step} steps"

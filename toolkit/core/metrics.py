@@ -194,9 +194,10 @@ class Change:
     @property
     def worst(self) -> Difference:
         """Change of the worst-group accuracy; the minimum is taken before and after in every replicate."""
-        old, new = self.before.worst, self.after.worst
-        of = f"worst group ({old.group})" if old.group == new.group else f"worst group ({old.group} → {new.group})"
-        return self._difference(of, old.value, new.value, lambda a: a.min(axis=1))
+        shares = [one.counts / one.sizes for one in (self.before, self.after)]
+        old, new = (self.before.names[int(np.argmin(share))] for share in shares)
+        of = f"worst group ({old})" if old == new else f"worst group ({old} → {new})"
+        return self._difference(of, float(shares[0].min()), float(shares[1].min()), lambda a: a.min(axis=1))
 
     def average(self, convention: Convention = "plain", weights: Mapping[str, float] | None = None) -> Difference:
         """Change of the average; arguments and errors as for `Accuracy.average`.

@@ -71,12 +71,12 @@ class Objective:
         return (self.embedding[:, None] * self.texts).flatten(0, 1)
 
     @cached_property
-    def _counts(self) -> Tensor:
-        """[n, c]: one-hot labels."""
+    def labels(self) -> Tensor:
+        """One-hot labels [n, c]."""
         return torch.nn.functional.one_hot(self.truth, len(self.texts)).to(self.embedding)
 
     @cached_property
-    def _teacher(self) -> Tensor:
+    def teacher(self) -> Tensor:
         """log p [n, c]: of E_ablated in W, of E elsewhere."""
         y = self.embedding.clone()
         y[self.wrong] = self.ablated[self.wrong]
@@ -84,7 +84,7 @@ class Objective:
 
     @cached_property
     def _probs(self) -> Tensor:
-        return self._teacher.exp()
+        return self.teacher.exp()
 
     @cached_property
     def _shares(self) -> Tensor:
@@ -104,9 +104,9 @@ class Objective:
     def terms(self, products: Tensor, squares: Tensor) -> Terms:
         """The three losses of edited embeddings."""
         log_q = self.log_probs(products, squares)
-        ce = -(self._counts * log_q).sum((-2, -1)) / len(self.truth)
+        ce = -(self.labels * log_q).sum((-2, -1)) / len(self.truth)
         # rows of KL(p ‖ q); where the edit leaves an image as it is, exactly 0
-        divergence = (self._probs * (self._teacher - log_q)).sum(-1)
+        divergence = (self._probs * (self.teacher - log_q)).sum(-1)
         found = [divergence @ share for share in self._shares]
         for i, rows in enumerate((self.wrong, self.kept)):
             if not len(rows):
@@ -122,7 +122,7 @@ class Objective:
         inverse = squares.clamp(min=LEAST).rsqrt_()[..., None]
         scaled = inverse * self.scale
         q = torch.softmax(products * scaled, -1)
-        slope = torch.sub(q, self._counts).mul_(1 / len(self.truth))
+        slope = torch.sub(q, self.labels).mul_(1 / len(self.truth))
         slope.addcmul_(weights, q.sub_(self._probs)).mul_(scaled)
         # d cos / d ‖y‖² = −½ cos / ‖y‖²
         by_square = (slope * products).sum(-1).mul_(inverse[..., 0].square_()).mul_(-0.5)
@@ -133,7 +133,7 @@ class Objective:
         for its own targets.
         """
         weights = alpha * self._shares[0] + beta * self._shares[1]
-        targets = self._counts / len(self.truth) + weights[:, None] * self._probs
+        targets = self.labels / len(self.truth) + weights[:, None] * self._probs
         mass = targets.sum(-1, keepdim=True)
         best = -torch.special.xlogy(targets, targets / mass.clamp(min=LEAST)).sum()
         own = torch.special.entr(self._probs).sum(-1) @ weights

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
@@ -12,12 +13,19 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+@contextmanager
+def exact() -> Iterator[None]:
+    """Autocast off inside."""
+    with torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
+        yield
+
+
 def full_precision(function: Callable[P, R]) -> Callable[P, R]:
     """Run a function with autocast off: sums of parts and rendered pixels must not depend on the user's autocast."""
 
     @wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        with torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
+        with exact():
             return function(*args, **kwargs)
 
     return run

@@ -14,53 +14,45 @@ const BY = { utility: "utility U", balanced: "balanced U", accuracy: "accuracy",
 const SCORES = {
   A: "A", "−B": "−B", C: "C", "−D": "−D", LTC: "LTC", text: "along a text", direct: "direct effect", total: "total effect",
 };
-const points = (x) => `${x < 0 ? "−" : "+"}${Math.abs(100 * x).toFixed(1)}`;
-const css = (x) => `${100 * x}%`;
-const share = (x) => `${(100 * x).toFixed(1)} %`;
 const signed = (x) => (Number.isFinite(x) ? `${x < 0 ? "−" : ""}${Math.abs(x).toPrecision(2)}` : "–");
 
 class View extends Frame {
   constructor(model, el) {
     super(model, el, "tkab", KEYS);
+    this.body.classList.add("tkl");
     this.asker = new Asker(model);
-    this.sheet = new SheetUrl();
     this.how = this.choice(null, "What takes a head's place", { zero: "zero-ablation", mean: "mean over these images", resample: "other images' heads" });
     this.effect = this.choice(null, "Which effect", { direct: "direct: in the sum", total: "total: run again" });
     for (const tool of [this.how, this.effect]) this.tools.insertBefore(tool, this.help);
     this.stop = this.tool("stop", "End the run of the model");
     this.reset = this.tool("all on", "Switch all heads on");
-    const side = make("div", "tkab-side", this.body);
+    const side = make("div", "tkl-side", this.body);
     this.score = this.choice(this.labelled(side, "Heads by "), "Score of the map", SCORES);
     this.text = make("input", "", side, { type: "text", placeholder: "a text, such as water", "aria-label": "The text", maxlength: "300" });
     this.map = new HeadMap(this, side);
     this.bar = make("div", "tkab-scale", side, { "aria-hidden": "true" });
     this.ends = ["", "0", ""].map((words) => { const end = make("span", "", this.bar); end.textContent = words; return end; });
-    this.what = make("div", "tkab-soft", side);
+    this.what = make("div", "tkl-soft", side);
     this.name = make("span", "", this.labelled(side, ""));
     this.strength = make("input", "", this.name.parentNode, { type: "range", min: "0", max: "2", step: "0.05" });
-    this.now = make("div", "tkab-soft", side);
+    this.now = make("div", "tkl-soft", side);
     this.by = this.choice(this.labelled(side, "Algorithm 1 by "), "Criterion of Algorithm 1", BY);
     this.choose = make("button", "", this.by.parentNode, { type: "button" });
     this.choose.textContent = "choose";
-    this.why = make("div", "tkab-soft", side, { "aria-live": "polite" });
-    const main = make("div", "tkab-main", this.body);
+    this.why = make("div", "tkl-soft", side, { "aria-live": "polite" });
+    const main = make("div", "tkl-main", this.body);
     this.picker = new ErrorPicker(this, main);
-    this.groups = make("table", "tkab-groups", main);
-    const line = make("div", "tkab-line", main);
+    this.groups = new GroupTable(main);
+    const line = make("div", "tkl-line", main);
     this.curve = drawn("svg", line, { width: 330, height: 150, role: "img" });
     const right = make("div", "", line);
     this.top = make("input", "", this.labelled(right, "Switch off the worst heads of the map"), { type: "range", min: "0", step: "1", value: "0" });
-    this.legend = make("div", "tkab-soft", right);
-    this.flips = {};
-    for (const [name, words] of [["right", "became right"], ["wrong", "became wrong"]]) {
-      const heading = make("div", "tkab-label", main);
-      const tiles = make("div", "tkm-thumbs", main, { role: "listbox", "aria-label": `images that ${words}` });
-      this.flips[name] = { words, heading, tiles };
-    }
+    this.legend = make("div", "tkl-soft", right);
+    this.flips = new Flips(this, main);
   }
 
   labelled(parent, words) {
-    const label = make("label", "tkab-label", parent);
+    const label = make("label", "tkl-label", parent);
     label.append(words);
     return label;
   }
@@ -112,29 +104,6 @@ class View extends Frame {
     this.strength.setAttribute("aria-valuetext", this.name.textContent);
   }
 
-  paintGroups() {
-    const rows = this.model.get("_groups");
-    const key = JSON.stringify(rows);
-    if (key === this.groupsKey) return;
-    this.groupsKey = key;
-    this.groups.replaceChildren();
-    const head = make("tr", "", this.groups);
-    for (const words of [this.model.get("_facts").groups ? "group" : "class", "n", "before", "after", "change in points [95 %]", ""]) make("th", "", head, { scope: "col" }).textContent = words;
-    rows.forEach(({ name, n, before, after, low, high }) => {
-      const line = make("tr", "", this.groups);
-      make("th", "", line, { scope: "row" }).textContent = name;
-      for (const words of [n, share(before), share(after)]) make("td", "", line).textContent = words;
-      const change = make("td", "", line);
-      make("b", after > before ? "tkab-up" : after < before ? "tkab-down" : "", change).textContent = points(after - before);
-      make("small", "", change).textContent = ` [${points(low)}, ${points(high)}]`;
-      const plot = make("div", "tkab-plot", make("td", "", line), { "aria-hidden": "true" });
-      const bar = make("i", "", plot);
-      bar.style.left = css(Math.min(before, after));
-      bar.style.width = css(Math.abs(after - before));
-      for (const [x, kind] of [[before, "before"], [after, "after"]]) make("i", `tkab-${kind}`, plot).style.left = css(x);
-    });
-  }
-
   paintCurve() {
     const curve = this.model.get("_curve");
     if (!curve.worst) return;
@@ -176,22 +145,6 @@ class View extends Frame {
     this.legend.textContent = `Worst group with the first t heads by ${score} off, in the sum; dashed: plain average. Grey: 10–90 % of ${orders} random orders of these heads.`;
   }
 
-  paintFlips() {
-    const flips = this.model.get("_flips");
-    const key = [flips, this.model.get("_sheet"), this.model.get("image")];
-    if (key.every((part, i) => part === this.flipsKey?.[i])) return;
-    this.flipsKey = key;
-    const { right, wrong, n, columns, side } = flips;
-    this.root.style.setProperty("--tk-tile", `${side}px`);
-    const url = this.sheet.of(this.model.get("_sheet"));
-    [["right", right, 0], ["wrong", wrong, right.length]].forEach(([name, found, offset], i) => {
-      const { words, heading, tiles } = this.flips[name];
-      heading.textContent = `${n[i]} ${words}${found.length < n[i] ? `, the first ${found.length}` : ""}`;
-      const shown = found.map(([id, group, change]) => ({ id, title: `${id}\n${group}: ${change}`, label: `${group}, ${change}`, caption: `${group}: ${change.replace(/.*→/, "→")}` }));
-      paintTiles(tiles, shown, offset, right.length + wrong.length, { columns, side }, url, this.model.get("image"));
-    });
-  }
-
   paint() {
     const m = this.model;
     this.paintFrame();
@@ -202,18 +155,16 @@ class View extends Frame {
     this.paintMap();
     const confusion = m.get("_confusion");
     if (confusion.names.length) this.picker.paint(confusion, m.get("pair"));
-    this.paintGroups();
+    this.groups.paint(m.get("_groups"), m.get("_facts").groups ? "group" : "class");
     this.paintCurve();
-    this.paintFlips();
+    this.flips.paint(m.get("_flips"), m.get("_sheet"), m.get("image"));
     const [work, facts, progress] = [m.get("_work"), m.get("_facts"), m.get("_progress")];
     this.effect.options[1].disabled = !facts.live;
     this.why.textContent = m.get("_why");
     const differs = (shown, ...names) => JSON.stringify(shown) !== JSON.stringify(names.map((name) => m.get(name)));
     const other = work.includes("outcome") || differs(facts.shown, "_off", "how", "effect");
-    for (const node of [this.groups, this.picker.node]) node.classList.toggle("tk-stale", other);
-    for (const { heading, tiles } of Object.values(this.flips)) {
-      for (const node of [heading, tiles]) node.classList.toggle("tk-stale", other || work.includes("flips"));
-    }
+    for (const node of [this.groups.node, this.picker.node]) node.classList.toggle("tk-stale", other);
+    for (const node of this.flips.nodes) node.classList.toggle("tk-stale", other || work.includes("flips"));
     const old = work.includes("map") || differs(m.get("_map_of"), "score", "pair", "how", "text");
     for (const node of [this.map.node, this.curve, this.what, this.now]) node.classList.toggle("tk-stale", old);
     this.top.disabled = old;
@@ -296,7 +247,7 @@ function render({ model, el }) {
   });
   return () => {
     stop();
-    view.sheet.drop();
+    view.flips.sheet.drop();
   };
 }
 

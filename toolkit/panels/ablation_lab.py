@@ -60,8 +60,8 @@ class AblationLab(LivePanel):
     HeadSet('L3.H7 L3.H5')
     """
 
-    _esm = esm("heads", "confusion", "ablation_lab")
-    _css = css("heads", "ablation_lab")
+    _esm = esm("map", "tiles", "labs", "confusion", "ablation_lab")
+    _css = css("map", "tiles", "labs", "ablation_lab")
     title = traitlets.Unicode("Heads off").tag(sync=True)
     description = traitlets.Unicode("").tag(sync=True)
     score: traitlets.TraitType[Any, Any] = traitlets.Any("A").tag(sync=True)

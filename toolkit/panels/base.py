@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ import anywidget
 import traitlets
 
 from toolkit.errors import InputError
+from toolkit.panels.compact import compact
 from toolkit.panels.selection import Selection
 
 P = ParamSpec("P")
@@ -25,19 +27,18 @@ HERE = Path(__file__).parent
 
 
 def esm(*names: str) -> str:
-    """A panel's own code after what all panels share, and after other parts it names."""
-    return _sent(*(f"{part}.js" for part in ("common", *names)))
+    """A panel's own code after what all panels share, and after other parts it names; without comments and spaces."""
+    return compact(_read(*(f"{part}.js" for part in ("common", *names))))
 
 
 def css(*names: str) -> str:
     """A panel's own style after what all panels share, and after other parts it names."""
-    return _sent(*(f"{part}.css" for part in ("common", *names)))
+    text = _read(*(f"{part}.css" for part in ("common", *names)))
+    return re.sub(r"\s*\n\s*|(?<=[;{,]) | (?=[{}])|(?<=[a-z]:) ", "", text).replace(";}", "}")
 
 
-def _sent(*files: str) -> str:
-    """Files one after the other as the browser gets them: without indentation."""
-    text = "".join((HERE / name).read_text(encoding="utf-8") for name in files)
-    return "\n".join(line.lstrip() for line in text.splitlines()) + "\n"
+def _read(*files: str) -> str:
+    return "".join((HERE / name).read_text(encoding="utf-8") for name in files)
 
 
 def shows_errors(method: Callable[P, None]) -> Callable[P, None]:

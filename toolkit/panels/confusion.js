@@ -59,7 +59,7 @@ export class ErrorPicker {
       const [number, change] = cell.children;
       number.textContent = this.matrix ? now : `${cell.pair.join(" → ")} ${now}`;
       change.textContent = now === old ? "" : ` ${now > old ? "+" : "−"}${Math.abs(now - old)}`;
-      change.className = now === old ? "" : (now > old) === cell.disabled ? "tkab-up" : "tkab-down";
+      change.className = now === old ? "" : (now > old) === cell.disabled ? "tkl-up" : "tkl-down";
       cell.style.setProperty("--share", total ? now / total : 0);
       cell.setAttribute("aria-pressed", String(cell.pair) === String(pair));
       cell.title = `${cell.pair[0]} taken for ${cell.pair[1]}: ${now}, before ${old}`;

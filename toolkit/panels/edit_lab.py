@@ -22,7 +22,7 @@ from toolkit.figures.heatmap import figure_png
 from toolkit.panels.base import css, esm
 from toolkit.panels.edit_dials import EditDials
 from toolkit.panels.selection import Selection
-from toolkit.panels.turned import EMPTY, PAUSE, turned
+from toolkit.panels.turned import EMPTY, turned
 
 if TYPE_CHECKING:
     import pandas
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 QUICK = 0.1
 """Seconds a solve may take without asking whether a newer one waits: a short one is painted sooner than given up."""
 WAIT = 5.0
+AFTER = 0.15
+"""Seconds a setting must rest before it is told in words: what nobody reads while dragging must not slow the drag."""
 PALETTE = {"light": DIVERGING.tolist(), "dark": DIVERGING_DARK.tolist()}
 
 
@@ -61,11 +63,10 @@ class EditLab(EditDials):
     (True, 30.0)
     """
 
-    _esm = esm("heads", "groups", "dials", "plane", "edit_lab")
-    _css = css("heads", "groups", "edit_lab")
+    _esm = esm("tiles", "labs", "dials", "plane", "edit_lab")
+    _css = css("tiles", "labs", "edit_lab")
     title = traitlets.Unicode("Live edit").tag(sync=True)
     description = traitlets.Unicode("").tag(sync=True)
-    _shape: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _pairs: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _facts = traitlets.Dict().tag(sync=True)
     _shown: traitlets.List[Any] = traitlets.List().tag(sync=True)
@@ -114,7 +115,7 @@ class EditLab(EditDials):
         given = {name: words.pop(name) for name in ("image",) if name in words}
         super().__init__(**words)
         with self.hold_sync():
-            self._shape, self._pairs, self._facts = list(self._session.shape), self._session.pairs, self._session.facts
+            self._pairs, self._facts = self._session.pairs, self._session.facts
             self._chosen, self._typed, self.pair = [list(head) for head in first], str(first), pair
         if pair is not None:
             shared.pair = pair
@@ -140,6 +141,8 @@ class EditLab(EditDials):
         if before is not None and not self._returning:
             self._visits.moved(before)
         self._asked_last, self._can = asked, self._visits.can
+        for part, engine in (("words", self._aside), ("flips", self._pictures)):
+            engine.cancel(self._key(part))  # two threads that work in small steps slow each other by far more than half
         session.check(asked)
 
         def work(request: Any) -> dict[str, Any]:
@@ -249,11 +252,11 @@ class EditLab(EditDials):
 
         def work(request: Any) -> tuple[list[Any], dict[str, Any], dict[str, Any]]:
             if pause:
-                time.sleep(PAUSE)
+                time.sleep(AFTER)
                 request.check()
             curve = session.curve(edit)
             request.check()
-            return shown, curve, session.words(edit)
+            return shown, curve, session.words(edit, request.check)
 
         self._submit("words", work, self._paint_words, engine=self._aside)
 

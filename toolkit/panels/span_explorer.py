@@ -54,8 +54,8 @@ class SpanExplorer(LivePanel):
     (2, 6)
     """
 
-    _esm = esm("heads", "curve", "span_explorer")
-    _css = css("heads", "span_explorer")
+    _esm = esm("map", "tiles", "curve", "span_explorer")
+    _css = css("map", "tiles", "span_explorer")
     title = traitlets.Unicode("What heads say").tag(sync=True)
     description = traitlets.Unicode("").tag(sync=True)
     head: traitlets.TraitType[Any, Any] = traitlets.Any((0, 0)).tag(sync=True)
