@@ -49,6 +49,7 @@ _WHERE = {
     "frontier_matplotlib": "toolkit.figures.frontier",
     "EditLab": "toolkit.panels.edit_lab",
     "save_checkpoint": "toolkit.api.fold",
+    "save_huggingface": "toolkit.api.fold",
     "HeadPCA": "toolkit.api.pca",
     "bank": "toolkit.api.banks",
     "notes": "toolkit.store.notes",
@@ -105,6 +106,7 @@ if TYPE_CHECKING:
     from toolkit.api.extract import open_acts as open_acts
     from toolkit.api.fold import fold_ablation as fold_ablation
     from toolkit.api.fold import save_checkpoint as save_checkpoint
+    from toolkit.api.fold import save_huggingface as save_huggingface
     from toolkit.api.frontier import frontier as frontier
     from toolkit.api.frontiers import Frontier as Frontier
     from toolkit.api.load import load as load

@@ -14,6 +14,7 @@ from toolkit.api.ablate import Strength, strengths
 from toolkit.api.decompose import check_model
 from toolkit.core.heads import HeadSet
 from toolkit.errors import InputError, UnsupportedModelError
+from toolkit.models.huggingface import huggingface_model
 from toolkit.models.model import Model
 from toolkit.models.towers import tower_of
 from toolkit.store.whole import whole_file
@@ -62,6 +63,34 @@ def save_checkpoint(model: Model, path: str | Path) -> Path:
     facts = {"id": card.id, "fingerprint": card.fingerprint, "written_by": "clip-head-toolkit"}
     with whole_file(target) as part:
         save_file(state, part, {"format": "pt", "toolkit": json.dumps(facts)})
+    return target
+
+
+def save_huggingface(model: Model, folder: str | Path) -> Path:
+    """Write the model as a Hugging Face folder, which `transformers.CLIPModel.from_pretrained(folder)` and `tk.load`
+    read: config.json, preprocessor_config.json, model.safetensors. The tokenizer stays with its own folder.
+
+    Returns the folder. Raises UnsupportedModelError, with the reason, for an architecture that CLIPModel has not. Every
+    file appears whole or not at all, the weights last.
+    """
+    from safetensors.torch import save_file
+
+    check_model(model, "save_huggingface")
+    card, target = model.card, Path(folder).expanduser()
+    state, config = huggingface_model(model.clip, card.id)
+    pictures = {
+        "image_processor_type": "CLIPImageProcessor", "image_mean": list(card.mean), "image_std": list(card.std),
+        "size": {"shortest_edge": card.image_size[0]}, "do_center_crop": True, "resample": 3,
+        "crop_size": {"height": card.image_size[0], "width": card.image_size[1]},
+    }  # fmt: skip
+    target.mkdir(parents=True, exist_ok=True)
+    for name, facts in (("config.json", config), ("preprocessor_config.json", pictures)):
+        with whole_file(target / name) as part:
+            part.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    facts = {"id": card.id, "fingerprint": card.fingerprint, "written_by": "clip-head-toolkit"}
+    with whole_file(target / "model.safetensors") as part:
+        tensors = {name: t.detach().cpu().clone() for name, t in state.items()}
+        save_file(tensors, part, {"format": "pt", "toolkit": json.dumps(facts)})
     return target
 
 
