@@ -240,10 +240,11 @@ class Edit:
         whose embeddings are θ ⊙ E. The model given is not changed. Raises InputError for another model, and for one
         whose tower has no linear output.
         """
-        card = model.card
-        if card.fingerprint != self.settings["fingerprint"]:
-            given = f"the model {card.id!r} with fingerprint {card.fingerprint}"
-            accepted = f"{self.settings['model']!r} with fingerprint {self.settings['fingerprint']}"
+        card, own = model.card, self.settings["fingerprint"]
+        same = card.fingerprint == own if own else card.embed_dim == self.strategy.d  # arrays know no model
+        if not same:
+            given = f"the model {card.id!r} with fingerprint {card.fingerprint}, d = {card.embed_dim}"
+            accepted = f"{self.settings['model']!r} with fingerprint {own or '(unknown)'}, d = {self.strategy.d}"
             raise InputError("edit.fold", given, accepted, "load the model the edit was made for")
         words = self.name or f"{self.strategy.name}, α = {self.alpha:g}, β = {self.beta:g}, {self.step} steps"
         eye = torch.eye(self.strategy.d, dtype=torch.float64)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from toolkit.api.edits import Edit
 
 SHOWN = 5
+NOTABLE = 0.005
+"""Changes of a ratio below this are not told."""
 FEWEST = 3
 
 
@@ -53,7 +55,8 @@ class Inspection:
         """(down, up): the texts along which images differ least and most compared with before, with the ratio."""
         order = np.argsort(self.spread, kind="stable")
         pick = [(self.texts[i], float(self.spread[i])) for i in order]
-        return [x for x in pick[:most] if x[1] < 1], [x for x in pick[::-1][:most] if x[1] > 1]
+        down, up = pick[:most], pick[::-1][:most]
+        return [x for x in down if x[1] < 1 - NOTABLE], [x for x in up if x[1] > 1 + NOTABLE]
 
     def scaled(self, most: int = SHOWN) -> list[tuple[str, float]]:
         """The heads scaled most, down or up, with the ratio."""

@@ -76,15 +76,16 @@ class Objective:
         return torch.nn.functional.one_hot(self.truth, len(self.texts)).to(self.embedding)
 
     @cached_property
-    def teacher(self) -> Tensor:
-        """log p [n, c]: of E_ablated in W, of E elsewhere."""
+    def _teacher(self) -> Tensor:
+        """Logits [n, c] of the teachers: of E_ablated in W, of E elsewhere."""
         y = self.embedding.clone()
         y[self.wrong] = self.ablated[self.wrong]
-        return self.log_probs(y @ self.texts.T, y.square().sum(-1))
+        return self._logits(y @ self.texts.T, y.square().sum(-1))[0]
 
     @cached_property
-    def _probs(self) -> Tensor:
-        return self.teacher.exp()
+    def probs(self) -> Tensor:
+        """What the teachers say [n, c]; by the steps of `slopes`, so that at the identity nothing is left of it."""
+        return torch.softmax(self._teacher, -1)
 
     @cached_property
     def _shares(self) -> Tensor:
@@ -94,19 +95,19 @@ class Objective:
         shares[1, self.kept] = 1 / max(1, len(self.kept))
         return shares
 
-    @full_precision
-    def log_probs(self, products: Tensor, squares: Tensor) -> Tensor:
-        """log g [..., n, c]."""
-        norms = squares.clamp(min=LEAST).rsqrt()
-        return torch.log_softmax(self.scale * products * norms[..., None], -1)
+    def _logits(self, products: Tensor, squares: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """s · cosine [..., n, c]; s / ‖y‖ and 1 / ‖y‖ [..., n, 1]."""
+        inverse = squares.clamp(min=LEAST).rsqrt_()[..., None]
+        scaled = inverse * self.scale
+        return products * scaled, scaled, inverse
 
     @full_precision
     def terms(self, products: Tensor, squares: Tensor) -> Terms:
         """The three losses of edited embeddings."""
-        log_q = self.log_probs(products, squares)
+        log_q = torch.log_softmax(self._logits(products, squares)[0], -1)
         ce = -(self.labels * log_q).sum((-2, -1)) / len(self.truth)
         # rows of KL(p ‖ q); where the edit leaves an image as it is, exactly 0
-        divergence = (self._probs * (self.teacher - log_q)).sum(-1)
+        divergence = (self.probs * (torch.log_softmax(self._teacher, -1) - log_q)).sum(-1)
         found = [divergence @ share for share in self._shares]
         for i, rows in enumerate((self.wrong, self.kept)):
             if not len(rows):
@@ -119,11 +120,10 @@ class Objective:
 
     def slopes(self, products: Tensor, squares: Tensor, weights: Tensor) -> Slopes:
         """Gradient of the total with these weights."""
-        inverse = squares.clamp(min=LEAST).rsqrt_()[..., None]
-        scaled = inverse * self.scale
-        q = torch.softmax(products * scaled, -1)
+        logits, scaled, inverse = self._logits(products, squares)
+        q = torch.softmax(logits, -1)
         slope = torch.sub(q, self.labels).mul_(1 / len(self.truth))
-        slope.addcmul_(weights, q.sub_(self._probs)).mul_(scaled)
+        slope.addcmul_(weights, q.sub_(self.probs)).mul_(scaled)
         # d cos / d ‖y‖² = −½ cos / ‖y‖²
         by_square = (slope * products).sum(-1).mul_(inverse[..., 0].square_()).mul_(-0.5)
         return Slopes(slope, by_square)
@@ -133,8 +133,8 @@ class Objective:
         for its own targets.
         """
         weights = alpha * self._shares[0] + beta * self._shares[1]
-        targets = self.labels / len(self.truth) + weights[:, None] * self._probs
+        targets = self.labels / len(self.truth) + weights[:, None] * self.probs
         mass = targets.sum(-1, keepdim=True)
         best = -torch.special.xlogy(targets, targets / mass.clamp(min=LEAST)).sum()
-        own = torch.special.entr(self._probs).sum(-1) @ weights
+        own = torch.special.entr(self.probs).sum(-1) @ weights
         return float(best - own)

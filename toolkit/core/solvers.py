@@ -97,8 +97,8 @@ def _small_steps(
     for.
     """
     e, texts, squares = (x.numpy() for x in (objective.embedding, objective.texts, objective.squares))
-    labels, probs, share = (x.numpy() for x in (objective.labels, objective.teacher.exp(), weights[0]))
-    at, n = theta[0].numpy(), len(e)
+    labels, probs, share = (x.numpy() for x in (objective.labels, objective.probs.clone(), weights[0]))
+    at, n, kept = theta[0].numpy(), len(e), objective.kept.numpy()
     mean, square = np.zeros_like(at), np.zeros_like(at)
     one, two = DECAY
     for done in count(1, AHEAD):
@@ -112,6 +112,8 @@ def _small_steps(
                 q -= q.max(1, keepdims=True)
                 np.exp(q, out=q)
                 q /= q.sum(1, keepdims=True)
+                if step == 1:  # at the identity the model is its own teacher, to the last bit
+                    probs[kept] = q[kept]
                 by = (q - labels) / n
                 q -= probs
                 by += q * share
