@@ -217,17 +217,19 @@ def test_progress_and_ending_it(few, every):
     tk.edit(few, every, HEADS, steps=7, check=lambda done, of: seen.append((done, of)))
     assert seen == [(i, 7) for i in range(7)]
 
-    class Enough(Exception):
+    class EnoughError(Exception):
         pass
 
     def stop(done, of):
         if done == 3:
-            raise Enough
+            raise EnoughError
 
-    with pytest.raises(Enough):
+    with pytest.raises(EnoughError):
         tk.edit(few, every, HEADS, check=stop)
-    with pytest.raises(Enough):
-        tk.frontier(few, every, HEADS, held_out=other_birds(few.live), unrelated={"x": few}, check=stop_after(Enough))
+    with pytest.raises(EnoughError):
+        tk.frontier(
+            few, every, HEADS, held_out=other_birds(few.live), unrelated={"x": few}, check=stop_after(EnoughError)
+        )
 
 
 def stop_after(error):
@@ -355,7 +357,7 @@ def test_files(made, pool, val, tmp_path, model):
 
 def test_files_that_are_refused(made, tmp_path, val, few, birds):
     path = made.save(tmp_path / "a.safetensors")
-    with pytest.raises(tk.InputError, match="ending in .safetensors"):
+    with pytest.raises(tk.InputError, match=r"ending in \.safetensors"):
         made.save(tmp_path / "a.json")
     with pytest.raises(tk.StoreError, match="folder"):
         made.save(tmp_path / "missing" / "a.safetensors")
@@ -504,6 +506,6 @@ def test_compare(made, val, every):
     assert "plain" in str(found)
     with pytest.raises(tk.InputError, match="two edits"):
         tk.compare(made, 3)
+    two = tk.edit(made.problem.images.acts, tk.classes(["waterbird", "landbird"]), HEADS, steps=2)
     with pytest.raises(tk.InputError, match="class_set"):
-        birds = tk.classes(["waterbird", "landbird"])
-        tk.compare(made, tk.edit(made.problem.images.acts, birds, HEADS, steps=2))
+        tk.compare(made, two)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 from functools import wraps
+from inspect import signature
 from pathlib import Path
 from typing import Any, ClassVar, ParamSpec
 
@@ -73,7 +74,8 @@ class Panel(anywidget.AnyWidget):
     _selection: Selection
 
     def __init__(self, **arguments: Any) -> None:
-        known = [name for name in self.trait_names() if not name.startswith("_")]
+        own = [p.name for p in signature(type(self).__init__).parameters.values() if p.kind is not p.VAR_KEYWORD][1:]
+        known = [*own, *(name for name in self.trait_names() if not name.startswith("_"))]
         for name in arguments:
             if name.startswith("_") or name not in known:
                 near = get_close_matches(name, known, 1)

@@ -1,0 +1,56 @@
+"""What is sent to the browser means what was written."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from toolkit.panels.base import HERE
+from toolkit.panels.compact import compact
+
+FILES = sorted(path.name for path in HERE.glob("*.js"))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_nothing_goes_but_comments_and_spaces(name):
+    source = (HERE / name).read_text(encoding="utf-8")
+    code = re.sub(r"(?m)^\s*// .*$|(?<=[;{},)]) // .*$", "", source)
+    found = compact(source)
+    assert re.sub(r"\s", "", found) == re.sub(r"\s", "", code)
+    quoted = r'"[^"\n`]*"'
+    assert [x for x in re.findall(quoted, found) if " " in x] == [x for x in re.findall(quoted, code) if " " in x]
+    assert len(found) < len(source)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("a + +b", "a + +b"),
+        ("a - -b", "a - -b"),
+        ("return [1, 2]", "return[1,2]"),
+        ("x = `a  ${ b ? `c  ${ d }  e` : '' }  f`", "x=`a  ${b?`c  ${d}  e`:''}  f`"),
+        ("x = `a\\`  b`", "x=`a\\`  b`"),
+        ("f(/a  [/]  b/g, 'x  y')", "f(/a  [/]  b/g,'x  y')"),
+        ("a / b / c", "a / b / c"),
+        ("let u = 'http://x'; // gone\nlet v", "let u='http://x';let v"),
+        ("a\n/* gone\n  too */\nb", "a\nb"),
+        ("const f = (a) => {\n  return a\n}\nf()", "const f=(a)=>{return a\n}\nf()"),
+        ("a ?.5 : 1", "a?.5:1"),
+        ('"don\'t  //  touch"', '"don\'t  //  touch"'),
+        ("`${`${ a }`}`", "`${`${a}`}`"),
+        ("`{ ${ { a: 1 }.a } }`", "`{ ${{a:1}.a} }`"),
+    ],
+)
+def test_by_hand(source, expected):
+    assert compact(source) == expected
+
+
+@given(st.text("ab \n;{}`$'\"/\\+-=().,:?", max_size=30))
+def test_strings_survive_whatever_they_hold(text):
+    quoted = '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+    assert compact(f"f( {quoted} )") == f"f({quoted})"
+    ticked = "`" + text.replace("\\", "\\\\").replace("`", "\\`").replace("$", "\\$") + "`"
+    assert compact(f"f( {ticked} )") == f"f({ticked})"

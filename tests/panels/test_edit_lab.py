@@ -1,0 +1,341 @@
+"""EditLab without a browser: what is set is solved, what is painted is the edit's, and every way back leads there."""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import toolkit as tk
+from toolkit.api.edit_lab import Settings
+from toolkit.engine.engine import Engine
+from toolkit.engine.worker import Worker
+
+HEADS = "L3.H7 L3.H5"
+
+
+@pytest.fixture(scope="module")
+def few():
+    return tk.extract(tk.load(), tk.scenes("edit", 200, 5, kind="birds"), progress=False).draw(per_class=10)
+
+
+@pytest.fixture(scope="module")
+def val():
+    return tk.extract(tk.load(), tk.scenes("val", 240, 5), progress=False)
+
+
+@pytest.fixture(scope="module")
+def every(val):
+    return tk.classes(sorted(set(val.labels)))
+
+
+@pytest.fixture
+def lab(few, every, val):
+    return tk.EditLab(few, every, HEADS, held_out=val, engine=Engine())
+
+
+def expected(few, every, val, **words):
+    return tk.edit(few, every, **({"heads": HEADS, "held_out": val} | words))
+
+
+def agrees(lab, made):
+    """What is painted is this edit's."""
+    assert torch.equal(lab.edit.theta, made.theta)
+    groups = made.success.change.groups
+    for row, group in zip(lab._groups, groups, strict=False):
+        assert (row["name"], row["n"], row["before"], row["after"]) == (group.group, group.n, group.before, group.after)
+        assert (row["low"], row["high"]) == (group.low, group.high)
+    worst, average, other = lab._groups[len(groups) :]
+    assert worst["after"] == made.success.worst.value
+    assert average["after"] == pytest.approx(float(made.success), abs=1e-12)
+    assert other["after"] == pytest.approx(float(made.locality), abs=1e-12)
+    assert lab._point["success"] == pytest.approx(float(made.success))
+    assert lab._point["like"] == pytest.approx(float(made.success.like))
+    assert lab._point["agreement"] == pytest.approx(float(made.locality.agreement))
+    assert lab._flips["n"] == [len(made.right), len(made.wrong)]
+    assert lab._shown == lab.settings.told
+    assert lab._curve["of"] == lab._shown
+    assert lab._curve["success"][-1] == pytest.approx(float(made.success), abs=1e-5)
+    assert lab.selection.edit is lab.edit
+    assert lab._work == []
+    assert lab.error == ""
+
+
+def test_every_setting_solves_anew(lab, few, every, val):
+    agrees(lab, expected(few, every, val))
+    for change, words in (
+        ({"alpha": 30}, {"alpha": 30}),
+        ({"beta": 0}, {"alpha": 30, "beta": 0}),
+        ({"steps": 40}, {"alpha": 30, "beta": 0, "steps": 40}),
+        ({"strategy": "rank 2"}, {"alpha": 30, "beta": 0, "steps": 40, "strategy": "rank 2"}),
+        ({"scale": 1}, {"alpha": 30, "beta": 0, "steps": 40, "strategy": "rank 2", "logit_scale": 1}),
+    ):
+        for name, value in change.items():
+            setattr(lab, name, value)
+        agrees(lab, expected(few, every, val, **words))
+    lab.strategy, lab.scale, lab.nonnegative, lab.steps = "diagonal", None, True, 300
+    agrees(lab, expected(few, every, val, alpha=30, beta=0, steps=300, nonnegative=True))
+    lab.heads = "L2.H2 L3.H4"
+    agrees(lab, expected(few, every, val, alpha=30, beta=0, steps=300, nonnegative=True, heads="L2.H2 L3.H4"))
+    lab.pair = ("landbird", "waterbird")
+    words = {"true": "landbird", "predicted": "waterbird", "heads": "L2.H2 L3.H4"}
+    agrees(lab, expected(few, every, val, alpha=30, beta=0, steps=300, nonnegative=True, **words))
+    assert "θ ≥ 0" in lab.summary
+    assert "split val, n = 240" in lab.summary
+
+
+def test_two_drags_to_one_point_give_one_theta(few, every, val):
+    ways = [(1, 100, 10), (1e8, 0, 10)]
+    found = []
+    for way in ways:
+        lab = tk.EditLab(few, every, HEADS, held_out=val, engine=Engine())
+        for alpha in way:
+            lab.alpha = alpha
+        for steps in (0, 250, 100):
+            lab.steps = steps
+        found.append(lab.edit.theta)
+    assert torch.equal(*found)
+    assert torch.equal(found[0], expected(few, every, val).theta)
+
+
+def test_there_and_back(lab):
+    first = lab.settings
+    lab.alpha = 20
+    lab._visits._moved = float("-inf")  # the next move comes after a rest
+    lab.beta = 0
+    lab._visits._moved = float("-inf")
+    lab.heads = "L2.H2"
+    last = lab.settings
+    assert lab._can == [True, False]
+    seen = []
+    for _ in range(3):
+        lab.undo()
+        seen.append(lab.settings)
+        assert lab._shown == lab.settings.told
+    assert seen[-1] == first
+    assert seen[0].heads == first.heads
+    assert lab._can == [False, True]
+    lab.undo()
+    assert lab.settings == first
+    for _ in range(3):
+        lab.redo()
+    assert lab.settings == last
+    assert lab._typed == "L2.H2"
+    lab.undo()
+    lab.steps = 10
+    assert lab._can == [True, False]  # a new move ends what could be done again
+
+
+def test_a_drag_is_one_move(lab, monkeypatch):
+    monkeypatch.setattr("toolkit.panels.visits.REST", 60)
+    for alpha in range(11, 16):
+        lab.alpha = alpha
+    lab.undo()
+    assert lab.alpha == 10
+    assert lab._can == [False, True]
+
+
+def ask(lab, do, **more):
+    lab._asked = [{"id": f"t {time.monotonic_ns()}", "do": do, **more}]
+
+
+def test_every_point_leads_back(lab, few, every, val):
+    lab.alpha, lab.beta = 30, 3
+    made = lab.keep("mine")
+    assert lab.kept == {"mine": made}
+    assert lab.keep().name == "A"
+    lab.alpha, lab.heads, lab.steps = 0, "", 20
+    ask(lab, "go", name="mine")
+    agrees(lab, expected(few, every, val, alpha=30, beta=3))
+    assert torch.equal(lab.edit.theta, made.theta)
+    row = next(row for row in lab._trail if row[0] == 0 and row[2] == 20)
+    ask(lab, "go", row=row[:4])
+    assert lab.settings == Settings(0.0, 3.0, 20, "diagonal", None, False, (), None)
+    ask(lab, "undo")
+    assert lab.alpha == 30
+    lab.fill([0, 5])
+    assert lab.frontier.filled == 1
+    ask(lab, "go", cell=[5, 0])
+    agrees(lab, expected(few, every, val, alpha=5, beta=0))
+    assert lab._point["success"] == pytest.approx(lab.frontier.success[0, 1, 0])
+    assert lab._front["success"][2] == pytest.approx(lab._point["success"], abs=1e-5)
+    assert [mark["name"] for mark in lab._marks] == ["as it is", "heads off"]
+    visited = lab.visited
+    assert visited["alpha"].iloc[-1] == 5
+    assert {"success", "agreement", "heads"} <= set(visited.columns)
+
+
+def test_what_cannot_be_solved_is_said_and_forgotten(lab):
+    lab.heads = ""
+    assert "no heads with alpha=10" in lab.error
+    assert lab._shown != lab.settings.told  # what is painted is of another setting, and dimmed
+    with pytest.raises(tk.InputError, match="still being solved"):
+        lab.keep()
+    lab.alpha = 0
+    assert lab.error == ""
+    assert lab._shown == lab.settings.told
+    lab._typed = "L9.H9"
+    assert "unknown head" in lab.error
+    lab._typed = "L3.H1"
+    assert lab.error == ""
+    assert str(lab.heads) == "L3.H1"
+    ask(lab, "take")
+    assert "selected" in lab.error
+    lab.selection.heads = "L2.H2 L2.H3"
+    ask(lab, "take")
+    assert str(lab.heads) == "L2.H2 L2.H3"
+    assert lab.error == ""
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"alpha": -1}, "alpha=-1"),
+        ({"beta": float("nan")}, "beta=nan"),
+        ({"alpha": "much"}, "alpha='much'"),
+        ({"steps": 2000}, "2000"),
+        ({"steps": 1.5}, "1.5"),
+        ({"strategy": "banana"}, "banana"),
+        ({"scale": -2}, "-2"),
+        ({"pair": ("cat", "cat")}, "pair"),
+        ({"pair": 3}, "pair"),
+    ],
+)
+def test_bad_settings_are_refused_and_change_nothing(lab, change, message):
+    before, theta = lab.settings, lab.edit.theta
+    for name, value in change.items():
+        with pytest.raises(tk.InputError, match=message):
+            setattr(lab, name, value)
+    assert lab.settings == before
+    assert torch.equal(lab.edit.theta, theta)
+
+
+def test_bad_arguments(few, every, val):
+    for words, message in (
+        ({"heads": ""}, "no heads"),
+        ({"hedas": "L3.H1"}, "did you mean"),
+        ({"selection": 3}, "Selection"),
+        ({"held_out": 3}, "held_out"),
+        ({"pair": ("cat", "car")}, "nothing to do"),
+    ):
+        with pytest.raises(tk.InputError, match=message):
+            tk.EditLab(few, every, **({"heads": HEADS, "engine": Engine()} | words))
+    right = few.take(
+        np.flatnonzero(every.predict(few.embedding, few.live).numpy() == every.encode(few.labels)).tolist()
+    )
+    with pytest.raises(tk.InputError, match="nothing to do"):
+        tk.EditLab(right, every)
+    assert tk.EditLab(right, every, "", alpha=0, engine=Engine()).edit.alpha == 0
+
+
+def test_heads_are_chosen_where_none_are_given(few, every, val):
+    lab = tk.EditLab(few, every, held_out=val, engine=Engine())
+    assert lab.heads == tk.locate(few, every).choose()
+    lab.pair = ("waterbird", "landbird")
+    ask(lab, "choose")
+    assert lab.heads == tk.locate(few, every, "waterbird", "landbird").choose()
+
+
+def test_the_selection_is_shared(lab, few, every, val):
+    other = tk.EditLab(few, every, HEADS, held_out=val, engine=Engine())
+    shared = tk.link(lab, other)
+    lab.pair = ("landbird", "waterbird")
+    assert other.pair == ("landbird", "waterbird")
+    assert shared.pair == ("landbird", "waterbird")
+    assert other._shown == other.settings.told
+    lab.image = str(val.ids[3])
+    assert other.image == val.ids[3]
+    shared.pair = ("no", "classes")  # of a panel with other classes
+    assert lab.pair == ("landbird", "waterbird")
+
+
+def test_images_of_its_own_and_unrelated_sets(few, every, birds=None):
+    own = tk.EditLab(few, every, HEADS, engine=Engine())
+    assert own._facts["own"]
+    assert "the images it was made from" in own.summary
+    assert own._point["locality"] is None
+    other = tk.extract(tk.load(), tk.scenes("val", 40, 9, kind="unrelated"), progress=False)
+    lab = tk.EditLab(few, every, HEADS, unrelated={"things": other}, engine=Engine())
+    assert lab._groups[-1]["name"] == "things"
+    assert lab._point["agreement"] == float(lab.edit.on().unrelated[0].agreement)
+
+
+def wait(lab, seconds=30):
+    end = time.monotonic() + seconds
+    while lab._work and time.monotonic() < end:
+        time.sleep(0.01)
+    return not lab._work
+
+
+def test_with_workers_the_newest_wins_and_a_slow_solve_keeps_nobody_waiting(few, every, val, monkeypatch):
+    lab = tk.EditLab(few, every, HEADS, held_out=val)
+    assert isinstance(lab.engine, Worker)
+    assert wait(lab)
+    for alpha in range(1, 60):
+        start = time.perf_counter()
+        lab.alpha = alpha
+        assert time.perf_counter() - start < 0.5
+    assert wait(lab)
+    agrees(lab, expected(few, every, val, alpha=59))
+
+    # a solve that takes long is painted as far as it is, and can be ended
+    solve, go = lab._session.solve, threading.Event()
+
+    def slow(settings, check, partial):
+        made = solve(settings)
+        partial(made.at(10))
+        while not go.wait(0.02):
+            check(10, 100)
+        return made
+
+    monkeypatch.setattr(lab._session, "solve", slow)
+    monkeypatch.setattr("toolkit.panels.edit_lab.QUICK", 0)
+    lab.alpha = 3
+    end = time.monotonic() + 20
+    while lab._step != 10 and time.monotonic() < end:
+        time.sleep(0.01)
+    part = expected(few, every, val, alpha=3, steps=10)
+    assert lab._point["success"] == pytest.approx(float(part.success))
+    assert lab._shown != lab.settings.told
+    lab.cancel()
+    assert wait(lab)
+    assert lab.edit.alpha == 59
+    go.set()
+    ask(lab, "stop")
+    lab.beta = 4
+    assert wait(lab)
+    agrees(lab, expected(few, every, val, alpha=3, beta=4))
+    assert torch.is_grad_enabled()
+
+
+def test_pictures_words_and_size(lab):
+    lab.fill([0, 1, 10])
+    assert Image.open(io.BytesIO(lab.png())).width > 300
+    assert len(lab.to_plotly().data) >= 6
+    data, _ = lab._repr_mimebundle_()
+    assert data["text/plain"].startswith("Live edit: diagonal, α = 10, β = 10, 100 steps")
+    state = {name: value for name, value in lab.get_state().items() if name not in ("_esm", "_css")}
+    assert sum(len(value if isinstance(value, bytes) else str(value)) for value in state.values()) < 100_000
+    assert len(lab._esm.encode()) < 30_000
+    assert len(lab._css.encode()) < 6_000
+    words = lab._words
+    assert sum(words["pulls"].values()) == pytest.approx(1)
+    assert words["gap"] == pytest.approx(lab.edit.gap)
+    down, up = lab.edit.inspect().turned()
+    assert words["down"] == down
+    assert words["up"] == up
+
+
+def test_without_a_model_there_are_no_words_about_texts(few, val, every):
+    arrays = tk.from_arrays(heads=few.heads, mlps=few.mlps, rest=few.parts().biases.sum(1) + few.parts().constant,
+                            labels=few.labels.tolist(), groups=few.groups.tolist())  # fmt: skip
+    classes = tk.classes(list(every.names), vectors=every.vectors(few.live))
+    lab = tk.EditLab(arrays, classes, HEADS, engine=Engine())
+    assert lab.error == ""
+    assert "down" not in lab._words
+    assert lab._words["moved"]
