@@ -215,6 +215,18 @@ def test_bad_settings_are_refused_and_change_nothing(lab, change, message):
     assert torch.equal(lab.edit.theta, theta)
 
 
+def test_bad_settings_from_the_browser_are_shown_and_taken_back(lab):
+    before = lab.settings
+    lab.set_state({"alpha": -3, "beta": 2})
+    assert "alpha=-3" in lab.error
+    assert (lab.alpha, lab.beta) == (before.alpha, 2)
+    lab.set_state({"steps": "many"})
+    assert "'many'" in lab.error
+    lab.set_state({"steps": 20})
+    assert lab.error == ""
+    assert lab._shown == lab.settings.told
+
+
 def test_bad_arguments(few, every, val):
     for words, message in (
         ({"heads": ""}, "no heads"),
@@ -254,7 +266,7 @@ def test_the_selection_is_shared(lab, few, every, val):
     assert lab.pair == ("landbird", "waterbird")
 
 
-def test_images_of_its_own_and_unrelated_sets(few, every, birds=None):
+def test_images_of_its_own_and_unrelated_sets(few, every):
     own = tk.EditLab(few, every, HEADS, engine=Engine())
     assert own._facts["own"]
     assert "the images it was made from" in own.summary

@@ -108,7 +108,7 @@ class HeldOut:
         if self.before is not None:
             after = replace(self.before, hits=(guess == images.truth)[self.target].numpy())
             right = (guess == images.truth)[self.like]
-            share = Share.of("images like W, now right", right, self.split) if len(right) else None
+            share = Share.of("same mistakes as W, now right", right, self.split) if len(right) else None
             success = Success(change(self.before, after), share)
         locality = found[0] if self.others is not None else None
         return Outcome(success, locality, tuple(found[len(found) - len(self.unrelated) :]), self, guess)

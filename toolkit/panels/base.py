@@ -99,9 +99,26 @@ class Panel(anywidget.AnyWidget):
             getattr(self, method)(None)
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
-        """What the browser reports; never at the same moment as what a worker paints."""
+        """What the browser reports; never at the same moment as what a worker paints. What a validator refuses is shown
+        and taken back: several values of one message would else be kept before they are checked.
+        """
         with LOCK:
-            super().set_state(sync_data)
+            good = {name: value for name, value in sync_data.items() if self._accepts(name, value)}
+            super().set_state(good)
+
+    def _accepts(self, name: str, value: Any) -> bool:
+        if name not in self._trait_validators or name not in self.keys:
+            return True
+        source = f"what was set as {name}"
+        try:
+            self.traits()[name]._validate(self, value)
+        except (InputError, traitlets.TraitError) as error:
+            self.error, self._error_of = f"{type(error).__name__}: {error}", source
+            self.send_state(name)
+            return False
+        if self._error_of == source:
+            self.error, self._error_of = "", ""
+        return True
 
     def notify_change(self, change: Any) -> None:
         with LOCK:

@@ -3,7 +3,8 @@
 const [PER, TOP] = [20, 160]; // positions a decade; 10⁸ at the top. Position 0 is zero, position 1 is 1.
 const valueAt = (position) => (position <= 0 ? 0 : Number((10 ** ((position - 1) / PER)).toPrecision(3)));
 const placeOf = (value) => (value <= 0 ? 0 : Math.max(1, Math.min(TOP + 1, Math.round(PER * Math.log10(value)) + 1)));
-export const told = (value) => (value >= 1e5 ? value.toExponential(3).replace(/\.?0*e\+/, "e") : String(Number(value.toPrecision(5))));
+export const told = (value) => (value >= 1e5 ? String(value.toExponential()).replace("e+", "e") : String(value));
+export const brief = (value) => told(Number(value.toPrecision(3)));
 
 export class LogDial { // one weight: label, typed value, slider
   constructor(parent, letter, words, change) {
@@ -24,7 +25,6 @@ export class LogDial { // one weight: label, typed value, slider
   listen(on) {
     this.slider.addEventListener("input", () => this.change(valueAt(Number(this.slider.value))), on);
     this.typed.addEventListener("change", () => this.read(), on);
-    this.typed.addEventListener("keydown", (e) => { if (e.key === "Enter") this.read(); }, on);
   }
 
   read() {

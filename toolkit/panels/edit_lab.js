@@ -10,7 +10,7 @@ const KEYS = [
   ["Escape", "end what is being worked out"],
   ["?", "show or hide this list"],
 ];
-const X = { success: "target classes", worst: "worst group", like: "images like W" };
+const X = { success: "target classes", worst: "worst group", like: "same mistakes" };
 const Y = { locality: "other classes", agreement: "predictions that stay" };
 const ALL = ["success", "worst", "like", "locality", "agreement"];
 const LINES = [["success", "target classes", ""], ["worst", "worst group", "4 3"], ["locality", "other classes", ""]];
@@ -95,7 +95,7 @@ class View extends Frame {
     this.alpha.paint(alpha);
     this.beta.paint(beta);
     const { pulls } = this.get("_words");
-    const parts = alpha && beta ? `α : β = ${alpha >= beta ? `${told(alpha / beta)} : 1` : `1 : ${told(beta / alpha)}`}. ` : "";
+    const parts = alpha && beta ? `α : β = ${alpha >= beta ? `${brief(alpha / beta)} : 1` : `1 : ${brief(beta / alpha)}`}. ` : "";
     const alone = alpha || beta ? "" : "Cross-entropy alone: standard fine-tuning. ";
     this.ratio.textContent = parts + alone + (pulls ? `Pull on θ: cross-entropy ${whole(pulls.ce)}, success ${whole(pulls.success)}, locality ${whole(pulls.locality)}.` : "");
     this.pad.paint(alpha, beta, this.get("_trail"));
@@ -107,7 +107,7 @@ class View extends Frame {
     this.options(this.strategy, [...new Set([...WAYS, strategy])]);
     this.strategy.value = strategy;
     const own = this.get("scale");
-    this.options(this.scale, [["", `checkpoint's ${told(scale || 0)}`], ["1", "1 (R25)"], ...(own && own !== 1 ? [[String(own), told(own)]] : [])]);
+    this.options(this.scale, [["", `checkpoint's ${brief(scale || 0)}`], ["1", "1 (R25)"], ...(own && own !== 1 ? [[String(own), told(own)]] : [])]);
     this.scale.value = own === null ? "" : String(own);
     this.nonnegative.checked = this.get("nonnegative");
     this.nonnegative.disabled = strategy !== "diagonal";
@@ -130,11 +130,11 @@ class View extends Frame {
       const one = Object.fromEntries(ALL.map((name) => [name, front[name][at]]));
       const ratio = Math.max(-3, Math.min(3, Math.log10(Math.max(alpha, 1e-3)) - Math.log10(Math.max(beta, 1e-3))));
       const color = palette[Math.round((0.5 + ratio / 6) * (palette.length - 1))];
-      spots.push({ kind: "cell", x: one[x], y: one[y], color: `rgb(${color.join(" ")})`, words: `α ${told(alpha)}, β ${told(beta)}: ${say(one)}`, go: () => this.ask("go", { cell: [alpha, beta] }) });
+      spots.push({ kind: "cell", x: one[x], y: one[y], color: `rgb(${color.join(" ")})`, words: `α ${brief(alpha)}, β ${brief(beta)}: ${say(one)}`, go: () => this.ask("go", { cell: [alpha, beta] }) });
     }));
     trail.forEach((row) => {
       const one = Object.fromEntries(ALL.map((name, i) => [name, row[4 + i] ?? NaN]));
-      spots.push({ kind: "seen", x: one[x], y: one[y], words: `visited: α ${told(row[0])}, β ${told(row[1])}, ${row[2]} steps: ${say(one)}`, go: () => this.ask("go", { row: row.slice(0, 4) }) });
+      spots.push({ kind: "seen", x: one[x], y: one[y], words: `visited: α ${brief(row[0])}, β ${brief(row[1])}, ${row[2]} steps: ${say(one)}`, go: () => this.ask("go", { row: row.slice(0, 4) }) });
     });
     marks.forEach((one) => spots.push({ kind: "mark", x: one[x] ?? NaN, y: one[y] ?? NaN, name: one.name, words: `${one.name}: ${say(one)}` }));
     kept.forEach((one) => spots.push({ kind: "kept", x: one[x] ?? NaN, y: one[y] ?? NaN, name: one.name, words: `kept as ${one.name}: ${say(one)}`, go: () => this.ask("go", { name: one.name }) }));
@@ -161,6 +161,7 @@ class View extends Frame {
     const lines = [...LINES.map(([name, words, dash]) => [curve[name], words, dash, name === "locality" ? "var(--tk-alert)" : "var(--tk-after)"]),
       [curve.total.map((v) => v / most), "objective", "1 3", "var(--tk-soft)"]];
     const taken = [];
+    lines.sort((a, b) => (b[0].at(-1) ?? 0) - (a[0].at(-1) ?? 0)); // names from the top down
     for (const [values, words, dash, color] of lines) {
       const known = values.map((v, i) => [v, i]).filter(([v]) => v !== null);
       if (!known.length) continue;

@@ -1,0 +1,179 @@
+"""EditLab in JupyterLab and Voilà: act as a user, then look at Python and at the paint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from playwright.sync_api import Locator, Page, expect
+from servers import Server, cell_count, dark, pixels, wait
+
+SETUP = """
+import toolkit as tk
+model = tk.load()
+few = tk.extract(model, tk.scenes("edit", 200, 5, kind="birds"), progress=False).draw(10)
+val = tk.extract(model, tk.scenes("val", 1200, 5), progress=False)
+lab = tk.EditLab(few, tk.classes(sorted(set(val.labels))), "L3.H7 L3.H5 L3.H4 L2.H2", held_out=val)
+other = tk.EditLab(few, tk.classes(sorted(set(val.labels))), "L3.H7", held_out=val, selection=lab.selection)
+"""
+CELLS = [SETUP, "lab", "print('ALL' + 'DONE')"]
+ANEW = (
+    "(lambda e: [f'{100 * g.after:.1f} %' for g in e.success.change.groups] + [f'{100 * e.success.worst.value:.1f} %',"
+    " f'{100 * e.success.value:.1f} %', f'{100 * e.locality.value:.1f} %'])"
+    "(tk.edit(few, lab.edit.problem.images.classes, lab.heads, lab.alpha, lab.beta, lab.steps, lab.strategy, lab.scale,"
+    " *(lab.pair or (None, None)), held_out=val, nonnegative=lab.nonnegative))"
+)
+
+
+class Shown:
+    """One painted EditLab."""
+
+    def __init__(self, page: Page) -> None:
+        self.root = page.locator(".tked").first
+        self.root.wait_for(timeout=90_000)
+        self.alpha = self.root.get_by_label("α, weight of success", exact=True)
+        self.beta = self.root.get_by_label("β, weight of locality", exact=True)
+        self.plane = self.root.locator(".tked-plane")
+
+    def after(self) -> list[str]:
+        return self.root.locator(".tkl-groups td:nth-child(4)").all_inner_texts()
+
+    def still(self) -> bool:
+        return self.root.get_attribute("aria-busy") == "false" and not self.root.locator(".tk-stale").count()
+
+    def agrees(self, lab: Server) -> bool:
+        """What is painted is what Python computes anew from the settings."""
+        return self.after() == lab.kernel(ANEW)
+
+    def typed(self, letter: str) -> Locator:
+        return self.root.get_by_label(f"{letter}, weight of {'success' if letter == 'α' else 'locality'}, typed")
+
+
+def test_lab_live_edit(open_lab, lab: Server, screenshots: Path) -> None:
+    page = open_lab("edit.ipynb", CELLS)
+    page.set_viewport_size({"width": 1200, "height": 1400})
+    shown = Shown(page)
+    wait(lambda: len(shown.after()) == 7 and shown.still(), 60)
+    assert shown.agrees(lab)
+    start = shown.after()
+    shown.root.screenshot(path=screenshots / "edit-lab-light.png")
+
+    # a drag: solved anew on the way, the last value stands
+    box = shown.alpha.bounding_box()
+    assert box
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 0.15 * box["width"], y)
+    page.mouse.down()
+    seq = int(shown.root.get_attribute("data-seq") or 0)
+    for i in range(25):
+        page.mouse.move(box["x"] + (0.15 + 0.012 * i) * box["width"], y)
+        page.wait_for_timeout(25)
+    page.mouse.up()
+    wait(shown.still)
+    assert lab.kernel("lab.alpha") > 100
+    assert shown.agrees(lab)
+    assert int(shown.root.get_attribute("data-seq") or 0) > seq + 10
+    assert lab.kernel("len(lab.visited)") > 3
+    shown.root.get_by_label("Undo").click()
+    wait(lambda: lab.kernel("lab.alpha") == 10 and shown.still())
+    assert shown.after() == start
+    assert float(shown.typed("α").input_value()) == 10
+
+    # keyboard: a true zero, typed values, what is no number; letters reach nobody else
+    shown.beta.focus()
+    page.keyboard.press("Home")
+    wait(lambda: lab.kernel("lab.beta") == 0 and shown.still())
+    expect(shown.beta).to_have_attribute("aria-valuetext", "locality 0")
+    page.keyboard.press("ArrowRight")
+    wait(lambda: lab.kernel("lab.beta") == 1 and shown.still())
+    shown.typed("α").fill("123.456")
+    shown.typed("α").press("Enter")
+    wait(lambda: lab.kernel("lab.alpha") == 123.456 and shown.still())
+    expect(shown.alpha).to_have_attribute("aria-valuetext", "success 123.456")
+    shown.typed("α").fill("-3")
+    shown.typed("α").press("Enter")
+    expect(shown.root.get_by_role("alert")).to_contain_text("alpha=-3")
+    assert lab.kernel("lab.alpha") == 123.456
+    shown.typed("α").fill("50")
+    shown.typed("α").press("Enter")
+    wait(lambda: lab.kernel("lab.alpha") == 50 and shown.still() and shown.agrees(lab))
+    expect(shown.root.get_by_role("alert")).to_be_hidden()
+    count = cell_count(page)
+    shown.plane.focus()
+    for key in ("b", "d", "d", "x"):
+        page.keyboard.press(key)
+    assert cell_count(page) == count
+
+    # both at once
+    pad = shown.root.locator(".tked-pad")
+    area = pad.bounding_box()
+    assert area
+    page.mouse.click(area["x"] + 0.5 * area["width"], area["y"] + 0.98 * area["height"])
+    wait(lambda: lab.kernel("lab.beta") <= 2 and lab.kernel("1e3 < lab.alpha < 1e5") and shown.still())
+    pad.focus()
+    page.keyboard.press("Shift+ArrowLeft")
+    wait(lambda: lab.kernel("lab.alpha < 1e4") and shown.still())
+    assert shown.agrees(lab)
+
+    # steps, strategy, scale, heads, mistakes
+    steps = shown.root.get_by_label("steps", exact=True)
+    steps.focus()
+    page.keyboard.press("ArrowRight")
+    wait(lambda: lab.kernel("lab.steps") == 110 and shown.still() and shown.agrees(lab))
+    shown.root.get_by_label("strategy").select_option("rank 4")
+    wait(lambda: lab.kernel("lab.strategy") == "rank 4" and shown.still() and shown.agrees(lab))
+    shown.root.get_by_label("strategy").select_option("diagonal")
+    shown.root.get_by_label("keep θ ≥ 0").check()
+    shown.root.get_by_label("logit scale").select_option("1")
+    wait(lambda: lab.kernel("[lab.scale, lab.nonnegative]") == [1, True] and shown.still() and shown.agrees(lab))
+    shown.root.get_by_label("logit scale").select_option("")
+    shown.root.get_by_label("mistakes").select_option(index=1)
+    wait(lambda: lab.kernel("lab.pair is not None") and shown.still() and shown.agrees(lab))
+    assert lab.kernel("lab.pair == other.pair == lab.selection.pair")
+    shown.root.get_by_label("Heads", exact=True).fill("")
+    shown.root.get_by_label("Heads", exact=True).press("Enter")
+    expect(shown.root.get_by_role("alert")).to_contain_text("no heads")
+    assert shown.root.locator(".tkl-groups.tk-stale").count() == 1
+    shown.root.get_by_label("Heads", exact=True).fill("L3.H7 L2.H2")
+    shown.root.get_by_label("Heads", exact=True).press("Enter")
+    wait(lambda: lab.kernel("str(lab.heads)") == "L3.H7 L2.H2" and shown.still() and shown.agrees(lab))
+
+    # the frontier fills; a point leads back to its edit
+    empty = pixels(shown.plane)
+    shown.root.get_by_role("button", name="fill the frontier").click()
+    wait(lambda: lab.kernel("lab.frontier is not None and lab.frontier.filled == 1") and shown.still(), 60)
+    assert np.abs(pixels(shown.plane) - empty).sum() > 10_000
+    shown.plane.focus()
+    page.keyboard.press("ArrowRight")
+    expect(shown.root.locator(".tked-plane + .tkl-soft")).to_contain_text("α 0, β 0: target classes")
+    page.keyboard.press("Enter")
+    wait(lambda: lab.kernel("[lab.alpha, lab.beta]") == [0, 0] and shown.still() and shown.agrees(lab))
+    expect(shown.root).to_contain_text("standard fine-tuning")
+    point = "abs(lab._point['success'] - lab.frontier.success[0, 0, 0]) < 1e-9"
+    assert lab.kernel(f"bool({point})")
+    shown.root.get_by_label("Keep this edit").click()
+    wait(lambda: lab.kernel("list(lab.kept)") == ["A"])
+    shown.root.get_by_label("up", exact=True).select_option("agreement")
+    words = shown.root.locator(".tked-words")
+    expect(words).to_contain_text("turned down")
+    expect(words).to_contain_text("scales heads")
+    wrong = shown.root.get_by_role("listbox", name="images that became wrong").get_by_role("option")
+    wait(lambda: wrong.count() == min(12, lab.kernel("len(lab.edit.wrong)")) and pixels(wrong.first).std() > 5)
+    wrong.first.click()
+    wait(lambda: lab.kernel("lab.selection.image == lab.edit.wrong[0] == other.image"))
+    shown.root.screenshot(path=screenshots / "edit-lab-frontier.png")
+    with dark(page, shown.root):
+        wait(lambda: shown.still() and not page.locator("#jupyterlab-splash").count())
+        shown.root.screenshot(path=screenshots / "edit-lab-dark.png")
+
+
+def test_voila_edit(voila: Server, page: Page, screenshots: Path) -> None:
+    voila.notebook("edit.ipynb", [SETUP, "lab"])
+    page.goto(f"{voila.url}/voila/render/edit.ipynb")
+    shown = Shown(page)
+    wait(lambda: len(shown.after()) == 7 and shown.still(), 60)
+    before = shown.after()
+    shown.beta.focus()
+    page.keyboard.press("Home")
+    wait(lambda: shown.still() and shown.after() != before)
+    page.screenshot(path=screenshots / "edit-lab-voila.png", full_page=True)
