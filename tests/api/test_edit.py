@@ -101,7 +101,10 @@ def test_theta_is_a_function_of_its_arguments(made, few, every, val, pool):
     assert torch.equal(tk.edit(few, every, HEADS).theta, made.theta)
     assert torch.equal(made.again().theta, made.theta)
     assert torch.equal(made.again(alpha=1e4).again(alpha=10).theta, made.theta)
-    assert torch.equal(made.at(40).theta, made.again(steps=40).theta)
+    early = made.at(40)
+    assert torch.equal(early.theta, made.again(steps=40).theta)
+    assert torch.equal(early.again().theta, early.theta)
+    assert early.curve(3)["step"].tolist() == [0, 20, 40]
     grid = tk.frontier(few, every, HEADS, [0, 10], [0, 10, 1e8], held_out=val)
     assert torch.equal(grid.edit(10, 10).theta, made.theta)
     fresh = pool.take([int(np.flatnonzero(pool.ids == name)[0]) for name in few.ids])
@@ -226,10 +229,10 @@ def test_progress_and_ending_it(few, every):
 
     with pytest.raises(EnoughError):
         tk.edit(few, every, HEADS, check=stop)
+    other = tk.extract(few.live, tk.scenes("val", 20, 8, kind="unrelated"), progress=False)
+    held = {"held_out": other_birds(few.live), "unrelated": {"x": other}}
     with pytest.raises(EnoughError):
-        tk.frontier(
-            few, every, HEADS, held_out=other_birds(few.live), unrelated={"x": few}, check=stop_after(EnoughError)
-        )
+        tk.frontier(few, every, HEADS, check=stop_after(EnoughError), **held)
 
 
 def stop_after(error):
@@ -353,6 +356,15 @@ def test_files(made, pool, val, tmp_path, model):
         read = tk.load_edit(other.save(tmp_path / "other.safetensors"))
         assert torch.equal(read.theta, other.theta)
         assert read.strategy == other.strategy
+        twice = tk.load_edit(read.save(tmp_path / "twice.safetensors"), pool)  # saved again without its images
+        assert torch.equal(twice.again().theta, other.theta)
+    kept = tk.load_edit(path, pool)
+    assert kept.metrics == facts["metrics"]  # not those of the images it was made from
+    assert {"same mistakes as W, now right", "same prediction, other classes"} <= {
+        share["what"] for share in facts["metrics"]["shares"]
+    }
+    early = made.at(20)
+    assert torch.equal(tk.load_edit(early.save(path), pool).again().theta, early.theta)
 
 
 def test_files_that_are_refused(made, tmp_path, val, few, birds):
@@ -436,6 +448,12 @@ def test_what_cannot_be_written_leaves_the_old_file(made, tmp_path, monkeypatch)
         ({"nonnegative": True, "strategy": "full"}, "nonnegative"),
         ({"held_out": "val"}, "held_out"),
         ({"unrelated": {"x": 3}}, "unrelated"),
+        ({"unrelated": [1]}, "a mapping"),
+        ({"pairs": 5}, "pairs=5"),
+        ({"device": "xyz"}, "device='xyz'"),
+        ({"nonnegative": "no"}, "nonnegative='no'"),
+        ({"seed": 2**70}, "seed="),
+        ({"strategy": "rank " + "9" * 5000}, "strategy="),
         ({"seed": -1}, "seed"),
     ],
 )
@@ -467,6 +485,45 @@ def test_no_wrong_images_one_class_and_other_models(few, every, birds, model):
         made.apply(torch.ones(2, 5))
     with pytest.raises(tk.InputError, match="step 999"):
         made.at(999)
+
+
+def test_numpy_numbers_are_numbers(few, every):
+    made = tk.edit(few, every, HEADS, np.float32(3), np.int64(2), np.int64(4), logit_scale=np.float32(10))
+    assert torch.equal(made.theta, tk.edit(few, every, HEADS, 3, 2, 4, logit_scale=10).theta)
+    json.dumps(made.facts)
+
+
+def test_targets_of_a_pair_are_its_classes(val, every, model):
+    mixed = val.draw(per_class=3) if min(np.unique(val.labels, return_counts=True)[1]) >= 3 else val.take(range(60))
+    made = tk.edit(mixed, every, HEADS, 0, 1, 2, true="landbird", predicted="waterbird", held_out=val)
+    assert made.settings["targets"] == ["landbird", "waterbird"]
+    assert made.locality is not None
+
+
+def test_on_other_images_and_sets(made, val, few, model, every):
+    other = tk.extract(model, tk.scenes("val", 30, 8, kind="unrelated"), progress=False)
+    found = made.on(unrelated={"t": other})
+    assert found.held.images.acts.ids.tolist() == val.ids.tolist()
+    assert found.unrelated[0].agreement.n == 30
+    sets = tk.edit(few, every, HEADS, held_out=val, unrelated={"t": other}, steps=3)
+    assert len(sets.on(val.take(range(50))).unrelated) == 1
+    both = tk.edit(few, every, HEADS, unrelated={"t": val}, steps=2)
+    assert both.on().unrelated[0].agreement.n == 400
+    with pytest.raises(tk.InputError, match="all of whose images"):
+        tk.edit(few, every, HEADS, unrelated={"t": few})
+
+
+def test_odd_values_given_to_an_edit(made, tmp_path):
+    for call, message in (
+        (lambda: made.again(heads="L3.H1"), "unknown argument 'heads'"),
+        (lambda: made.fold(None), "fold"),
+        (lambda: made.apply(np.ones((2, 96))), "ndarray"),
+        (lambda: made.loss("x"), "theta='x'"),
+        (lambda: made.save(None), "path=None"),
+        (lambda: tk.load_edit(None), "path=None"),
+    ):
+        with pytest.raises(tk.InputError, match=message):
+            call()
 
 
 def test_inspection_is_what_the_words_say(made, val):

@@ -65,8 +65,27 @@ def test_points_of_other_methods(plane, every, val):
     assert len(plane.points) == 2
     narrow = plane.point("half", lambda e: e[:, :48], lambda t: t[:, :48])
     assert narrow.points[-1].success > 0
-    with pytest.raises(tk.InputError, match="one width"):
+    with pytest.raises(tk.InputError, match="let both fit"):
         plane.point("bad", lambda e: e[:, :48])
+    with pytest.raises(tk.InputError, match="class vectors for 20"):
+        plane.point("bad", classes=np.ones((3, 96)))
+    with pytest.raises(tk.InputError, match="draw=5"):
+        plane.edit(1, 1, draw=5)
+    away = plane.point("away", lambda e: -e)
+    assert away.points[-1].agreement < 0.2
+
+
+def test_other_methods_reach_unrelated_sets_too(pool, birds, model):
+    """Where locality is that of an unrelated set, methods must change its images too."""
+    few = pool.draw(10)
+    held = tk.extract(model, tk.scenes("val", 60, 4, kind="birds"), progress=False)
+    things = tk.extract(model, tk.scenes("val", 60, 3, kind="unrelated"), progress=False)
+    named = tk.classes(sorted(set(things.labels)))
+    plane = tk.frontier(few, birds, HEADS, [1], [1], held_out=held, unrelated={"t": (things, named)}, steps=2)
+    off = plane.points[1]
+    result = tk.ablate(things, named, HEADS)
+    assert off.locality == pytest.approx(result.average().value)
+    assert plane.point("away", lambda e: -e).points[-1].agreement < 0.2
 
 
 def test_it_fills_from_coarse_to_fine(pool, every, val):
@@ -126,12 +145,34 @@ def test_band_table_words_and_figures(plane):
         ({"alphas": [float("nan")]}, "alphas=nan"),
         ({"steps": "converge"}, "converge"),
         ({"heads": ""}, "no heads"),
+        ({"rate": float("nan")}, "rate=nan"),
+        ({"rate": -1}, "rate=-1"),
+        ({"nonnegative": True, "strategy": "full"}, "nonnegative"),
+        ({"heads": [tk.HeadSet.of("L3.H7")] * 2}, "2 head sets for 1 draws"),
     ],
 )
 def test_bad_arguments(pool, every, val, words, message):
     given = {"heads": HEADS, "held_out": val, "steps": 2} | words
     with pytest.raises(tk.InputError, match=message):
         tk.frontier(pool.draw(10), every, **given)
+
+
+def test_one_set_as_a_list_is_one_set(pool, every, val):
+    draws = [pool.draw(10, seed) for seed in range(2)]
+    found = tk.frontier(draws, every, ["L3.H7", "L3.H5"], [1], [1], held_out=val, steps=1)
+    assert found.edit(1, 1, 1).settings["heads"] == "L3.H7 L3.H5"
+    each = [tk.HeadSet.of("L3.H7"), tk.HeadSet.of("L3.H5")]
+    found = tk.frontier(draws, every, each, [1], [1], held_out=val, steps=1)
+    assert found.edit(1, 1, 1).settings["heads"] == "L3.H5"
+    with pytest.raises(tk.InputError, match="empty list"):
+        tk.frontier([], every, HEADS, held_out=val)
+
+
+def test_long_and_stiff_cells_are_those_of_single_solves_to_the_last_bit(pool, every, val):
+    few = pool.draw(10)
+    found = tk.frontier(few, every, HEADS, [0, 1e4], [0, 1e4], held_out=val, steps=150)
+    made = tk.edit(few, every, HEADS, 0, 1e4, steps=150, held_out=val)
+    assert found.success[0, 0, 1] == float(made.success)
 
 
 def test_without_other_classes_it_says_so(pool, birds, val):

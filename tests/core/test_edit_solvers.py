@@ -131,7 +131,7 @@ def test_single_batched_and_small_solves_agree(nonnegative):
         alone = at(o, strategy, alpha[i : i + 1], beta[i : i + 1], 100, nonnegative=nonnegative)
         torch.testing.assert_close(together[i : i + 1], alone, rtol=0, atol=1e-9)
     weights, theta = o.weights(alpha[7:8], beta[7:8]), strategy.start(1, 0, o.embedding)
-    paths = [make(o, strategy, theta, weights, 1e-2, nonnegative) for make in (_small_steps, _steps)]
+    paths = [make(o, strategy, theta, weights, 1e-2, nonnegative, 5) for make in (_small_steps, _steps)]
     for _ in range(4):
         for a, b in zip(*map(next, paths), strict=True):
             torch.testing.assert_close(a, b, rtol=0, atol=1e-10)
@@ -199,5 +199,5 @@ def test_moving_to_a_device_keeps_everything(recwarn):
 def test_the_first_step_knows_nothing_of_locality(make):
     o, strategy = problem(), Diagonal(D)
     theta = strategy.start(1, 0, o.embedding)
-    first = [next(make(o, strategy, theta, o.weights(tensors(0), tensors(b)), 1e-2, False))[0] for b in (0, 1e12)]
+    first = [next(make(o, strategy, theta, o.weights(tensors(0), tensors(b)), 1e-2, False, 5))[0] for b in (0, 1e12)]
     torch.testing.assert_close(*first, rtol=0, atol=1e-15)

@@ -86,7 +86,8 @@ def test_every_setting_solves_anew(lab, few, every, val):
     words = {"true": "landbird", "predicted": "waterbird", "heads": "L2.H2 L3.H4"}
     agrees(lab, expected(few, every, val, alpha=30, beta=0, steps=300, nonnegative=True, **words))
     assert "θ ≥ 0" in lab.summary
-    assert "split val, n = 240" in lab.summary
+    assert "target classes 76" in lab.summary or "(n = 109)" in lab.summary
+    assert "split val" in lab.summary
 
 
 def test_two_drags_to_one_point_give_one_theta(few, every, val):
@@ -129,6 +130,10 @@ def test_there_and_back(lab):
     lab.undo()
     lab.steps = 10
     assert lab._can == [True, False]  # a new move ends what could be done again
+    ask(lab, "go", name="nothing")
+    ask(lab, "go", row=[1, 2, 3, 99])
+    assert lab.error == ""
+    assert lab._can == [True, False]
 
 
 def test_a_drag_is_one_move(lab, monkeypatch):
@@ -308,6 +313,7 @@ def test_with_workers_the_newest_wins_and_a_slow_solve_keeps_nobody_waiting(few,
     monkeypatch.setattr(lab._session, "solve", slow)
     monkeypatch.setattr("toolkit.panels.edit_lab.QUICK", 0)
     lab.alpha = 3
+    assert lab._can[0]
     end = time.monotonic() + 20
     while lab._step != 10 and time.monotonic() < end:
         time.sleep(0.01)
@@ -319,10 +325,58 @@ def test_with_workers_the_newest_wins_and_a_slow_solve_keeps_nobody_waiting(few,
     assert lab.edit.alpha == 59
     go.set()
     ask(lab, "stop")
+    assert lab._can[0]
+    ask(lab, "solve")  # what was ended can be asked for again
+    assert wait(lab)
+    agrees(lab, expected(few, every, val, alpha=3))
+    assert not lab._progress.get("solve")
     lab.beta = 4
     assert wait(lab)
     agrees(lab, expected(few, every, val, alpha=3, beta=4))
     assert torch.is_grad_enabled()
+
+
+def test_theta_from_zero_on_is_for_the_diagonal(lab, few, every, val):
+    lab.nonnegative = True
+    lab.strategy = "rank 1"
+    agrees(lab, expected(few, every, val, strategy="rank 1"))
+    lab.strategy = "diagonal"
+    agrees(lab, expected(few, every, val, nonnegative=True))
+
+
+def test_the_curve_ends_where_the_edit_does(lab):
+    lab.steps = 200
+    lab.steps = 20
+    assert lab._curve["step"][-1] == 20
+
+
+def test_errors_go_with_the_next_solve(lab, few, every):
+    ask(lab, "take")
+    assert "selected" in lab.error
+    lab.alpha = 11
+    assert lab.error == ""
+    own = tk.EditLab(few, every, HEADS, engine=Engine())
+    own.fill()
+    assert "other classes" in own.error
+    own.alpha = 11
+    assert own.error == ""
+
+
+def test_heads_of_other_classes_are_noted(few, every, val):
+    heads = tk.locate(few, tk.classes(["waterbird", "landbird"])).choose()
+    with pytest.warns(tk.EditWarning, match="another class set"):
+        lab = tk.EditLab(few, every, heads, held_out=val, engine=Engine())
+    assert "another class set" in lab._note
+    lab.heads = "L3.H7"
+    assert lab._note == ""
+
+
+def test_two_images_are_enough_to_be_shown(few, every, val):
+    two = val.take([i for i, label in enumerate(val.labels) if label == "landbird"][:2])
+    lab = tk.EditLab(few, every, HEADS, held_out=two, engine=Engine())
+    assert lab.error == ""
+    assert lab._curve["step"][-1] == 100
+    assert lab._words["moved"]
 
 
 def test_pictures_words_and_size(lab):

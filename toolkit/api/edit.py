@@ -10,11 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from toolkit.api.edit_problem import (
-    EditProblem,
+from toolkit.api.edit_problem import EditProblem, check_possible, edit_problem
+from toolkit.api.edit_settings import (
     Pair,
-    check_possible,
-    edit_problem,
+    known_options,
     known_pairs,
     known_steps,
     known_strategy,
@@ -25,13 +24,12 @@ from toolkit.api.held_out import HeldOut
 from toolkit.api.held_out import held_out as judged_on
 from toolkit.api.history import History
 from toolkit.api.judged import judged
-from toolkit.api.textspan import whole
 from toolkit.api.total import Check, quiet
 from toolkit.core.parts import Convention
 from toolkit.core.solvers import RATE, adam, converge
 from toolkit.core.strategies import Strategy
 from toolkit.core.threads import one_blas_thread
-from toolkit.errors import InputError
+from toolkit.models.model import check_device
 
 Each = Callable[[int, Tensor], None]
 RECORDED = 200_000_000
@@ -117,53 +115,54 @@ def fit(
 ) -> Edit:
     """The edit of a problem; arguments as for `edit`. each: called after every step with its number and θ [k]."""
     a, b = known_weight("alpha", alpha), known_weight("beta", beta)
-    seed = whole("seed", seed, 0, "edit")
     count, way = known_steps(steps), known_strategy(strategy, problem.images.embedding.shape[1])
-    if not isinstance(rate, int | float) or isinstance(rate, bool) or not 0 < rate < 10:
-        raise InputError("edit", f"rate={rate!r}", "a learning rate above 0, such as 0.01", "pass such a rate")
-    if allowance is not None and not (isinstance(allowance, int | float) and 0 <= allowance <= 1):
-        given = f"allowance={allowance!r}"
-        raise InputError("edit", given, "the share of C ∪ A that may be lost, from 0 to 1", "pass such a share")
-    if nonnegative and way.name != "diagonal":
-        given = f"nonnegative with strategy={strategy!r}"
-        raise InputError("edit", given, 'strategy="diagonal"', "leave nonnegative out")
+    options = known_options(way, rate, nonnegative, allowance, seed)
+    place = check_device(device, "edit")
     check_possible(problem, a)
-    settings = _settings(problem) | {
-        "steps": steps, "rate": rate, "nonnegative": nonnegative, "allowance": allowance, "seed": seed,
-    }  # fmt: skip
-    history = _solved(problem, way, a, b, count, rate, nonnegative, seed, device, check, each)
+    settings = _settings(problem) | options | {"steps": "converge" if count is None else count}
+    options.pop("allowance")
+    if count is None:
+        history, done = _converged(problem, way, a, b, options, place, check)
+        settings["done"] = done
+    else:
+        history = _stepped(problem, way, a, b, count, options, place, check, each)
     at = len(history) - 1 if allowance is None else history.best(allowance)
     return Edit(
         history.theta[at].clone(), way, a, b, int(history.steps[at]), name, settings, history, problem, held
     )  # fmt: skip
 
 
-def _solved(
-    problem: EditProblem, way: Strategy, a: float, b: float, steps: int | None, rate: float, floor: bool, seed: int,
-    device: Any, check: Check, each: Each | None,
+def _converged(
+    problem: EditProblem, way: Strategy, a: float, b: float, options: dict[str, Any], place: torch.device, check: Check
+) -> tuple[History, bool]:
+    """The start and the end of L-BFGS, and whether it ended by itself."""
+    with one_blas_thread():
+        ended = converge(
+            problem.objective.to(place), way, a, b, nonnegative=options["nonnegative"], seed=options["seed"],
+            tolerance=1e-6, check=lambda total: check(0, 1),
+        )  # fmt: skip
+    theta = torch.stack([way.start(1, options["seed"], ended.theta)[0], ended.theta])
+    at = np.array([0, max(1, len(ended.totals) - 1)])
+    return History(at, theta.cpu(), a, b, problem.objective, way), ended.done
+
+
+def _stepped(
+    problem: EditProblem, way: Strategy, a: float, b: float, steps: int, options: dict[str, Any], place: torch.device,
+    check: Check, each: Each | None,
 ) -> History:  # fmt: skip
-    objective = problem.objective if str(device) == "cpu" else problem.objective.to(device)
-    if steps is None:
-        with one_blas_thread():
-            ended = converge(
-                objective, way, a, b, nonnegative=floor, seed=seed, tolerance=1e-6, check=lambda total: check(0, 1)
-            )
-        theta = torch.stack([way.start(1, seed, ended.theta)[0], ended.theta])
-        at = np.array([0, max(1, len(ended.totals) - 1)])
-    else:
-        weights = (objective.embedding.new_tensor([x]) for x in (a, b))
-        keep = recorded(way, steps)
-        kept: list[Tensor] = []
-        for step, theta in enumerate(adam(objective, way, *weights, rate=rate, nonnegative=floor, seed=seed)):
-            if step == keep[len(kept)]:
-                kept.append(theta[0])
-            if step == steps:
-                break
-            check(step, steps)
-            if each is not None:
-                each(step, theta[0])
-        at, theta = keep, torch.stack(kept)
-    return History(at, theta.cpu(), a, b, problem.objective, way)
+    objective = problem.objective if place.type == "cpu" else problem.objective.to(place)
+    weights = (objective.embedding.new_tensor([x]) for x in (a, b))
+    keep = recorded(way, steps)
+    kept: list[Tensor] = []
+    for step, theta in enumerate(adam(objective, way, *weights, **options)):
+        if step == keep[len(kept)]:
+            kept.append(theta[0])
+        if step == steps:
+            break
+        check(step, steps)
+        if each is not None:
+            each(step, theta[0])
+    return History(keep, torch.stack(kept).cpu(), a, b, problem.objective, way)
 
 
 def recorded(way: Strategy, steps: int) -> NDArray[np.int64]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from toolkit.api.edit_problem import EditProblem, edit_problem, known_strategy
+from toolkit.api.edit_problem import EditProblem, edit_problem
+from toolkit.api.edit_settings import known_steps, known_strategy, known_weight
 from toolkit.api.held_out import held_out as judged_on
 from toolkit.core.heads import HeadSet
 from toolkit.data.classes import classes as class_set
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
     from toolkit.api.edits import Edit
 
 FORMAT = "clip-head-toolkit edit 1"
-NEEDED = ("strategy", "alpha", "beta", "step", "steps", "fingerprint", "model", "heads", "ids", "logit_scale", "seed")
+NEEDED = (
+    "strategy", "alpha", "beta", "step", "steps", "fingerprint", "model", "heads", "ids", "logit_scale", "seed", "rate",
+    "nonnegative", "allowance", "classes", "convention", "pairs", "notes", "sizes", "targets",
+)  # fmt: skip
 
 
 def save_edit(edit: Edit, path: str | Path) -> Path:
@@ -29,13 +33,14 @@ def save_edit(edit: Edit, path: str | Path) -> Path:
     """
     from safetensors.torch import save_file
 
-    target = Path(path).expanduser()
+    target = _path("edit.save", path)
     if target.suffix != ".safetensors":
         raise InputError("edit.save", repr(target.name), "a name ending in .safetensors", "rename it")
     facts = json.dumps(edit.facts | {"format": FORMAT}, ensure_ascii=False, indent=1, allow_nan=False)
     tensors = {"theta": edit.theta.cpu().contiguous()}
-    if edit._problem is not None:
-        tensors["texts"] = edit._problem.images.texts.cpu().contiguous()
+    texts = edit._texts if edit._problem is None else edit._problem.images.texts
+    if texts is not None:
+        tensors["texts"] = texts.cpu().contiguous()
     try:
         with whole_file(target) as part:
             save_file(tensors, part, {"format": "pt", "edit": facts})
@@ -53,12 +58,15 @@ def save_edit(edit: Edit, path: str | Path) -> Path:
     return target
 
 
-def load_edit(path: str | Path, acts: Any = None, classes: Any = None, held_out: Any = None) -> Edit:
+def load_edit(
+    path: str | Path, acts: Any = None, classes: Any = None, held_out: Any = None, unrelated: Any = None
+) -> Edit:
     """Read an edit that `edit.save` wrote.
 
     acts: parts among which are the images it was made from; with them `.loss`, `.gradient`, `.on` and a new solve work.
     classes: their class set, where the names alone do not make it again (default: names and vectors of the file).
-    held_out: parts to judge it on. Without acts it can be folded, applied and read.
+    held_out, unrelated: what to judge it on, as for `tk.edit`; without them `.metrics` are those of the file. Without
+    acts it can be folded, applied and read.
     Raises InputError for a file that is no edit or is broken, acts of another model, or acts without its images.
 
     >>> import tempfile, toolkit as tk
@@ -70,7 +78,7 @@ def load_edit(path: str | Path, acts: Any = None, classes: Any = None, held_out:
     """
     from toolkit.api.edits import Edit
 
-    facts, tensors = _read(Path(path).expanduser())
+    facts, tensors = _read(_path("load_edit", path))
     theta = tensors["theta"]
     d = len(tensors["texts"][0]) if "texts" in tensors else _width(facts["strategy"], len(theta))
     way = known_strategy(facts["strategy"], d)
@@ -80,15 +88,21 @@ def load_edit(path: str | Path, acts: Any = None, classes: Any = None, held_out:
     own = {"name", "strategy", "alpha", "beta", "step", "negative", "metrics", "format"}
     settings = {name: value for name, value in facts.items() if name not in own}
     problem = None if acts is None else _problem(facts, tensors, acts, classes)
-    held = None if problem is None or held_out is None else judged_on(problem, held_out)
+    held = None
+    if problem is not None and (held_out is not None or unrelated is not None):
+        held = judged_on(problem, held_out, unrelated)
+    alpha, beta = (known_weight(name, facts[name]) for name in ("alpha", "beta"))
     return Edit(
-        theta, way, float(facts["alpha"]), float(facts["beta"]), int(facts["step"]), facts.get("name", ""),
-        settings, None, problem, held, facts.get("metrics"),
+        theta, way, alpha, beta, known_steps(facts["step"]) or 0, str(facts.get("name", "")), settings, None, problem,
+        held, facts.get("metrics"), tensors.get("texts"),
     )  # fmt: skip
 
 
 def _width(strategy: str, size: int) -> int:
-    return size if strategy == "diagonal" else round(size**0.5) if strategy == "full" else size // 2
+    if strategy == "diagonal" or strategy == "full":
+        return size if strategy == "diagonal" else round(size**0.5)
+    rank = "".join(c for c in str(strategy) if c.isdigit())
+    return size // (2 * max(1, int(rank or 1)))
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
@@ -106,6 +120,8 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
         raise InputError("load_edit", f"{path.name!r}, which holds no edit", accepted, fix) from error
     except (SafetensorError, ValueError, OSError) as error:
         raise InputError("load_edit", f"{path.name!r}: {error}", accepted, fix) from error
+    if not isinstance(facts, dict):
+        raise InputError("load_edit", f"{path.name!r}, whose facts are a {type(facts).__name__}", accepted, fix)
     missing = [name for name in NEEDED if name not in facts] + [name for name in ("theta",) if name not in tensors]
     if facts.get("format") != FORMAT or missing:
         what = f"without {', '.join(missing)}" if missing else f"of format {facts.get('format')!r}"
@@ -131,3 +147,9 @@ def _problem(facts: dict[str, Any], tensors: dict[str, torch.Tensor], acts: Any,
     problem = edit_problem(some, found, HeadSet.of(facts["heads"]), pairs, facts["logit_scale"], operation="load_edit")
     # vectors that are made unit once more differ in the last bit, and θ with them
     return problem if classes is not None else replace(problem, images=replace(problem.images, texts=tensors["texts"]))
+
+
+def _path(operation: str, path: Any) -> Path:
+    if not isinstance(path, str | Path):
+        raise InputError(operation, f"path={path!r:.80}", "a path that ends in .safetensors", "name such a file")
+    return Path(path).expanduser()

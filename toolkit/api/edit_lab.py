@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +13,8 @@ import numpy as np
 from torch import Tensor
 
 from toolkit.api.edit import fit
-from toolkit.api.edit_problem import EditProblem, Pair, check_possible, edit_problem, known_strategy
+from toolkit.api.edit_problem import EditProblem, check_possible, edit_problem
+from toolkit.api.edit_settings import Pair, known_strategy
 from toolkit.api.edits import Edit
 from toolkit.api.frontier import default_weights, grid
 from toolkit.api.frontiers import MEASURES, Frontier
@@ -22,7 +24,6 @@ from toolkit.api.locate import locate
 from toolkit.api.outcome import Locality, Outcome
 from toolkit.api.total import Check, quiet
 from toolkit.core.heads import HeadSet
-from toolkit.errors import InputError
 
 MOST = 14
 """Groups that are shown one by one; of more, those that are worst off."""
@@ -76,9 +77,16 @@ class EditSession:
         self.images = judged(acts, classes, "EditLab")
         self.shape = self.images.acts.shape[1:3]
         self._given, self._unrelated = held, dict(unrelated or {})
+        self._lock = threading.Lock()
         self._problems: OrderedDict[Any, tuple[EditProblem, HeldOut]] = OrderedDict()
         self._paths: OrderedDict[Settings, Edit] = OrderedDict()
         self.problem((), None, None)  # what is wrong with the arguments is said now
+
+    def note(self, heads: HeadSet) -> str:
+        """What a user should know of a head set before using it here; "" if nothing."""
+        if not heads.class_set or heads.class_set == self.images.classes.hash:
+            return ""
+        return f"The heads {heads} were found under another class set than these {len(self.images.classes)} classes."
 
     @property
     def pairs(self) -> list[tuple[str, str, int]]:
@@ -89,14 +97,15 @@ class EditSession:
     def problem(self, heads: Sequence[Any], pair: Pair | None, scale: float | None) -> tuple[EditProblem, HeldOut]:
         """The problem of some settings and the images its edits are judged on."""
         key = (tuple(heads), pair, scale)
-        if key not in self._problems:
-            pairs = () if pair is None else (pair,)
-            acts, classes = self.images.acts, self.images.classes
-            problem = edit_problem(acts, classes, HeadSet(tuple(heads)), pairs, scale, operation="EditLab")
-            known = [held for other, (_, held) in self._problems.items() if other[1] == pair]
-            held = known[0] if known else held_out(problem, self._given, self._unrelated)
-            self._keep(self._problems, key, (problem, held))
-        return self._problems[key]
+        with self._lock:
+            if key not in self._problems:
+                pairs = () if pair is None else (pair,)
+                acts, classes = self.images.acts, self.images.classes
+                problem = edit_problem(acts, classes, HeadSet(tuple(heads)), pairs, scale, operation="EditLab")
+                known = [held for other, (_, held) in self._problems.items() if other[1] == pair]
+                held = known[0] if known else held_out(problem, self._given, self._unrelated)
+                self._keep(self._problems, key, (problem, held))
+            return self._problems[key]
 
     def choose(self, pair: Pair | None) -> HeadSet:
         """Algorithm 1 of R25 on the images the edit is made from."""
@@ -111,13 +120,15 @@ class EditSession:
         if known is not None and known.history is not None and settings.steps in known.history.steps:
             return known.at(settings.steps)
         problem, held = self.problem(settings.heads, settings.pair, settings.scale)
-        painted = time.monotonic()
+        painted, pause = time.monotonic(), PAINT
 
         def each(step: int, theta: Tensor) -> None:
-            nonlocal painted
-            if partial is not None and step and time.monotonic() - painted > PAINT:
+            nonlocal painted, pause
+            start = time.monotonic()
+            if partial is not None and step and start - painted > pause:
                 partial(self._edit(settings, problem, held, step, theta))
                 painted = time.monotonic()
+                pause = max(PAINT, 4 * (painted - start))  # most of the time is for solving
 
         alpha, beta, steps, strategy = settings[:4]
         made = fit(
@@ -138,7 +149,6 @@ class EditSession:
     def check(self, settings: Settings) -> None:
         """Raise InputError where settings cannot be solved."""
         check_possible(self.problem(settings.heads, settings.pair, settings.scale)[0], settings.alpha)
-        known_strategy(settings.strategy, self.images.embedding.shape[1])
 
     # what is shown of an edit
 
@@ -147,17 +157,19 @@ class EditSession:
         outcome = edit.on()
         rows, point = self.rows(outcome), _point(outcome)
         return {"edit": edit, "settings": settings, "outcome": outcome, "rows": rows, "told": self.told(outcome),
-                "point": point, "step": edit.step, "words": self._sentence(settings, point)}  # fmt: skip
+                "point": point, "step": edit.step, "words": self._sentence(settings, point, outcome.held)}  # fmt: skip
 
-    def _sentence(self, s: Settings, point: dict[str, float | None]) -> str:
-        facts = self.facts
+    def _sentence(self, s: Settings, point: dict[str, float | None], held: HeldOut) -> str:
+        facts, sizes = self.facts, held.sizes
         own = "the images it was made from" if facts["own"] else f"split {facts['split']}"
-        measured = ", ".join(f"{name} {100 * value:.1f} %" for name, value in point.items() if value is not None)
+        names = {"success": "target classes", "worst": "worst group of", "like": "same mistakes, now right",
+                 "locality": "other classes", "agreement": "predictions there that stay"}  # fmt: skip
+        told = [f"{names[m]} {100 * v:.1f} % (n = {sizes[m]:,})" for m, v in point.items() if v is not None]
         floor = ", θ ≥ 0" if s.nonnegative else ""
         scale = f"{s.scale or facts['scale']:.3g}"
         return (
             f"{s.strategy}, α = {s.alpha:g}, β = {s.beta:g}, {s.steps} steps, scale {scale}{floor}, heads"
-            f" {HeadSet(s.heads) or 'none'}: {measured} ({own}, n = {facts['n']:,})."
+            f" {HeadSet(s.heads) or 'none'}: {', '.join(told)}; {own}, plain averages."
         )
 
     @staticmethod
@@ -193,12 +205,9 @@ class EditSession:
     @staticmethod
     def told(outcome: Outcome) -> list[str]:
         """Shares that are no accuracies, in words: images like W, predictions that stay."""
-        like = outcome.success.like if outcome.success is not None else None
-        places = [*filter(None, [outcome.locality]), *outcome.unrelated]
-        shares = [*filter(None, [like]), *(place.agreement for place in places)]
         return [
             f"{s.what}: {100 * s.value:.1f} % [{100 * s.interval.low:.1f}, {100 * s.interval.high:.1f}], n = {s.n}"
-            for s in shares
+            for s in outcome.shares
         ]
 
     def curve(self, edit: Edit) -> dict[str, list[float | None]]:
@@ -219,7 +228,8 @@ class EditSession:
             "moved": [[int(i), float(moved[i])] for i in np.argsort(-np.abs(moved), kind="stable")[:5]],
         }  # fmt: skip
         check()
-        if self.images.acts.live is not None:
+        seen_on = edit.on().held
+        if self.images.acts.live is not None and max(int(seen_on.target.sum()), 3 * seen_on.own) > 2:
             seen = edit.inspect()
             down, up = seen.turned()
             found |= {"down": down, "up": up, "heads": seen.scaled()}
@@ -242,7 +252,8 @@ class EditSession:
         problem, held = self.problem((), None, None)
         return {
             "n": len(held.images), "split": held.images.acts.split, "own": held.own, "used": held.used,
-            "targets": list(problem.targets), "others": held.others is not None or bool(held.unrelated),
+            "left": held.images.left_out, "targets": list(problem.targets),
+            "others": held.others is not None or bool(held.unrelated),
             "made": len(self.images), "from": self.images.acts.split, "scale": self.images.acts.card.logit_scale,
         }  # fmt: skip
 
@@ -284,14 +295,3 @@ def _agreement(place: Locality) -> dict[str, Any]:
     limits = {"low": share.interval.low - 1, "high": share.interval.high - 1}
     name = f"{place.of}: predictions that stay"
     return {"name": name, "n": share.n, "before": 1.0, "after": share.value, "other": True} | limits
-
-
-def known_scale(scale: Any, own: float) -> float | None:
-    """A logit scale, None for the checkpoint's. Raises InputError for anything else."""
-    if scale is None or scale == "checkpoint":
-        return None
-    good = isinstance(scale, int | float) and not isinstance(scale, bool) and 0 < scale < float("inf")
-    if not good:
-        accepted = f"a number above 0, or None for the checkpoint's {own:g}"
-        raise InputError("EditLab.scale", repr(scale), accepted, "1 is R25's")
-    return float(scale)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from toolkit.api.decompose import check_model
 from toolkit.api.edit_file import save_edit
 from toolkit.api.edit_problem import EditProblem
 from toolkit.api.fold import fold_matrix
@@ -29,6 +30,11 @@ if TYPE_CHECKING:
     import pandas
 
     from toolkit.api.inspect_edit import Inspection
+
+
+CHANGES = (
+    "alpha", "beta", "steps", "strategy", "nonnegative", "allowance", "rate", "seed", "name", "device", "check"
+)  # fmt: skip
 
 
 class Loss(NamedTuple):
@@ -61,6 +67,7 @@ class Edit:
     _problem: EditProblem | None
     _held: HeldOut | None
     _metrics: dict[str, Any] | None = None
+    _texts: Tensor | None = None
 
     @property
     def problem(self) -> EditProblem:
@@ -96,7 +103,7 @@ class Edit:
     @cached_property
     def gap(self) -> float:
         """What is left of the attainable decrease of the total: (L(θ) − L*) / (L(1) − L*), L* the lowest value that
-        L-BFGS reaches from the identity. 0 is converged (below it, the edit has ended lower than L-BFGS).
+        L-BFGS reaches from the identity, or the edit itself. 0 is converged; `bound` is what no edit gets below.
         """
         return self.gap_to()
 
@@ -108,7 +115,9 @@ class Edit:
                 nonnegative=bool(self.settings["nonnegative"]), seed=int(self.settings["seed"]), tolerance=1e-5,
                 check=None if check is None else lambda total: check(),
             )  # fmt: skip
-        left, attained = self.loss().total - min(found.totals), found.totals[0] - min(found.totals)
+        own = self.loss().total
+        lowest = min(*found.totals, own)
+        left, attained = own - lowest, found.totals[0] - lowest
         return left / attained if attained > 0 else 0.0
 
     @property
@@ -123,9 +132,10 @@ class Edit:
 
     def apply(self, embeddings: Tensor) -> Tensor:
         """Edited embeddings [..., d], not normalised: θ ⊙ E, or E M."""
-        if embeddings.shape[-1:] != (self.strategy.d,):
-            given = f"embeddings of shape {list(embeddings.shape)}"
-            raise InputError("edit.apply", given, f"[..., {self.strategy.d}]", "embed them with the edit's model")
+        if not isinstance(embeddings, Tensor) or embeddings.shape[-1:] != (self.strategy.d,):
+            shape = list(getattr(embeddings, "shape", []))
+            given = f"embeddings of shape {shape}, a {type(embeddings).__name__}"
+            raise InputError("edit.apply", given, f"a tensor [..., {self.strategy.d}]", "embed with its model")
         return self.strategy.apply(self.theta, embeddings)
 
     def logits(self, embeddings: Tensor, texts: Tensor) -> Tensor:
@@ -142,14 +152,19 @@ class Edit:
 
     # on images
 
-    def on(self, acts: Any = None, unrelated: dict[str, Any] | None = None) -> Outcome:
-        """What the edit does to other images: success, locality, who paid. acts: parts of the same model; images it was
-        made from are left out. unrelated: by name, parts an edit should leave alone, or (parts, their own classes).
-        Default: the images and sets given to `tk.edit`.
+    def on(self, acts: Any = None, unrelated: Mapping[str, Any] | None = None) -> Outcome:
+        """What the edit does to other images: success, locality, who paid. acts: parts of the same model. unrelated: by
+        name, parts an edit should leave alone, or (parts, their own classes). Default of either: what was given to
+        `tk.edit`. Images the edit was made from are left out of both.
         """
         if acts is None and unrelated is None:
             return self._outcome
-        return held_out(self.problem, acts, unrelated).outcome(self.logits)
+        known = self._held
+        data = known.images.acts if acts is None and known is not None and not known.own else acts
+        held = held_out(self.problem, data, unrelated)
+        if unrelated is None and known is not None:
+            held = replace(held, unrelated=known.unrelated)
+        return held.outcome(self.logits)
 
     @cached_property
     def _outcome(self) -> Outcome:
@@ -158,7 +173,6 @@ class Edit:
     @property
     def success(self) -> Success:
         """Accuracy on the target classes by group, and images like W, on the held-out images."""
-        assert self._outcome.success is not None or self._held is not None
         if self._outcome.success is None:
             given = "held-out images none of which is of a target class"
             raise InputError("edit.success", given, ", ".join(map(repr, self.problem.targets)), "hold others out")
@@ -171,7 +185,7 @@ class Edit:
 
     def curve(self, most: int = 101) -> pandas.DataFrame:
         """Held-out success and locality along the steps, as in R25's figures: step, success, worst, like, locality,
-        agreement, and total, corrected, retained on the images it was made from. most: rows.
+        agreement; total, corrected, retained on the images it was made from; split, n_target, n_other. most: rows.
         """
         import pandas
 
@@ -182,7 +196,8 @@ class Edit:
         held, theta = self._held or held_out(self.problem), self.history.theta[rows]
         rates = held.rates(lambda texts: self.strategy.texts(theta, texts))
         own = {name: getattr(self.history, name)[rows] for name in ("total", "corrected", "retained")}
-        return pandas.DataFrame({"step": self.history.steps[rows]} | rates | own)
+        frame = pandas.DataFrame({"step": self.history.steps[rows]} | rates | own)
+        return frame.assign(split=held.split, n_target=held.sizes["success"], n_other=held.sizes["agreement"])
 
     @property
     def right(self) -> tuple[Any, ...]:
@@ -208,7 +223,10 @@ class Edit:
             known = "none" if self.history is None else f"steps up to {int(self.history.steps[-1])} that were recorded"
             raise InputError("edit.at", f"step {step!r}", known, f"solve it: tk.edit(…, steps={step!r})")
         i = self.history.steps.tolist().index(step)
-        return replace(self, theta=self.history.theta[i].clone(), step=step, name="")
+        made = self.settings | {"steps": int(step), "allowance": None}
+        history = replace(self.history, steps=self.history.steps[: i + 1], theta=self.history.theta[: i + 1])
+        theta = self.history.theta[i].clone()
+        return replace(self, theta=theta, step=int(step), name="", settings=made, history=history)
 
     def again(self, **changes: Any) -> Edit:
         """Solve it again, with changes: alpha, beta, steps, strategy, nonnegative, allowance, rate, seed, name, device,
@@ -222,6 +240,10 @@ class Edit:
         """
         from toolkit.api.edit import fit
 
+        unknown = set(changes) - set(CHANGES)
+        if unknown:
+            odd = f"the unknown argument {min(unknown)!r}"
+            raise InputError("edit.again", odd, ", ".join(CHANGES), "for other data or heads use tk.edit")
         kept = {name: self.settings[name] for name in ("steps", "nonnegative", "allowance", "rate", "seed")}
         given: dict[str, Any] = {
             "alpha": self.alpha,
@@ -240,6 +262,7 @@ class Edit:
         whose embeddings are θ ⊙ E. The model given is not changed. Raises InputError for another model, and for one
         whose tower has no linear output.
         """
+        check_model(model, "edit.fold")
         card, own = model.card, self.settings["fingerprint"]
         same = card.fingerprint == own if own else card.embed_dim == self.strategy.d  # arrays know no model
         if not same:
@@ -268,24 +291,33 @@ class Edit:
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """Held-out success and locality as plain numbers, with split, n and interval."""
-        if self._problem is None:
+        """Held-out success and locality as plain numbers, each with split, n and interval; of an edit read from a file
+        those of the file, but where other images were given to judge it on.
+        """
+        if self._problem is None or (self._metrics is not None and self._held is None):
             return self._metrics or {}
         frame = self._outcome.to_dataframe()
         rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
-        return {"intervals": "95 %, paired bootstrap of the change inside groups", "rows": rows}
+        shares = [share.facts for share in self._outcome.shares]
+        words = "95 %: rows, of the change (paired bootstrap inside groups); shares, of the value (Wilson)"
+        return {"intervals": words, "rows": rows, "shares": shares}
 
     def _checked(self, theta: Any) -> Tensor:
         if theta is None:
             return self.theta
-        at = torch.as_tensor(theta, dtype=self.theta.dtype, device=self.theta.device).detach()
+        try:
+            at = torch.as_tensor(theta, dtype=self.theta.dtype, device=self.theta.device).detach()
+        except (TypeError, ValueError, RuntimeError) as error:
+            accepted = f"{list(self.theta.shape)} finite numbers"
+            raise InputError("edit.loss", f"theta={theta!r:.80}", accepted, "pass such parameters") from error
         if at.shape != self.theta.shape or not at.isfinite().all():
             given = f"theta of shape {list(at.shape)}" + ("" if at.isfinite().all() else " with NaN or infinity")
             raise InputError("edit.loss", given, f"{list(self.theta.shape)} finite numbers", "pass such parameters")
         return at
 
     def __str__(self) -> str:
-        made = "converged" if self.settings["steps"] == "converge" else f"{self.step} steps"
+        ended = "converged" if self.settings.get("done", True) else "stopped before it converged,"
+        made = f"{ended} after {self.step} iterations" if self.settings["steps"] == "converge" else f"{self.step} steps"
         named = f"{self.name!r}: " if self.name else ""
         head = (
             f"edit {named}{self.strategy.name}, α = {self.alpha:g}, β = {self.beta:g}, scale"
@@ -295,6 +327,9 @@ class Edit:
         if self._problem is None:
             return f"{head}; read from a file, without its images{notes}"
         sizes = ", ".join(f"{name} {n}" for name, n in self.settings["sizes"].items())
+        if self.settings["steps"] == "converge":
+            left = f"{100 * self.gap:.2g} % of the attainable decrease is left"
+            notes += f"\n  {left}; no edit gets below {self.bound:.4g}"
         return f"{head}; images: {sizes}{notes}\n{self._outcome}"
 
     __repr__ = __str__

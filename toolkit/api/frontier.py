@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -13,11 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from toolkit.api.edit_problem import (
-    EditProblem,
+from toolkit.api.acts import Acts
+from toolkit.api.edit_problem import EditProblem, check_possible, edit_problem
+from toolkit.api.edit_settings import (
     Pair,
-    check_possible,
-    edit_problem,
+    known_options,
     known_pairs,
     known_steps,
     known_strategy,
@@ -27,15 +26,17 @@ from toolkit.api.frontiers import MEASURES, Frontier, Point
 from toolkit.api.held_out import HeldOut
 from toolkit.api.held_out import held_out as judged_on
 from toolkit.api.judged import judged
-from toolkit.api.textspan import whole
 from toolkit.api.total import Check, quiet
+from toolkit.core.heads import HeadSet
 from toolkit.core.parts import Convention
-from toolkit.core.solvers import RATE, adam
+from toolkit.core.solvers import AHEAD, RATE, adam
 from toolkit.core.strategies import Strategy
 from toolkit.errors import InputError
 
-TOGETHER = 32
-"""Cells that are solved in one go."""
+TOGETHER, FIRST = 32, 8
+"""Cells that are solved in one go, and how many of them first: something is to be seen soon."""
+LONG, STIFF = 100, 1e8
+"""Steps and weights up to which θ of a batch is that of a single solve to 1e-8."""
 NUMBERS = 30_000_000
 """Parameters and products of them that may be alive: of full matrices fewer cells are solved together."""
 
@@ -65,7 +66,7 @@ def frontier(
     """Edit success and edit locality over a grid of α and β (R25 fig. 7–8). Every cell's θ is that of `tk.edit`.
 
     acts: parts of the few images edits are made from; a list of such draws gives a band. heads: in any spelling; for
-    several draws a list of sets, one for each, or one set for all. alphas, betas: weights, each 0 or more; default 0
+    several draws a list of as many HeadSets, or one set for all. alphas, betas: weights, each 0 or more; default 0
     and half decades that suit the logit scale. held_out: parts of other images, of target and of other classes (or name
     an `unrelated` set). check: called with (cells done, of); may raise to end it. each: called with the frontier as it
     fills (nan where nothing is known yet), coarse cells first. Other arguments as for `tk.edit`.
@@ -80,7 +81,14 @@ def frontier(
     (1, 2, 2)
     """
     draws = list(acts) if isinstance(acts, list | tuple) else [acts]
-    sets = list(heads) if isinstance(acts, list | tuple) and _several(heads, len(draws)) else [heads] * len(draws)
+    if not draws:
+        fix = "pass few = acts.draw(per_class=10), or a list of such draws"
+        raise InputError("frontier", "an empty list of draws", "parts, or several of them", fix)
+    several = isinstance(heads, list | tuple) and bool(heads) and all(isinstance(h, HeadSet) for h in heads)
+    sets = list(heads) if several else [heads] * len(draws)
+    if len(sets) != len(draws):
+        given = f"{len(sets)} head sets for {len(draws)} draws"
+        raise InputError("frontier", given, "one set, or one for each draw", "pass as many sets as draws")
     problems = []
     for draw, chosen in zip(draws, sets, strict=True):
         images = judged(draw, classes, "frontier", convention)
@@ -91,12 +99,6 @@ def frontier(
         problems, held, alphas, betas, steps, strategy, nonnegative=nonnegative, rate=rate, seed=seed, check=check,
         each=each,
     )  # fmt: skip
-
-
-def _several(heads: Any, draws: int) -> bool:
-    """Whether these are head sets, one per draw, and not one set."""
-    sets = isinstance(heads, list | tuple) and bool(heads) and all(not isinstance(h, tuple) for h in heads)
-    return bool(sets) and len(heads) == draws
 
 
 def default_weights(scale: float) -> tuple[float, ...]:
@@ -123,10 +125,11 @@ def grid(
     default = default_weights(problems[0].scale)
     a = _weights("alphas", default if alphas is None else alphas)
     b = _weights("betas", default if betas is None else betas)
-    count, seed = known_steps(steps), whole("seed", seed, 0, "frontier")
+    count = known_steps(steps)
     if count is None:
         raise InputError("frontier", 'steps="converge"', "a number of steps", "solve single edits to convergence")
     way = known_strategy(strategy, problems[0].images.embedding.shape[1])
+    options = known_options(way, rate, nonnegative, None, seed)
     for problem, on in zip(problems, held, strict=True):
         check_possible(problem, max(a))
         if not on.target.any() or (on.others is None and not on.unrelated):
@@ -135,19 +138,20 @@ def grid(
             raise InputError("frontier", given, "images of target classes and of others", fix)
     values = {name: np.full((len(problems), len(a), len(b)), np.nan) for name in MEASURES}
     settings = {
-        "steps": count, "strategy": way.name, "nonnegative": nonnegative, "rate": rate, "seed": seed,
-        "logit_scale": problems[0].scale, "split": held[0].split, "n": len(held[0].images), "draws": len(problems),
-    }  # fmt: skip
+        "steps": count, "strategy": way.name, "logit_scale": problems[0].scale, "split": held[0].split,
+        "n": len(held[0].images), "sizes": held[0].sizes, "draws": len(problems),
+    } | options  # fmt: skip
+    del options["allowance"]
     points = [_references(problem, on) for problem, on in zip(problems, held, strict=True)]
     arrays: dict[str, Any] = {str(name): table for name, table in values.items()}
     made = Frontier(
         a, b, **arrays, points=_mean_points(points), settings=settings, _problems=tuple(problems), _held=tuple(held)
     )
     done, total = 0, len(problems) * a.size * b.size
-    for cells in _batches(a.size, b.size, way):
+    for cells in _batches(a, b, way, problems[0], count):
         for draw, (problem, on) in enumerate(zip(problems, held, strict=True)):
             weights = [torch.from_numpy(x[cells[:, i]]).to(problem.objective.embedding) for i, x in enumerate((a, b))]
-            path = adam(problem.objective, way, *weights, rate=rate, nonnegative=nonnegative, seed=seed)
+            path = adam(problem.objective, way, *weights, **options)
             found = _judged(on, way, path, count, partial(check, done, total))
             for name in MEASURES:
                 values[name][draw, cells[:, 0], cells[:, 1]] = found[name]
@@ -174,18 +178,29 @@ def _judged(
     for _ in islice(path, steps):
         check()
     theta = next(path)
-    return held.rates(lambda texts: way.texts(theta, texts))
+    found = held.rates(lambda texts: way.texts(theta, texts))
+    lost = ~theta.isfinite().all(1).numpy()  # numbers of an edit that is none are no accuracies
+    return {name: np.where(lost, np.nan, rate) for name, rate in found.items()}
 
 
-def _batches(a: int, b: int, way: Strategy) -> list[NDArray[np.int64]]:
-    """Cells [m, 2] to solve together, a coarse grid first."""
+def _batches(
+    alphas: NDArray[np.float64], betas: NDArray[np.float64], way: Strategy, problem: EditProblem, steps: int
+) -> list[NDArray[np.int64]]:
+    """Cells [m, 2] to solve together, a coarse grid first. Long and stiff trajectories are solved one by one, as
+    `tk.edit` solves them: rounding, which differs from batch to batch, grows along them.
+    """
+    a, b = alphas.size, betas.size
     rows, columns = np.indices((a, b)).reshape(2, -1)
     level = np.full(a * b, 3)
     for power in (1, 2, 4, 8):
         level[(rows % power == 0) & (columns % power == 0)] = {1: 3, 2: 2, 4: 1, 8: 0}[power]
     order = np.stack([rows, columns], 1)[np.argsort(level, kind="stable")]
-    step = max(1, min(TOGETHER, NUMBERS // way.size))
-    return [order[i : i + step] for i in range(0, len(order), step)]
+    logits = len(problem.images) * len(problem.images.classes)
+    step = max(1, min(TOGETHER, NUMBERS // (way.size * (AHEAD + 4) + 5 * logits)))
+    if steps > LONG or max(alphas[-1], betas[-1]) > STIFF:
+        step = 1
+    ends = [min(FIRST, step), *range(step + min(FIRST, step), len(order), step)]
+    return [part for part in np.split(order, ends) if len(part)]
 
 
 def _references(problem: EditProblem, held: HeldOut) -> dict[str, dict[str, float]]:
@@ -198,10 +213,12 @@ def _references(problem: EditProblem, held: HeldOut) -> dict[str, dict[str, floa
 
 def _ablated(problem: EditProblem, held: HeldOut) -> dict[str, float]:
     gone = 1 - problem.heads.scale(*held.images.acts.shape[1:3], 0.0)
-    removed = torch.cat([parts.of(gone).cpu() for parts in held.images.acts.batches()])
-    images = held.images
-    off = replace(held, images=replace(images, embedding=images.embedding - removed.to(images.embedding)))
-    return {name: float(v[0]) for name, v in off.rates(lambda texts: texts[None]).items()}
+
+    def off(acts: Acts, embedding: Tensor, texts: Tensor) -> tuple[Tensor, Tensor]:
+        removed = torch.cat([parts.of(gone).cpu() for parts in acts.batches()])
+        return embedding - removed.to(embedding), texts
+
+    return {name: float(v[0]) for name, v in held.changed(off).rates(lambda texts: texts[None]).items()}
 
 
 def _mean_points(points: list[dict[str, dict[str, float]]]) -> tuple[Point, ...]:

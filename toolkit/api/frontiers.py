@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -15,6 +16,7 @@ from toolkit.errors import InputError
 if TYPE_CHECKING:
     import pandas
 
+    from toolkit.api.acts import Acts
     from toolkit.api.edit_problem import EditProblem
     from toolkit.api.edits import Edit
     from toolkit.api.held_out import HeldOut
@@ -106,6 +108,9 @@ class Frontier:
         """The edit at weights of the plane, solved again: the same θ."""
         from toolkit.api.edit import fit
 
+        if draw not in range(len(self._problems)):
+            accepted = f"0…{len(self._problems) - 1}"
+            raise InputError("frontier.edit", f"draw={draw!r}", accepted, "name one of the draws")
         names = ("steps", "strategy", "nonnegative", "rate", "seed")
         kept = {name: self.settings[name] for name in names}
         return fit(self._problems[draw], alpha, beta, held=self._held[draw], **kept)
@@ -118,40 +123,48 @@ class Frontier:
     ) -> Frontier:
         """The same frontier with another method's point: a method is a change of image embeddings and a class matrix.
 
-        transform: unit embeddings [b, d] → [b, d']; default none. classes: [c, d'], or what makes it of the class
+        transform: unit embeddings [b, d] → [b, d']; default none. classes: [c, d'], or a function of the class
         vectors [c, d]; default these. It is judged on the held-out images of every draw; the mean is drawn.
         """
+
+        def changed(acts: Acts, e: Tensor, texts: Tensor) -> tuple[Tensor, Tensor]:
+            new = e if transform is None else transform(e)
+            matrix = texts if classes is None else classes(texts) if callable(classes) else torch.as_tensor(classes)
+            shapes = [list(getattr(x, "shape", [])) for x in (new, matrix)]
+            if any(len(x) != 2 for x in shapes) or shapes[0][1] != shapes[1][1] or shapes[0][0] != len(e):
+                given = f"{name!r}: embeddings {shapes[0]} and classes {shapes[1]}"
+                raise InputError("frontier.point", given, f"[{len(e)}, d'] and [{len(texts)}, d']", "let both fit")
+            if len(matrix) != len(texts):
+                given = f"{name!r}: {len(matrix)} class vectors for {len(texts)} classes"
+                raise InputError("frontier.point", given, f"[{len(texts)}, d']", "pass a function of the class vectors")
+            return new.to(e), matrix.to(e)
+
         found = []
         for held in self._held:
-            images, guess_of = held.images, transform or (lambda e: e)
-            texts = images.texts.to(images.embedding).cpu()
-            matrix = texts if classes is None else classes(texts) if callable(classes) else classes.to(texts)
-            e = guess_of(images.embedding)
-            if e.ndim != 2 or len(e) != len(images) or e.shape[1:] != matrix.shape[1:] or len(matrix) != len(texts):
-                given = f"{name!r}: embeddings {list(e.shape)} and classes {list(matrix.shape)}"
-                accepted = f"[{len(images)}, d'] and [{len(texts)}, d']"
-                raise InputError("frontier.point", given, accepted, "let both be of one width")
-            other = replace(held, images=replace(images, embedding=e, texts=matrix))
-            found.append({m: float(v[0]) for m, v in other.rates(lambda t: t[None]).items()})
+            rates = held.changed(changed).rates(lambda t: t[None])
+            found.append({m: float(rates[m][0]) for m in MEASURES})
         mean = {m: float(np.mean([row[m] for row in found])) for m in MEASURES}
         return replace(self, points=(*self.points, Point(name, **mean)))
 
     def to_dataframe(self) -> pandas.DataFrame:
-        """One row per draw and cell: draw, alpha, beta, every measure, pareto."""
+        """One row per draw and cell: draw, alpha, beta, every measure, pareto; split, n_target, n_other."""
         import pandas
 
         draws, a, b = self.success.shape
         at = np.indices((draws, a, b)).reshape(3, -1)
         columns: dict[str, Any] = {"draw": at[0], "alpha": self.alphas[at[1]], "beta": self.betas[at[2]]}
         columns |= {name: self.of(name).ravel() for name in MEASURES}
-        return pandas.DataFrame(columns | {"pareto": np.broadcast_to(self.pareto, (draws, a, b)).ravel()})
+        frame = pandas.DataFrame(columns | {"pareto": np.broadcast_to(self.pareto, (draws, a, b)).ravel()})
+        sizes = self.settings["sizes"]
+        return frame.assign(split=self.settings["split"], n_target=sizes["success"], n_other=sizes["agreement"])
 
     def __str__(self) -> str:
         s = self.settings
         head = (
             f"frontier of {len(self.alphas)} α × {len(self.betas)} β, {s['strategy']}, {s['steps']} steps, scale"
-            f" {s['logit_scale']:g}, {s['draws']} draw{'s' * (s['draws'] > 1)}; split {s['split']!r}, n = {s['n']},"
-            f" {100 * self.filled:.0f} % solved"
+            f" {s['logit_scale']:g}, {s['draws']} draw{'s' * (s['draws'] > 1)}; split {s['split']!r}, n ="
+            f" {s['sizes']['success']} of target, {s['sizes']['agreement']} of other classes (plain"
+            f" averages, no intervals), {100 * self.filled:.0f} % solved"
         )
         lines = [head]
         cells = np.argwhere(self.pareto)

@@ -14,31 +14,46 @@ from torch import Tensor
 
 from toolkit.api.acts import Acts
 from toolkit.api.edit_problem import EditProblem
-from toolkit.api.judged import Judged, judged
+from toolkit.api.judged import Judged, judged, truth_of
 from toolkit.api.outcome import Locality, Outcome, Share, Success
-from toolkit.core.metrics import Accuracy, accuracy, change
+from toolkit.core.metrics import Accuracy, accuracy
+from toolkit.core.metrics import change as difference
 from toolkit.data.classes import ClassSet
 from toolkit.errors import InputError
 
 Logits = Callable[[Tensor, Tensor], Tensor]
 """Embeddings [b, d] and class vectors [c, d] to logits [b, c], whatever a method does to either."""
+Change = Callable[[Acts, Tensor, Tensor], tuple[Tensor, Tensor]]
+"""(parts, embeddings [b, d], class vectors [c, d]) to what a method makes of the latter two."""
 NUMBERS = 20_000_000
 """Logits that are made at once."""
 
 
 @dataclass(frozen=True, eq=False)
 class Others:
-    """Images an edit should leave alone. texts [c, d]: the class vectors they are judged by; truth [b]: −1 where their
-    label is not among the classes.
+    """Images an edit should leave alone: acts, their parts. texts [c, d]: the class vectors they are judged by; truth
+    [b]: −1 where their label is not among the classes.
     """
 
     name: str
-    ids: NDArray[Any]
-    split: str
+    acts: Acts
     embedding: Tensor
     texts: Tensor
     truth: Tensor
     guess: Tensor
+
+    @property
+    def ids(self) -> NDArray[Any]:
+        return self.acts.ids
+
+    @property
+    def split(self) -> str:
+        return self.acts.split
+
+    def changed(self, change: Change) -> Others:
+        """The same images as another method sees them."""
+        e, texts = change(self.acts, self.embedding, self.texts)
+        return replace(self, embedding=e, texts=texts)
 
     @cached_property
     def before(self) -> Accuracy | None:
@@ -56,7 +71,8 @@ class Others:
         if self.before is None:
             return Locality(self.name, agreement, None, changed)
         hits = (guess == self.truth)[self.truth >= 0].numpy()
-        return Locality(self.name, agreement, change(self.before, replace(self.before, hits=hits)), changed)
+        moved = difference(self.before, replace(self.before, hits=hits))
+        return Locality(self.name, agreement, moved, changed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,9 +96,10 @@ class HeldOut:
         if not len(rows):
             return None
         images = self.images
-        ids, embedding = images.acts.ids[rows.numpy()], images.embedding[rows]
+        embedding = images.embedding[rows]
         texts = images.texts.to(embedding).cpu()
-        return Others("other classes", ids, images.acts.split, embedding, texts, images.truth[rows], images.guess[rows])
+        acts = images.acts.take(rows.tolist())
+        return Others("other classes", acts, embedding, texts, images.truth[rows], images.guess[rows])
 
     @cached_property
     def before(self) -> Accuracy | None:
@@ -91,7 +108,27 @@ class HeldOut:
         if not rows.any():
             return None
         right = (images.guess == images.truth)[self.target]
-        return accuracy(right, groups=images.group_names[rows], split=self.split, ids=images.acts.ids[rows])
+        found = accuracy(right, groups=images.group_names[rows], split=self.split, ids=images.acts.ids[rows])
+        return replace(found, left_out=images.left_out)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """n of every measure of `rates`, by its name."""
+        place = self.others or next(iter(self.unrelated), None)
+        return {
+            "success": int(self.target.sum()), "worst": int(self.target.sum()),
+            "like": int(self.like.sum()), "locality": 0 if place is None else int((place.truth >= 0).sum()),
+            "agreement": 0 if place is None else len(place.truth),
+        }  # fmt: skip
+
+    def changed(self, change: Change) -> HeldOut:
+        """The same images as another method sees them, which changes embeddings and class vectors; labels and the
+        predictions of the model as it is stay.
+        """
+        images = self.images
+        e, texts = change(images.acts, images.embedding, images.texts.to(images.embedding).cpu())
+        found = replace(self, images=replace(images, embedding=e, texts=texts))
+        return replace(found, unrelated=tuple(one.changed(change) for one in self.unrelated))
 
     @property
     def split(self) -> str:
@@ -109,7 +146,7 @@ class HeldOut:
             after = replace(self.before, hits=(guess == images.truth)[self.target].numpy())
             right = (guess == images.truth)[self.like]
             share = Share.of("same mistakes as W, now right", right, self.split) if len(right) else None
-            success = Success(change(self.before, after), share)
+            success = Success(difference(self.before, after), share)
         locality = found[0] if self.others is not None else None
         return Outcome(success, locality, tuple(found[len(found) - len(self.unrelated) :]), self, guess)
 
@@ -159,14 +196,18 @@ def _guess(embedding: Tensor, texts: Tensor) -> Tensor:
 
 
 def held_out(problem: EditProblem, acts: Any = None, unrelated: Mapping[str, Any] | None = None) -> HeldOut:
-    """The images to judge edits of a problem on.
+    """The images to judge edits of a problem on; images the edits are made from are left out of all of them.
 
     acts: parts of other images of the same model; default the images of the problem themselves. unrelated: by name,
     parts of images that an edit should leave alone, or (parts, class set) with classes of their own; those without a
     label in the class set count for agreement only. Raises InputError for parts of another model.
     """
     base = problem.images
-    other = tuple(_others(problem, str(name), given) for name, given in dict(unrelated or {}).items())
+    named: Any = {} if unrelated is None else unrelated
+    if not isinstance(named, Mapping):
+        given = f"unrelated: a {type(named).__name__}"
+        raise InputError("edit", given, "a mapping from names to parts", 'write unrelated={"photos": acts}')
+    other = tuple(_others(problem, str(name), given) for name, given in named.items())
     if acts is None:
         all_of_them = torch.ones_like(base.truth, dtype=torch.bool)
         return HeldOut(base, all_of_them, problem.like_wrong(base), other, True, 0)
@@ -206,8 +247,15 @@ def _others(problem: EditProblem, name: str, given: Any) -> Others:
     if not isinstance(classes, ClassSet) or len(classes) < 2:
         accepted = "parts, or (parts, a class set of two or more)"
         raise InputError("edit", f"unrelated {name!r} with a {type(classes).__name__}", accepted, "use tk.classes(…)")
-    texts = classes.vectors(acts.live or problem.images.acts.live)
-    embedding = acts.embedding.cpu()
+    fresh = np.flatnonzero(~np.isin(acts.ids.astype(str), problem.images.acts.ids.astype(str)))
+    if not len(fresh):
+        given = f"unrelated {name!r}, all of whose images the edit is made from"
+        raise InputError("edit", given, "other images", "leave it out")
+    acts = acts.take(fresh.tolist()).using(problem.images.acts.convention)
+    texts, embedding = classes.vectors(acts.live or problem.images.acts.live), acts.embedding.cpu()
+    if texts.shape[1] != embedding.shape[1]:
+        given = f"unrelated {name!r} with class vectors [{len(texts)}, {texts.shape[1]}]"
+        raise InputError("edit", given, f"vectors of d = {embedding.shape[1]}", "encode them with the edit's model")
     texts = texts.to(embedding).cpu()
-    truth = torch.from_numpy(classes.encode(acts.labels))
-    return Others(name, acts.ids, acts.split, embedding, texts, truth, (embedding @ texts.T).argmax(-1))
+    truth = torch.from_numpy(truth_of(acts, classes))
+    return Others(name, acts, embedding, texts, truth, (embedding @ texts.T).argmax(-1))

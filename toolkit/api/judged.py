@@ -96,7 +96,7 @@ def judged(acts: Any, classes: Any, operation: str, convention: Convention | Non
     if texts.shape[1] != embedding.shape[1]:
         given = f"class vectors [{len(texts)}, {texts.shape[1]}] for embeddings of d = {embedding.shape[1]}"
         raise InputError(operation, given, "vectors of the model the parts were made with", "encode them with it")
-    truth = _truth(acts, classes)
+    truth = truth_of(acts, classes)
     rows = np.flatnonzero(truth >= 0)
     if not len(rows):
         given = f"{len(acts)} images, none with a label in the class set (labels such as {acts.labels[0]!r})"
@@ -112,7 +112,8 @@ def judged(acts: Any, classes: Any, operation: str, convention: Convention | Non
     return Judged(some, classes, texts, embedding.cpu(), kept, guess, len(acts) - len(rows))
 
 
-def _truth(acts: Acts, classes: ClassSet) -> NDArray[np.int64]:
+def truth_of(acts: Acts, classes: ClassSet) -> NDArray[np.int64]:
+    """Labels as class indices [b], −1 for others; numbers that a store kept as texts are numbers again."""
     truth = classes.encode(acts.labels)
     if (truth < 0).all() and all(str(label).isdecimal() for label in acts.labels):
         return classes.encode([int(label) for label in acts.labels])  # stores keep labels as texts

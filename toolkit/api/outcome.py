@@ -37,6 +37,12 @@ class Share:
     def value(self) -> float:
         return self.right / self.n
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """As plain values."""
+        limits = {"low": self.interval.low, "high": self.interval.high}
+        return {"what": self.what, "value": self.value} | limits | {"n": self.n, "split": self.split}
+
     def __float__(self) -> float:
         return self.value
 
@@ -136,6 +142,13 @@ class Outcome:
     unrelated: tuple[Locality, ...]
     held: HeldOut
     guess: Tensor
+
+    @property
+    def shares(self) -> list[Share]:
+        """The shares that are no accuracies: same mistakes, now right; predictions that stay."""
+        like = self.success.like if self.success is not None else None
+        places = [*filter(None, [self.locality]), *self.unrelated]
+        return [*filter(None, [like]), *(place.agreement for place in places)]
 
     @property
     def right(self) -> tuple[Any, ...]:

@@ -18,9 +18,9 @@ from toolkit.core.threads import one_blas_thread
 RATE = 1e-2
 DECAY = (0.9, 0.999)
 SMALL = 1e-8
-AHEAD = 5
-"""Steps of Adam that are made in one go: switching autograd and autocast off costs as much as a third of a small step.
-"""
+AHEAD, SIZE = 5, 2_000_000
+"""Steps of Adam that are made in one go, as switching autograd and autocast off costs a third of a small step; of
+problems above SIZE products one by one, so that they can be ended and watched."""
 EVALUATIONS = 2000
 """Of the objective, after which L-BFGS gives up."""
 
@@ -64,21 +64,22 @@ def adam(
     yield theta
     alone = len(theta) == 1 and isinstance(strategy, Diagonal) and theta.dtype == torch.float64
     steps = _small_steps if alone and theta.device.type == "cpu" else _steps
-    path = steps(objective, strategy, theta, weights, rate, nonnegative)
+    large = len(alpha) * objective.embedding.shape[0] * objective.texts.numel() > SIZE
+    path = steps(objective, strategy, theta, weights, rate, nonnegative, 1 if large else AHEAD)
     while True:
         yield from next(path)
 
 
 def _steps(
-    objective: Objective, strategy: Strategy, theta: Tensor, weights: Tensor, rate: float, nonnegative: bool
+    objective: Objective, strategy: Strategy, theta: Tensor, weights: Tensor, rate: float, nonnegative: bool, ahead: int
 ) -> Iterator[list[Tensor]]:
-    """AHEAD steps at a time."""
+    """`ahead` steps at a time."""
     mean, square = torch.zeros_like(theta), torch.zeros_like(theta)
     one, two = DECAY
-    for done in count(1, AHEAD):
+    for done in count(1, ahead):
         found = []
         with torch.no_grad(), exact():
-            for step in range(done, done + AHEAD):
+            for step in range(done, done + ahead):
                 slope = _slope(objective, strategy, theta, weights)
                 mean.mul_(one).add_(slope, alpha=1 - one)
                 square.mul_(two).addcmul_(slope, slope, value=1 - two)
@@ -91,7 +92,7 @@ def _steps(
 
 
 def _small_steps(
-    objective: Objective, strategy: Strategy, theta: Tensor, weights: Tensor, rate: float, nonnegative: bool
+    objective: Objective, strategy: Strategy, theta: Tensor, weights: Tensor, rate: float, nonnegative: bool, ahead: int
 ) -> Iterator[list[Tensor]]:
     """The same for one diagonal edit on the CPU, in numpy, whose calls cost a third of torch's: what a slider waits
     for.
@@ -101,10 +102,10 @@ def _small_steps(
     at, n, kept = theta[0].numpy(), len(e), objective.kept.numpy()
     mean, square = np.zeros_like(at), np.zeros_like(at)
     one, two = DECAY
-    for done in count(1, AHEAD):
+    for done in count(1, ahead):
         found = []
         with one_blas_thread():
-            for step in range(done, done + AHEAD):
+            for step in range(done, done + ahead):
                 inverse = 1 / np.sqrt(np.maximum(squares @ (at * at), LEAST))
                 scaled = (objective.scale * inverse)[:, None]
                 products = e @ (at * texts).T

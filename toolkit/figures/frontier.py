@@ -27,8 +27,9 @@ def _cells(frontier: Frontier, x: Measure, y: Measure) -> tuple[Any, ...]:
 
 def _title(frontier: Frontier) -> str:
     s = frontier.settings
+    n = f"{s['sizes']['success']} + {s['sizes']['agreement']}"
     draws = f", mean of {s['draws']} draws" if s["draws"] > 1 else ""
-    return f"{s['strategy']}, {s['steps']} steps, scale {s['logit_scale']:g}; split {s['split']!r}, n = {s['n']}{draws}"
+    return f"{s['strategy']}, {s['steps']} steps, scale {s['logit_scale']:g}; split {s['split']!r}, n = {n}{draws}"
 
 
 def frontier_plotly(frontier: Frontier, x: Measure = "success", y: Measure = "locality") -> PlotlyFigure:

@@ -8,7 +8,9 @@ QUOTED = r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\""""
 REGEX = r"/(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n\[*])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n\[])*/[a-z]*"
 NOTE = r"//[^\n]*|/\*.*?\*/"
 TOKEN = re.compile(rf"(?P<text>{QUOTED})|(?P<note>{NOTE})|(?P<tick>`)|(?P<space>\s+)|(?P<slash>/)|.", re.DOTALL)
-BEFORE_REGEX = "(,=:[!&|?{};\n"
+BEFORE_REGEX = "(,=:[!&|?{};>"
+"""After these a slash begins a regular expression (of > only the arrow occurs here), and after these words."""
+WORDS = ("return", "typeof", "case", "in", "of")
 TIGHT = set("{}()[];,:?=<>!&|*%")
 """Characters that need no space beside them; + and − may (a + +b)."""
 
@@ -38,7 +40,7 @@ def _code(source: str, at: int, out: list[str], nested: bool) -> int:
         at = found.end()
         if kind == "tick":
             at = _template(source, at, out)
-        elif kind == "slash" and _last(out) in BEFORE_REGEX:
+        elif kind == "slash" and _begins(out):
             found = re.compile(REGEX).match(source, at - 1)
             assert found is not None, source[at - 1 : at + 40]
             out.append(found[0])
@@ -49,7 +51,10 @@ def _code(source: str, at: int, out: list[str], nested: bool) -> int:
                 out.append("" if _last(out) in "\n{,;" else "\n")
             elif _last(out) not in TIGHT and _last(out) != "\n":
                 out.append(" ")
-        elif kind != "note":
+        elif kind == "note":
+            if token.startswith("/*") and _last(out) not in TIGHT and _last(out) != "\n":
+                out.append(" ")
+        else:
             if token in TIGHT:
                 _trim(out)
             out.append(token)
@@ -70,6 +75,12 @@ def _template(source: str, at: int, out: list[str]) -> int:
         at += 1
     out.append("`")
     return at + 1
+
+
+def _begins(out: list[str]) -> bool:
+    """Whether a slash here begins a regular expression; else it divides."""
+    before = "".join(out[-40:]).rstrip()
+    return not before or before[-1] in BEFORE_REGEX or re.search(r"[\w$]*$", before)[0] in WORDS  # type: ignore[index]
 
 
 def _last(out: list[str]) -> str:

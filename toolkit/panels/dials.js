@@ -45,7 +45,6 @@ export class Pad { // α to the right, β upwards; zero is a band of its own
   constructor(parent, change) {
     this.change = change;
     this.node = make("div", "tked-pad", parent, { tabindex: "0", role: "application" });
-    this.dots = make("div", "", this.node);
     this.knob = make("i", "tked-knob", this.node);
     make("span", "tked-x", this.node).textContent = "α →";
     make("span", "tked-y", this.node).textContent = "β →";
@@ -72,18 +71,10 @@ export class Pad { // α to the right, β upwards; zero is a band of its own
     return true;
   }
 
-  paint(alpha, beta, seen) {
+  paint(alpha, beta) {
     const [x, y] = [alpha, beta].map((v) => (100 * placeOf(v)) / (TOP + 1));
     this.knob.style.left = `${x}%`;
     this.knob.style.bottom = `${y}%`;
-    this.node.setAttribute("aria-label", `α ${alpha}, β ${beta}; arrows move, with shift by a decade`);
-    if (seen === this.seen) return;
-    this.seen = seen;
-    this.dots.replaceChildren();
-    for (const [a, b] of seen) {
-      const dot = make("i", "tked-dot", this.dots);
-      dot.style.left = `${(100 * placeOf(a)) / (TOP + 1)}%`;
-      dot.style.bottom = `${(100 * placeOf(b)) / (TOP + 1)}%`;
-    }
+    this.node.setAttribute("aria-label", `α ${alpha}, β ${beta}; arrows move`);
   }
 }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, ClassVar
 
 import traitlets
 
-from toolkit.api.edit_lab import STEPS, EditSession, Settings, known_scale
-from toolkit.api.edit_problem import known_weight
+from toolkit.api.edit_lab import STEPS, EditSession, Settings
+from toolkit.api.edit_problem import EditWarning
+from toolkit.api.edit_settings import known_scale, known_steps, known_weight
 from toolkit.api.lab import known_pair
 from toolkit.core.heads import HeadSet
 from toolkit.errors import InputError
@@ -29,6 +31,7 @@ class EditDials(LivePanel):
     image = traitlets.Unicode(None, allow_none=True).tag(sync=True)
     _chosen: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _typed = traitlets.Unicode("").tag(sync=True)
+    _note = traitlets.Unicode("").tag(sync=True)
     _can: traitlets.List[Any] = traitlets.List([False, False]).tag(sync=True)
     _returning = False
     _follows: ClassVar[dict[str, str]] = {"pair": "_follow_pair", "image": "_follow_image"}
@@ -47,12 +50,11 @@ class EditDials(LivePanel):
 
     @traitlets.validate("steps")
     def _valid_steps(self, proposal: dict[str, Any]) -> int:
-        value = proposal["value"]
-        number = isinstance(value, int | float) and not isinstance(value, bool) and value == value // 1
-        if not number or not 0 <= value <= STEPS:
+        steps = known_steps(proposal["value"])
+        if steps is None or steps > STEPS:
             accepted = f"a whole number from 0 to {STEPS:,}"
-            raise InputError("EditLab.steps", repr(value), accepted, "for more, or convergence, use tk.edit")
-        return int(value)
+            raise InputError("EditLab.steps", repr(steps or "converge"), accepted, "use tk.edit for what takes longer")
+        return steps
 
     @traitlets.validate("strategy")
     def _valid_strategy(self, proposal: dict[str, Any]) -> str:
@@ -74,16 +76,22 @@ class EditDials(LivePanel):
     @heads.setter
     def heads(self, heads: Any) -> None:
         found = HeadSet.of(heads, *self._session.shape)
+        self._noted(found)
         with self.hold_sync():
             self._chosen, self._typed = [list(head) for head in found], str(found)
 
+    def _noted(self, heads: HeadSet) -> None:
+        """Warn of heads that were found under another class set, and keep it in view."""
+        self._note = self._session.note(heads)
+        if self._note:
+            warnings.warn(EditWarning(f"EditLab: {self._note}"), stacklevel=3)
+
     @property
     def settings(self) -> Settings:
-        """Everything the edit depends on, as it is set now."""
+        """Everything the edit depends on, as it is set now; θ ≥ 0 is for the diagonal alone."""
         heads = tuple((row[0], row[1]) for row in self._chosen)
-        return Settings(
-            self.alpha, self.beta, self.steps, self.strategy, self.scale, self.nonnegative, heads, self.pair
-        )
+        floor = self.nonnegative and self.strategy == "diagonal"
+        return Settings(self.alpha, self.beta, self.steps, self.strategy, self.scale, floor, heads, self.pair)
 
     @traitlets.observe("alpha", "beta", "steps", "strategy", "scale", "nonnegative", "pair", "_chosen")
     @shows_errors
@@ -111,10 +119,12 @@ class EditDials(LivePanel):
     def undo(self) -> None:
         """Back to the settings before the last move."""
         self._go(self._visits.undo(self.settings))
+        self._can = self._visits.can
 
     def redo(self) -> None:
         """Forward again."""
         self._go(self._visits.redo(self.settings))
+        self._can = self._visits.can
 
     def _go(self, settings: Settings | None) -> None:
         if settings is None:

@@ -1,13 +1,13 @@
 // EditLab: α and β as dials and as a pad, the plane they move on, groups, the steps, what the edit did, who paid.
 
 const KEYS = [
-  ["Pad, sliders: arrows", "α and β (pad with shift: by a decade)"],
-  ["Plane: arrows, Enter", "walk through points, return to one"],
+  ["Pad, sliders: arrows", "α and β; with shift by a decade"],
+  ["Plane: arrows, Enter", "to a point, back to its edit"],
   ["u, r", "undo, redo"],
   ["k", "keep the edit"],
   ["f", "fill the frontier"],
   ["1", "Algorithm 1 chooses the heads"],
-  ["Escape", "end what is being worked out"],
+  ["Escape", "stop"],
   ["?", "show or hide this list"],
 ];
 const X = { success: "target classes", worst: "worst group", like: "same mistakes" };
@@ -38,7 +38,7 @@ class View extends Frame {
     floor.append(" keep θ ≥ 0");
     this.pair = this.choice(side, "mistakes", []);
     const heads = make("label", "tkl-label", side);
-    heads.append("heads that success learns to do without");
+    heads.append("heads success learns to do without");
     this.typed = make("input", "", heads, { type: "text", "aria-label": "Heads", placeholder: "L3.H7 L3.H5", maxlength: "4000" });
     const line = make("div", "tkl-line", side);
     this.choose = this.button(line, "Algorithm 1");
@@ -52,7 +52,7 @@ class View extends Frame {
     this.fill = this.button(axes, "fill the frontier");
     const right = make("div", "", top);
     this.curve = drawn("svg", right, { width: 310, height: 190, role: "img" });
-    make("div", "tkl-soft", right).textContent = "Along the steps, on the same images; the objective as a share of its start.";
+    make("div", "tkl-soft", right).textContent = "Objective: share of its largest value.";
     this.groups = new GroupTable(main);
     this.told = make("div", "tkl-soft tked-wide", main);
     this.words = make("div", "tked-words", main);
@@ -86,7 +86,11 @@ class View extends Frame {
 
   get(name) { return this.model.get(name); }
 
-  get settings() { return ["alpha", "beta", "steps", "strategy", "scale", "nonnegative", "_chosen", "pair"].map((name) => this.get(name)); }
+  get settings() {
+    const values = ["alpha", "beta", "steps", "strategy", "scale", "nonnegative", "_chosen", "pair"].map((name) => this.get(name));
+    values[5] = values[5] && values[3] === "diagonal"; // θ ≥ 0 is for the diagonal alone
+    return values;
+  }
 
   // paint
 
@@ -94,11 +98,10 @@ class View extends Frame {
     const [alpha, beta] = [this.get("alpha"), this.get("beta")];
     this.alpha.paint(alpha);
     this.beta.paint(beta);
-    const { pulls } = this.get("_words");
     const parts = alpha && beta ? `α : β = ${alpha >= beta ? `${brief(alpha / beta)} : 1` : `1 : ${brief(beta / alpha)}`}. ` : "";
     const alone = alpha || beta ? "" : "Cross-entropy alone: standard fine-tuning. ";
-    this.ratio.textContent = parts + alone + (pulls ? `Pull on θ: cross-entropy ${whole(pulls.ce)}, success ${whole(pulls.success)}, locality ${whole(pulls.locality)}.` : "");
-    this.pad.paint(alpha, beta, this.get("_trail"));
+    this.ratio.textContent = parts + alone;
+    this.pad.paint(alpha, beta);
     const { scale } = this.get("_facts");
     this.steps.value = this.get("steps");
     this.stepsName.textContent = `${this.get("steps")} steps`;
@@ -110,7 +113,7 @@ class View extends Frame {
     this.options(this.scale, [["", `checkpoint's ${brief(scale || 0)}`], ["1", "1 (R25)"], ...(own && own !== 1 ? [[String(own), told(own)]] : [])]);
     this.scale.value = own === null ? "" : String(own);
     this.nonnegative.checked = this.get("nonnegative");
-    this.nonnegative.disabled = strategy !== "diagonal";
+    this.nonnegative.parentNode.hidden = strategy !== "diagonal";
     const pairs = this.get("_pairs");
     const all = pairs.reduce((sum, row) => sum + row[2], 0);
     this.options(this.pair, [["", `all ${all}`], ...pairs.map(([y, o, n], i) => [String(i), `${y} → ${o} (${n})`])]);
@@ -124,21 +127,23 @@ class View extends Frame {
     const [front, trail, marks, kept, point] = ["_front", "_trail", "_marks", "_names", "_point"].map((name) => this.get(name));
     const palette = this.get("_palette")[this.theme];
     const spots = [];
+    const old = JSON.stringify(front.of) !== JSON.stringify([0, 0, ...this.settings.slice(2)]); // a grid of other settings
+    const planes = this.get("_planes");
     const say = (one) => Object.entries({ ...X, ...Y }).map(([name, words]) => (Number.isFinite(one[name]) ? `${words} ${share(one[name])}` : "")).filter(Boolean).join(", ");
     (front.alphas || []).forEach((alpha, i) => front.betas.forEach((beta, j) => {
       const at = i * front.betas.length + j;
       const one = Object.fromEntries(ALL.map((name) => [name, front[name][at]]));
       const ratio = Math.max(-3, Math.min(3, Math.log10(Math.max(alpha, 1e-3)) - Math.log10(Math.max(beta, 1e-3))));
       const color = palette[Math.round((0.5 + ratio / 6) * (palette.length - 1))];
-      spots.push({ kind: "cell", x: one[x], y: one[y], color: `rgb(${color.join(" ")})`, words: `α ${brief(alpha)}, β ${brief(beta)}: ${say(one)}`, go: () => this.ask("go", { cell: [alpha, beta] }) });
+      spots.push({ kind: "cell", old, x: one[x], y: one[y], color: `rgb(${color.join(" ")})`, words: `${old ? "other settings: " : ""}α ${brief(alpha)}, β ${brief(beta)}: ${say(one)}`, go: () => this.ask("go", { cell: [alpha, beta] }) });
     }));
     trail.forEach((row) => {
       const one = Object.fromEntries(ALL.map((name, i) => [name, row[4 + i] ?? NaN]));
-      spots.push({ kind: "seen", x: one[x], y: one[y], words: `visited: α ${brief(row[0])}, β ${brief(row[1])}, ${row[2]} steps: ${say(one)}`, go: () => this.ask("go", { row: row.slice(0, 4) }) });
+      spots.push({ kind: "seen", x: one[x], y: one[y], words: `visited: α ${brief(row[0])}, β ${brief(row[1])}, ${row[2]} steps, ${planes[row[3]]}: ${say(one)}`, go: () => this.ask("go", { row: row.slice(0, 4) }) });
     });
     marks.forEach((one) => spots.push({ kind: "mark", x: one[x] ?? NaN, y: one[y] ?? NaN, name: one.name, words: `${one.name}: ${say(one)}` }));
     kept.forEach((one) => spots.push({ kind: "kept", x: one[x] ?? NaN, y: one[y] ?? NaN, name: one.name, words: `kept as ${one.name}: ${say(one)}`, go: () => this.ask("go", { name: one.name }) }));
-    spots.push({ kind: "now", x: point[x] ?? NaN, y: point[y] ?? NaN });
+    spots.push({ kind: "now", old: JSON.stringify(this.get("_shown")) !== JSON.stringify(this.settings), x: point[x] ?? NaN, y: point[y] ?? NaN });
     const style = getComputedStyle(this.root);
     const ink = Object.fromEntries(["soft", "line", "after", "ring", "alert", "paper"].map((name) => [name, style.getPropertyValue(`--tk-${name}`)]));
     this.plane.paint(spots, [X[x], Y[y]], ink);
@@ -176,13 +181,14 @@ class View extends Frame {
   }
 
   paintWords() {
-    const { down, up, heads, gap, negative, moved } = this.get("_words");
+    const { down, up, heads, gap, negative, moved, pulls } = this.get("_words");
     const list = (found) => found.map(([text, ratio]) => `“${text}” ${times(ratio)}`).join(", ") || "nothing";
     const rows = [];
     if (down) rows.push(["turned down", list(down)], ["turned up", list(up)]);
     if (heads) rows.push(["scales heads", heads.map(([name, ratio]) => `${name} ${times(ratio)}`).join(", ")]);
+    if (pulls) rows.push(["pull on θ", `cross-entropy ${whole(pulls.ce)}, success ${whole(pulls.success)}, locality ${whole(pulls.locality)}`]);
     if (moved) rows.push(["dimensions", moved.map(([i, by]) => `${i} (${by < 0 ? "−" : "+"}${Math.abs(by).toFixed(2)})`).join(", ") + (negative === null ? "" : `; ${negative} below zero`)]);
-    if (gap !== undefined && gap !== null) rows.push(["left to gain", `${(100 * gap).toFixed(1)} % of what the objective could still fall`]);
+    if (gap !== undefined && gap !== null) rows.push(["left to gain", `${(100 * gap).toFixed(1)} % of what the objective could fall`]);
     this.words.replaceChildren();
     for (const [name, words] of rows) {
       make("b", "", this.words).textContent = name;
@@ -197,9 +203,9 @@ class View extends Frame {
     this.paintPlane();
     this.paintCurve();
     this.groups.paint(this.get("_groups"), "group");
-    const { n, split, own, made, from } = this.get("_facts");
-    const where = own ? `the ${made} images the edit is made from: hold others out` : `n = ${n}, split ${split}`;
-    this.told.textContent = [...this.get("_told"), `Measured on ${where}; made from ${made} images, split ${from}.`].join(" · ");
+    const { n, split, own, made, from, used, left } = this.get("_facts");
+    const where = own ? `the ${made} images the edit is made from: hold others out` : `n = ${n}, split ${split}${used ? `; ${used} it is made from left out` : ""}${left ? `; ${left} with other labels left out` : ""}`;
+    this.told.textContent = [this.get("_note"), ...this.get("_told"), `Measured on ${where}; made from ${made} images, split ${from}.`].filter(Boolean).join(" · ");
     this.paintWords();
     this.flips.paint(this.get("_flips"), this.get("_sheet"), this.get("image"));
     this.paintState();
@@ -219,7 +225,9 @@ class View extends Frame {
     this.redo.disabled = !redo;
     this.keep.disabled = other;
     const part = ["fill", "solve"].find((name) => work.includes(name) && progress[name] > 0 && progress[name] < 1);
-    this.stop.hidden = !part;
+    const again = !part && other && !work.includes("solve") && !this.get("error"); // it was ended
+    this.stop.hidden = !part && !again;
+    this.stop.textContent = "solve";
     if (part) this.stop.textContent = `${part === "fill" ? "frontier" : "solving"} ${whole(progress[part])} – stop`;
     this.fill.disabled = work.includes("fill") || !this.get("_facts").others;
     this.root.setAttribute("aria-busy", work.length > 0);
@@ -231,6 +239,7 @@ class View extends Frame {
 
   onClick({ target }) {
     const asks = new Map([[this.undo, "undo"], [this.redo, "redo"], [this.keep, "keep"], [this.stop, "stop"], [this.choose, "choose"], [this.take, "take"], [this.fill, "fill"]]);
+    if (target === this.stop && target.textContent === "solve") return this.ask("solve");
     if (asks.has(target)) return this.ask(asks.get(target));
     const tile = target.closest(".tkm-thumb");
     if (tile) this.set({ image: this.get("image") === tile.image ? null : tile.image });
@@ -242,14 +251,14 @@ class View extends Frame {
     if (target === this.plane.node && this.plane.key(event)) return event.preventDefault();
     if (tileKey(this, event)) return;
     const asks = { u: "undo", r: "redo", k: "keep", f: "fill", 1: "choose", Escape: "stop" };
-    if (asks[event.key]) this.done(event, () => this.ask(asks[event.key]));
+    if (asks[event.key] && !this[asks[event.key]]?.disabled) this.done(event, () => this.ask(asks[event.key]));
   }
 }
 
 function render({ model, el }) {
   const view = new View(model, el);
   const names = ["alpha", "beta", "steps", "strategy", "scale", "nonnegative", "pair", "image", "_chosen", "_typed", "_pairs", "_facts",
-    "_shown", "_groups", "_told", "_point", "_trail", "_front", "_marks", "_curve", "_words", "_flips", "_sheet", "_names", "_can", "_progress", "_work"];
+    "_shown", "_groups", "_told", "_point", "_trail", "_front", "_marks", "_curve", "_words", "_flips", "_sheet", "_names", "_can", "_progress", "_work", "_planes", "_note"];
   const stop = keep(view, names, (on) => {
     view.root.addEventListener("click", (e) => view.onClick(e), on);
     for (const part of [view.alpha, view.beta, view.pad, view.plane]) part.listen(on);

@@ -81,6 +81,7 @@ class EditLab(EditDials):
     _words = traitlets.Dict().tag(sync=True)
     _flips = traitlets.Dict(EMPTY).tag(sync=True)
     _sheet = traitlets.Bytes(b"").tag(sync=True)
+    _planes: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _names: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _progress = traitlets.Dict().tag(sync=True)
     _palette = traitlets.Dict(PALETTE).tag(sync=True)
@@ -97,6 +98,8 @@ class EditLab(EditDials):
         engine: Engine | None = None,
         **words: Any,
     ) -> None:
+        if engine is not None and not isinstance(engine, Engine):
+            raise InputError("EditLab", f"engine={engine!r}", "an Engine", "leave engine out")
         if selection is not None and not isinstance(selection, Selection):
             raise InputError("EditLab", f"selection={selection!r}", "a Selection", "pass heads= to choose heads")
         self._begin_dials(EditSession(acts, classes, held_out, unrelated))
@@ -111,12 +114,14 @@ class EditLab(EditDials):
         self._pictures, self._aside, self._filling = (Worker() if threads else self.engine for _ in range(3))
         pair = known_pair(self._session.images, words.pop("pair", None), "EditLab")
         first = self._session.choose(pair) if heads is None else HeadSet.of(heads, *self._session.shape)
+        self._session.check(Settings(words.get("alpha", 10.0) != 0, 0.0, 0, "diagonal", None, False, first.heads, pair))
         shared = Selection() if selection is None else selection
         given = {name: words.pop(name) for name in ("image",) if name in words}
         super().__init__(**words)
         with self.hold_sync():
             self._pairs, self._facts = self._session.pairs, self._session.facts
             self._chosen, self._typed, self.pair = [list(head) for head in first], str(first), pair
+            self._noted(first)
         if pair is not None:
             shared.pair = pair
         self.selection = shared
@@ -135,7 +140,7 @@ class EditLab(EditDials):
     # what is asked
 
     def _ask_solve(self) -> None:
-        asked, session, before = self.settings, self._session, self._asked_last
+        asked, before = self.settings, self._asked_last
         if asked == before:  # α and β of one message are two changes
             return
         if before is not None and not self._returning:
@@ -143,7 +148,15 @@ class EditLab(EditDials):
         self._asked_last, self._can = asked, self._visits.can
         for part, engine in (("words", self._aside), ("flips", self._pictures)):
             engine.cancel(self._key(part))  # two threads that work in small steps slow each other by far more than half
-        session.check(asked)
+        self._solve(asked)
+
+    def solve(self) -> None:
+        """Solve the present settings, once more where that was ended."""
+        self._asked_last = self.settings
+        self._solve(self.settings)
+
+    def _solve(self, asked: Settings) -> None:
+        session = self._session
 
         def work(request: Any) -> dict[str, Any]:
             start = time.monotonic()
@@ -152,6 +165,7 @@ class EditLab(EditDials):
                 if time.monotonic() - start > QUICK:
                     request.progress(done, of)
 
+            session.check(asked)
             made = session.solve(asked, check, lambda edit: request.partial(session.picture(asked, edit)))
             return session.picture(asked, made)
 
@@ -159,22 +173,28 @@ class EditLab(EditDials):
             with self.painting():
                 self._progress = {**self._progress, "solve": done / max(1, of)}
 
-        self._submit("solve", work, self._paint, progress=report, partial=self._paint_part)
+        with self.hold_sync():
+            self._ended("solve")
+            self._submit("solve", work, self._paint, progress=report, partial=self._paint_part)
+
+    def _ended(self, part: str) -> None:
+        """Forget how far a part was."""
+        if self._progress.get(part):
+            self._progress = {**self._progress, part: 0}
 
     def choose(self) -> None:
         """Take the heads that Algorithm 1 chooses for the pair on the images the edit is made from."""
-        pair = self.pair
+        pair, before = self.pair, self._chosen
 
         def take(found: HeadSet) -> None:
-            if pair == self.pair:
+            if pair == self.pair and before == self._chosen:  # nothing else was asked for meanwhile
                 self.heads = found
 
-        self._submit("choose", lambda request: self._session.choose(pair), take, engine=self._aside)
+        self._submit("choose", lambda request: self._session.choose(pair), take, engine=self._pictures)
 
     def fill(self, weights: Any = None) -> None:
         """Solve the grid of α and β of the plane one is in, painted as it fills. weights: of either axis."""
         asked, session = self.settings, self._session
-        session.check(asked._replace(alpha=1.0))
 
         def work(request: Any) -> tuple[Settings, Frontier]:
             found = session.frontier(asked, request.progress, lambda part: request.partial((asked, part)), weights)
@@ -184,14 +204,17 @@ class EditLab(EditDials):
             with self.painting():
                 self._progress = {**self._progress, "fill": done / max(1, of)}
 
-        self._submit("fill", work, self._paint_front, engine=self._filling, progress=report, partial=self._paint_front)
+        with self.hold_sync():
+            self._ended("fill")
+            self._submit(
+                "fill", work, self._paint_front, engine=self._filling, progress=report, partial=self._paint_front
+            )
 
     def cancel(self) -> None:
-        """End whatever is being worked out."""
-        workers = {"solve": self.engine, "fill": self._filling, "choose": self._aside, "words": self._aside}
+        """End a solve, the frontier, or a choice of heads that is being worked out; `solve` starts again."""
+        workers = {"solve": self.engine, "fill": self._filling, "choose": self._pictures}
         for part, engine in workers.items():
             engine.cancel(self._key(part))
-        self._asked_last = None  # asking for the same again is a new start
 
     # where one has been
 
@@ -199,6 +222,8 @@ class EditLab(EditDials):
         """Keep the edit shown under a name (default: the next letter); it is in `.kept`."""
         if self.edit is None or self._shown != self.settings.told:
             raise InputError("EditLab.keep", "an edit that is still being solved", "one that is shown", "wait a moment")
+        if not isinstance(name, str):
+            raise InputError("EditLab.keep", f"name={name!r}", "a text", "pass a name, or none for the next letter")
         word = name.strip() or next(x for x in _letters() if x not in self.kept)
         made = self.kept[word] = self.edit.named(word)
         self._kept_at[word] = self.settings
@@ -209,21 +234,24 @@ class EditLab(EditDials):
         do: dict[str, Callable[[], Any]] = {
             "choose": self.choose, "fill": self.fill, "stop": self.cancel, "undo": self.undo, "redo": self.redo,
             "keep": lambda: self.keep(str(ask.get("name", ""))), "go": lambda: self._go_to(ask),
-            "take": self._take_selected,
+            "take": self._take_selected, "solve": self.solve,
         }  # fmt: skip
         do[ask["do"]]()
 
     def _go_to(self, ask: dict[str, Any]) -> None:
         """Return to a row of the trail, to a cell of the frontier, or to an edit that was kept."""
-        self._visits.moved(self.settings, now=True)
-        if "cell" in ask:
+        target: Settings | None = None
+        if "cell" in ask and self._filled is not None:
             alpha, beta = (float(x) for x in ask["cell"])
-            self._go(self._filled._replace(alpha=alpha, beta=beta) if self._filled else None)
+            target = self._filled._replace(alpha=alpha, beta=beta)
         elif "name" in ask:
-            self._go(self._kept_at.get(str(ask["name"])))
-        else:
-            alpha, beta, steps, plane = ask["row"]
-            self._go(self._visits.settings(float(alpha), float(beta), int(steps), int(plane)))
+            target = self._kept_at.get(str(ask["name"]))
+        elif "row" in ask:
+            target = self._visits.at(ask["row"])
+        if target is not None and target != self.settings:
+            self._visits.moved(self.settings, now=True)
+            self._go(target)
+            self._can = self._visits.can
 
     def _take_selected(self) -> None:
         if not self.selection.heads:
@@ -241,6 +269,8 @@ class EditLab(EditDials):
         settings, outcome = found["settings"], found["outcome"]
         self.edit, self._shown = found["edit"], settings.told
         self._paint_part(found)
+        self._forgive("_browser_asked", "fill", "choose")
+        self._ended("solve")
         self._visits.seen(settings, found["point"])
         self.selection.edit = self.edit
         self.summary = f"{self.title}: {found['words']}"
@@ -255,19 +285,23 @@ class EditLab(EditDials):
                 time.sleep(AFTER)
                 request.check()
             curve = session.curve(edit)
-            request.check()
+            request.partial((shown, curve, {}))
             return shown, curve, session.words(edit, request.check)
 
-        self._submit("words", work, self._paint_words, engine=self._aside)
+        self._submit("words", work, self._paint_words, engine=self._aside, partial=self._paint_words)
 
     def _paint_words(self, found: tuple[list[Any], dict[str, Any], dict[str, Any]]) -> None:
-        shown, curve, self._words = found
-        self._curve, self._trail = curve | {"of": shown}, self._visits.trail
+        shown, curve, words = found
+        with self.painting():
+            self._curve, self._trail, self._words = curve | {"of": shown}, self._visits.trail, words
+            self._planes = self._visits.words
 
     def _paint_front(self, found: tuple[Settings, Frontier]) -> None:
         with self.painting():
             self._filled, self.frontier = found
             self._front, self._marks = self._session.plane(*found)
+            if self.frontier.filled == 1:
+                self._ended("fill")
 
     def _ask_flips(self, outcome: Outcome) -> None:
         images, pause = outcome.held.images, self._pictures is not self.engine

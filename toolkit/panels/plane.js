@@ -1,6 +1,6 @@
 // The plane of success and locality: the grid as it fills, its frontier, where one has been, other methods.
 
-const HINT = "Rings: visited. Filled: the grid, orange where α is larger, blue where β is. Line: its frontier. Crosses: others.";
+const HINT = "Rings: visited. Dots: the grid, orange where α > β, blue where β > α. Line: its frontier.";
 const [W, H] = [316, 230];
 const EDGE = { left: 42, right: 8, top: 10, bottom: 34 };
 
@@ -16,7 +16,10 @@ export class Plane {
 
   // spots: {kind, x, y, words, go}; kinds: cell, seen, kept, mark, now
   paint(spots, names, ink) {
+    const was = this.spots[this.at]?.words; // a point is known by its words: its place in the list changes
     Object.assign(this, { spots: spots.filter(({ x, y }) => Number.isFinite(x) && Number.isFinite(y)), names, ink });
+    this.at = was ? this.spots.findIndex(({ words }) => words === was) : -1;
+    this.tip.textContent = this.spots[this.at]?.words || HINT;
     this.draw();
   }
 
@@ -36,7 +39,7 @@ export class Plane {
   }
 
   frontier() { // cells no other beats in both
-    const cells = this.spots.filter(({ kind }) => kind === "cell").sort((a, b) => b.x - a.x || b.y - a.y);
+    const cells = this.spots.filter(({ kind, old }) => kind === "cell" && !old).sort((a, b) => b.x - a.x || b.y - a.y);
     let best = -Infinity;
     return cells.filter(({ y }) => y > best && ((best = y), true));
   }
@@ -51,17 +54,19 @@ export class Plane {
     const { soft, line, after, ring, alert, paper } = this.ink;
     if (!this.spots.length) {
       g.fillStyle = soft;
-      g.fillText("nothing to place: hold images of other classes out", 40, H / 2);
+      g.fillText("hold out images of other classes", 40, H / 2);
       return;
     }
     const { ends, px, py } = this.scale();
     this.place = { px, py };
     this.axes(g, ends, px, py, soft, line);
     const dot = (spot, radius, fill, stroke) => {
+      g.globalAlpha = spot.old ? 0.3 : 1;
       g.beginPath();
       g.arc(px(spot.x), py(spot.y), radius, 0, 7);
       if (fill) { g.fillStyle = fill; g.fill(); }
       if (stroke) { g.strokeStyle = stroke; g.lineWidth = 1.5; g.stroke(); }
+      g.globalAlpha = 1;
     };
     const front = this.frontier();
     g.strokeStyle = alert;
@@ -90,7 +95,7 @@ export class Plane {
     }
     for (const spot of this.spots.filter(({ kind }) => kind === "now")) dot(spot, 6, after, paper);
     if (this.spots[this.at]) dot(this.spots[this.at], 8, null, ring);
-    this.node.setAttribute("aria-label", `${this.names.join(" against ")}; ${this.spots.length} points, arrows walk through them, Enter returns to one`);
+    this.node.setAttribute("aria-label", `${this.names.join(" against ")}; ${this.spots.length} points, arrows and Enter`);
   }
 
   axes(g, ends, px, py, soft, line) {

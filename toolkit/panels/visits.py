@@ -7,6 +7,7 @@ from typing import Any
 
 from toolkit.api.edit_lab import Settings
 from toolkit.api.frontiers import MEASURES
+from toolkit.core.heads import HeadSet
 
 REST = 0.6
 """Seconds without a move after which the next one can be undone by itself: a drag is one move."""
@@ -71,3 +72,18 @@ class Visits:
         """The settings of a row of the trail."""
         strategy, scale, nonnegative, heads, pair = self.planes[plane]
         return Settings(alpha, beta, steps, strategy, scale, nonnegative, heads, pair)
+
+    def at(self, row: Any) -> Settings | None:
+        """The settings of a row [α, β, steps, plane] that a browser names; None where there is no such row."""
+        known = [list(one[:4]) for one in self.trail]
+        return self.settings(*row) if list(row) in known else None
+
+    @property
+    def words(self) -> list[str]:
+        """Every plane in words."""
+        found = []
+        for strategy, scale, floor, heads, pair in self.planes:
+            parts = [strategy, "θ ≥ 0" if floor else "", f"scale {scale:g}" if scale else ""]
+            parts += [f"heads {HeadSet(heads) or 'none'}", f"{pair[0]} → {pair[1]}" if pair else ""]
+            found.append(", ".join(filter(None, parts)))
+        return found
