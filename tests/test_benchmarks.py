@@ -140,3 +140,41 @@ def test_ablate():
     assert result["click_ms"] > 0
     assert result["ratio"] > 0
     assert "every head alone" in module.report(result)
+
+
+def test_edit():
+    module = benchmark("edit")
+    result = module.run(quick=True)
+    json.dumps(result)
+    assert result["theta_differs"] < 1e-6
+    assert result["frontier_cells"] == 9
+    assert {"solve_ms", "frontier_seconds", "ratio"} <= set(result)
+    assert "autograd" in module.report(result)
+
+
+@pytest.mark.slow
+def test_edited():
+    module = benchmark("edited")
+    result = module.run(quick=True, seed=3)
+    json.dumps(result)
+    assert result["draws"] == 2
+    curves = result["rows"]["chosen by U on the same images"][0]["curves"]
+    assert curves["standard fine-tuning"]["step"][-1] == 20
+    start = {name: curve["success"][0] for name, curve in curves.items()}
+    assert len(set(start.values())) == 1  # every edit starts at the model as it is
+    text = module.report(result)
+    for part in ("standard fine-tuning", "both, full", "heads off", "no evidence"):
+        assert part in text
+
+
+@pytest.mark.slow
+def test_slider(chromium_path, monkeypatch):
+    monkeypatch.setenv("TOOLKIT_BROWSER", str(chromium_path))
+    module = benchmark("slider")
+    result = module.run(quick=True)
+    json.dumps(result)
+    assert result["moves"] == 4
+    assert result["median_ms"] > 0
+    assert result["drags"][0]["painted"] >= 1
+    assert {"median_ms", "p95_ms", "settle_ms"} <= set(result)
+    assert "solved anew" in module.report(result)

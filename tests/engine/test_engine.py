@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 import threading
 import time
 import tracemalloc
@@ -408,3 +410,24 @@ def test_ten_thousand_requests_leave_nothing_behind(engine):
     assert not e._waiting
     assert not e._painted
     assert threading.active_count() <= threads + 1
+
+
+BUSY = """
+import time, torch
+from toolkit.engine.worker import Worker
+
+def work(request):
+    x = torch.ones(64, 64)
+    while True:
+        x = (x @ x).softmax(-1)
+        request.check()
+
+Worker().submit("busy", work)
+time.sleep(0.3)
+"""
+
+
+def test_a_busy_worker_does_not_take_the_interpreter_down():
+    """A daemon thread that is killed inside a tensor operation aborts the process."""
+    ended = subprocess.run([sys.executable, "-c", BUSY], capture_output=True, text=True, timeout=120)
+    assert (ended.returncode, ended.stderr) == (0, "")

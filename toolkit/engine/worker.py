@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
+import time
 import weakref
 from typing import Any
 
@@ -13,6 +15,11 @@ from toolkit.engine.request import Request
 
 IDLE = 5.0
 """Seconds without work after which the thread ends; the next request starts another."""
+
+
+PATIENT = 5.0
+"""Seconds the interpreter waits at its end for work that runs."""
+_ALL: weakref.WeakSet[Worker] = weakref.WeakSet()
 
 
 class Worker(Engine):
@@ -31,6 +38,7 @@ class Worker(Engine):
         super().__init__()
         self._more = threading.Condition(self._lock)
         self._thread: threading.Thread | None = None
+        _ALL.add(self)
 
     def _wake(self) -> None:
         with self._more:
@@ -57,6 +65,20 @@ class Worker(Engine):
                 request = None  # what it returned must not live until the next one
                 with self._more:
                     self._running, self._current = False, None
+
+
+@atexit.register
+def _end_all() -> None:
+    """Give running work the chance to end before the interpreter does: a thread that is killed inside a tensor
+    operation takes the whole process down with it.
+    """
+    threads = [worker._thread for worker in list(_ALL)]
+    for worker in list(_ALL):
+        worker.cancel()
+    end = time.monotonic() + PATIENT
+    for worker, thread in zip(list(_ALL), threads, strict=False):
+        while thread is not None and thread.is_alive() and not worker.idle and time.monotonic() < end:
+            time.sleep(0.005)
 
 
 _WORKERS: weakref.WeakKeyDictionary[Any, Worker] = weakref.WeakKeyDictionary()

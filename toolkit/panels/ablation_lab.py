@@ -22,7 +22,7 @@ from toolkit.figures.heatmap import figure_png
 from toolkit.panels.base import css, esm, shows_errors
 from toolkit.panels.live import LivePanel
 from toolkit.panels.selection import Selection
-from toolkit.panels.turned import EMPTY, turned
+from toolkit.panels.turned import EMPTY, PAUSE, turned
 
 if TYPE_CHECKING:
     import pandas
@@ -296,7 +296,7 @@ class AblationLab(LivePanel):
         self._describe()
 
     def _ask_flips(self, outcome: Outcome) -> None:
-        images, pause = self._session.images, self._pictures is not self.engine
+        images, pause = self._session.images, PAUSE if self._pictures is not self.engine else 0
 
         def work(request: Any) -> tuple[dict[str, Any], bytes]:
             return turned(images, outcome.before, outcome.after, request, pause)

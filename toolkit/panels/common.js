@@ -9,6 +9,10 @@ export function make(tag, name, parent, attributes = {}) {
   return node;
 }
 
+export function write(node, text) { // the browser paints anew whatever is written to
+  if (node.textContent !== text) node.textContent = text;
+}
+
 export function hostIsDark() {
   const { body, documentElement: html } = document;
   const light = body.dataset.jpThemeLight;
@@ -56,10 +60,7 @@ export class Frame {
     const chosen = m.get("theme");
     this.theme = chosen === "auto" ? (hostIsDark() ? "dark" : "light") : chosen;
     this.root.dataset.theme = this.theme;
-    this.title.textContent = m.get("title");
-    this.description.textContent = m.get("description");
-    this.summary.textContent = m.get("summary");
-    this.error.textContent = m.get("error");
+    for (const name of ["title", "description", "summary", "error"]) write(this[name], m.get(name));
     this.error.hidden = !m.get("error");
   }
 

@@ -55,8 +55,7 @@ export class Pad { // α to the right, β upwards; zero is a band of its own
       const box = this.node.getBoundingClientRect();
       const x = Math.round(((event.clientX - box.left) / box.width) * (TOP + 1));
       const y = Math.round((1 - (event.clientY - box.top) / box.height) * (TOP + 1));
-      this.at = [x, y].map((p) => valueAt(Math.max(0, Math.min(TOP + 1, p))));
-      this.change(...this.at);
+      this.change(...[x, y].map((p) => valueAt(Math.max(0, Math.min(TOP + 1, p)))));
     };
     this.node.addEventListener("pointerdown", (e) => { this.node.setPointerCapture(e.pointerId); this.held = true; this.node.focus(); move(e); e.preventDefault(); }, on);
     this.node.addEventListener("pointermove", (e) => this.held && move(e), on);

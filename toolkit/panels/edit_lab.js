@@ -1,14 +1,14 @@
 // EditLab: α and β as dials and as a pad, the plane they move on, groups, the steps, what the edit did, who paid.
 
 const KEYS = [
-  ["Pad, sliders: arrows", "α and β; with shift by a decade"],
+  ["Pad, sliders: arrows", "α and β; shift: by a decade"],
   ["Plane: arrows, Enter", "to a point, back to its edit"],
   ["u, r", "undo, redo"],
-  ["k", "keep the edit"],
-  ["f", "fill the frontier"],
-  ["1", "Algorithm 1 chooses the heads"],
+  ["k", "keep"],
+  ["f", "frontier"],
+  ["1", "Algorithm 1"],
   ["Escape", "stop"],
-  ["?", "show or hide this list"],
+  ["?", "this list"],
 ];
 const X = { success: "target classes", worst: "worst group", like: "same mistakes" };
 const Y = { locality: "other classes", agreement: "predictions that stay" };
@@ -50,9 +50,7 @@ class View extends Frame {
     this.x = this.choice(axes, "across", Object.entries(X));
     this.y = this.choice(axes, "up", Object.entries(Y));
     this.fill = this.button(axes, "fill the frontier");
-    const right = make("div", "", top);
-    this.curve = drawn("svg", right, { width: 310, height: 190, role: "img" });
-    make("div", "tkl-soft", right).textContent = "Objective: share of its largest value.";
+    this.curve = drawn("svg", top, { width: 310, height: 190, role: "img" });
     this.groups = new GroupTable(main);
     this.told = make("div", "tkl-soft tked-wide", main);
     this.words = make("div", "tked-words", main);
@@ -100,7 +98,7 @@ class View extends Frame {
     this.beta.paint(beta);
     const parts = alpha && beta ? `α : β = ${alpha >= beta ? `${brief(alpha / beta)} : 1` : `1 : ${brief(beta / alpha)}`}. ` : "";
     const alone = alpha || beta ? "" : "Cross-entropy alone: standard fine-tuning. ";
-    this.ratio.textContent = parts + alone;
+    write(this.ratio, parts + alone);
     this.pad.paint(alpha, beta);
     const { scale } = this.get("_facts");
     this.steps.value = this.get("steps");
@@ -125,6 +123,10 @@ class View extends Frame {
   paintPlane() {
     const [x, y] = [this.x.value, this.y.value];
     const [front, trail, marks, kept, point] = ["_front", "_trail", "_marks", "_names", "_point"].map((name) => this.get(name));
+    const shown = JSON.stringify(this.get("_shown")) !== JSON.stringify(this.settings);
+    const key = [x, y, front, trail, marks, kept, point, this.theme, shown, JSON.stringify(this.settings.slice(2))];
+    if (key.every((part, i) => part === this.planeKey?.[i])) return;
+    this.planeKey = key;
     const palette = this.get("_palette")[this.theme];
     const spots = [];
     const old = JSON.stringify(front.of) !== JSON.stringify([0, 0, ...this.settings.slice(2)]); // a grid of other settings
@@ -143,7 +145,7 @@ class View extends Frame {
     });
     marks.forEach((one) => spots.push({ kind: "mark", x: one[x] ?? NaN, y: one[y] ?? NaN, name: one.name, words: `${one.name}: ${say(one)}` }));
     kept.forEach((one) => spots.push({ kind: "kept", x: one[x] ?? NaN, y: one[y] ?? NaN, name: one.name, words: `kept as ${one.name}: ${say(one)}`, go: () => this.ask("go", { name: one.name }) }));
-    spots.push({ kind: "now", old: JSON.stringify(this.get("_shown")) !== JSON.stringify(this.settings), x: point[x] ?? NaN, y: point[y] ?? NaN });
+    spots.push({ kind: "now", old: shown, x: point[x] ?? NaN, y: point[y] ?? NaN });
     const style = getComputedStyle(this.root);
     const ink = Object.fromEntries(["soft", "line", "after", "ring", "alert", "paper"].map((name) => [name, style.getPropertyValue(`--tk-${name}`)]));
     this.plane.paint(spots, [X[x], Y[y]], ink);
@@ -164,7 +166,7 @@ class View extends Frame {
     drawn("text", this.curve, { x: 134, y: 187, "text-anchor": "middle" }).textContent = "steps of Adam";
     const most = Math.max(...curve.total);
     const lines = [...LINES.map(([name, words, dash]) => [curve[name], words, dash, name === "locality" ? "var(--tk-alert)" : "var(--tk-after)"]),
-      [curve.total.map((v) => v / most), "objective", "1 3", "var(--tk-soft)"]];
+      [curve.total.map((v) => v / most), "objective, share", "1 3", "var(--tk-soft)"]];
     const taken = [];
     lines.sort((a, b) => (b[0].at(-1) ?? 0) - (a[0].at(-1) ?? 0)); // names from the top down
     for (const [values, words, dash, color] of lines) {
@@ -176,12 +178,15 @@ class View extends Frame {
       taken.push(at);
       drawn("text", this.curve, { x: 238, y: at }).textContent = words;
     }
-    const ends = LINES.filter(([name]) => curve[name][0] !== null).map(([name, words]) => `${words} ${share(curve[name][0])} to ${share(curve[name].at(-1))}`);
-    this.curve.setAttribute("aria-label", `along ${last} steps: ${ends.join(", ")}`);
+    const name = LINES.map(([name, words]) => `${words} ${curve[name].at(-1) === null ? "unknown" : share(curve[name].at(-1))}`);
+    this.curve.setAttribute("aria-label", `after ${last} steps: ${name.join(", ")}`);
   }
 
   paintWords() {
-    const { down, up, heads, gap, negative, moved, pulls } = this.get("_words");
+    const said = this.get("_words");
+    if (said === this.said) return;
+    this.said = said;
+    const { down, up, heads, gap, negative, moved, pulls } = said;
     const list = (found) => found.map(([text, ratio]) => `“${text}” ${times(ratio)}`).join(", ") || "nothing";
     const rows = [];
     if (down) rows.push(["turned down", list(down)], ["turned up", list(up)]);
@@ -205,7 +210,7 @@ class View extends Frame {
     this.groups.paint(this.get("_groups"), "group");
     const { n, split, own, made, from, used, left } = this.get("_facts");
     const where = own ? `the ${made} images the edit is made from: hold others out` : `n = ${n}, split ${split}${used ? `; ${used} it is made from left out` : ""}${left ? `; ${left} with other labels left out` : ""}`;
-    this.told.textContent = [this.get("_note"), ...this.get("_told"), `Measured on ${where}; made from ${made} images, split ${from}.`].filter(Boolean).join(" · ");
+    write(this.told, [this.get("_note"), ...this.get("_told"), `Measured on ${where}; made from ${made} images, split ${from}.`].filter(Boolean).join(" · "));
     this.paintWords();
     this.flips.paint(this.get("_flips"), this.get("_sheet"), this.get("image"));
     this.paintState();

@@ -38,7 +38,7 @@ QUICK = 0.1
 """Seconds a solve may take without asking whether a newer one waits: a short one is painted sooner than given up."""
 WAIT = 5.0
 AFTER = 0.15
-"""Seconds a setting must rest before it is told in words: what nobody reads while dragging must not slow the drag."""
+"""Seconds a setting must rest before words and pictures follow: what nobody reads in a drag must not slow it."""
 PALETTE = {"light": DIVERGING.tolist(), "dark": DIVERGING_DARK.tolist()}
 
 
@@ -145,10 +145,11 @@ class EditLab(EditDials):
             return
         if before is not None and not self._returning:
             self._visits.moved(before)
-        self._asked_last, self._can = asked, self._visits.can
-        for part, engine in (("words", self._aside), ("flips", self._pictures)):
-            engine.cancel(self._key(part))  # two threads that work in small steps slow each other by far more than half
-        self._solve(asked)
+        with self.hold_sync():  # one message
+            self._asked_last, self._can = asked, self._visits.can
+            for part, engine in (("words", self._aside), ("flips", self._pictures)):
+                engine.cancel(self._key(part))  # threads that work in small steps slow each other by far more than half
+            self._solve(asked)
 
     def solve(self) -> None:
         """Solve the present settings, once more where that was ended."""
@@ -304,7 +305,7 @@ class EditLab(EditDials):
                 self._ended("fill")
 
     def _ask_flips(self, outcome: Outcome) -> None:
-        images, pause = outcome.held.images, self._pictures is not self.engine
+        images, pause = outcome.held.images, AFTER if self._pictures is not self.engine else 0
 
         def work(request: Any) -> tuple[dict[str, Any], bytes]:
             return turned(images, images.guess.numpy(), outcome.guess.numpy(), request, pause)

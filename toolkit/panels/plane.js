@@ -1,6 +1,6 @@
 // The plane of success and locality: the grid as it fills, its frontier, where one has been, other methods.
 
-const HINT = "Rings: visited. Dots: the grid, orange where α > β, blue where β > α. Line: its frontier.";
+const HINT = "Rings: visited. Dots: the grid; orange α > β, blue β > α. Line: its frontier.";
 const [W, H] = [316, 230];
 const EDGE = { left: 42, right: 8, top: 10, bottom: 34 };
 
@@ -54,7 +54,7 @@ export class Plane {
     const { soft, line, after, ring, alert, paper } = this.ink;
     if (!this.spots.length) {
       g.fillStyle = soft;
-      g.fillText("hold out images of other classes", 40, H / 2);
+      g.fillText("hold other classes out", 40, H / 2);
       return;
     }
     const { ends, px, py } = this.scale();

@@ -20,13 +20,13 @@ EMPTY = {"right": [], "wrong": [], "n": [0, 0], "columns": 1, "side": TILE}
 
 
 def turned(
-    images: Judged, before: NDArray[np.int64], after: NDArray[np.int64], request: Any, pause: bool
+    images: Judged, before: NDArray[np.int64], after: NDArray[np.int64], request: Any, pause: float
 ) -> tuple[dict[str, Any], bytes]:
-    """The flips from one prediction to another [b], and their pictures in one JPEG (b"" without images). pause: let
-    newer requests come first.
+    """The flips from one prediction to another [b], and their pictures in one JPEG (b"" without images). pause:
+    seconds to wait for newer requests first.
     """
     if pause:
-        time.sleep(PAUSE)
+        time.sleep(pause)
         request.check()
     found = flips(images, before, after, SIDE) | {"columns": 1, "side": TILE}
     ids = [row[0] for name in ("right", "wrong") for row in found[name]]
