@@ -70,7 +70,7 @@ def strategy_curves(model: Any, n: int, draws: int, seed: int, every: Any, test:
 def run(quick: bool = False, seed: int = 9173) -> dict[str, Any]:
     """The whole benchmark; `quick` takes few of everything, for the tests. seed: of the test scenes and draws."""
     model = tk.load()
-    n, draws, steps, sizes = (240, 2, 20, (4,)) if quick else (3000, DRAWS, STEPS, SIZES)
+    n, draws, steps, sizes = (240, 2, 30, (4,)) if quick else (3000, DRAWS, STEPS, SIZES)
     test = tk.extract(model, tk.scenes("test", n, seed), progress=False)
     every = tk.classes(sorted(set(test.labels)))
     validation = tk.extract(model, tk.scenes("val", 240, seed, kind="birds"), progress=False)

@@ -159,7 +159,7 @@ def test_edited():
     json.dumps(result)
     assert result["draws"] == 2
     curves = result["rows"]["chosen by U on the same images"][0]["curves"]
-    assert curves["standard fine-tuning"]["step"][-1] == 20
+    assert curves["standard fine-tuning"]["step"][-1] == 30
     start = {name: curve["success"][0] for name, curve in curves.items()}
     assert len(set(start.values())) == 1  # every edit starts at the model as it is
     text = module.report(result)
