@@ -33,10 +33,10 @@ def draw(model: Any, n: int, number: int, seed: int) -> Any:
     return tk.extract(model, pool.take(sorted(rows)), progress=False)
 
 
-def measured(edit: Any, most: int = 61) -> dict[str, list[float]]:
+def measured(edit: Any, most: int = 31) -> dict[str, list[float]]:
     """Every measure along the steps."""
     frame = edit.curve(most)
-    return {name: [round(float(v), 5) for v in frame[name]] for name in ("step", *MEASURES, "total", "corrected")}
+    return {name: [round(float(v), 4) for v in frame[name]] for name in ("step", *MEASURES)}
 
 
 def one(few: Any, every: Any, heads: Any, test: Any, steps: int) -> dict[str, Any]:
@@ -100,7 +100,7 @@ def run(quick: bool = False, seed: int = 9173) -> dict[str, Any]:
         "validation heads off": {m: getattr(alone, m) for m in MEASURES},
         "rows": rows,
         "plane": {"alphas": plane.alphas.tolist(), "betas": plane.betas.tolist()}
-        | {m: np.round(plane.of(m), 5).tolist() for m in MEASURES},
+        | {m: np.round(plane.of(m), 4).tolist() for m in MEASURES},
         "strategies": {str(size): strategy_curves(model, size, draws, seed, every, test, steps) for size in sizes},
     }  # fmt: skip
 

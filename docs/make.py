@@ -1,7 +1,9 @@
-"""Makes the pictures and tables of built_in_world.md from measured results: `python docs/make.py`.
+"""Makes the pictures and tables of built_in_world.md, and the pictures of editing.md, from measured results: `python
+docs/make.py`.
 
 The results are those of `toolkit bench organism --seed N [--weights FOLDER] --json`, one file per training seed in
-docs/results. The training record of seed 0 ships with its weights; those of the others lie beside their results.
+docs/results; and that of `toolkit bench edited --json`. The training record of seed 0 ships with its weights; those of
+the others lie beside their results.
 """
 
 from __future__ import annotations
@@ -164,6 +166,72 @@ def training_figure(records: dict[int, dict[str, Any]]) -> Figure:
     return figure
 
 
+COLOURS = ("#8a919c", "#c2571a", "#2a7fb8", "#1d2128")
+
+
+def _band(ax: Any, curves: list[dict[str, Any]], measure: str, colour: str, label: str) -> None:
+    """Mean and standard deviation over draws along the steps."""
+    table = 100 * np.array([curve[measure] for curve in curves])
+    steps, mean, sd = curves[0]["step"], table.mean(0), table.std(0, ddof=1)
+    ax.plot(steps, mean, color=colour, lw=1.8, label=label)
+    ax.fill_between(steps, mean - sd, mean + sd, color=colour, alpha=0.13, lw=0)
+
+
+def edit_curves_figure(result: dict[str, Any]) -> Figure:
+    """Success and locality along the steps, as in R25's figures, for both ways to choose the heads."""
+    figure = Figure(figsize=(9.5, 6.2), layout="constrained")
+    axes = _axes(figure, 2, 2, sharex=True, sharey="row")
+    methods = ("standard fine-tuning", "success alone", "locality alone", "both")
+    for column, (chosen, rows) in zip(axes.T, result["rows"].items(), strict=True):
+        for ax, measure in zip(column, ("success", "locality"), strict=True):
+            for name, colour in zip(methods, COLOURS, strict=True):
+                _band(ax, [row["curves"][name] for row in rows], measure, colour, name)
+        column[0].set_title(f"heads {chosen}", fontsize=9, color=INK)
+        column[1].set_xlabel("steps", fontsize=9)
+    for ax, words in zip(axes[:, 0], ("birds (target classes), %", "18 other classes, %"), strict=True):
+        ax.set_ylabel(words, fontsize=9)
+    axes[0, 0].legend(frameon=False, fontsize=8)
+    return figure
+
+
+def edit_plane_figure(result: dict[str, Any]) -> Figure:
+    """Success, worst group and locality over α and β, mean over draws."""
+    figure = Figure(figsize=(11, 3.6), layout="constrained")
+    axes = _axes(figure, 1, 3)
+    plane = result["plane"]
+    words = {"success": "birds, %", "worst": "worst group, %", "locality": "18 other classes, %"}
+    for ax, (measure, title) in zip(axes.flat, words.items(), strict=True):
+        table = 100 * np.array(plane[measure]).mean(0)
+        picture = ax.imshow(table.T, origin="lower", cmap="viridis")
+        for (i, j), value in np.ndenumerate(table):
+            bright = value > (table.min() + table.max()) / 2
+            ax.text(i, j, f"{value:.0f}", ha="center", va="center", fontsize=7, color=INK if bright else "white")
+        names = [[f"{v:g}" for v in plane[axis]] for axis in ("alphas", "betas")]
+        ax.set_xticks(range(len(names[0])), names[0])
+        ax.set_yticks(range(len(names[1])), names[1])
+        ax.set_title(title, fontsize=9, color=INK)
+        ax.set(xlabel="α", ylabel="β")
+        figure.colorbar(picture, ax=ax, shrink=0.8)
+    return figure
+
+
+def edit_strategies_figure(result: dict[str, Any]) -> Figure:
+    """Success and locality along the steps by strategy, from four and from ten images a class."""
+    sizes = result["strategies"]
+    figure = Figure(figsize=(9.5, 6.2), layout="constrained")
+    axes = _axes(figure, 2, len(sizes), sharex=True, sharey="row")
+    for column, (n, found) in zip(axes.T, sizes.items(), strict=True):
+        for ax, measure in zip(column, ("success", "locality"), strict=True):
+            for (name, curves), colour in zip(found.items(), ("#1d2128", "#2a7fb8", "#1b8a5a", "#c2571a"), strict=True):
+                _band(ax, curves, measure, colour, name)
+        column[0].set_title(f"{n} images a class", fontsize=9, color=INK)
+        column[1].set_xlabel("steps", fontsize=9)
+    for ax, words in zip(axes[:, 0], ("birds (target classes), %", "18 other classes, %"), strict=True):
+        ax.set_ylabel(words, fontsize=9)
+    axes[0, 0].legend(frameon=False, fontsize=8)
+    return figure
+
+
 def _spread(values: list[float], scale: float = 100, digits: int = 1) -> str:
     """Seed 0, then the others."""
     return " | ".join(f"{scale * v:.{digits}f}" for v in values)
@@ -232,10 +300,13 @@ def main() -> None:
     results = {int(p.stem[4:]): json.loads(p.read_text()) for p in sorted((HERE / "results").glob("seed?.json"))}
     places = {s: HERE / "results" / f"seed{s}.provenance.json" if s else WEIGHTS / "provenance.json" for s in results}
     records = {s: json.loads(place.read_text()) for s, place in places.items()}
+    edited = json.loads((HERE / "results" / "edited.json").read_text())
     (HERE / "images").mkdir(exist_ok=True)
     sheets()
     for name, figure in (("roles", roles_figure(results[0])), ("curves", curves_figure(results)),
-                         ("training", training_figure(records))):  # fmt: skip
+                         ("training", training_figure(records)), ("edit_curves", edit_curves_figure(edited)),
+                         ("edit_plane", edit_plane_figure(edited)),
+                         ("edit_strategies", edit_strategies_figure(edited))):  # fmt: skip
         figure.savefig(HERE / "images" / f"{name}.png", dpi=110)
     page = HERE / "built_in_world.md"
     page.write_text(fill(page.read_text(), {"numbers": numbers_table(results), "factors": factor_table()}))
