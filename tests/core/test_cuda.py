@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import copy
+from itertools import islice
 
 import families
 import pytest
 import torch
 
 import toolkit as tk
+from toolkit.core.objective import Objective
+from toolkit.core.solvers import adam, converge, gradient, loss
+from toolkit.core.strategies import Diagonal, FullMatrix, LowRank
 
 pytestmark = pytest.mark.cuda
 HEADS = "L0.H1 L2.H3"
@@ -127,3 +131,26 @@ def test_total_ablation_with_replacements(pair, how):
         instead = {} if how == "zero" else {layer: model.mixes(images, [layer])[layer].mean(0, keepdim=True)}
         found.append(model.trace(images, scale, instead or None).output)
     same(found[1], found[0])
+
+
+@pytest.mark.parametrize("strategy", [Diagonal(12), FullMatrix(12), LowRank(12, 3)], ids=lambda s: s.name)
+def test_edits(strategy):
+    g = torch.Generator().manual_seed(0)
+    e, off = (torch.randn(11, 12, generator=g, dtype=torch.float64) for _ in range(2))
+    texts = torch.nn.functional.normalize(torch.randn(4, 12, generator=g, dtype=torch.float64), dim=-1)
+    cpu = Objective(e, e + 0.5 * off, texts, torch.arange(11) % 4, torch.arange(3), torch.arange(3, 9), 30.0)
+    gpu = cpu.to("cuda")
+    for alpha, beta in (([10.0], [10.0]), ([0.0, 1e8] * 5, [1e3, 0.0] * 5)):
+        weights = [torch.tensor(x, dtype=torch.float64) for x in (alpha, beta)]
+        expected = next(islice(adam(cpu, strategy, *weights), 30, None))
+        found = next(islice(adam(gpu, strategy, *(w.cuda() for w in weights)), 30, None))
+        assert found.device.type == "cuda"
+        torch.testing.assert_close(found.cpu(), expected, rtol=0, atol=1e-7)
+        for a, b in zip(loss(gpu, strategy, expected.cuda()), loss(cpu, strategy, expected), strict=True):
+            same(a, b)
+        same(
+            gradient(gpu, strategy, expected.cuda(), *(w.cuda() for w in weights)),
+            gradient(cpu, strategy, expected, *weights),
+        )
+    ended = converge(gpu, strategy, 2, 3)
+    assert ended.totals[-1] == pytest.approx(converge(cpu, strategy, 2, 3).totals[-1], rel=1e-4)
