@@ -175,6 +175,15 @@ def test_long_and_stiff_cells_are_those_of_single_solves_to_the_last_bit(pool, e
     assert found.success[0, 0, 1] == float(made.success)
 
 
+def test_on_the_images_edits_are_made_from(pool, every):
+    few = pool.draw(10)
+    found = tk.frontier(few, every, HEADS, [0, 10], [10], steps=20)
+    made = tk.edit(few, every, HEADS, 10, 10, steps=20)
+    assert found.success[0, 1, 0] == pytest.approx(float(made.success))
+    assert found.locality[0, 1, 0] == pytest.approx(made.history.retained[-1])
+    assert "made from" in str(found)
+
+
 def test_without_other_classes_it_says_so(pool, birds, val):
     with pytest.raises(tk.InputError, match="other classes"):
         tk.frontier(pool.draw(10), birds, HEADS, held_out=val)

@@ -275,7 +275,9 @@ def test_images_of_its_own_and_unrelated_sets(few, every):
     own = tk.EditLab(few, every, HEADS, engine=Engine())
     assert own._facts["own"]
     assert "the images it was made from" in own.summary
-    assert own._point["locality"] is None
+    assert own._point["locality"] == pytest.approx(own.edit.history.retained[-1])
+    own.fill([0, 10])
+    assert own.frontier.locality[0, 1, 1] == pytest.approx(own._point["locality"])
     other = tk.extract(tk.load(), tk.scenes("val", 40, 9, kind="unrelated"), progress=False)
     lab = tk.EditLab(few, every, HEADS, unrelated={"things": other}, engine=Engine())
     assert lab._groups[-1]["name"] == "things"
@@ -355,11 +357,10 @@ def test_errors_go_with_the_next_solve(lab, few, every):
     assert "selected" in lab.error
     lab.alpha = 11
     assert lab.error == ""
-    own = tk.EditLab(few, every, HEADS, engine=Engine())
-    own.fill()
-    assert "other classes" in own.error
-    own.alpha = 11
-    assert own.error == ""
+    lab.fill([-1])
+    assert "alphas=-1" in lab.error
+    lab.alpha = 12
+    assert lab.error == ""
 
 
 def test_heads_of_other_classes_are_noted(few, every, val):

@@ -163,7 +163,8 @@ class EditSession:
         facts, sizes = self.facts, held.sizes
         own = "the images it was made from" if facts["own"] else f"split {facts['split']}"
         names = {"success": "target classes", "worst": "worst group of", "like": "same mistakes, now right",
-                 "locality": "other classes", "agreement": "predictions there that stay"}  # fmt: skip
+                 "locality": "images that were right" if facts["own"] else "other classes",
+                 "agreement": "predictions there that stay"}  # fmt: skip
         told = [f"{names[m]} {100 * v:.1f} % (n = {sizes[m]:,})" for m, v in point.items() if v is not None]
         floor = ", θ ≥ 0" if s.nonnegative else ""
         scale = f"{s.scale or facts['scale']:.3g}"
@@ -253,7 +254,7 @@ class EditSession:
         return {
             "n": len(held.images), "split": held.images.acts.split, "own": held.own, "used": held.used,
             "left": held.images.left_out, "targets": list(problem.targets),
-            "others": held.others is not None or bool(held.unrelated),
+            "others": held.others is not None or bool(held.unrelated) or held.own,
             "made": len(self.images), "from": self.images.acts.split, "scale": self.images.acts.card.logit_scale,
         }  # fmt: skip
 
@@ -282,6 +283,11 @@ def _point(outcome: Outcome) -> dict[str, float | None]:
             after = place.change.after
             found["locality"] = float(after.counts.sum() / after.n)
         found["agreement"] = place.agreement.value
+    elif outcome.held.own:  # of the images that were right
+        images = outcome.held.images
+        kept = images.guess == images.truth
+        stay = float((outcome.guess == images.truth)[kept].double().mean()) if bool(kept.any()) else None
+        found["locality"] = found["agreement"] = stay
     return found
 
 

@@ -48,7 +48,7 @@ def frontier(
     alphas: Sequence[float] | None = None,
     betas: Sequence[float] | None = None,
     *,
-    held_out: Any,
+    held_out: Any = None,
     steps: int = 100,
     strategy: str = "diagonal",
     logit_scale: float | None = None,
@@ -66,10 +66,11 @@ def frontier(
     """Edit success and edit locality over a grid of α and β (R25 fig. 7–8). Every cell's θ is that of `tk.edit`.
 
     acts: parts of the few images edits are made from; a list of such draws gives a band. heads: in any spelling; for
-    several draws a list of as many HeadSets, or one set for all. alphas, betas: weights, each 0 or more; default 0
-    and half decades that suit the logit scale. held_out: parts of other images, of target and of other classes (or name
-    an `unrelated` set). check: called with (cells done, of); may raise to end it. each: called with the frontier as it
-    fills (nan where nothing is known yet), coarse cells first. Other arguments as for `tk.edit`.
+    several draws a list of as many HeadSets, or one set for all. alphas, betas: weights, each 0 or more; default 0 and
+    half decades that suit the logit scale. held_out: parts of other images, of target and of other classes (or name an
+    `unrelated` set); default the images edits are made from, where locality is that of the images that were right.
+    check: called with (cells done, of); may raise to end it. each: called with the frontier as it fills (nan where
+    nothing is known yet), coarse cells first. Other arguments as for `tk.edit`.
 
     Returns a `Frontier`: .success, .worst, .like, .locality, .agreement [draw, α, β], .pareto, .point(name, …).
 
@@ -132,7 +133,7 @@ def grid(
     options = known_options(way, rate, nonnegative, None, seed)
     for problem, on in zip(problems, held, strict=True):
         check_possible(problem, max(a))
-        if not on.target.any() or (on.others is None and not on.unrelated):
+        if not on.target.any() or (on.others is None and not on.unrelated and not on.own):
             given = "held_out without images of " + ("the target classes" if not on.target.any() else "other classes")
             fix = "hold out images of all classes, or name an unrelated set: unrelated={…}"
             raise InputError("frontier", given, "images of target classes and of others", fix)

@@ -115,10 +115,11 @@ class HeldOut:
     def sizes(self) -> dict[str, int]:
         """n of every measure of `rates`, by its name."""
         place = self.others or next(iter(self.unrelated), None)
+        kept = int((self.images.guess == self.images.truth).sum()) if self.own else 0
         return {
-            "success": int(self.target.sum()), "worst": int(self.target.sum()),
-            "like": int(self.like.sum()), "locality": 0 if place is None else int((place.truth >= 0).sum()),
-            "agreement": 0 if place is None else len(place.truth),
+            "success": int(self.target.sum()), "worst": int(self.target.sum()), "like": int(self.like.sum()),
+            "locality": kept if place is None else int((place.truth >= 0).sum()),
+            "agreement": kept if place is None else len(place.truth),
         }  # fmt: skip
 
     def changed(self, change: Change) -> HeldOut:
@@ -155,7 +156,7 @@ class HeldOut:
 
         success: plain average of the target classes. worst: of their groups. like: images like W now right. locality:
         accuracy of the other classes, agreement: their predictions that stay (without other classes: of the first
-        unrelated set). nan where there are no such images.
+        unrelated set; on the images it was made from: of those that were right). nan where there are no such images.
         """
         images = self.images
         guess = _guess(images.embedding, edited(images.texts.cpu().double()))
@@ -174,7 +175,8 @@ class HeldOut:
             rates["locality"] = (guess == one.truth)[:, known].double().mean(1)
             rates["agreement"] = (guess == one.guess).double().mean(1)
         else:
-            rates["locality"] = rates["agreement"] = torch.full_like(rates["worst"], torch.nan)
+            kept = (images.guess == images.truth) & self.own
+            rates["locality"] = rates["agreement"] = right[:, kept].mean(1)
         return {name: rate.numpy() for name, rate in rates.items()}
 
     @cached_property
