@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 import toolkit as tk
+from toolkit.api.flips import flips
 from toolkit.api.lab import LabSession
 from toolkit.core.sums import ClassSums, group_hits
 
@@ -41,7 +42,7 @@ def built_in(n: int, rounds: int) -> dict[str, Any]:
         outcome = session.outcome([[*head, 0.0] for head in some], how, "direct")
         assert outcome.rows
         assert session.counts(outcome)
-        assert session.flips(outcome, 12)
+        assert flips(session.images, outcome.before, outcome.after, 12)
 
     times = seconds(click, rounds)
     mean = seconds(lambda: click("mean"), rounds)
