@@ -141,7 +141,8 @@ def test_success_and_locality_are_counted_by_hand(made, val, every, few):
     assert curve["agreement"].tolist()[0] == 1
     own = tk.edit(few, every, HEADS)
     assert "made from" in str(own.success)
-    assert own.locality is None
+    assert float(own.locality) == pytest.approx(own.history.retained[-1])
+    assert own.locality.of == "images that were right"
 
 
 def test_images_it_was_made_from_are_not_held_out(few, every, pool):

@@ -254,7 +254,7 @@ class EditSession:
         return {
             "n": len(held.images), "split": held.images.acts.split, "own": held.own, "used": held.used,
             "left": held.images.left_out, "targets": list(problem.targets),
-            "others": held.others is not None or bool(held.unrelated) or held.own,
+            "others": held.others is not None or bool(held.unrelated),
             "made": len(self.images), "from": self.images.acts.split, "scale": self.images.acts.card.logit_scale,
         }  # fmt: skip
 
@@ -283,11 +283,6 @@ def _point(outcome: Outcome) -> dict[str, float | None]:
             after = place.change.after
             found["locality"] = float(after.counts.sum() / after.n)
         found["agreement"] = place.agreement.value
-    elif outcome.held.own:  # of the images that were right
-        images = outcome.held.images
-        kept = images.guess == images.truth
-        stay = float((outcome.guess == images.truth)[kept].double().mean()) if bool(kept.any()) else None
-        found["locality"] = found["agreement"] = stay
     return found
 
 

@@ -180,7 +180,9 @@ class Edit:
 
     @property
     def locality(self) -> Locality | None:
-        """Accuracy and agreement on the other classes of the held-out images; None where there are no such images."""
+        """Accuracy and agreement on the other classes of the held-out images (without held-out images: on those of its
+        own that were right); None where there are no such images.
+        """
         return self._outcome.locality
 
     def curve(self, most: int = 101) -> pandas.DataFrame:

@@ -90,16 +90,26 @@ class HeldOut:
     used: int
 
     @cached_property
+    def elsewhere(self) -> Tensor:
+        """[b]: the images locality is measured on: those of other classes; among the images an edit was made from,
+        which has no others, those that were right.
+        """
+        if bool((~self.target).any()) or not self.own or self.unrelated:
+            return ~self.target
+        return self.images.guess == self.images.truth
+
+    @cached_property
     def others(self) -> Others | None:
-        """The images of the other classes; None where there are none."""
-        rows = (~self.target).nonzero()[:, 0]
+        """The images `elsewhere`; None where there are none."""
+        rows = self.elsewhere.nonzero()[:, 0]
         if not len(rows):
             return None
         images = self.images
         embedding = images.embedding[rows]
         texts = images.texts.to(embedding).cpu()
         acts = images.acts.take(rows.tolist())
-        return Others("other classes", acts, embedding, texts, images.truth[rows], images.guess[rows])
+        name = "images that were right" if bool(self.target.all()) else "other classes"
+        return Others(name, acts, embedding, texts, images.truth[rows], images.guess[rows])
 
     @cached_property
     def before(self) -> Accuracy | None:
@@ -115,11 +125,10 @@ class HeldOut:
     def sizes(self) -> dict[str, int]:
         """n of every measure of `rates`, by its name."""
         place = self.others or next(iter(self.unrelated), None)
-        kept = int((self.images.guess == self.images.truth).sum()) if self.own else 0
         return {
             "success": int(self.target.sum()), "worst": int(self.target.sum()), "like": int(self.like.sum()),
-            "locality": kept if place is None else int((place.truth >= 0).sum()),
-            "agreement": kept if place is None else len(place.truth),
+            "locality": 0 if place is None else int((place.truth >= 0).sum()),
+            "agreement": 0 if place is None else len(place.truth),
         }  # fmt: skip
 
     def changed(self, change: Change) -> HeldOut:
@@ -167,16 +176,15 @@ class HeldOut:
             hits = right[:, self.target] @ torch.nn.functional.one_hot(self._groups).double()
             rates["worst"] = (hits / torch.bincount(self._groups)).min(1).values
         if self.others is not None:
-            rates["locality"] = right[:, ~self.target].mean(1)
-            rates["agreement"] = (guess == images.guess)[:, ~self.target].double().mean(1)
+            rates["locality"] = right[:, self.elsewhere].mean(1)
+            rates["agreement"] = (guess == images.guess)[:, self.elsewhere].double().mean(1)
         elif self.unrelated:
             one = self.unrelated[0]
             guess, known = _guess(one.embedding, edited(one.texts.double())), one.truth >= 0
             rates["locality"] = (guess == one.truth)[:, known].double().mean(1)
             rates["agreement"] = (guess == one.guess).double().mean(1)
         else:
-            kept = (images.guess == images.truth) & self.own
-            rates["locality"] = rates["agreement"] = right[:, kept].mean(1)
+            rates["locality"] = rates["agreement"] = torch.full_like(rates["worst"], torch.nan)
         return {name: rate.numpy() for name, rate in rates.items()}
 
     @cached_property
