@@ -395,7 +395,7 @@ def test_files_that_are_refused(made, tmp_path, val, few, birds):
         tk.load_edit(path, foreign)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+@pytest.mark.skipif(os.geteuid() == 0, reason="not run: root may write anywhere")
 def test_a_folder_that_cannot_be_written_to(made, tmp_path):
     folder = tmp_path / "locked"
     folder.mkdir()
