@@ -20,28 +20,8 @@ HEADS = "L3.H7 L3.H5 L2.H2"
 
 
 @pytest.fixture(scope="module")
-def pool(model):
-    return tk.extract(model, tk.scenes("edit", 200, 5, kind="birds"), progress=False)
-
-
-@pytest.fixture(scope="module")
 def few(pool):
     return pool.draw(per_class=10)
-
-
-@pytest.fixture(scope="module")
-def val(model):
-    return tk.extract(model, tk.scenes("val", 400, 5), progress=False)
-
-
-@pytest.fixture(scope="module")
-def names(val):
-    return sorted(set(val.labels))
-
-
-@pytest.fixture(scope="module")
-def every(names):
-    return tk.classes(names)
 
 
 @pytest.fixture(scope="module")

@@ -15,21 +15,6 @@ HEADS = "L3.H7 L3.H5 L2.H2"
 
 
 @pytest.fixture(scope="module")
-def pool(model):
-    return tk.extract(model, tk.scenes("edit", 200, 5, kind="birds"), progress=False)
-
-
-@pytest.fixture(scope="module")
-def val(model):
-    return tk.extract(model, tk.scenes("val", 300, 5), progress=False)
-
-
-@pytest.fixture(scope="module")
-def every(val):
-    return tk.classes(sorted(set(val.labels)))
-
-
-@pytest.fixture(scope="module")
 def plane(pool, every, val):
     draws = [pool.draw(10, seed) for seed in range(2)]
     return tk.frontier(draws, every, HEADS, [100, 0, 10], [0, 10], held_out=val, steps=30)

@@ -17,17 +17,13 @@ from toolkit.engine.engine import Engine
 from toolkit.engine.worker import Worker, engine_for
 from toolkit.errors import InputError
 from toolkit.figures.colors import DIVERGING, DIVERGING_DARK
-from toolkit.figures.groups import groups_matplotlib, groups_plotly
-from toolkit.figures.heatmap import figure_png
 from toolkit.panels.base import css, esm, shows_errors
-from toolkit.panels.live import LivePanel
+from toolkit.panels.groups import GroupsPanel
 from toolkit.panels.selection import Selection
 from toolkit.panels.turned import EMPTY, PAUSE, turned
 
 if TYPE_CHECKING:
     import pandas
-    from matplotlib.figure import Figure
-    from plotly.graph_objects import Figure as PlotlyFigure
 
     from toolkit.api.acts import Acts
     from toolkit.core.metrics import Change
@@ -38,7 +34,7 @@ PALETTE = {"light": DIVERGING.tolist(), "dark": DIVERGING_DARK.tolist()}
 Head = tuple[int, int]
 
 
-class AblationLab(LivePanel):
+class AblationLab(GroupsPanel):
     """Which heads push towards an error, and what switching them off does to every group, image by image.
 
     acts: parts with labels; with the live model for total effects and typed texts, with its images for pictures.
@@ -79,7 +75,6 @@ class AblationLab(LivePanel):
     _map_words = traitlets.Unicode("").tag(sync=True)
     _map_of: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _sure = traitlets.Dict().tag(sync=True)
-    _groups: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _facts = traitlets.Dict().tag(sync=True)
     _confusion: traitlets.Dict[str, Any] = traitlets.Dict({"names": [], "before": [], "after": []}).tag(sync=True)
     _flips = traitlets.Dict(EMPTY).tag(sync=True)
@@ -342,14 +337,3 @@ class AblationLab(LivePanel):
             given = "a lab whose first numbers are still on their way"
             raise InputError("AblationLab.to_dataframe", given, "a lab that is painted", "wait a moment")
         return self.change.to_dataframe()
-
-    def to_plotly(self) -> PlotlyFigure:
-        """Groups before and after as a plain plotly figure."""
-        return groups_plotly(self._groups, self.summary)
-
-    def to_matplotlib(self) -> Figure:
-        """Groups before and after as a matplotlib figure."""
-        return groups_matplotlib(self._groups, self.summary)
-
-    def png(self) -> bytes:
-        return figure_png(self.to_matplotlib(), dpi=80)

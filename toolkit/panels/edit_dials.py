@@ -14,11 +14,11 @@ from toolkit.api.lab import known_pair
 from toolkit.core.heads import HeadSet
 from toolkit.errors import InputError
 from toolkit.panels.base import shows_errors
-from toolkit.panels.live import LivePanel
+from toolkit.panels.groups import GroupsPanel
 from toolkit.panels.visits import Visits
 
 
-class EditDials(LivePanel):
+class EditDials(GroupsPanel):
     """α, β, steps and the rest as traits that are checked; whoever changes one asks for a new edit (`_ask_solve`)."""
 
     alpha: traitlets.TraitType[Any, Any] = traitlets.Any(10.0).tag(sync=True)

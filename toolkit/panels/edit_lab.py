@@ -17,8 +17,6 @@ from toolkit.engine.engine import Engine
 from toolkit.engine.worker import Worker
 from toolkit.errors import InputError
 from toolkit.figures.colors import DIVERGING, DIVERGING_DARK
-from toolkit.figures.groups import groups_matplotlib, groups_plotly
-from toolkit.figures.heatmap import figure_png
 from toolkit.panels.base import css, esm
 from toolkit.panels.edit_dials import EditDials
 from toolkit.panels.selection import Selection
@@ -26,8 +24,6 @@ from toolkit.panels.turned import EMPTY, turned
 
 if TYPE_CHECKING:
     import pandas
-    from matplotlib.figure import Figure
-    from plotly.graph_objects import Figure as PlotlyFigure
 
     from toolkit.api.acts import Acts
     from toolkit.api.edits import Edit
@@ -71,7 +67,6 @@ class EditLab(EditDials):
     _facts = traitlets.Dict().tag(sync=True)
     _shown: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _step = traitlets.Int(0).tag(sync=True)
-    _groups: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _told: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _point = traitlets.Dict().tag(sync=True)
     _trail: traitlets.List[Any] = traitlets.List().tag(sync=True)
@@ -321,17 +316,6 @@ class EditLab(EditDials):
         if not self._groups and isinstance(self.engine, Worker):  # a saved notebook should not keep an empty picture
             self.engine.wait(WAIT)
         return super()._repr_mimebundle_(**options)
-
-    def to_plotly(self) -> PlotlyFigure:
-        """Groups before and after as a plain plotly figure; the plane is `tk.frontier_plotly(lab.frontier)`."""
-        return groups_plotly(self._groups, self.summary)
-
-    def to_matplotlib(self) -> Figure:
-        """Groups before and after as a matplotlib figure."""
-        return groups_matplotlib(self._groups, self.summary)
-
-    def png(self) -> bytes:
-        return figure_png(self.to_matplotlib(), dpi=80)
 
 
 def _letters() -> Iterator[str]:
