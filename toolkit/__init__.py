@@ -48,6 +48,23 @@ _WHERE = {
     "frontier_plotly": "toolkit.figures.frontier",
     "frontier_matplotlib": "toolkit.figures.frontier",
     "EditLab": "toolkit.panels.edit_lab",
+    "token_map": "toolkit.api.token_map",
+    "trace_tokens": "toolkit.api.token_map",
+    "Traced": "toolkit.api.token_map",
+    "TokenAttribution": "toolkit.api.attribution",
+    "grad_cam": "toolkit.api.cam",
+    "legrad": "toolkit.api.attention_maps",
+    "game": "toolkit.api.attention_maps",
+    "rollout": "toolkit.api.attention_maps",
+    "attention_map": "toolkit.api.attention_maps",
+    "explain": "toolkit.api.map_methods",
+    "faithfulness": "toolkit.api.faithfulness",
+    "Faithfulness": "toolkit.api.faithfulness",
+    "localisation": "toolkit.api.localisation",
+    "Localisation": "toolkit.api.localisation",
+    "aiou": "toolkit.api.localisation",
+    "agreement": "toolkit.api.agreement",
+    "permuted": "toolkit.api.agreement",
     "save_checkpoint": "toolkit.api.fold",
     "save_huggingface": "toolkit.api.fold",
     "HeadPCA": "toolkit.api.pca",
@@ -71,6 +88,9 @@ _WHERE = {
     "classes": "toolkit.data.classes",
     "image_folder": "toolkit.data.folder",
     "scenes": "toolkit.organism.scenes",
+    "TokenMap": "toolkit.panels.token_map",
+    "maps_matplotlib": "toolkit.figures.maps",
+    "maps_plotly": "toolkit.figures.maps",
     "HeadGrid": "toolkit.panels.head_grid",
     "Gallery": "toolkit.panels.gallery",
     "Selection": "toolkit.panels.selection",
@@ -80,6 +100,7 @@ _WHERE = {
     "UnsupportedModelError": "toolkit.errors",
     "MissingWeightsError": "toolkit.errors",
     "DeviceError": "toolkit.errors",
+    "MemoryExhaustedError": "toolkit.errors",
     "StoreError": "toolkit.errors",
 }
 __all__ = sorted(_WHERE)
@@ -88,9 +109,17 @@ if TYPE_CHECKING:
     from toolkit.api.ablate import ablate as ablate
     from toolkit.api.ablation import Ablation as Ablation
     from toolkit.api.acts import Acts as Acts
+    from toolkit.api.agreement import agreement as agreement
+    from toolkit.api.agreement import permuted as permuted
     from toolkit.api.arrays import from_arrays as from_arrays
     from toolkit.api.arrays import from_npy as from_npy
+    from toolkit.api.attention_maps import attention_map as attention_map
+    from toolkit.api.attention_maps import game as game
+    from toolkit.api.attention_maps import legrad as legrad
+    from toolkit.api.attention_maps import rollout as rollout
+    from toolkit.api.attribution import TokenAttribution as TokenAttribution
     from toolkit.api.banks import bank as bank
+    from toolkit.api.cam import grad_cam as grad_cam
     from toolkit.api.compare import compare as compare
     from toolkit.api.concepts import ConceptHeads as ConceptHeads
     from toolkit.api.concepts import heads_for as heads_for
@@ -104,14 +133,20 @@ if TYPE_CHECKING:
     from toolkit.api.estimate import estimate as estimate
     from toolkit.api.extract import extract as extract
     from toolkit.api.extract import open_acts as open_acts
+    from toolkit.api.faithfulness import Faithfulness as Faithfulness
+    from toolkit.api.faithfulness import faithfulness as faithfulness
     from toolkit.api.fold import fold_ablation as fold_ablation
     from toolkit.api.fold import save_checkpoint as save_checkpoint
     from toolkit.api.fold import save_huggingface as save_huggingface
     from toolkit.api.frontier import frontier as frontier
     from toolkit.api.frontiers import Frontier as Frontier
     from toolkit.api.load import load as load
+    from toolkit.api.localisation import Localisation as Localisation
+    from toolkit.api.localisation import aiou as aiou
+    from toolkit.api.localisation import localisation as localisation
     from toolkit.api.locate import locate as locate
     from toolkit.api.ltc import ltc_correct as ltc_correct
+    from toolkit.api.map_methods import explain as explain
     from toolkit.api.pca import HeadPCA as HeadPCA
     from toolkit.api.pca import head_pca as head_pca
     from toolkit.api.scores import Scores as Scores
@@ -119,6 +154,9 @@ if TYPE_CHECKING:
     from toolkit.api.spans import load_spans as load_spans
     from toolkit.api.textspan import BankWarning as BankWarning
     from toolkit.api.textspan import textspan as textspan
+    from toolkit.api.token_map import Traced as Traced
+    from toolkit.api.token_map import token_map as token_map
+    from toolkit.api.token_map import trace_tokens as trace_tokens
     from toolkit.core.ablation import ablate_direct as ablate_direct
     from toolkit.core.ablation import layer_curve as layer_curve
     from toolkit.core.heads import HeadSet as HeadSet
@@ -132,12 +170,15 @@ if TYPE_CHECKING:
     from toolkit.data.overlap import near_duplicates as near_duplicates
     from toolkit.errors import DeviceError as DeviceError
     from toolkit.errors import InputError as InputError
+    from toolkit.errors import MemoryExhaustedError as MemoryExhaustedError
     from toolkit.errors import MissingWeightsError as MissingWeightsError
     from toolkit.errors import StoreError as StoreError
     from toolkit.errors import ToolkitError as ToolkitError
     from toolkit.errors import UnsupportedModelError as UnsupportedModelError
     from toolkit.figures.frontier import frontier_matplotlib as frontier_matplotlib
     from toolkit.figures.frontier import frontier_plotly as frontier_plotly
+    from toolkit.figures.maps import maps_matplotlib as maps_matplotlib
+    from toolkit.figures.maps import maps_plotly as maps_plotly
     from toolkit.models.card import ModelCard as ModelCard
     from toolkit.models.model import Model as Model
     from toolkit.models.model import wrap as wrap
@@ -149,6 +190,7 @@ if TYPE_CHECKING:
     from toolkit.panels.selection import Selection as Selection
     from toolkit.panels.selection import link as link
     from toolkit.panels.span_explorer import SpanExplorer as SpanExplorer
+    from toolkit.panels.token_map import TokenMap as TokenMap
     from toolkit.store.notes import HeadNotes as HeadNotes
     from toolkit.store.notes import notes as notes
 

@@ -27,5 +27,9 @@ class DeviceError(ToolkitError, RuntimeError):
     """A device was asked for that this machine does not have."""
 
 
+class MemoryExhaustedError(ToolkitError, MemoryError):
+    """The work did not fit into the memory of its device; nothing of it was kept."""
+
+
 class StoreError(ToolkitError, OSError):
     """A store cannot be written, read or taken up again; what was there before is untouched."""

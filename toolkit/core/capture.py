@@ -76,6 +76,8 @@ class Capture(TorchFunctionMode):
             return self._linear(args, kwargs)
         if func is F.layer_norm:
             self._norm(kwargs["weight"] if "weight" in kwargs else args[2], args[0])
+        elif func is F.scaled_dot_product_attention:
+            return self._mix(*args, **kwargs)
         elif func is F.multi_head_attention_forward:
             call = _MHA.bind(*args, **kwargs)
             layer = self._attention.get(id(call.arguments["out_proj_weight"]))
@@ -129,9 +131,13 @@ class Capture(TorchFunctionMode):
         else:
             q, k, v = F.linear(x, call["in_proj_weight"], bias).chunk(3, -1)
         q, k, v = (t.unflatten(-1, (call["num_heads"], -1)).transpose(1, 2) for t in (q, k, v))
-        mix = self._see(layer, F.scaled_dot_product_attention(q, k, v))
+        mix = self._see(layer, self._mix(q, k, v))
         out = F.linear(mix.transpose(1, 2).flatten(2), call["out_proj_weight"], call["out_proj_bias"])
         return out.transpose(0, 1), None
+
+    def _mix(self, q: Tensor, k: Tensor, v: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        """The mixes [b, h, n, k] of queries, keys and values; of whatever layer comes next."""
+        return F.scaled_dot_product_attention(q, k, v, *args, **kwargs)
 
     def _see(self, layer: int, mix: Tensor) -> Tensor:
         """Scale the heads if asked, and keep what the pooled position gets of them. mix [b, h, n, k]."""

@@ -17,7 +17,9 @@ class Block:
     """One attention layer and its MLP, by the tensors that identify them in the model's own forward.
 
     out_weight [w, h·k] and out_bias [w]: the attention's output projection. out_scale, mlp_scale [w]: LayerScale, or
-    None. mlp_weight: the last matrix of the MLP; None where the layer has no MLP.
+    None. mlp_weight: the last matrix of the MLP; None where the layer has no MLP. norm: weight of the norm before the
+    attention, whose input is the residual stream; None without a stream. head_scale [h]: what the layer multiplies its
+    mixes by before the output projection, or None.
     """
 
     out_weight: Tensor
@@ -25,6 +27,8 @@ class Block:
     out_scale: Tensor | None = None
     mlp_weight: Tensor | None = None
     mlp_scale: Tensor | None = None
+    norm: Tensor | None = None
+    head_scale: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from toolkit.errors import InputError
+from toolkit.models.frame import Frame, frame_of, whole
 
 ACCEPTED = (
     "preprocessed float tensors [b, 3, H, W], uint8 pixels [b, 3, H, W] of exactly the model's image size, PIL images"
@@ -36,6 +37,7 @@ class Images:
         self._preprocess, self._size, self._operation = preprocess, size, operation
         self._normalise = [torch.tensor(v).view(1, 3, 1, 1) for v in normalise] if normalise else None
         self.ids: tuple[str, ...] = ()
+        self._frames: dict[tuple[int, int], Frame] = {}
         self._given = self._checked(given)
         if not len(self._given):
             raise self._error("an empty batch", "pass at least one image")
@@ -56,6 +58,41 @@ class Images:
                     f"NaN or infinite pixels in images {rows.start}…{rows.stop - 1}", "clean the images first"
                 )
             yield batch
+
+    def picture(self, row: int) -> Image.Image:
+        """The picture as it was given, in RGB; of a preprocessed tensor, its pixels with the normalisation undone (as
+        near as [0, 255] holds them, stretched to it where the normalisation is not known).
+        """
+        found = self._one(row)
+        if isinstance(found, Image.Image):
+            return found.convert("RGB")
+        pixels = found
+        if pixels.dtype != torch.uint8:
+            t = pixels.float().cpu()
+            if self._normalise is None:
+                t = (t - t.min()) / (t.max() - t.min()).clamp_min(1e-12)
+            else:
+                t = t * self._normalise[1][0] + self._normalise[0][0]
+            pixels = (t.clamp(0, 1) * 255).round().to(torch.uint8)
+        return Image.fromarray(pixels.permute(1, 2, 0).cpu().numpy())
+
+    def frame(self, row: int) -> Frame:
+        """Where the model's input lies in `picture(row)`."""
+        found, (height, width) = self._one(row), self._size
+        if not isinstance(found, Image.Image) and tuple(found.shape[1:]) == self._size:
+            plain = found.dtype != torch.uint8 or self._normalise is not None
+            if plain:
+                return whole((width, height), self._size)
+        size = found.size if isinstance(found, Image.Image) else (int(found.shape[2]), int(found.shape[1]))
+        if size not in self._frames:
+            self._frames[size] = frame_of(lambda picture: self._preprocess(picture), size, self._size)
+        return self._frames[size]
+
+    def _one(self, row: int) -> Any:
+        """A PIL image, or a tensor [3, H, W]."""
+        if isinstance(self._given, Tensor | list):
+            return self._given[row]
+        return self._given.pixels([row])[0]
 
     def _error(self, given: str, fix: str) -> InputError:
         return InputError(self._operation, given, ACCEPTED, fix)

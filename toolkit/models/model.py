@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from toolkit.core.attention import AttentionCapture
 from toolkit.core.capture import Capture, Trace
+from toolkit.core.gradients import Frozen
 from toolkit.core.heads import HeadSet
 from toolkit.core.readout import Readout, readout_of
+from toolkit.core.tokens import Tokens
 from toolkit.errors import DeviceError, InputError
 from toolkit.models.card import ModelCard, card_of, image_size
 from toolkit.models.images import Images
@@ -110,6 +114,26 @@ class Model:
             output = self.clip.encode_image(self._placed(batch, tower.blocks[0].out_weight))
         return capture.trace(output)
 
+    def tokens(self, batch: Tensor, head_scale: Tensor | None = None) -> Tokens:
+        """One captured forward of preprocessed images [b, 3, H, W] with attention rows and values of every head;
+        head_scale [l, h] multiplies mixes on the way.
+        """
+        tower = tower_of(self.clip)
+        capture = AttentionCapture(tower, head_scale)
+        with torch.no_grad(), capture:
+            output = self.clip.encode_image(self._placed(batch, tower.blocks[0].out_weight))
+        return capture.tokens(output)
+
+    def explicit(self, batch: Tensor) -> tuple[AttentionCapture, Tensor]:
+        """One forward of preprocessed images [b, 3, H, W] whose attention is part of an autograd graph, and the
+        embeddings [b, d]. No parameter is in the graph, frozen or not: nothing collects a gradient.
+        """
+        tower = tower_of(self.clip)
+        capture = AttentionCapture(tower, explicit=True)
+        with torch.inference_mode(False), torch.enable_grad(), Frozen(), capture:
+            output = self.clip.encode_image(self._placed(batch, tower.blocks[0].out_weight).clone())
+        return capture, output
+
     def mixes(self, batch: Tensor, layers: Sequence[int]) -> dict[int, Tensor]:
         """By layer, the head mixes of all tokens [b, h, n, k] of preprocessed images [b, 3, H, W]."""
         tower = tower_of(self.clip)
@@ -172,6 +196,22 @@ class Model:
             return {}
         found = [word for text in ([texts] if isinstance(texts, str) else texts) for word in tokenizer.unknown(text)]
         return {word: tokenizer.nearest(word) for word in dict.fromkeys(found)}
+
+    def too_long(self, texts: Sequence[str]) -> list[tuple[int, int, int]]:
+        """Texts the tokenizer would cut: (position, tokens, context length). Empty where the tokenizer does not say."""
+        tokenizer: Any = self.tokenizer
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            context = int(tokenizer(texts[:1]).shape[-1])
+            try:
+                ids = tokenizer(list(texts), context_length=4 * context + 64)
+            except TypeError:
+                return []
+        if ids.ndim != 2 or ids.shape[-1] <= context:
+            return []
+        # what follows the text is padding: one id, repeated to the end
+        counts = [int((row != row[-1]).nonzero().max()) + 1 if bool((row != row[-1]).any()) else 0 for row in ids]
+        return [(i, n, context) for i, n in enumerate(counts) if n > context]
 
     def _plain(self, batch: Tensor) -> Tensor:
         out = self.clip.encode_image(self._placed(batch, tower_of(self.clip).blocks[0].out_weight))

@@ -109,7 +109,8 @@ def _block(block: Any, index: int, name: str) -> Block:
             raise refuse(where, f"a {type(module).__name__} stands where LayerScale is known")
     gammas = [getattr(module, "gamma", None) for module in scales]
     assert last is not None
-    return Block(out.weight, out.bias, gammas[0], last.weight, gammas[1])
+    head_scale = getattr(block.attn, "head_scale", None)
+    return Block(out.weight, out.bias, gammas[0], last.weight, gammas[1], block.ln_1.weight, head_scale)
 
 
 def _resnet(visual: Any) -> Tower:

@@ -1,0 +1,179 @@
+"""`TokenAttribution`: a map over an image's patches, by whatever method, with what it sums to and where it lies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toolkit.core.heads import HeadSet
+from toolkit.errors import InputError
+from toolkit.models.frame import Frame
+
+if TYPE_CHECKING:
+    import pandas
+    from PIL import Image
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TokenAttribution:
+    """Maps of b images, or of one (then without the first axis). Made by `tk.token_map`, `tk.grad_cam`, `tk.legrad`,
+    `tk.game`, `tk.attention_map`, `tk.rollout`.
+
+    values [b, rows, cols]: raw and signed; never clipped, stretched or smoothed. rest [b, m], rest_names [m]: what the
+    method gives to no patch; of a method that adds up, `values.sum() + rest.sum() == total`. total [b]: the score
+    explained, measured on the embedding. method, target: in words. scale: the rule by which values are to be read.
+    additive: whether values and rest add up to total. by_head [b, l, h, rows, cols]: of every head, where the method
+    knows heads. direction [d]: what the target multiplies unit embeddings with (zeros: the method asks no text). heads:
+    whose patches `values` holds, None for all. frames: where the grid lies in the pictures. ids: of the images, ()
+    where they have none. settings: model, convention and how it was made.
+    """
+
+    values: Array
+    rest: Array
+    rest_names: tuple[str, ...]
+    total: Array
+    method: str
+    target: str
+    scale: str
+    additive: bool
+    frames: tuple[Frame, ...]
+    direction: Array
+    heads: HeadSet | None = None
+    by_head: NDArray[np.float32] | None = None
+    ids: tuple[str, ...] = ()
+    settings: dict[str, Any] = field(default_factory=dict)
+    _pictures: Callable[[int], Image.Image] | None = None
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """(rows, columns) of patches."""
+        return (int(self.values.shape[-2]), int(self.values.shape[-1]))
+
+    @property
+    def single(self) -> bool:
+        """Whether it is of one image, without an image axis."""
+        return self.values.ndim == 2
+
+    def __len__(self) -> int:
+        return 1 if self.single else len(self.values)
+
+    def __getitem__(self, row: int) -> TokenAttribution:
+        """The map of one image."""
+        if self.single:
+            raise InputError(
+                "TokenAttribution[…]", f"[{row!r}] of one image's map", "a batch of maps", "use it as it is"
+            )
+        at = range(len(self.values))[row]
+        pictures = self._pictures
+        return replace(
+            self, values=self.values[at], rest=self.rest[at], total=self.total[at], frames=(self.frames[at],),
+            by_head=None if self.by_head is None else self.by_head[at], ids=self.ids[at : at + 1],
+            _pictures=None if pictures is None else lambda _: pictures(at),
+        )  # fmt: skip
+
+    def __iter__(self) -> Iterator[TokenAttribution]:
+        return iter([self] if self.single else [self[i] for i in range(len(self.values))])
+
+    @cached_property
+    def error(self) -> float:
+        """The largest |values.sum() + rest.sum() − total| before rounding was booked as a part; nan where the method
+        adds up to nothing.
+        """
+        if not self.additive:
+            return float("nan")
+        return float(np.abs(self.rest[..., self.rest_names.index("rounding")]).max())
+
+    def part(self, name: str) -> Array:
+        """[b]: one part of the rest by name."""
+        if name not in self.rest_names:
+            raise InputError("TokenAttribution.part", repr(name), ", ".join(self.rest_names) or "none", "name one")
+        return np.asarray(self.rest[..., self.rest_names.index(name)])
+
+    def at(self, row: int, column: int) -> NDArray[np.float32]:
+        """[b, l, h]: what every head read at one patch."""
+        if self.by_head is None:
+            given = f"a map of {self.method}, which knows no heads"
+            raise InputError("TokenAttribution.at", given, "a token map", "use tk.token_map")
+        rows, columns = self.grid
+        if not (0 <= row < rows and 0 <= column < columns):
+            given = f"patch ({row}, {column})"
+            raise InputError("TokenAttribution.at", given, f"rows 0…{rows - 1}, columns 0…{columns - 1}", "pass such")
+        return np.asarray(self.by_head[..., row, column])
+
+    def picture(self, row: int = 0) -> Image.Image | None:
+        """The image as it was given, or None where that is not known."""
+        return None if self._pictures is None else self._pictures(row)
+
+    def on_picture(self, row: int = 0, smooth: bool = True) -> Array:
+        """[height, width] of the image as it was given: the map back in its pixels, crop and resize undone; NaN where
+        the model did not look. smooth: bilinear between patch centres; False gives every pixel its patch's value.
+        """
+        return self.frames[row].on_picture(self.values if self.single else self.values[row], smooth)
+
+    def clipped(self) -> Array:
+        """The maps for people and metrics that want [0, 1]: below zero cut off, each divided by its own maximum (0
+        where nothing is positive). What is lost: sign, and size between images.
+        """
+        cut = np.maximum(self.values, 0)
+        most = cut.max((-2, -1), keepdims=True)
+        return np.asarray(cut / np.where(most > 0, most, 1))
+
+    def __sub__(self, other: Any) -> TokenAttribution:
+        """The difference map, part by part; adds up to the difference of the scores where both add up."""
+        if not isinstance(other, TokenAttribution):
+            return NotImplemented
+        differ = next(
+            (
+                what
+                for what in ("scale", "rest_names", "ids")
+                if getattr(self, what) != getattr(other, what)
+            ),
+            "shape" if self.values.shape != other.values.shape else None,
+        )  # fmt: skip
+        if differ:
+            ours, theirs = (
+                str(m.values.shape if differ == "shape" else getattr(m, differ))[:60] for m in (self, other)
+            )
+            given = f"maps whose {differ} differ: {ours} and {theirs}"
+            raise InputError("difference map", given, "two maps of one method and the same images", "make both alike")
+        both = self.by_head is not None and other.by_head is not None
+        return replace(
+            self, values=self.values - other.values, rest=self.rest - other.rest, total=self.total - other.total,
+            target=self.target if self.target == other.target else f"({self.target}) − ({other.target})",
+            by_head=self.by_head - other.by_head if both else None,  # type: ignore[operator]
+            settings={**self.settings, "difference": [str(m.settings.get("state", "")) for m in (self, other)]},
+        )  # fmt: skip
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """One row per patch: image, row, column, value, and its box (left, top, right, bottom) in the picture."""
+        import pandas
+
+        rows, columns = self.grid
+        frames = []
+        for i, one in enumerate(self):
+            boxes = [self.frames[i].cell(r, c, self.grid) for r in range(rows) for c in range(columns)]
+            table = pandas.DataFrame(boxes, columns=["left", "top", "right", "bottom"])
+            table.insert(0, "image", self.ids[i] if self.ids else i)
+            table.insert(1, "row", np.repeat(np.arange(rows), columns))
+            table.insert(2, "column", np.tile(np.arange(columns), rows))
+            table.insert(3, "value", one.values.ravel())
+            frames.append(table)
+        return pandas.concat(frames, ignore_index=True)
+
+    def __repr__(self) -> str:
+        n = "one image" if self.single else f"{len(self)} images"
+        heads = "" if self.heads is None else f", {len(self.heads)} heads"
+        said = f"{self.method} of {self.target}, {n}, {self.grid[0]}×{self.grid[1]} patches{heads}"
+        if self.single:
+            said += f", from {self.values.min():+.3g} to {self.values.max():+.3g}"
+            if self.additive:
+                sums = f"patches {self.values.sum():+.4f}, rest {self.rest.sum():+.4f}"
+                said += f", {sums}, together {float(self.total):+.4f}"
+        return f"TokenAttribution({said})"

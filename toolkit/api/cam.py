@@ -1,0 +1,163 @@
+"""`tk.grad_cam`: class activation maps through pytorch-grad-cam, with its traps closed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from toolkit.api.attention_maps import attribution, selected
+from toolkit.api.attribution import TokenAttribution
+from toolkit.api.decompose import check_model
+from toolkit.api.map_input import batches, enough_memory, images_of
+from toolkit.api.target import target_of
+from toolkit.core.heads import HeadSet
+from toolkit.core.parts import Parts
+from toolkit.errors import InputError
+from toolkit.models.model import Model
+from toolkit.models.probe import Probe, watched
+
+CAMS = ("GradCAM", "HiResCAM", "GradCAMPlusPlus", "XGradCAM", "LayerCAM")
+HALF = 1024.0
+"""What targets are multiplied by where weights are float16, whose small gradients would be zero; undone after."""
+
+
+def grad_cam(
+    model: Model,
+    images: Any,
+    text: Any,
+    against: Any = None,
+    heads: Any = None,
+    *,
+    layer: int | None = None,
+    method: str = "GradCAM",
+    batch_size: int = 16,
+) -> TokenAttribution:
+    """Grad-CAM of the cosine of image and text (Selvaraju et al. 2017), by pytorch-grad-cam: Σ_k w_k A_k, w_k the mean
+    over patches of ∂S/∂A_k; raw and signed, neither clipped nor stretched.
+
+    images, text, against: as for `tk.token_map`. heads: explain the contribution of these heads to the cosine instead
+    of the cosine. layer: whose first norm is looked at, default the last one, with heads the lowest of theirs; a
+    ModifiedResNet is looked at in its last stage. method: "GradCAM" (default), "HiResCAM", "GradCAMPlusPlus",
+    "XGradCAM" or "LayerCAM". batch_size: images at a time, default 16.
+
+    Returns TokenAttribution with an empty rest: these maps sum to nothing. `.clipped()` gives what is usually drawn.
+    The model is not changed: no mode, flag, gradient or hook. Raises InputError where a map is zero everywhere, which
+    means that no gradient reaches the layer.
+
+    >>> import toolkit as tk
+    >>> found = tk.grad_cam(tk.load(), tk.scenes("test", n=2), "a bird", against="water")
+    >>> found.values.shape, bool((found.values < 0).any())
+    ((2, 8, 8), True)
+    """
+    check_model(model, "grad_cam")
+    source, single = images_of(model, images, "grad_cam")
+    target = target_of(model, text, against, "grad_cam")
+    chosen = None if heads is None else selected(model, heads, None, "grad_cam")[0]
+    at = _layer(model, layer, chosen)
+    made, scale = _library(method), HALF if model.dtype == torch.float16 else 1.0
+    found: list[NDArray[np.floating]] = []
+    totals = []
+    for batch in batches(source, batch_size, "grad_cam"):
+        with enough_memory("grad_cam", len(batch)):
+            raw, total = _maps(model, batch, _score(target.direction, chosen, model, scale), at, made)
+        found.append(raw / scale)
+        totals.append(total / scale)
+    values: NDArray[np.float64] = np.concatenate(found).astype(np.float64)
+    dead = [i for i, table in enumerate(values) if not np.abs(table).max() > 0 or not np.isfinite(table).all()]
+    if dead:
+        given = f"a map that is zero or not finite everywhere, of image {dead[0]}" + f" and {len(dead) - 1} more" * (
+            len(dead) > 1
+        )
+        fix = "choose another text or a lower layer, and look for NaN or zero weights"
+        raise InputError("grad_cam", given, "a score that depends on the layer's patches", fix)
+    name = method.replace("PlusPlus", "++").replace("GradCAM", "Grad-CAM")
+    rule = "gradient × activation, summed over channels: sign kept; its size means something only beside another map"
+    where = "stage 4" if model.card.pool == "attention" else f"ln_1 of layer {at}"
+    how = {"layer": at, "where": where, "cam": method}
+    return attribution(model, source, single, target, chosen, values, np.concatenate(totals),
+                       f"{name} ({where})", rule, how)  # fmt: skip
+
+
+def _layer(model: Model, layer: int | None, heads: HeadSet | None) -> int:
+    count = model.card.layers
+    if heads is not None and not len(heads):
+        raise InputError("grad_cam", "no heads", "one head or more, or None for the whole cosine", "choose heads")
+    lowest = count - 1 if heads is None else min(number for number, _ in heads)
+    if layer is None:
+        return lowest
+    if isinstance(layer, bool) or not hasattr(layer, "__index__") or not -count <= layer < count:
+        raise InputError("grad_cam", f"layer={layer!r}", f"a layer from 0 to {count - 1}, or −1 …", "pass one")
+    found = range(count)[layer]
+    if heads is not None and found > lowest:
+        given = f"layer={layer} for heads {heads}, of which layer {lowest}'s do not depend on it"
+        raise InputError("grad_cam", given, f"layer {lowest} or below", "leave layer out")
+    return found
+
+
+def _score(direction: Tensor, heads: HeadSet | None, model: Model, scale: float) -> Callable[[Parts], Tensor]:
+    card = model.card
+
+    def score(parts: Parts) -> Tensor:
+        t = direction.to(parts.embedding) * scale
+        if heads is None:
+            return parts.embedding @ t
+        chosen = (1 - heads.scale(card.layers, card.heads, 0.0)).to(t)
+        return torch.einsum("blh,lh->b", parts.toward(t), chosen)
+
+    return score
+
+
+def _library(method: str) -> Any:
+    """The library's class without what it does to a map: no clipping, no stretching, no averaging over layers."""
+    if method not in CAMS:
+        raise InputError("grad_cam", f"method={method!r}", ", ".join(map(repr, CAMS)), "name one of these")
+    import pytorch_grad_cam
+
+    base = getattr(pytorch_grad_cam, method)
+
+    class Raw(base):  # type: ignore[misc, valid-type]
+        def compute_cam_per_layer(self, images: Any, targets: Any, eigen_smooth: bool) -> Any:
+            watched = self.activations_and_grads
+            (activations,) = (a.numpy() for a in watched.activations)
+            if len(watched.gradients) != 1:
+                return np.zeros((len(activations), *activations.shape[2:]))
+            (gradients,) = (g.numpy() for g in watched.gradients)
+            return self.get_cam_image(images, self.target_layers[0], targets, activations, gradients, eigen_smooth)
+
+        def aggregate_multi_layers(self, maps: Any) -> Any:
+            return maps
+
+    return Raw
+
+
+def _maps(
+    model: Model, batch: Tensor, score: Callable[[Parts], Tensor], layer: int, library: Any
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Maps [b, rows, cols] and scores [b] of one batch; everything the library keeps is let go of."""
+    rows, columns = model.card.grid
+    convolutional = model.card.pool == "attention"
+    first = getattr(getattr(model.clip.visual, "transformer", None), "batch_first", True)
+
+    def patches(x: Tensor) -> Tensor:
+        if convolutional:
+            return x
+        x = x if first else x.transpose(0, 1)
+        return x[:, 1:].unflatten(1, (rows, columns)).permute(0, 3, 1, 2)
+
+    probe = Probe(model, watched(model, layer), score)
+    cam = library(model=probe, target_layers=[probe.at], reshape_transform=patches)
+    try:
+        with torch.inference_mode(False), torch.enable_grad():
+            values = cam(input_tensor=batch.to(model.device), targets=[lambda out: out[0]] * len(batch))
+    finally:
+        cam.activations_and_grads.release()
+        cam.outputs = None
+    assert probe.last is not None
+    if values.shape != (len(batch), rows, columns):
+        raise InputError("grad_cam", f"maps of shape {values.shape}", f"{(len(batch), rows, columns)}", "report this")
+    return values, probe.last.double().cpu().numpy()

@@ -1,0 +1,224 @@
+"""What the TokenMap panel asks: maps by any method, of one image or two, of the model as it is, ablated, or edited."""
+
+from __future__ import annotations
+
+import warnings
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from PIL import Image
+
+from toolkit.api.acts import Acts
+from toolkit.api.attribution import TokenAttribution
+from toolkit.api.decompose import check_model
+from toolkit.api.edits import Edit
+from toolkit.api.fold import fold_ablation
+from toolkit.api.map_input import opened
+from toolkit.api.map_methods import METHODS
+from toolkit.api.spans import Spans
+from toolkit.api.token_map import Traced, trace_tokens
+from toolkit.core.heads import HeadSet
+from toolkit.data.samples import Samples
+from toolkit.errors import InputError
+from toolkit.models.model import Model
+
+T = TypeVar("T")
+TRACES, MODELS = 12, 4
+"""Traced images and changed models that are kept."""
+BESIDE = ("nothing", "image", "method", "ablated", "edited", "texts")
+"""What stands beside the map: nothing, another image, another method, the model without the chosen heads (total
+effect), the edited model, or of one head the texts it gives the most and the least to."""
+
+
+class Asked(NamedTuple):
+    """One question: a text, contrast and heads; a method and an image; what stands beside; whether as a difference."""
+
+    text: str
+    against: str
+    heads: tuple[tuple[int, int], ...]
+    method: str
+    image: str
+    beside: str
+    other_image: str
+    other_method: str
+    difference: bool
+
+    @property
+    def told(self) -> list[Any]:
+        """The same as the browser holds it."""
+        return [*self[:2], [list(head) for head in self.heads], *self[3:]]
+
+
+class MapSession:
+    """Images by id, a model, and what was traced of them.
+
+    model: live. images: samples, parts of a data set that has its images, PIL images, paths; more come with `add`.
+    spans: texts of heads, for `beside="texts"`. edit: for `beside="edited"`.
+    """
+
+    def __init__(self, model: Model, images: Any = None, spans: Spans | None = None, edit: Edit | None = None) -> None:
+        check_model(model, "TokenMap")
+        for name, value, kind in (("spans", spans, Spans), ("edit", edit, Edit)):
+            if value is not None and not isinstance(value, kind):
+                accepted = f"what tk.{'textspan' if name == 'spans' else 'edit'} gives"
+                raise InputError("TokenMap", f"{name}={value!r}", accepted, f"leave {name} out")
+        self.model, self.spans, self.edit = model, spans, edit
+        self._data: Acts | Samples | None = None
+        self._added: dict[str, Image.Image] = {}
+        self._traced: OrderedDict[tuple[str, str], Traced] = OrderedDict()
+        self._models: OrderedDict[str, Model] = OrderedDict()
+        self.ids: list[str] = []
+        self.take(images)
+
+    def take(self, images: Any) -> None:
+        """The images to choose from."""
+        if images is None:
+            return
+        if isinstance(images, Acts):
+            if not images.has_images:
+                fix = "attach them: acts.attach(model, data)"
+                raise InputError("TokenMap", "parts without images", "parts with them", fix)
+            self._data, self.ids = images, [str(i) for i in images.ids]
+        elif isinstance(images, Samples):
+            self._data, self.ids = images, [str(i) for i in images.ids]
+        elif isinstance(images, str | Path | Image.Image) or isinstance(getattr(images, "image", None), Image.Image):
+            self.add(images)
+        elif isinstance(images, Sequence) and len(images):
+            for image in images:
+                self.add(image)
+        else:
+            accepted = "samples such as tk.scenes(…), parts with images, PIL images, or paths"
+            raise InputError("TokenMap", f"images of type {type(images).__name__}", accepted, "pass one of these")
+
+    def add(self, image: Any, name: str = "") -> str:
+        """One more image (PIL, a sample or a path); the id it got."""
+        if isinstance(image, str | Path):
+            name, image = name or Path(image).name, opened(image, "TokenMap.add")
+        found = getattr(image, "image", image)
+        if not isinstance(found, Image.Image):
+            given, accepted = f"a {type(image).__name__}", "a PIL image, a sample, or the path of an image file"
+            raise InputError("TokenMap.add", given, accepted, "open it first")
+        if 0 in found.size:
+            given = f"an image of {found.size[0]} × {found.size[1]} pixels"
+            raise InputError("TokenMap.add", given, "at least one pixel", "choose another image")
+        word = name or str(getattr(image, "id", "")) or f"image {len(self._added) + 1}"
+        while word in self.ids and self._added.get(word) is not found:
+            stem, _, number = word.rpartition(" #")
+            word = f"{stem} #{int(number) + 1}" if stem and number.isdigit() else f"{word} #2"
+        self._added[word] = found.convert("RGB")
+        self.ids = [word, *(i for i in self.ids if i != word)]
+        return word
+
+    def picture(self, image: str) -> Image.Image:
+        """An image as it was given."""
+        if image in self._added:
+            return self._added[image]
+        if isinstance(self._data, Acts):
+            found = self._data.read(image).image
+        elif self._data is not None and image in self.ids:
+            found = self._data.image(self._place(image))
+        else:
+            raise InputError("TokenMap", f"the unknown image {image!r}", "an id of its images", "add it: panel.add(…)")
+        if found is None:
+            given = f"{image!r}, which cannot be read"
+            raise InputError("TokenMap", given, "an image Pillow reads", "choose another image")
+        return found
+
+    def _place(self, image: str) -> int:
+        assert isinstance(self._data, Samples)
+        return list(map(str, self._data.ids)).index(image)
+
+    # what is kept
+
+    def _kept(self, store: OrderedDict[Any, T], key: Any, most: int, make: Callable[[], T]) -> T:
+        if key in store:
+            store.move_to_end(key)
+            return store[key]
+        made = store[key] = make()
+        while len(store) > most:
+            store.popitem(last=False)
+        return made
+
+    def _trace(self, image: str, heads: str = "") -> Traced:
+        def make() -> Traced:
+            return trace_tokens(self.model, self.picture(image), ablate=heads or None)
+
+        return self._kept(self._traced, (image, heads), TRACES, make)
+
+    def _changed(self, heads: str = "") -> Model:
+        """The model without heads, or, without heads named, edited."""
+        if heads:
+            return self._kept(self._models, heads, MODELS, lambda: fold_ablation(self.model, heads))
+        edit = self._edit()
+        return self._kept(self._models, f"edit {id(edit)}", MODELS, lambda: edit.fold(self.model))
+
+    def _edit(self) -> Edit:
+        if self.edit is None:
+            fix = "pass edit=, or link the panel to an EditLab"
+            raise InputError("TokenMap", "no edit to compare with", "an edit of this model", fix)
+        return self.edit
+
+    # maps
+
+    def check(self, asked: Asked) -> None:
+        """Refuse what cannot be answered, before anything runs."""
+        if not asked.text.strip() and asked.beside != "texts" and asked.method not in ("attention", "rollout"):
+            raise InputError("TokenMap.text", "no text", "a text with at least one word", "type a text")
+        if asked.beside in ("ablated", "texts") and not asked.heads:
+            what = "switch off" if asked.beside == "ablated" else "read the texts of"
+            raise InputError("TokenMap", f"no heads to {what}", "one head or more", "choose heads in the small map")
+        if asked.beside == "texts" and self.spans is None:
+            fix = "pass spans=tk.textspan(acts)"
+            raise InputError("TokenMap", "no texts of heads", "what tk.textspan found", fix)
+        if asked.beside == "edited":
+            self._edit()
+
+    def maps(self, asked: Asked) -> tuple[TokenAttribution, TokenAttribution | None]:
+        """The map asked for, and the one beside it."""
+        with warnings.catch_warnings():  # words the model does not know are said by `unknown`
+            warnings.simplefilter("ignore")
+            return self._maps(asked)
+
+    def unknown(self, asked: Asked) -> str:
+        """The words of the texts that the model does not know, and what is near them; "" if it knows all."""
+        texts = [text for text in (asked.text, asked.against) if text.strip()]
+        found = self.model.unknown_words(texts) if texts and asked.beside != "texts" else {}
+        words = [f"“{w}”" + (f" (near: {', '.join(near)})" if near else "") for w, near in list(found.items())[:3]]
+        return f"the model does not know {', '.join(words)}" if words else ""
+
+    def _maps(self, asked: Asked) -> tuple[TokenAttribution, TokenAttribution | None]:
+        self.check(asked)
+        against = asked.against.strip() or None
+        off = asked.beside == "ablated"
+        heads = HeadSet(asked.heads) if asked.heads and not off else None
+        if asked.beside == "texts":
+            assert self.spans is not None
+            return self._trace(asked.image).extremes(self.spans, asked.heads[-1:])
+        first = self._one(asked.method, asked.image, asked.text, against, heads)
+        second: TokenAttribution | None = None
+        if asked.beside == "image":
+            second = self._one(asked.method, asked.other_image, asked.text, against, heads)
+        elif asked.beside == "method":
+            second = self._one(asked.other_method, asked.image, asked.text, against, heads)
+        elif asked.beside in ("ablated", "edited"):
+            name = str(HeadSet(asked.heads)) if off else ""
+            second = self._one(asked.method, asked.image, asked.text, against, heads, asked.beside, name)
+            if asked.difference:
+                second = second - first
+        return first, second
+
+    def _one(
+        self, method: str, image: str, text: str, against: Any, heads: HeadSet | None, state: str = "base",
+        off: str = "",
+    ) -> TokenAttribution:  # fmt: skip
+        if method == "token map":
+            traced = self._trace(image, off)
+            return traced.map(text, against, heads, edit=self._edit() if state == "edited" else None)
+        model = self.model if state == "base" else self._changed(off)
+        words = text if text.strip() else None
+        found = METHODS[method](model, self.picture(image), words, against if words else None, heads)
+        name = {"base": "base", "ablated": f"without {off}", "edited": "edited"}[state]
+        found.settings["state"] = name
+        return found

@@ -1,0 +1,230 @@
+"""`tk.token_map`: what every patch of an image gave to a text, through any heads, exactly."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from toolkit.api.ablate import Strength, strengths
+from toolkit.api.attribution import TokenAttribution
+from toolkit.api.decompose import check_model
+from toolkit.api.map_input import batches, enough_memory, images_of
+from toolkit.api.target import Target, target_of
+from toolkit.core.heads import HeadSet, which_layers
+from toolkit.core.parts import Convention
+from toolkit.core.tokens import TokenParts, TokenState
+from toolkit.errors import InputError, UnsupportedModelError
+from toolkit.models.images import Images
+from toolkit.models.model import Model
+
+if TYPE_CHECKING:
+    from toolkit.api.edits import Edit
+    from toolkit.api.spans import Spans
+
+SCALE = "cosine units, additive: patches and rest sum to the cosine (difference of cosines); zero is zero"
+
+
+def token_map(
+    model: Model,
+    images: Any,
+    text: Any,
+    against: Any = None,
+    heads: Any = None,
+    *,
+    layers: Any = None,
+    convention: Convention = "separate",
+    ablate: Any = None,
+    strength: Strength = 0.0,
+    edit: Edit | None = None,
+    batch_size: int = 16,
+) -> TokenAttribution:
+    """What every patch gave to the cosine of image and text through the attention heads (G24 §3.3; methods §1):
+    a_n (v_n · A t) / (σR), signed, with everything else in `.rest`: they sum to the cosine.
+
+    images: one image (PIL, a sample or a path: the result has no image axis), or several in any form. text: a text, a
+    vector [d], or a class of the set given as `against`. against: what is taken away: a text, several (their mean), a
+    vector, a class set (the mean of its other classes). heads: whose patches are shown, in any spelling (the others
+    are in `.rest`); or layers: all heads of these. convention: "separate" (default) or "reference". ablate, strength:
+    of the model with these heads changed while it runs (total effect). edit: of the edited, normalised embedding.
+    batch_size: images at a time, default 16.
+
+    Returns TokenAttribution: .values [b, rows, cols], .rest, .total, .by_head [b, l, h, rows, cols]. It is the direct
+    path only: what a layer reads from a patch position may have come there from elsewhere in the image.
+
+    >>> import toolkit as tk
+    >>> model, image = tk.load(), tk.scenes("test", n=1)[0]
+    >>> found = tk.token_map(model, image, "a bird", against="water", heads="L3.H7")
+    >>> found.values.shape, abs(found.values.sum() + found.rest.sum() - found.total) < 1e-6
+    ((8, 8), True)
+    """
+    check_model(model, "token_map")
+    source, single = images_of(model, images, "token_map")
+    target = target_of(model, text, against, "token_map")
+    chosen = _heads(model, heads, layers)
+    found = []
+    for batch in batches(source, batch_size, "token_map"):
+        with enough_memory("token_map", len(batch)):
+            state = _trace(model, batch, convention, ablate, strength)
+            found.append(state.toward(target.direction, _matrix(edit, model)))
+    how = _words(model, convention, ablate, strength, edit)
+    return _made(model, source, single, target, chosen, TokenParts.cat(found), how)
+
+
+def trace_tokens(
+    model: Model,
+    images: Any,
+    *,
+    convention: Convention = "separate",
+    ablate: Any = None,
+    strength: Strength = 0.0,
+    batch_size: int = 16,
+) -> Traced:
+    """Images traced once, for the map of any text and any heads without a forward; arguments as for `tk.token_map`.
+
+    What is kept of an image: layers × heads × tokens × (head_dim + 1) numbers (a ViT-B/16: 7 MB).
+
+    >>> import toolkit as tk
+    >>> traced = tk.trace_tokens(tk.load(), tk.scenes("test", n=2))
+    >>> traced.map("a bird").values.shape, traced.map("water", heads="L2.H6").values.shape
+    ((2, 8, 8), (2, 8, 8))
+    """
+    check_model(model, "trace_tokens")
+    source, single = images_of(model, images, "trace_tokens")
+    states = []
+    for batch in batches(source, batch_size, "trace_tokens"):
+        with enough_memory("trace_tokens", len(batch)):
+            states.append(_trace(model, batch, convention, ablate, strength))
+    return Traced(model, source, single, states, _words(model, convention, ablate, strength, None))
+
+
+class Traced:
+    """Images whose attention rows and values are kept. Made by `tk.trace_tokens`.
+
+    model: the model that was traced. ids: of the images, () where they have none. single: whether it is one image.
+    """
+
+    def __init__(
+        self, model: Model, source: Images, single: bool, states: list[TokenState], how: dict[str, Any]
+    ) -> None:
+        self.model, self.ids, self.single = model, source.ids, single
+        self._source, self._states, self._how = source, states, how
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def __repr__(self) -> str:
+        return f"Traced({len(self)} images, {self._how['state']} model {self._how['model']})"
+
+    def map(
+        self, text: Any, against: Any = None, heads: Any = None, *, layers: Any = None, edit: Edit | None = None
+    ) -> TokenAttribution:
+        """The map of a text; arguments and result as for `tk.token_map`."""
+        chosen = _heads(self.model, heads, layers)
+        target = target_of(self.model, text, against, "token_map")
+        matrix = _matrix(edit, self.model)
+        found = TokenParts.cat([state.toward(target.direction, matrix) for state in self._states])
+        how = self._how if edit is None else self._how | {"edit": str(edit), "state": _state(self._how["state"], edit)}
+        return _made(self.model, self._source, self.single, target, chosen, found, how)
+
+    def extremes(self, spans: Spans, head: Any, image: int = 0) -> tuple[TokenAttribution, TokenAttribution]:
+        """Of one head and image: the maps of those of the head's TextSpan texts that it gives the most and the least
+        to (G24 §5). spans: of `tk.textspan`. head: one head, in any spelling.
+        """
+        card = self.model.card
+        found = HeadSet.of(head, card.layers, card.heads).heads
+        if len(found) != 1 or found[0][0] not in spans.layers:
+            accepted = f"one head of layers {', '.join(map(str, spans.layers))}"
+            raise InputError("extremes", repr(head), accepted, "name one head that has texts")
+        if not 0 <= image < len(self):
+            raise InputError("extremes", f"image={image!r}", f"0…{len(self) - 1}", "count the images traced")
+        layer, number = found[0]
+        texts = spans.texts[spans.layers.index(layer)][number]
+        if not texts:
+            raise InputError("extremes", f"{HeadSet(found)}, which has no texts", "a head with texts", "take another")
+        vectors = self.model.encode_text(texts)
+        scores = torch.cat([s.parts.toward(vectors) for s in self._states])[image, layer, number]
+        best, least = (self.map(texts[int(at)], heads=HeadSet(found)) for at in (scores.argmax(), scores.argmin()))
+        return (best, least) if self.single else (best[image], least[image])
+
+
+def _trace(model: Model, batch: Tensor, convention: Convention, ablate: Any, strength: Strength) -> TokenState:
+    scale = None
+    if ablate is not None:
+        card = model.card
+        scale = strengths(HeadSet.of(ablate, card.layers, card.heads), strength, card.layers, card.heads)
+    return TokenState(model.tokens(batch, scale), model.readout(), convention)
+
+
+def _matrix(edit: Edit | None, model: Model) -> Tensor | None:
+    """θ or M of an edit made for this model."""
+    if edit is None:
+        return None
+    own, card = edit.settings["fingerprint"], model.card
+    if own and card.fingerprint != own:
+        given = f"an edit of {edit.settings['model']!r} (fingerprint {own}) for {card.id!r} ({card.fingerprint})"
+        raise InputError("token_map", given, "an edit of this model", "load the model the edit was made for")
+    if edit.strategy.name == "diagonal":
+        return edit.theta
+    return edit.apply(torch.eye(edit.strategy.d, dtype=torch.float64, device=edit.theta.device))
+
+
+def _heads(model: Model, heads: Any, layers: Any) -> HeadSet | None:
+    card = model.card
+    if heads is not None and layers is not None:
+        raise InputError("token_map", "heads and layers", "one of the two", "leave one out")
+    if layers is not None:
+        found = which_layers(layers, card.layers, "token_map")
+        return HeadSet(tuple((layer, h) for layer in found for h in range(card.heads)))
+    return None if heads is None else HeadSet.of(heads, card.layers, card.heads)
+
+
+def _state(state: str, edit: Edit | None) -> str:
+    return state if edit is None else "edited" if state == "base" else f"{state}, edited"
+
+
+def _words(model: Model, convention: str, ablate: Any, strength: Any, edit: Edit | None) -> dict[str, Any]:
+    card, state = model.card, "base"
+    how = {"model": card.id, "fingerprint": card.fingerprint, "convention": convention}
+    if ablate is not None:
+        off = HeadSet.of(ablate, card.layers, card.heads)
+        state = f"without {off}" if strength == 0 else f"{off} at strength {strength}"
+        how |= {"ablate": str(off), "strength": strength}
+    if edit is not None:
+        how["edit"] = str(edit)
+    return how | {"state": _state(state, edit)}
+
+
+def _made(
+    model: Model, source: Images, single: bool, target: Target, heads: HeadSet | None, found: TokenParts, how: Any
+) -> TokenAttribution:
+    """The sum behind the cosine as a map and its rest."""
+    rows, columns = model.card.grid
+    b, layers, per_layer, n = found.by_head.shape
+    if n != rows * columns + 1:
+        given = f"{model.card.id!r}, with {n} tokens for a grid of {rows}×{columns}"
+        raise UnsupportedModelError("token_map", given, "one token a patch and one besides", "use a plain CLIP tower")
+    scale = torch.ones(layers, per_layer, dtype=torch.float64)
+    if heads is not None:
+        scale = 1 - heads.scale(layers, per_layer, 0.0)
+    wide = found.by_head.double()
+    shown = torch.einsum("blhn,lh->bn", wide, scale.to(wide))
+    rest = {
+        ("mean token" if model.card.pool == "attention" else "class token"): shown[:, 0],
+        "other heads": torch.einsum("blhn,lh->b", wide, 1 - scale.to(wide)),
+        **{("embedding term" if i == 0 else f"MLP {i - 1}"): found.mlps[:, i] for i in range(found.mlps.shape[1])},
+        "attention biases": found.biases.sum(1),
+        "norm bias": found.constant,
+        "rounding": found.rounding,
+    }
+    table = torch.stack([part.double() for part in rest.values()], 1).cpu().numpy()
+    values = shown[:, 1:].reshape(b, rows, columns).cpu().numpy()
+    by_head = found.by_head[..., 1:].float().reshape(b, layers, per_layer, rows, columns).cpu().numpy()
+    total = found.total.double().cpu().numpy()
+    made = TokenAttribution(
+        values, table, tuple(rest), total, "token map", target.words, SCALE, True,
+        tuple(source.frame(i) for i in range(b)), target.array, heads, by_head, tuple(source.ids), dict(how),
+        source.picture,
+    )  # fmt: skip
+    return made[0] if single else made
