@@ -24,6 +24,8 @@ NOISE = 0.01
 FRACTIONS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 TOLERANCE = {torch.float32: 1e-6, torch.float64: 1e-10}
 """Norm of the residual as a share of the right-hand side's."""
+ROUGH = 1e-4
+"""The same where noise a hundred times larger is added."""
 ITERATIONS, LOOK = 1000, 10
 """At most; and between two looks at whether all are done, each of which waits for the device."""
 LEAST = 1 / 24
@@ -91,7 +93,7 @@ def road(
         least = (turn % 2 == 1)[:, None]
         place = torch.where(least, h * w - 1 - rank[image], rank[image])
         hole = (place < bounds[turn // 2][:, None]).view(-1, h, w)
-        found = solve(images[image], hole)
+        found = solve(images[image], hole, None if field is None else ROUGH)
         return found if field is None else torch.where(hole[:, None], found + field[image], found)
 
     found = scored(build, 2 * len(counts) * b, score, batch_size, images.device, check).view(len(counts), 2, b)
@@ -99,8 +101,10 @@ def road(
 
 
 @full_precision
-def solve(images: Tensor, removed: Tensor) -> Tensor:
-    """[b, 3, h, w]: every removed pixel [b, h, w] is the weighted mean of its neighbours. In float32 or float64."""
+def solve(images: Tensor, removed: Tensor, tolerance: float | None = None) -> Tensor:
+    """[b, 3, h, w]: every removed pixel [b, h, w] is the weighted mean of its neighbours. In float32 or float64.
+    tolerance: of the residual, default TOLERANCE.
+    """
     dtype = images.dtype if images.dtype in TOLERANCE else torch.float32
     hole = removed[:, None].to(dtype)
     degree = neighbours(hole.new_ones(1, 1, *hole.shape[2:]))
@@ -109,7 +113,7 @@ def solve(images: Tensor, removed: Tensor) -> Tensor:
     known = (pixels * kept).sum((-2, -1), keepdim=True) / left.clamp(min=1)
     mean = torch.where(left > 0, known, pixels.mean((-2, -1), keepdim=True))  # constants solve the system: kept out of
     b = hole * neighbours(kept * (pixels - mean))  # it, they cost no digits
-    x = _conjugate_gradients(b, hole, degree, TOLERANCE[dtype])
+    x = _conjugate_gradients(b, hole, degree, TOLERANCE[dtype] if tolerance is None else tolerance)
     return torch.where(removed[:, None], (x + mean).to(images.dtype), images)
 
 

@@ -24,10 +24,12 @@ class View extends Frame {
     this.text = make("input", "", this.labelled(bar, "text"), { type: "text", maxlength: "600", placeholder: "a bird", size: "18" });
     this.against = make("input", "", this.labelled(bar, "minus"), { type: "text", maxlength: "600", placeholder: "nothing", size: "18" });
     this.method = make("select", "", this.labelled(bar, "method"));
-    const image = this.labelled(bar, "image");
-    this.image = make("select", "", image);
+    const image = make("div", "tkt-field", bar);
+    make("span", "tkt-label", image, { "aria-hidden": "true" }).textContent = "image";
+    const row = make("div", "tkt-row", image);
+    this.image = make("select", "", row, { "aria-label": "image" });
     this.walk = [["‹", -1], ["›", 1]].map(([sign, by]) => {
-      const button = make("button", "", image, { type: "button", "aria-label": by > 0 ? "next image" : "previous image" });
+      const button = make("button", "", row, { type: "button", "aria-label": by > 0 ? "next image" : "previous image" });
       button.textContent = sign;
       return [button, by];
     });
@@ -39,7 +41,9 @@ class View extends Frame {
     this.opacity = make("input", "", this.labelled(look, "colour"), { type: "range", min: "0", max: "1", step: "0.05" });
     this.raw = this.box(look, "raw grid");
     this.hold = this.box(look, "hold the scale");
-    this.file = make("input", "tkt-file", this.labelled(look, "add an image, or drop one"), { type: "file", accept: "image/*" });
+    this.file = make("input", "", this.body, { type: "file", accept: "image/*", hidden: "", "aria-label": "image file" });
+    this.choose = make("button", "", this.labelled(look, "add an image"), { type: "button" });
+    this.choose.textContent = "choose or drop …";
     this.path = make("input", "", this.labelled(look, "or its path"), { type: "text", placeholder: "where the kernel runs", size: "18" });
     this.told = make("div", "tkt-note", this.body, { role: "status" });
     const main = make("div", "tkt-main", this.body);
@@ -216,6 +220,7 @@ class View extends Frame {
   onClick({ target }) {
     const step = this.walk.find(([button]) => button === target);
     if (step) return this.ask({ do: "walk", by: step[1] });
+    if (target === this.choose) return this.file.click();
     if (target === this.all) return this.set({ _chosen: [] });
     const cell = target.closest(".tkm-cell");
     if (!cell) return;

@@ -113,15 +113,15 @@ class TokenMap(LivePanel):
         self._begin(engine if engine is not None else engine_for(model))
         shared = Selection() if selection is None else selection
         super().__init__(**words)
-        card = model.card
+        card, given = model.card, self.image
         with self.hold_sync():
             self._shape, self._has = [card.layers, card.heads], {"texts": spans is not None, "edited": edit is not None}
             self._list()
             ids = self._session.ids
-            self.image = self.image or (ids[0] if ids else "")
+            self.image = given or (ids[0] if ids else "")
             self.other_image = self.other_image or (ids[1] if len(ids) > 1 else self.image)
-        if self.image:
-            shared.image = self.image
+        if given:
+            shared.image = given
         if self.text:
             shared.text = self.text
         if heads is not None:
