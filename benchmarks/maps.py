@@ -24,7 +24,7 @@ from toolkit.core.localise import Localised, joined, localise
 
 SHAPES = ("ViT-B-16", "ViT-L-14")
 BUDGET_MS = 50.0
-LOCATED, FAITHFUL, STEPS, FRACTIONS, DRAWS = 600, 128, 16, (0.25, 0.5, 0.75), 2
+LOCATED, FAITHFUL, STEPS, FRACTIONS, DRAWS = 400, 128, 8, (0.3, 0.6), 2
 RANDOM, PERMUTED = "random map", "permuted weights"
 QUESTIONS = ("object", "cue")
 REPLICATES = 2000

@@ -1,13 +1,14 @@
-"""Makes the pictures and tables of built_in_world.md, and the pictures of editing.md, from measured results: `python
-docs/make.py`.
+"""Makes the pictures and tables of built_in_world.md and maps.md, and the pictures of editing.md, from measured
+results: `python docs/make.py`.
 
 The results are those of `toolkit bench organism --seed N [--weights FOLDER] --json`, one file per training seed in
-docs/results; and that of `toolkit bench edited --json`. The training record of seed 0 ships with its weights; those of
-the others lie beside their results.
+docs/results; and those of `toolkit bench edited --json` and `toolkit bench maps --json`. The training record of seed 0
+ships with its weights; those of the others lie beside their results.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 import statistics
@@ -287,6 +288,43 @@ def factor_table() -> str:
     return "\n".join(["| factor | values | words | in the world |", "|---|---|---|---|", *rows])
 
 
+def map_heads_figure(seed: int = 5) -> Figure:
+    """Token map and Grad-CAM of a mistake, of all heads, of the located ones, and of those that say “water”."""
+    model, birds = tk.load(), tk.classes(["waterbird", "landbird"])
+    few = tk.extract(model, tk.scenes("edit", 200, seed, kind="birds"), progress=False).draw(per_class=10)
+    validation = tk.extract(model, tk.scenes("val", 240, seed, kind="birds"), progress=False)
+    located = tk.locate(few, birds).choose(validation=validation)
+    found = tk.heads_for("water", tk.extract(model, tk.scenes("edit", 600, seed), progress=False)).to_dataframe()
+    said = [tuple(row) for row in found.sort_values("share", ascending=False)[["layer", "head"]].values[:3].tolist()]
+    scenes = tk.scenes("val", 600, seed, kind="birds")
+    f, guess = scenes.factors, birds.predict(tk.decompose(model, scenes).embedding, model).numpy()
+    plain = (f["style"] == "photo") & (f["weather"] == f["weather"].mode()[0]) & (f["size"] == f["size"].max())
+    wrong = (scenes.groups == "landbird on water") & (guess == 0)
+    image = scenes[int(np.flatnonzero(plain & wrong)[0])]
+    maps = {}
+    for name, verb in (("token map", tk.token_map), ("Grad-CAM", tk.grad_cam)):
+        for title, heads in {"all heads": None, f"{len(located)} located heads": located,
+                             "3 heads that say “water”": said}.items():  # fmt: skip
+            maps[f"{name}\n{title}"] = verb(model, image, "waterbird", against=birds, heads=heads)
+    return tk.maps_matplotlib(maps, columns=3)
+
+
+def map_tables(result: dict[str, Any]) -> str:
+    """Both questions of `toolkit bench maps`."""
+    spec = importlib.util.spec_from_file_location("maps", HERE.parent / "benchmarks" / "maps.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    g = result["graded"]
+    facts = (
+        f"n = {g['n_located']} for “finds it”, pointing and mIoU, {g['n_faithful']} for the others; ablated: without"
+        f" {g['heads']} (total effect); edited: α = β = 10, 100 steps."
+    )
+    return "\n".join(["", facts, "", "**Object**", "", module.table(result, "object"), "", "**Cue**", "",
+                      module.table(result, "cue"), ""])  # fmt: skip
+
+
 def fill(text: str, blocks: dict[str, str]) -> str:
     """The page with every block between its marks replaced."""
     for name, block in blocks.items():
@@ -301,15 +339,19 @@ def main() -> None:
     places = {s: HERE / "results" / f"seed{s}.provenance.json" if s else WEIGHTS / "provenance.json" for s in results}
     records = {s: json.loads(place.read_text()) for s, place in places.items()}
     edited = json.loads((HERE / "results" / "edited.json").read_text())
+    maps = json.loads((HERE / "results" / "maps.json").read_text())
     (HERE / "images").mkdir(exist_ok=True)
     sheets()
     for name, figure in (("roles", roles_figure(results[0])), ("curves", curves_figure(results)),
                          ("training", training_figure(records)), ("edit_curves", edit_curves_figure(edited)),
                          ("edit_plane", edit_plane_figure(edited)),
-                         ("edit_strategies", edit_strategies_figure(edited))):  # fmt: skip
+                         ("edit_strategies", edit_strategies_figure(edited)),
+                         ("map_heads", map_heads_figure())):  # fmt: skip
         figure.savefig(HERE / "images" / f"{name}.png", dpi=110)
     page = HERE / "built_in_world.md"
     page.write_text(fill(page.read_text(), {"numbers": numbers_table(results), "factors": factor_table()}))
+    page = HERE / "maps.md"
+    page.write_text(fill(page.read_text(), {"maps": map_tables(maps)}))
 
 
 if __name__ == "__main__":

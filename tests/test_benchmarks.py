@@ -186,3 +186,22 @@ def test_slider(chromium_path):
     assert result["drags"][0]["painted"] >= 1
     assert {"median_ms", "p95_ms", "settle_ms"} <= set(result)
     assert "solved anew" in text
+
+
+@pytest.mark.slow
+def test_maps():
+    module = benchmark("maps")
+    result = module.run(quick=True, seed=11)
+    json.dumps(result)
+    assert result["text_ms"] > 0
+    assert set(result["graded"]["table"]) == {"object", "cue"}
+    rows = result["graded"]["table"]["object"]["base"]
+    assert {"token map", "Grad-CAM", "LeGrad", "GAME", "attention", "rollout", "random order"} <= set(rows)
+    for name in ("token map", "Grad-CAM"):
+        for measure in ("localises", "deletion", "insertion", "road"):
+            cell = rows[name][measure]
+            assert cell["low"] <= cell["gain"] <= cell["high"]
+            assert cell["beats_random"] == (cell["low"] > 0)
+    text = module.report(result)
+    for part in ("a new text to a map", "✗", "permuted weights", "no evidence", "random order"):
+        assert part in text

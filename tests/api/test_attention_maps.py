@@ -105,7 +105,7 @@ def test_grad_cam_is_the_librarys(family, layer):
         def reshape(z):
             return z[:, 1:].reshape(len(z), rows, columns, -1).permute(0, 3, 1, 2)
 
-    found = tk.grad_cam(model, x, t, layer=None if family == "resnet" else layer).values
+    found = tk.grad_cam(model, x, t, layers=None if family == "resnet" else [layer % 3]).values
     cam = GradCAM(Wrapped(clip), [place], reshape_transform=reshape)
     target = [lambda e: torch.nn.functional.normalize(e, dim=-1) @ t] * 3
     theirs = cam(input_tensor=x, targets=target)
@@ -118,9 +118,9 @@ def test_grad_cam_is_linear_in_its_target():
     a, b = unit(1), unit(2)
     both = tk.grad_cam(model, x, a, b).values
     np.testing.assert_allclose(both, tk.grad_cam(model, x, a).values - tk.grad_cam(model, x, b).values, atol=1e-6)
-    one, two = (tk.grad_cam(model, x, a, heads=h, layer=1).values for h in ("L1.H0 L2.H3", "L1.H2"))
+    one, two = (tk.grad_cam(model, x, a, heads=h, layers=[1]).values for h in ("L1.H0 L2.H3", "L1.H2"))
     np.testing.assert_allclose(
-        tk.grad_cam(model, x, a, heads="L1.H0 L1.H2 L2.H3", layer=1).values, one + two, atol=1e-6
+        tk.grad_cam(model, x, a, heads="L1.H0 L1.H2 L2.H3", layers=[1]).values, one + two, atol=1e-6
     )
 
 
@@ -131,7 +131,7 @@ def test_grad_cam_of_heads_explains_their_contribution():
     along = tk.decompose(model, data).toward(model.encode_text("a bird")[0])
     np.testing.assert_allclose(found.total, along[:, 2, 6] + along[:, 3, 7], atol=1e-6)
     with pytest.raises(tk.InputError, match="do not depend on it"):
-        tk.grad_cam(model, data, "a bird", heads="L2.H6 L3.H7", layer=3)
+        tk.grad_cam(model, data, "a bird", heads="L2.H6 L3.H7", layers=-1)
 
 
 def test_traps_of_the_library_are_closed(monkeypatch):
@@ -224,8 +224,47 @@ def test_unknown_names_are_answered_with_known_ones():
     with pytest.raises(tk.InputError, match="did you mean 'Grad-CAM'"):
         tk.explain(model, data, "a bird", method="gradcam")
     with pytest.raises(tk.InputError, match=r"'ScoreCAM'.*'LayerCAM'"):
-        tk.grad_cam(model, data, "a bird", method="ScoreCAM")
-    with pytest.raises(tk.InputError, match="layer=9"):
-        tk.grad_cam(model, data, "a bird", layer=9)
-    for name in ("HiResCAM", "GradCAMPlusPlus", "XGradCAM", "LayerCAM"):
-        assert np.abs(tk.grad_cam(model, data, "a bird", method=name).values).max() > 0
+        tk.grad_cam(model, data, "a bird", cam="ScoreCAM")
+    with pytest.raises(tk.InputError, match="layers=\\[9\\]"):
+        tk.grad_cam(model, data, "a bird", layers=[9])
+    with pytest.raises(tk.InputError, match="which are 2"):
+        tk.grad_cam(model, data, "a bird", layers=-2)
+    with pytest.raises(tk.InputError, match="heads and layers"):
+        tk.attention_map(model, data, heads="L1.H1", layers=-1)
+    with pytest.raises(tk.InputError, match=r"unknown option 'layer' of Grad-CAM.*'layers'"):
+        tk.explain(model, data, "a bird", method="Grad-CAM", layer=1)
+    found = tk.explain(model, data, "a bird", method="Grad-CAM", cam="HiResCAM", layers=[2])
+    assert found.method == "HiResCAM (ln_1 of layer 2)"
+
+
+@pytest.mark.parametrize("cam", ["GradCAM", "HiResCAM", "XGradCAM", "GradCAMPlusPlus", "LayerCAM"])
+def test_every_cam_in_half_precision_and_with_its_sign(cam):
+    a, b, x = unit(1, torch.float32), unit(2, torch.float32), pictures(build("vit"), 2)
+    exact = tk.grad_cam(tk.wrap(build("vit")), x, a, b, cam=cam)
+    half = tk.grad_cam(tk.wrap(build("vit").half()), x.half(), a, b, cam=cam).values
+    assert np.corrcoef(exact.values.ravel(), half.ravel())[0, 1] > 0.98
+    turned = tk.grad_cam(tk.wrap(build("vit")), x, b, a, cam=cam).values
+    signed = np.corrcoef(exact.values.ravel(), -turned.ravel())[0, 1] > 0.999
+    assert signed == ("sign kept" in exact.scale)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_whatever_mode_the_caller_is_in(verb):
+    clip = build("vit")
+    model, x, t = tk.wrap(clip), pictures(clip, 2), unit(0, torch.float32)
+    expected = getattr(tk, verb)(model, x, t).values
+    for mode in (torch.no_grad, torch.inference_mode, torch.enable_grad):
+        with mode():
+            np.testing.assert_allclose(getattr(tk, verb)(model, x.clone(), t.clone()).values, expected, atol=1e-7)
+        assert torch.is_grad_enabled()
+    tracked, vector = x.clone().requires_grad_(), t.clone().requires_grad_()
+    np.testing.assert_allclose(getattr(tk, verb)(model, tracked, vector).values, expected, atol=1e-7)
+    assert tracked.grad is None
+    assert vector.grad is None
+
+
+def test_texts_in_every_mode():
+    model, data = tk.load(), tk.scenes("test", n=1)
+    with torch.inference_mode():
+        first = tk.legrad(model, data, "a red cat").values
+    np.testing.assert_allclose(tk.legrad(model, data, "a red cat").values, first, atol=1e-8)

@@ -133,6 +133,8 @@ def test_best_and_least_text_of_a_head(model):
     acts = tk.extract(model, tk.scenes("val", n=120), progress=False)
     spans = tk.textspan(acts, tk.bank("world"), size=8)
     data = tk.scenes("test", n=3)
+    with pytest.raises(tk.InputError, match="heads of another model"):
+        tk.trace_tokens(tk.fold_ablation(model, "L0.H0"), data).extremes(spans, "L3.H7")
     traced = tk.trace_tokens(model, data)
     texts = spans.texts[spans.layers.index(3)][7]
     along = tk.decompose(model, data).toward(model.encode_text(texts))[:, 3, 7]
@@ -170,8 +172,16 @@ def test_a_map_lies_where_the_image_was(model, tmp_path):
 def test_any_size_and_aspect(width, height, seed):
     pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
     found = tk.token_map(tk.load(), Image.fromarray(pixels), "a bird")
-    assert found.on_picture().shape == (height, width)
-    assert np.isfinite(found.on_picture()).any()
+    back = found.on_picture()
+    assert back.shape == (height, width)
+    left, top, right, bottom = found.frames[0].box
+    side = min(width, height)  # resized by the shorter side, then the middle
+    assert right - left == pytest.approx(side, abs=max(0.6, 0.04 * side))
+    assert bottom - top == pytest.approx(side, abs=max(0.6, 0.04 * side))
+    assert (left + right) / 2 == pytest.approx(width / 2, abs=1)
+    assert (top + bottom) / 2 == pytest.approx(height / 2, abs=1)
+    assert np.nanmin(back) >= found.values.min() - 1e-12
+    assert np.nanmax(back) <= found.values.max() + 1e-12
 
 
 def test_the_users_model_is_untouched(model, data):
@@ -194,6 +204,11 @@ def test_the_users_model_is_untouched(model, data):
         ({"text": "bird " * 40}, "a text of 42 tokens .*at most 24"),
         ({"text": 3}, "text=int"),
         ({"text": torch.zeros(7)}, "vectors of 7"),
+        ({"text": torch.zeros(96)}, "a vector of norm 0"),
+        ({"text": torch.ones(96)}, "a vector of norm 9.8"),
+        ({"text": "a bird", "heads": ""}, "no heads"),
+        ({"text": "a bird", "heads": []}, "no heads"),
+        ({"text": "a bird", "ablate": ""}, "no heads"),
         ({"text": torch.full((96,), float("nan"))}, "NaN"),
         ({"text": "a bird", "against": "a bird"}, "reads as the same"),
         ({"text": "a bird", "against": []}, "against=\\[\\]"),
@@ -231,7 +246,8 @@ def test_a_model_of_one_patch_is_refused():
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory"),
-                                   torch.OutOfMemoryError("CUDA out of memory")])  # fmt: skip
+                                   torch.OutOfMemoryError("CUDA out of memory"),
+                                   RuntimeError("MPS backend out of memory")])  # fmt: skip
 def test_exhausted_memory_is_said_and_leaves_nothing(model, data, monkeypatch, error):
     monkeypatch.setattr(type(model), "tokens", lambda *_: (_ for _ in ()).throw(error))
     with pytest.raises(tk.MemoryExhaustedError, match="pass batch_size=2"):
@@ -250,6 +266,63 @@ def test_long_texts_are_found_in_real_tokenizers():
     with pytest.raises(tk.InputError, match=r"a text of 102 tokens .*at most 77"):
         tk.token_map(model, torch.randn(1, 3, 32, 32), "bird " * 100)
     assert tk.token_map(model, torch.randn(1, 3, 32, 32), "bird " * 75).values.shape == (1, 2, 2)
+
+
+def test_weights_written_behind_ones_back_are_seen():
+    """As tk.decompose does: look again, and refuse a sum that rounding cannot explain."""
+    clip = build("vit")
+    model, x, t = tk.wrap(clip), pictures(clip, 2), unit(0, torch.float32)
+    tk.token_map(model, x, t)
+    clip.visual.transformer.resblocks[2].attn.out_proj.weight.data.mul_(0.2)
+    assert tk.token_map(model, x, t).error < 1e-5
+    handle = clip.visual.transformer.resblocks[2].attn.register_forward_hook(lambda m, a, out: (out[0] * 1.3, out[1]))
+    with pytest.raises(tk.UnsupportedModelError, match="token_map: got a model whose parts miss"):
+        tk.token_map(model, x, t)
+    handle.remove()
+
+
+def test_a_text_is_encoded_once(model, data, monkeypatch):
+    traced = tk.trace_tokens(model, data)
+    traced.map("a text nobody asked", "water")
+    monkeypatch.setattr(model.clip, "encode_text", lambda *_: pytest.fail("encoded again"))
+    traced.map("a text nobody asked", "water", heads="L3.H7")
+    monkeypatch.undo()
+    changed = tk.fold_ablation(model, "L0.H0")
+    assert tk.token_map(changed, data, "a text nobody asked", "water").values.shape == (6, 8, 8)
+
+
+def test_paths_slices_and_lazy_frames(model, data, tmp_path):
+    for i in range(2):
+        data[i].image.save(tmp_path / f"{i}.png")
+    paths = [tmp_path / "0.png", str(tmp_path / "1.png")]
+    found = tk.token_map(model, paths, "a bird")
+    whole = tk.token_map(model, data, "a bird")
+    np.testing.assert_allclose(found.values, whole.values[:2], atol=1e-7)
+    some = whole[1:4]
+    assert some.ids == tuple(data.ids[1:4])
+    np.testing.assert_array_equal(some.values, whole.values[1:4])
+    assert some.picture(0).tobytes() == data[1].image.tobytes()
+    assert some[2].picture().tobytes() == data[3].image.tobytes()
+    assert len(some.frames) == 3
+    assert some[-1].frames[0].size == (64, 64)
+    turned = Image.new("RGB", (80, 40))
+    turned.putpixel((0, 0), (255, 0, 0))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned.save(tmp_path / "turned.jpg", exif=exif)
+    assert tk.token_map(model, tmp_path / "turned.jpg", "a bird").frames[0].size == (40, 80)
+
+
+def test_differences_keep_what_they_are_of(model, data):
+    a, b = (tk.token_map(model, data, text) for text in ("a bird", "water"))
+    np.testing.assert_allclose((a - b).direction, a.direction - b.direction)
+    np.testing.assert_allclose((a - a).direction, a.direction)
+    with pytest.raises(tk.InputError, match="heads differ"):
+        tk.token_map(model, data, "a bird", heads="L3.H7") - tk.token_map(model, data, "a bird", heads="L3.H6")
+    with pytest.raises(tk.InputError, match="scale differ"):
+        tk.grad_cam(model, data, "a bird") - tk.grad_cam(model, data, "a bird", cam="LayerCAM")
+    with pytest.raises(tk.InputError, match="method differ"):
+        tk.grad_cam(model, data, "a bird") - tk.grad_cam(model, data, "a bird", layers=[2])
 
 
 def test_what_a_map_says_of_itself(model, data):
@@ -271,3 +344,8 @@ def test_what_a_map_says_of_itself(model, data):
     figure = tk.maps_matplotlib([found, tk.legrad(model, data[0], "a bird")])
     assert "own units" in figure.axes[-1].get_ylabel()
     assert len(tk.maps_plotly({"a": found, "b": found}).data) == 2
+    many = tk.token_map(model, tk.scenes("test", n=30), "a bird")
+    assert len(tk.maps_plotly(many).data) == 30
+    assert len(tk.maps_matplotlib(many, columns=6).axes) == 31
+    with pytest.raises(tk.InputError, match="columns=0"):
+        tk.maps_matplotlib(found, columns=0)

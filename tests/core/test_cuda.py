@@ -154,3 +154,28 @@ def test_edits(strategy):
         )
     ended = converge(gpu, strategy, 2, 3)
     assert ended.totals[-1] == pytest.approx(converge(cpu, strategy, 2, 3).totals[-1], rel=1e-4)
+
+
+VERBS = ("token_map", "grad_cam", "legrad", "game", "rollout", "attention_map")
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_maps(pair, verb):
+    (cpu, gpu), images = pair
+    direction = torch.nn.functional.normalize(torch.randn(48, dtype=torch.float64), dim=0)
+    expected, found = (getattr(tk, verb)(m, images, direction, heads=HEADS) for m in (cpu, gpu))
+    for name in ("values", "rest", "total"):
+        torch.testing.assert_close(
+            *(torch.as_tensor(getattr(m, name)) for m in (found, expected)), rtol=1e-6, atol=1e-9
+        )
+
+
+def test_trust(pair):
+    (cpu, gpu), images = pair
+    direction = torch.nn.functional.normalize(torch.randn(48, dtype=torch.float64), dim=0)
+    options = {"steps": 4, "fractions": (0.3, 0.6), "draws": 1}
+    expected, found = (tk.faithfulness(m, images, tk.token_map(m, images, direction), **options) for m in (cpu, gpu))
+    for measure in ("deletion", "insertion", "road"):
+        for name, values in getattr(expected, measure).items():
+            near = torch.as_tensor(getattr(found, measure)[name])
+            torch.testing.assert_close(near, torch.as_tensor(values), rtol=1e-3, atol=1e-5)

@@ -70,6 +70,9 @@ def test_a_preprocess_that_cannot_be_traced_says_so():
     assert not frame.exact
     assert frame.box == (0, 0, 90, 60)
     assert not frame_of(lambda picture: torch.zeros(3, 64, 64), (90, 60), (64, 64)).exact
+    turned = transform("squash")
+    assert not frame_of(lambda picture: turned(picture).transpose(1, 2), (90, 60), (64, 64)).exact
+    assert not frame_of(lambda picture: turned(picture.convert("L").convert("RGB")), (90, 60), (64, 64)).exact
 
 
 def test_a_map_on_the_picture():
@@ -96,4 +99,5 @@ def test_a_mask_as_the_model_saw_it():
     np.testing.assert_array_equal(frame.crop(mask), np.repeat([[True] * 4 + [False] * 4], 8, 0))
     padded = Frame((40, 20), (0.0, -10.0, 40.0, 30.0), (8, 8))
     assert padded.crop(np.ones((20, 40), int)).sum() == 32
+    assert (padded.crop(np.ones((20, 40), int), outside=-1) == -1).sum() == 32
     assert whole((5, 4), (4, 5)).crop(np.ones((4, 5))).all()

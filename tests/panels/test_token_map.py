@@ -154,7 +154,7 @@ def test_more_images(panel, tmp_path, data):
     assert panel.image == "dropped.png"
     assert panel._upload == {}
     panel._upload = {"name": "no.png", "data": b"not an image"}
-    assert "'no.png', which is no image Pillow reads" in panel.error
+    assert "'no.png', which is no readable image" in panel.error
     assert panel.image == "dropped.png"
     panel._upload = {"name": "huge.png", "data": b"0" * 8_000_001}
     assert "pass the path" in panel.error

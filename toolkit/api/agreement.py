@@ -12,6 +12,7 @@ from scipy.stats import rankdata
 
 from toolkit.api.attribution import TokenAttribution
 from toolkit.api.decompose import check_model
+from toolkit.api.faithfulness import same_images
 from toolkit.errors import InputError
 from toolkit.models.model import Model
 
@@ -34,10 +35,9 @@ def agreement(maps: Mapping[str, TokenAttribution]) -> pandas.DataFrame:
     import pandas
 
     named = dict(maps)
-    sizes = {(len(m), m.grid) for m in named.values()}
-    if len(named) < 2 or len(sizes) != 1:
-        given = f"{len(named)} maps of {len(sizes)} sizes"
-        raise InputError("agreement", given, "two maps or more, of the same images", "make them alike")
+    if len(named) < 2:
+        raise InputError("agreement", f"{len(named)} maps", "two maps or more, of the same images", "pass two")
+    same_images(named, "agreement")
     ranks = []
     for m in named.values():
         order = rankdata(m.values.reshape(len(m), -1), axis=1)
@@ -54,8 +54,9 @@ def agreement(maps: Mapping[str, TokenAttribution]) -> pandas.DataFrame:
 
 
 def permuted(model: Model, seed: int = 0) -> Model:
-    """A copy of the model in which the entries of every tensor of the image tower are shuffled among themselves: the
-    control of Adebayo et al. (2018). A map that looks as good on it says nothing about the model.
+    """A copy of the model in which the entries of every tensor of the image tower (of batch norms also the statistics)
+    are shuffled among themselves: the control of Adebayo et al. (2018). A map that looks as good on it says nothing
+    about the model.
 
     >>> import toolkit as tk
     >>> tk.permuted(tk.load()).card.id
@@ -67,8 +68,9 @@ def permuted(model: Model, seed: int = 0) -> Model:
     clip = copy.deepcopy(model.clip)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        for parameter in clip.visual.parameters():
-            order = torch.randperm(parameter.numel(), generator=generator).to(parameter.device)
-            parameter.copy_(parameter.flatten()[order].view_as(parameter))
+        statistics = [buffer for buffer in clip.visual.buffers() if buffer.is_floating_point() and buffer.numel() > 1]
+        for tensor in [*clip.visual.parameters(), *statistics]:
+            order = torch.randperm(tensor.numel(), generator=generator).to(tensor.device)
+            tensor.copy_(tensor.flatten()[order].view_as(tensor))
     preprocess = None if model._own is not None else model.preprocess
     return Model(clip, preprocess, model.tokenizer, f"{model.card.id}, image weights permuted (seed {seed})")

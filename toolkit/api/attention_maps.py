@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from toolkit.api.attribution import TokenAttribution
+from toolkit.api.attribution import Frames, TokenAttribution
 from toolkit.api.decompose import check_model
-from toolkit.api.map_input import batches, enough_memory, images_of
+from toolkit.api.map_input import batches, enough_memory, images_of, some_heads
 from toolkit.api.target import Target, target_of
 from toolkit.core import gradients
 from toolkit.core.attention import AttentionCapture
@@ -27,14 +27,15 @@ Rule = Callable[[AttentionCapture, Tensor, Tensor, Tensor, tuple[int, ...]], Ten
 
 def legrad(
     model: Model, images: Any, text: Any, against: Any = None, heads: Any = None, *,
-    layers: Any = None, signed: bool = False, batch_size: int = 16,
+    layers: Any = None, signed: bool = False, batch_size: int = 4,
 ) -> TokenAttribution:  # fmt: skip
     """LeGrad (arXiv 2404.03214): the gradient of the cosine, read off after every layer, with respect to that layer's
     attention; positive part, mean over heads, queries and layers.
 
     images, text, against: as for `tk.token_map`. heads: mean over these alone; or layers: over these (default all, as
-    in the paper; the authors' code takes the last two). signed: keep the negative part too. Returns TokenAttribution;
-    the maps sum to nothing.
+    in the paper; the authors' code takes the last two). signed: keep the negative part too. batch_size: images at a
+    time, default 4: the attention of all layers is kept (a ViT-L/14: 100 MB an image, and its gradient). Returns
+    TokenAttribution; the maps sum to nothing.
 
     >>> import toolkit as tk
     >>> tk.legrad(tk.load(), tk.scenes("test", n=2), "a bird").values.shape
@@ -50,7 +51,7 @@ def legrad(
 
 def game(
     model: Model, images: Any, text: Any, against: Any = None, heads: Any = None, *,
-    layers: Any = None, signed: bool = False, batch_size: int = 16,
+    layers: Any = None, signed: bool = False, batch_size: int = 4,
 ) -> TokenAttribution:  # fmt: skip
     """Generic attention explainability (Chefer et al. 2021): attention times its gradient, positive part, carried
     through the layers, R ← R + Ā R.
@@ -74,7 +75,7 @@ def game(
 
 def rollout(
     model: Model, images: Any, text: Any = None, against: Any = None, heads: Any = None, *,
-    layers: Any = None, batch_size: int = 16,
+    layers: Any = None, batch_size: int = 4,
 ) -> TokenAttribution:  # fmt: skip
     """Attention rollout (Abnar and Zuidema 2020): the product over layers of (mean attention + identity) / 2. The text
     changes nothing: a baseline. Arguments as for `tk.legrad`.
@@ -94,10 +95,10 @@ def rollout(
 
 def attention_map(
     model: Model, images: Any, text: Any = None, against: Any = None, heads: Any = None, *,
-    layers: Any = -1, batch_size: int = 16,
+    layers: Any = None, batch_size: int = 4,
 ) -> TokenAttribution:  # fmt: skip
-    """What the pooled position attends to: mean over heads, by default of the last layer. The text changes nothing: a
-    baseline. Arguments as for `tk.legrad`.
+    """What the pooled position attends to: mean over heads; without heads and layers, over those of the last layer. The
+    text changes nothing: a baseline. Arguments as for `tk.legrad`.
 
     >>> import toolkit as tk
     >>> tk.attention_map(tk.load(), tk.scenes("test", n=2), heads="L2.H6").values.shape
@@ -109,7 +110,7 @@ def attention_map(
         return gradients.raw_attention(seen, weights, which, model.card.pool)
 
     kind = "share of attention, the same for every text"
-    where = None if heads is not None else layers
+    where = -1 if heads is None and layers is None else layers
     return _explained("attention_map", "attention", kind, rule, model, images, text, against, heads, where, batch_size)
 
 
@@ -128,11 +129,13 @@ def _explained(
     rows, columns = model.card.grid
     found, totals = [], []
     for batch in batches(source, size, operation):
-        with enough_memory(operation, len(batch)):
+        # whatever mode the caller is in; and no graph for what needs no gradient
+        with enough_memory(operation, len(batch)), torch.inference_mode(False), torch.set_grad_enabled(not blind):
+            direction = target.direction.clone()
             capture, output = model.explicit(batch)
-            raw = rule(capture, output, target.direction, weights, which)
+            raw = rule(capture, output, direction, weights, which)
             read = F.normalize(gradients.wide(output.detach()), dim=-1)
-            score = read @ target.direction.to(read)
+            score = read @ direction.to(read)
             found.append(raw.detach()[:, 1:].double().unflatten(1, (rows, columns)).cpu().numpy())
             totals.append(score.double().cpu().numpy())
     values = np.concatenate(found)
@@ -150,9 +153,7 @@ def selected(model: Model, heads: Any, layers: Any, operation: str) -> tuple[Hea
     if heads is None:
         which = tuple(sorted(which_layers(layers, card.layers, operation)))
         return None, which, torch.ones(card.layers, card.heads)
-    chosen = HeadSet.of(heads, card.layers, card.heads)
-    if not len(chosen):
-        raise InputError(operation, "no heads", "one head or more, or None for all", "choose heads")
+    chosen = some_heads(heads, card.layers, card.heads, operation)
     return chosen, tuple(sorted({layer for layer, _ in chosen})), 1 - chosen.scale(card.layers, card.heads, 0.0)
 
 
@@ -165,7 +166,7 @@ def attribution(
     settings = {"model": card.id, "fingerprint": card.fingerprint, "state": "base", **how}
     made = TokenAttribution(
         values, np.zeros((b, 0)), (), total, method, target.words, scale, False,
-        tuple(source.frame(i) for i in range(b)), target.array, heads, None, tuple(source.ids), settings,
+        Frames(source.frame, range(b)), target.array, heads, None, tuple(source.ids), settings,
         source.picture,
     )  # fmt: skip
     return made[0] if single else made

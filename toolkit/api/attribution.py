@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,24 @@ if TYPE_CHECKING:
     from PIL import Image
 
 Array = NDArray[np.float64]
+
+
+class Frames(Sequence[Frame]):
+    """Frames of images, each made when it is first asked for: a large picture takes a moment."""
+
+    def __init__(self, make: Callable[[int], Frame], rows: Sequence[int]) -> None:
+        self._make, self._rows = make, list(rows)
+
+    @classmethod
+    def some(cls, frames: Sequence[Frame], rows: Sequence[int]) -> Sequence[Frame]:
+        """Those of some rows."""
+        return cls(frames.__getitem__, rows)
+
+    def __getitem__(self, row: Any) -> Any:
+        return [self[i] for i in range(len(self))[row]] if isinstance(row, slice) else self._make(self._rows[row])
+
+    def __len__(self) -> int:
+        return len(self._rows)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -43,7 +61,7 @@ class TokenAttribution:
     target: str
     scale: str
     additive: bool
-    frames: tuple[Frame, ...]
+    frames: Sequence[Frame]
     direction: Array
     heads: HeadSet | None = None
     by_head: NDArray[np.float32] | None = None
@@ -64,18 +82,19 @@ class TokenAttribution:
     def __len__(self) -> int:
         return 1 if self.single else len(self.values)
 
-    def __getitem__(self, row: int) -> TokenAttribution:
-        """The map of one image."""
+    def __getitem__(self, row: int | slice) -> TokenAttribution:
+        """The map of one image, or the maps of some."""
         if self.single:
-            raise InputError(
-                "TokenAttribution[…]", f"[{row!r}] of one image's map", "a batch of maps", "use it as it is"
-            )
-        at = range(len(self.values))[row]
-        pictures = self._pictures
+            given = f"[{row!r}] of one image's map"
+            raise InputError("TokenAttribution[…]", given, "a batch of maps", "use it as it is")
+        at: Any = range(len(self.values))[row]
+        rows, pictures = ([at] if isinstance(at, int) else list(at)), self._pictures
         return replace(
-            self, values=self.values[at], rest=self.rest[at], total=self.total[at], frames=(self.frames[at],),
-            by_head=None if self.by_head is None else self.by_head[at], ids=self.ids[at : at + 1],
-            _pictures=None if pictures is None else lambda _: pictures(at),
+            self, values=self.values[at], rest=self.rest[at], total=self.total[at],
+            frames=Frames.some(self.frames, rows),
+            by_head=None if self.by_head is None else self.by_head[at],
+            ids=tuple(self.ids[i] for i in rows) if self.ids else (),
+            _pictures=None if pictures is None else lambda i: pictures(rows[i]),
         )  # fmt: skip
 
     def __iter__(self) -> Iterator[TokenAttribution]:
@@ -129,24 +148,23 @@ class TokenAttribution:
         """The difference map, part by part; adds up to the difference of the scores where both add up."""
         if not isinstance(other, TokenAttribution):
             return NotImplemented
-        differ = next(
-            (
-                what
-                for what in ("scale", "rest_names", "ids")
-                if getattr(self, what) != getattr(other, what)
-            ),
-            "shape" if self.values.shape != other.values.shape else None,
-        )  # fmt: skip
+        kinds = {
+            m: {
+                "scale": m.scale, "method": m.method, "heads": m.heads and set(m.heads), "rest_names": m.rest_names,
+                "ids": m.ids, "shape": m.values.shape,
+            }
+            for m in (self, other)
+        }  # fmt: skip
+        differ = next((what for what, ours in kinds[self].items() if ours != kinds[other][what]), None)
         if differ:
-            ours, theirs = (
-                str(m.values.shape if differ == "shape" else getattr(m, differ))[:60] for m in (self, other)
-            )
+            ours, theirs = (str(kinds[m][differ])[:60] for m in (self, other))
             given = f"maps whose {differ} differ: {ours} and {theirs}"
             raise InputError("difference map", given, "two maps of one method and the same images", "make both alike")
-        both = self.by_head is not None and other.by_head is not None
+        both, same = self.by_head is not None and other.by_head is not None, self.target == other.target
         return replace(
             self, values=self.values - other.values, rest=self.rest - other.rest, total=self.total - other.total,
-            target=self.target if self.target == other.target else f"({self.target}) − ({other.target})",
+            target=self.target if same else f"({self.target}) − ({other.target})",
+            direction=self.direction if same else self.direction - other.direction,
             by_head=self.by_head - other.by_head if both else None,  # type: ignore[operator]
             settings={**self.settings, "difference": [str(m.settings.get("state", "")) for m in (self, other)]},
         )  # fmt: skip

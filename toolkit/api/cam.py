@@ -15,13 +15,21 @@ from toolkit.api.attribution import TokenAttribution
 from toolkit.api.decompose import check_model
 from toolkit.api.map_input import batches, enough_memory, images_of
 from toolkit.api.target import target_of
-from toolkit.core.heads import HeadSet
+from toolkit.core.heads import HeadSet, which_layers
 from toolkit.core.parts import Parts
 from toolkit.errors import InputError
 from toolkit.models.model import Model
 from toolkit.models.probe import Probe, watched
 
-CAMS = ("GradCAM", "HiResCAM", "GradCAMPlusPlus", "XGradCAM", "LayerCAM")
+SIGNED = "sign kept; its size means something only beside another map of the kind"
+CAMS = {
+    "GradCAM": f"mean gradient × activation, summed over channels: {SIGNED}",
+    "HiResCAM": f"gradient × activation, summed over channels: {SIGNED}",
+    "XGradCAM": f"gradients weighted by normalised activations, × activation, summed over channels: {SIGNED}",
+    "GradCAMPlusPlus": "weighted positive gradients × activation, summed over channels: negative ones do not count",
+    "LayerCAM": "positive gradients × activation, summed over channels: negative ones do not count",
+}
+"""The library's methods, and by what rule their maps are to be read."""
 HALF = 1024.0
 """What targets are multiplied by where weights are float16, whose small gradients would be zero; undone after."""
 
@@ -33,17 +41,18 @@ def grad_cam(
     against: Any = None,
     heads: Any = None,
     *,
-    layer: int | None = None,
-    method: str = "GradCAM",
+    layers: Any = None,
+    cam: str = "GradCAM",
     batch_size: int = 16,
 ) -> TokenAttribution:
     """Grad-CAM of the cosine of image and text (Selvaraju et al. 2017), by pytorch-grad-cam: Σ_k w_k A_k, w_k the mean
     over patches of ∂S/∂A_k; raw and signed, neither clipped nor stretched.
 
     images, text, against: as for `tk.token_map`. heads: explain the contribution of these heads to the cosine instead
-    of the cosine. layer: whose first norm is looked at, default the last one, with heads the lowest of theirs; a
-    ModifiedResNet is looked at in its last stage. method: "GradCAM" (default), "HiResCAM", "GradCAMPlusPlus",
-    "XGradCAM" or "LayerCAM". batch_size: images at a time, default 16.
+    of the cosine. layers: one layer, whose first norm is looked at ([k], or −1 for the last), default the last one,
+    with heads the lowest of theirs; a ModifiedResNet is looked at in its last stage. cam: "GradCAM" (default),
+    "HiResCAM", "XGradCAM"; "GradCAMPlusPlus" and "LayerCAM" leave out negative gradients themselves. batch_size: images
+    at a time, default 16.
 
     Returns TokenAttribution with an empty rest: these maps sum to nothing. `.clipped()` gives what is usually drawn.
     The model is not changed: no mode, flag, gradient or hook. Raises InputError where a map is zero everywhere, which
@@ -55,17 +64,19 @@ def grad_cam(
     ((2, 8, 8), True)
     """
     check_model(model, "grad_cam")
+    if cam not in CAMS:
+        raise InputError("grad_cam", f"cam={cam!r}", ", ".join(map(repr, CAMS)), "name one of these")
     source, single = images_of(model, images, "grad_cam")
     target = target_of(model, text, against, "grad_cam")
     chosen = None if heads is None else selected(model, heads, None, "grad_cam")[0]
-    at = _layer(model, layer, chosen)
-    made, scale = _library(method), HALF if model.dtype == torch.float16 else 1.0
+    at = _layer(model, layers, chosen)
+    scale = HALF if model.dtype == torch.float16 else 1.0
     found: list[NDArray[np.floating]] = []
     totals = []
     for batch in batches(source, batch_size, "grad_cam"):
         with enough_memory("grad_cam", len(batch)):
-            raw, total = _maps(model, batch, _score(target.direction, chosen, model, scale), at, made)
-        found.append(raw / scale)
+            raw, total = _maps(model, batch, _score(target.direction, chosen, model, scale), at, _library(cam, scale))
+        found.append(raw)
         totals.append(total / scale)
     values: NDArray[np.float64] = np.concatenate(found).astype(np.float64)
     dead = [i for i, table in enumerate(values) if not np.abs(table).max() > 0 or not np.isfinite(table).all()]
@@ -75,28 +86,25 @@ def grad_cam(
         )
         fix = "choose another text or a lower layer, and look for NaN or zero weights"
         raise InputError("grad_cam", given, "a score that depends on the layer's patches", fix)
-    name = method.replace("PlusPlus", "++").replace("GradCAM", "Grad-CAM")
-    rule = "gradient × activation, summed over channels: sign kept; its size means something only beside another map"
+    name = cam.replace("PlusPlus", "++").replace("GradCAM", "Grad-CAM")
     where = "stage 4" if model.card.pool == "attention" else f"ln_1 of layer {at}"
-    how = {"layer": at, "where": where, "cam": method}
+    how = {"layer": at, "where": where, "cam": cam}
     return attribution(model, source, single, target, chosen, values, np.concatenate(totals),
-                       f"{name} ({where})", rule, how)  # fmt: skip
+                       f"{name} ({where})", CAMS[cam], how)  # fmt: skip
 
 
-def _layer(model: Model, layer: int | None, heads: HeadSet | None) -> int:
+def _layer(model: Model, layers: Any, heads: HeadSet | None) -> int:
     count = model.card.layers
-    if heads is not None and not len(heads):
-        raise InputError("grad_cam", "no heads", "one head or more, or None for the whole cosine", "choose heads")
     lowest = count - 1 if heads is None else min(number for number, _ in heads)
-    if layer is None:
+    if layers is None:
         return lowest
-    if isinstance(layer, bool) or not hasattr(layer, "__index__") or not -count <= layer < count:
-        raise InputError("grad_cam", f"layer={layer!r}", f"a layer from 0 to {count - 1}, or −1 …", "pass one")
-    found = range(count)[layer]
-    if heads is not None and found > lowest:
-        given = f"layer={layer} for heads {heads}, of which layer {lowest}'s do not depend on it"
-        raise InputError("grad_cam", given, f"layer {lowest} or below", "leave layer out")
-    return found
+    found = which_layers([layers] if isinstance(layers, int) and layers >= 0 else layers, count, "grad_cam")
+    if len(found) != 1:
+        raise InputError("grad_cam", f"layers={layers!r}, which are {len(found)}", "one layer", "pass [k], or −1")
+    if heads is not None and found[0] > lowest:
+        given = f"layers={layers!r} for heads {heads}, of which layer {lowest}'s do not depend on it"
+        raise InputError("grad_cam", given, f"layer {lowest} or below", "leave layers out")
+    return found[0]
 
 
 def _score(direction: Tensor, heads: HeadSet | None, model: Model, scale: float) -> Callable[[Parts], Tensor]:
@@ -112,13 +120,13 @@ def _score(direction: Tensor, heads: HeadSet | None, model: Model, scale: float)
     return score
 
 
-def _library(method: str) -> Any:
-    """The library's class without what it does to a map: no clipping, no stretching, no averaging over layers."""
-    if method not in CAMS:
-        raise InputError("grad_cam", f"method={method!r}", ", ".join(map(repr, CAMS)), "name one of these")
+def _library(cam: str, scale: float) -> Any:
+    """The library's class without what it does to a map: no clipping, no stretching, no averaging over layers. scale:
+    what the target was multiplied by, taken out of the gradients before they are used.
+    """
     import pytorch_grad_cam
 
-    base = getattr(pytorch_grad_cam, method)
+    base = getattr(pytorch_grad_cam, cam)
 
     class Raw(base):  # type: ignore[misc, valid-type]
         def compute_cam_per_layer(self, images: Any, targets: Any, eigen_smooth: bool) -> Any:
@@ -126,7 +134,7 @@ def _library(method: str) -> Any:
             (activations,) = (a.numpy() for a in watched.activations)
             if len(watched.gradients) != 1:
                 return np.zeros((len(activations), *activations.shape[2:]))
-            (gradients,) = (g.numpy() for g in watched.gradients)
+            (gradients,) = (g.numpy() / scale for g in watched.gradients)
             return self.get_cam_image(images, self.target_layers[0], targets, activations, gradients, eigen_smooth)
 
         def aggregate_multi_layers(self, maps: Any) -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import torch
 
@@ -13,6 +14,7 @@ from toolkit.core.state import State, state_of
 from toolkit.errors import InputError, UnsupportedModelError
 from toolkit.models.model import Model
 
+T = TypeVar("T")
 INEXACT = {torch.float64: 1e-9, torch.float32: 1e-3, torch.float16: 5e-2, torch.bfloat16: 0.2}
 """Largest relative difference between the sum and the embedding that rounding can explain, by weight type."""
 
@@ -55,15 +57,22 @@ def decompose(
         states = [state_of(model.trace(batch, factors), readout) for batch in source.batches(batch_size)]
         return parts_from(State.cat(states), readout, convention, scale, source.ids, name)
 
-    parts = run(model.readout())
-    if not parts.error <= INEXACT[model.dtype]:  # weights written through .data leave no trace: look again
-        parts = run(model.readout(fresh=True))
-    if not parts.error <= INEXACT[model.dtype]:
-        given = f"a model whose parts miss its embedding by {parts.error:.1e} (relative)"
-        accepted = f"at most {INEXACT[model.dtype]:g} in {card.precision}"
+    return exact_sum(model, run, lambda parts: parts.error, "decompose")
+
+
+def exact_sum(model: Model, make: Callable[[Readout], T], error: Callable[[T], float], operation: str) -> T:
+    """What `make` gives with the model's readout; an UnsupportedModelError where its parts miss the embedding by more
+    than rounding can explain.
+    """
+    made = make(model.readout())
+    if not error(made) <= INEXACT[model.dtype]:  # weights written through .data leave no trace: look again
+        made = make(model.readout(fresh=True))
+    if not error(made) <= INEXACT[model.dtype]:
+        given = f"a model whose parts miss its embedding by {error(made):.1e} (relative)"
+        accepted = f"at most {INEXACT[model.dtype]:g} in {model.card.precision}"
         fix = "take off forward hooks and wrappers that change what its layers return, or look for NaN weights"
-        raise UnsupportedModelError("decompose", given, accepted, fix)
-    return parts
+        raise UnsupportedModelError(operation, given, accepted, fix)
+    return made
 
 
 def check_model(model: Any, operation: str) -> None:

@@ -122,7 +122,7 @@ def faithfulness(
     check_model(model, "faithfulness")
     named = {maps.method: maps} if isinstance(maps, TokenAttribution) else dict(maps)
     source, _ = images_of(model, images, "faithfulness")
-    direction, grid = _common(named, len(source))
+    direction, grid = _common(named, len(source), source.ids)
     for name, value in (("steps", steps), ("draws", draws)):
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise InputError("faithfulness", f"{name}={value!r}", "a whole number of at least 1", "pass one")
@@ -133,7 +133,8 @@ def faithfulness(
 
     def score(batch: Tensor) -> Tensor:
         with torch.no_grad():
-            return F.normalize(model._plain(batch), dim=-1) @ direction.to(model.device, torch.float32)
+            read = F.normalize(model._plain(batch), dim=-1)
+            return read @ direction.to(read)
 
     found: dict[str, dict[str, list[Any]]] = {name: {m: [] for m in (*MEASURES, "curves")} for name in tables}
     start = 0
@@ -162,7 +163,18 @@ def faithfulness(
     return _gathered(found, tuple(named), draws, settings)
 
 
-def _common(named: Mapping[str, TokenAttribution], n: int) -> tuple[Tensor, tuple[int, int]]:
+def same_images(named: Mapping[str, TokenAttribution], operation: str, ids: tuple[str, ...] = ()) -> None:
+    """Refuse maps of other images than the first one's, or than those of known ids."""
+    first = next(iter(named.values()))
+    known = ids or next((m.ids for m in named.values() if m.ids), ())
+    for name, m in named.items():
+        if len(m) != len(first) or m.grid != first.grid or (m.ids and known and tuple(m.ids) != tuple(known)):
+            which = f" ({m.ids[0]} …, not {known[0]} …)" if m.ids and known else ""
+            given = f"{name!r} of {len(m)} images and {m.grid} patches beside {len(first)} and {first.grid}{which}"
+            raise InputError(operation, given, "maps of the same images, in one order", "make them of the same data")
+
+
+def _common(named: Mapping[str, TokenAttribution], n: int, ids: tuple[str, ...]) -> tuple[Tensor, tuple[int, int]]:
     """The direction and grid of all maps, or an error in words."""
     accepted = "maps of these images, of one target"
     if not named or not all(isinstance(m, TokenAttribution) for m in named.values()):
@@ -171,10 +183,10 @@ def _common(named: Mapping[str, TokenAttribution], n: int) -> tuple[Tensor, tupl
     if taken:
         raise InputError("faithfulness", f"a map named {taken.pop()!r}", "other names: this is a control", "rename it")
     direction: NDArray[np.float64] | None = None
-    grids = {m.grid for m in named.values()}
+    same_images(named, "faithfulness", ids)
     for name, m in named.items():
-        if len(m) != n or len(grids) > 1:
-            given = f"{name!r} of {len(m)} images and {m.grid} patches, for {n} images"
+        if len(m) != n:
+            given = f"{name!r} of {len(m)} images, for {n} images"
             raise InputError("faithfulness", given, accepted, "make all maps of the same images")
         if not m.direction.any():  # a method that asks no text
             continue
@@ -184,7 +196,7 @@ def _common(named: Mapping[str, TokenAttribution], n: int) -> tuple[Tensor, tupl
         direction = m.direction
     if direction is None:
         raise InputError("faithfulness", "maps of no text", "one map with a text", "pass the text to the method too")
-    return torch.as_tensor(direction), grids.pop()
+    return torch.as_tensor(direction), next(iter(named.values())).grid
 
 
 def _pixels(table: Tensor, grid: tuple[int, int], size: tuple[int, int]) -> Tensor:

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from toolkit.api.attribution import TokenAttribution
-from toolkit.api.faithfulness import mean_interval
+from toolkit.api.faithfulness import mean_interval, same_images
 from toolkit.core.localise import Localised, boxes, localise
 from toolkit.core.localise import aiou as aiou_of
 from toolkit.errors import InputError
-from toolkit.models.frame import Frame
+from toolkit.models.frame import Frame, whole
 
 if TYPE_CHECKING:
     import pandas
@@ -103,10 +103,12 @@ def localisation(
     signed map, pointing game.
 
     maps: one, or several by name. masks: per image [height, width] in the pixels of the picture as it was given, bool,
-    or 1, 0 and −1 for pixels that do not count; a tensor [b, h, w] or a list. protocol: "aligned" (default) sends the
-    mask through the image's own crop and resize; "reference" resizes the whole mask to the model's input whatever its
-    aspect, as the public code does, which frames masks of images that are not square differently from their maps.
-    seed: of the random map and the intervals.
+    or 1, 0 and −1 for pixels that do not count; a tensor [b, h, w] or a list (of one image, its mask alone will do).
+    protocol: "aligned" (default) sends the mask through the image's own crop and resize, what lies in padding counts
+    nowhere; "reference" resizes the whole mask to the model's input whatever its aspect, as the public code does, which
+    frames masks of images that are not square differently from their maps. seed: of the random map and the intervals.
+
+    Raises InputError for masks of another size or number, and where an image's crop could not be traced.
 
     >>> import toolkit as tk
     >>> model, data = tk.load(), tk.scenes("test", n=4)
@@ -120,8 +122,7 @@ def localisation(
     if protocol not in PROTOCOLS:
         raise InputError("localisation", f"protocol={protocol!r}", ", ".join(map(repr, PROTOCOLS)), "name one of these")
     first = next(iter(named.values()))
-    if any(len(m) != len(first) or m.grid != first.grid for m in named.values()):
-        raise InputError("localisation", "maps of different images", "maps of the same images", "make them alike")
+    same_images(named, "localisation")
     framed = framed_masks(masks, first.frames, protocol, "localisation")
     tables = {name: m.values.reshape(len(m), *m.grid) for name, m in named.items()}
     tables[RANDOM] = np.random.default_rng(seed).standard_normal(tables[next(iter(tables))].shape)
@@ -132,7 +133,8 @@ def localisation(
 
 def framed_masks(masks: Any, frames: Sequence[Frame], protocol: str, operation: str) -> Tensor:
     """[b, H, W] int: masks of pictures as the model's input frames them."""
-    each = list(masks) if not isinstance(masks, Mapping) else [masks]
+    one = len(frames) == 1 and getattr(masks, "ndim", 3) == 2
+    each = [masks] if one else list(masks)
     if len(each) != len(frames):
         fix = "pass one mask for each image, in their order"
         raise InputError(operation, f"{len(each)} masks for {len(frames)} images", "one mask per image", fix)
@@ -142,11 +144,17 @@ def framed_masks(masks: Any, frames: Sequence[Frame], protocol: str, operation: 
         if table.shape != (frame.size[1], frame.size[0]):
             given = f"mask {i} of shape {table.shape} for a picture of {frame.size[0]}×{frame.size[1]} pixels"
             raise InputError(operation, given, "masks [height, width] of the pictures", "do not crop or resize masks")
-        if protocol == "reference":
-            whole = Frame(frame.size, (0.0, 0.0, float(frame.size[0]), float(frame.size[1])), frame.seen)
-            out.append(whole.crop(table.astype(np.int64)))
-        else:
-            out.append(frame.crop(table.astype(np.int64)))
+        values = np.unique(table)
+        if not np.isin(values, (-1, 0, 1)).all():
+            given = f"mask {i} with the values {', '.join(f'{v:g}' for v in values[:4])}{' …' * (len(values) > 4)}"
+            fix = "compare first: mask > 0 (of 0 and 255), or mask > 0.5"
+            raise InputError(operation, given, "bool masks, or 1, 0 and −1 for pixels that do not count", fix)
+        if protocol == "aligned" and not frame.exact:
+            given = f"image {i}, whose crop could not be traced through the preprocess"
+            fix = 'pass a preprocess that only resizes, crops, pads and normalises, or protocol="reference"'
+            raise InputError(operation, given, "a preprocess whose crop is known", fix)
+        framed = frame if protocol == "aligned" else whole(frame.size, frame.seen)
+        out.append(framed.crop(table.astype(np.int64), outside=-1))
     return torch.from_numpy(np.stack(out))
 
 
@@ -178,9 +186,10 @@ def aiou(maps: Sequence[TokenAttribution], masks: Any, true: Any, *, seed: int =
     from toolkit.core.localise import common_scale
 
     found = list(maps)
-    if len(found) < 2 or not all(isinstance(m, TokenAttribution) and len(m) == len(found[0]) for m in found):
+    if len(found) < 2 or not all(isinstance(m, TokenAttribution) for m in found):
         accepted = "two maps or more, one per class, of the same images"
         raise InputError("aiou", f"{len(found)} maps", accepted, "make one for every class")
+    same_images({f"class {i}": m for i, m in enumerate(found)}, "aiou")
     framed = framed_masks(masks, found[0].frames, "aligned", "aiou")
     stacked = torch.stack([enlarged(m.values.reshape(len(m), *m.grid), framed) for m in found], 1)
     share, own = aiou_of(stacked, boxes(framed == 1), torch.as_tensor(np.asarray(true)))

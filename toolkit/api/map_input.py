@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from PIL import Image
 from torch import Tensor
 
-from toolkit.errors import InputError, MemoryExhaustedError, UnsupportedModelError
+from toolkit.core.heads import HeadSet
+from toolkit.data.pixels import UnusableImageError, as_rgb
+from toolkit.errors import InputError, MemoryExhaustedError, ToolkitError, UnsupportedModelError
 from toolkit.models.images import Images
 from toolkit.models.model import Model
 
@@ -19,6 +21,8 @@ def images_of(model: Model, images: Any, operation: str) -> tuple[Images, bool]:
     """Images in any form, and whether it is one alone. A path is opened here."""
     if isinstance(images, str | Path):
         images = opened(images, operation)
+    elif isinstance(images, list | tuple) and any(isinstance(image, str | Path) for image in images):
+        images = [opened(image, operation) if isinstance(image, str | Path) else image for image in images]
     single = isinstance(images, Image.Image) or isinstance(getattr(images, "image", None), Image.Image)
     source = model.images(images, operation)
     rows, columns = model.card.grid
@@ -28,19 +32,32 @@ def images_of(model: Model, images: Any, operation: str) -> tuple[Images, bool]:
     return source, single
 
 
-def opened(path: str | Path, operation: str) -> Image.Image:
-    """An image file, read whole; InputError where it is none."""
-    target = Path(path).expanduser()
-    accepted = "the path of an image file that Pillow reads"
+def opened(source: str | Path | BinaryIO, operation: str, name: str = "") -> Image.Image:
+    """An image file, read whole, upright and in RGB; InputError where it is none. name: for errors, else the path."""
+    file = source if hasattr(source, "read") else Path(source).expanduser()
+    said = repr(name or str(source))
+    accepted = "an image file that Pillow reads (PNG, JPEG, WebP …)"
     try:
-        with Image.open(target) as file:
-            file.load()
-            return file.convert("RGB")
+        with Image.open(file) as image:
+            return as_rgb(image)[0]
     except FileNotFoundError as error:
-        raise InputError(operation, f"{str(path)!r}, which does not exist", accepted, "look at the path") from error
-    except Exception as error:
-        given = f"{str(path)!r}, which is no readable image ({type(error).__name__})"
+        raise InputError(operation, f"{said}, which does not exist", accepted, "look at the path") from error
+    except UnusableImageError as error:
+        raise InputError(operation, f"{said}: {error}", accepted, "crop it, or choose another file") from error
+    except MemoryError as error:
+        given = f"{said}, for whose pixels memory does not suffice"
+        raise MemoryExhaustedError(operation, given, accepted, "scale it down first") from error
+    except Exception as error:  # decoders raise whatever they like
+        given = f"{said}, which is no readable image ({type(error).__name__})"
         raise InputError(operation, given, accepted, "open it with another program, or choose another file") from error
+
+
+def some_heads(heads: Any, layers: int, per_layer: int, operation: str) -> HeadSet:
+    """One head or more, in any spelling."""
+    found = HeadSet.of(heads, layers, per_layer)
+    if not len(found):
+        raise InputError(operation, "no heads", "one head or more, or None", "choose heads, or leave them out")
+    return found
 
 
 def batches(source: Images, size: int, operation: str) -> Iterator[Tensor]:
@@ -61,12 +78,8 @@ def enough_memory(operation: str, images: int) -> Iterator[None]:
         yield
     except (MemoryError, RuntimeError) as error:
         words = str(error).lower()
-        if not (
-            isinstance(error, MemoryError)
-            or type(error).__name__ == "OutOfMemoryError"
-            or "allocate memory" in words
-            or "not enough memory" in words
-        ) or isinstance(error, MemoryExhaustedError):
+        full = any(said in words for said in ("out of memory", "allocate memory", "not enough memory"))
+        if isinstance(error, ToolkitError) or not (full or isinstance(error, MemoryError)):
             raise
         given = f"{images} images at a time, for which memory does not suffice"
         fix = f"pass batch_size={max(1, images // 2)}" if images > 1 else "use a smaller model or another device"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from difflib import get_close_matches
+from inspect import signature
 from typing import Any
 
 from toolkit.api.attention_maps import attention_map, game, legrad, rollout
@@ -36,7 +37,14 @@ def explain(
     >>> tk.explain(tk.load(), tk.scenes("test", n=2), "a bird", method="LeGrad").method
     'LeGrad'
     """
-    return METHODS[known_method(method, "explain")](model, images, text, against, heads, **options)
+    verb = METHODS[known_method(method, "explain")]
+    known = [p.name for p in signature(verb).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    for name in options:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            fix = f"did you mean {near[0]!r}?" if near else "leave it out"
+            raise InputError("explain", f"the unknown option {name!r} of {method}", ", ".join(known), fix)
+    return verb(model, images, text, against, heads, **options)
 
 
 def known_method(name: Any, operation: str) -> str:

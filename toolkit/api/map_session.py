@@ -20,13 +20,14 @@ from toolkit.api.map_methods import METHODS
 from toolkit.api.spans import Spans
 from toolkit.api.token_map import Traced, trace_tokens
 from toolkit.core.heads import HeadSet
+from toolkit.data.pixels import UnusableImageError, as_rgb
 from toolkit.data.samples import Samples
 from toolkit.errors import InputError
 from toolkit.models.model import Model
 
 T = TypeVar("T")
-TRACES, MODELS = 12, 4
-"""Traced images and changed models that are kept."""
+TRACES, MODELS = 12, 2
+"""Traced images and models without heads that are kept; of edited models, the last."""
 BESIDE = ("nothing", "image", "method", "ablated", "edited", "texts")
 """What stands beside the map: nothing, another image, another method, the model without the chosen heads (total
 effect), the edited model, or of one head the texts it gives the most and the least to."""
@@ -67,10 +68,17 @@ class MapSession:
         self.model, self.spans, self.edit = model, spans, edit
         self._data: Acts | Samples | None = None
         self._added: dict[str, Image.Image] = {}
-        self._traced: OrderedDict[tuple[str, str], Traced] = OrderedDict()
-        self._models: OrderedDict[str, Model] = OrderedDict()
+        self._traced: OrderedDict[tuple[str, str, str], Traced] = OrderedDict()
+        self._models: OrderedDict[tuple[str, str], Model] = OrderedDict()
+        self._edited: tuple[Edit, str, Model] | None = None
         self.ids: list[str] = []
         self.take(images)
+
+    def take_edit(self, edit: Any) -> None:
+        """The edit of "edited", or None."""
+        if edit is not None and not isinstance(edit, Edit):
+            raise InputError("TokenMap", f"edit={edit!r}", "what tk.edit gives, or None", "leave edit out")
+        self.edit = edit
 
     def take(self, images: Any) -> None:
         """The images to choose from."""
@@ -86,7 +94,7 @@ class MapSession:
         elif isinstance(images, str | Path | Image.Image) or isinstance(getattr(images, "image", None), Image.Image):
             self.add(images)
         elif isinstance(images, Sequence) and len(images):
-            for image in images:
+            for image in reversed(images):  # the last one added comes first
                 self.add(image)
         else:
             accepted = "samples such as tk.scenes(…), parts with images, PIL images, or paths"
@@ -100,14 +108,16 @@ class MapSession:
         if not isinstance(found, Image.Image):
             given, accepted = f"a {type(image).__name__}", "a PIL image, a sample, or the path of an image file"
             raise InputError("TokenMap.add", given, accepted, "open it first")
-        if 0 in found.size:
-            given = f"an image of {found.size[0]} × {found.size[1]} pixels"
-            raise InputError("TokenMap.add", given, "at least one pixel", "choose another image")
+        try:
+            found = as_rgb(found)[0]
+        except (UnusableImageError, OSError) as error:
+            given = f"an image that cannot be used: {error}"
+            raise InputError("TokenMap.add", given, "an image with pixels", "choose another image") from error
         word = name or str(getattr(image, "id", "")) or f"image {len(self._added) + 1}"
         while word in self.ids and self._added.get(word) is not found:
             stem, _, number = word.rpartition(" #")
             word = f"{stem} #{int(number) + 1}" if stem and number.isdigit() else f"{word} #2"
-        self._added[word] = found.convert("RGB")
+        self._added[word] = found
         self.ids = [word, *(i for i in self.ids if i != word)]
         return word
 
@@ -145,14 +155,20 @@ class MapSession:
         def make() -> Traced:
             return trace_tokens(self.model, self.picture(image), ablate=heads or None)
 
-        return self._kept(self._traced, (image, heads), TRACES, make)
+        return self._kept(self._traced, (self._print, image, heads), TRACES, make)
+
+    @property
+    def _print(self) -> str:
+        return self.model.card.fingerprint  # of the weights as they are now
 
     def _changed(self, heads: str = "") -> Model:
         """The model without heads, or, without heads named, edited."""
         if heads:
-            return self._kept(self._models, heads, MODELS, lambda: fold_ablation(self.model, heads))
-        edit = self._edit()
-        return self._kept(self._models, f"edit {id(edit)}", MODELS, lambda: edit.fold(self.model))
+            return self._kept(self._models, (self._print, heads), MODELS, lambda: fold_ablation(self.model, heads))
+        edit, made = self._edit(), self._edited
+        if made is None or made[0] is not edit or made[1] != self._print:
+            made = self._edited = (edit, self._print, edit.fold(self.model))
+        return made[2]
 
     def _edit(self) -> Edit:
         if self.edit is None:
@@ -177,12 +193,22 @@ class MapSession:
 
     def maps(self, asked: Asked) -> tuple[TokenAttribution, TokenAttribution | None]:
         """The map asked for, and the one beside it."""
-        with warnings.catch_warnings():  # words the model does not know are said by `unknown`
+        with warnings.catch_warnings():  # words the model does not know are said by `note`
             warnings.simplefilter("ignore")
             return self._maps(asked)
 
-    def unknown(self, asked: Asked) -> str:
-        """The words of the texts that the model does not know, and what is near them; "" if it knows all."""
+    def note(self, asked: Asked, shown: TokenAttribution) -> str:
+        """What is to be known of a map: words of the texts that the model does not know, an image that could not be
+        placed; "" if nothing.
+        """
+        lost = (
+            ""
+            if shown.frames[0].exact
+            else "the crop of the preprocess could not be traced: the whole image is assumed"
+        )
+        return "; ".join(said for said in (self._unknown(asked), lost) if said)
+
+    def _unknown(self, asked: Asked) -> str:
         texts = [text for text in (asked.text, asked.against) if text.strip()]
         found = self.model.unknown_words(texts) if texts and asked.beside != "texts" else {}
         words = [f"“{w}”" + (f" (near: {', '.join(near)})" if near else "") for w, near in list(found.items())[:3]]

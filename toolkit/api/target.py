@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -15,6 +17,11 @@ from toolkit.data.classes import ClassSet
 from toolkit.errors import InputError
 from toolkit.models.model import Model
 
+LONGEST = 2.001
+"""The largest norm of a difference of two unit vectors, and rounding."""
+KEPT = 512
+"""Texts whose vectors are remembered for a model."""
+_ENCODED: WeakKeyDictionary[Model, OrderedDict[tuple[str, str], Tensor]] = WeakKeyDictionary()
 ACCEPTED = "a text, a vector [d], or the name of a class with against=tk.classes(…)"
 
 
@@ -62,7 +69,7 @@ def target_of(model: Model, text: Any, against: Any, operation: str) -> Target:
     if listed and not against:
         raise InputError(operation, "against=[]", "None, a text, or a list of texts", "leave it out")
     if listed:
-        taken, named = _encoded(model, list(against), operation).mean(0), f"mean of {len(against)} texts"
+        taken, named = vectors_of(model, list(against), operation).mean(0), f"mean of {len(against)} texts"
         named = f"“{against[0]}”" if len(against) == 1 else named
     else:
         taken, named = _one(model, against, operation, "against")
@@ -75,7 +82,7 @@ def target_of(model: Model, text: Any, against: Any, operation: str) -> Target:
 
 def _one(model: Model, given: Any, operation: str, name: str) -> tuple[Tensor, str]:
     if isinstance(given, str):
-        return _encoded(model, [given], operation)[0], f"“{given}”"
+        return vectors_of(model, [given], operation)[0], f"“{given}”"
     if isinstance(given, Tensor | np.ndarray) and getattr(given, "ndim", 0) == 1:
         return _fits(torch.as_tensor(given)[None], model, operation)[0], f"a vector ({name})"
     shape = f" of shape {tuple(given.shape)}" if hasattr(given, "shape") else ""
@@ -84,10 +91,29 @@ def _one(model: Model, given: Any, operation: str, name: str) -> tuple[Tensor, s
 
 def _fits(vectors: Tensor, model: Model, operation: str) -> Tensor:
     d = model.card.embed_dim
-    if vectors.shape[-1] != d or not bool(vectors.isfinite().all()):
+    if vectors.shape[-1] != d or vectors.is_complex() or not bool(vectors.isfinite().all()):
         what = "vectors with NaN or infinite entries" if vectors.shape[-1] == d else f"vectors of {vectors.shape[-1]}"
         raise InputError(operation, what, f"finite vectors [{d}]", "encode them with this model")
-    return vectors.to(model.device, torch.promote_types(model.dtype, torch.float32))
+    found = vectors.detach().to(model.device, torch.promote_types(model.dtype, torch.float32))
+    norm = found.norm(dim=-1)
+    if not bool(((norm > 0) & (norm <= LONGEST)).all()):
+        given = f"a vector of norm {float(norm.max() if bool((norm > LONGEST).any()) else norm.min()):.3g}"
+        accepted = "unit vectors, or differences of two: anything else is no cosine"
+        raise InputError(operation, given, accepted, "normalise it: model.encode_text does")
+    return found
+
+
+def vectors_of(model: Model, texts: list[str], operation: str) -> Tensor:
+    """Unit vectors [t, d] of texts; one that was asked before is not encoded again while the model stays as it is."""
+    known, print_ = _ENCODED.setdefault(model, OrderedDict()), model.card.fingerprint
+    new = [text for text in dict.fromkeys(texts) if (print_, text) not in known]
+    found = {text: known[print_, text] for text in texts if text not in new}
+    if new:
+        found |= dict(zip(new, _encoded(model, new, operation), strict=True))
+        known.update({(print_, text): found[text] for text in new})
+        while len(known) > KEPT:
+            known.popitem(last=False)
+    return torch.stack([found[text] for text in texts])
 
 
 def _encoded(model: Model, texts: list[str], operation: str) -> Tensor:
@@ -98,4 +124,5 @@ def _encoded(model: Model, texts: list[str], operation: str) -> Tensor:
         given = f"a text of {tokens} tokens ({texts[at][:40]!r}…)"
         accepted = f"at most {context}, start and end counted: the rest would be cut without a word"
         raise InputError(operation, given, accepted, "shorten it, or split it into several texts")
-    return model.encode_text(texts)
+    with torch.inference_mode(False):  # what is kept must serve any later mode
+        return model.encode_text(texts).detach()

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from toolkit.api.ablate import Strength, strengths
-from toolkit.api.attribution import TokenAttribution
-from toolkit.api.decompose import check_model
-from toolkit.api.map_input import batches, enough_memory, images_of
-from toolkit.api.target import Target, target_of
+from toolkit.api.attribution import Frames, TokenAttribution
+from toolkit.api.decompose import check_model, exact_sum
+from toolkit.api.map_input import enough_memory, images_of, some_heads
+from toolkit.api.target import Target, target_of, vectors_of
 from toolkit.core.heads import HeadSet, which_layers
 from toolkit.core.parts import Convention
 from toolkit.core.tokens import TokenParts, TokenState
@@ -61,15 +61,15 @@ def token_map(
     """
     check_model(model, "token_map")
     source, single = images_of(model, images, "token_map")
-    target = target_of(model, text, against, "token_map")
-    chosen = _heads(model, heads, layers)
-    found = []
-    for batch in batches(source, batch_size, "token_map"):
-        with enough_memory("token_map", len(batch)):
-            state = _trace(model, batch, convention, ablate, strength)
-            found.append(state.toward(target.direction, _matrix(edit, model)))
+    chosen, matrix = _heads(model, heads, layers), _matrix(edit, model)
     how = _words(model, convention, ablate, strength, edit)
-    return _made(model, source, single, target, chosen, TokenParts.cat(found), how)
+    with enough_memory("token_map", batch_size):
+        target = target_of(model, text, against, "token_map")
+        found = []
+        for batch in source.batches(batch_size):
+            state = _trace(model, batch, convention, ablate, strength, "token_map")
+            found.append(state.toward(target.direction, matrix).cpu())
+        return _made(model, source, single, target, chosen, TokenParts.cat(found), how)
 
 
 def trace_tokens(
@@ -92,10 +92,10 @@ def trace_tokens(
     """
     check_model(model, "trace_tokens")
     source, single = images_of(model, images, "trace_tokens")
-    states = []
-    for batch in batches(source, batch_size, "trace_tokens"):
-        with enough_memory("trace_tokens", len(batch)):
-            states.append(_trace(model, batch, convention, ablate, strength))
+    with enough_memory("trace_tokens", batch_size):
+        states = [
+            _trace(model, batch, convention, ablate, strength, "trace_tokens") for batch in source.batches(batch_size)
+        ]
     return Traced(model, source, single, states, _words(model, convention, ablate, strength, None))
 
 
@@ -121,10 +121,13 @@ class Traced:
         self, text: Any, against: Any = None, heads: Any = None, *, layers: Any = None, edit: Edit | None = None
     ) -> TokenAttribution:
         """The map of a text; arguments and result as for `tk.token_map`."""
-        chosen = _heads(self.model, heads, layers)
-        target = target_of(self.model, text, against, "token_map")
+        with enough_memory("token_map", 1):
+            target = target_of(self.model, text, against, "token_map")
+            return self._map(target, _heads(self.model, heads, layers), edit)
+
+    def _map(self, target: Target, chosen: HeadSet | None, edit: Edit | None = None) -> TokenAttribution:
         matrix = _matrix(edit, self.model)
-        found = TokenParts.cat([state.toward(target.direction, matrix) for state in self._states])
+        found = TokenParts.cat([state.toward(target.direction, matrix).cpu() for state in self._states])
         how = self._how if edit is None else self._how | {"edit": str(edit), "state": _state(self._how["state"], edit)}
         return _made(self.model, self._source, self.single, target, chosen, found, how)
 
@@ -143,18 +146,29 @@ class Traced:
         texts = spans.texts[spans.layers.index(layer)][number]
         if not texts:
             raise InputError("extremes", f"{HeadSet(found)}, which has no texts", "a head with texts", "take another")
-        vectors = self.model.encode_text(texts)
+        own, made = spans.settings.get("fingerprint"), self._how["fingerprint"]
+        if own and own != made:
+            given = f"texts of the heads of another model (fingerprint {own}, not {made})"
+            raise InputError("extremes", given, "texts of this model's heads", "run tk.textspan on parts of this model")
+        vectors = vectors_of(self.model, texts, "extremes")
         scores = torch.cat([s.parts.toward(vectors) for s in self._states])[image, layer, number]
-        best, least = (self.map(texts[int(at)], heads=HeadSet(found)) for at in (scores.argmax(), scores.argmin()))
+        best, least = (
+            self._map(Target(vectors[at], f"“{texts[at]}”", False, texts[at]), HeadSet(found))
+            for at in (int(scores.argmax()), int(scores.argmin()))
+        )
         return (best, least) if self.single else (best[image], least[image])
 
 
-def _trace(model: Model, batch: Tensor, convention: Convention, ablate: Any, strength: Strength) -> TokenState:
+def _trace(
+    model: Model, batch: Tensor, convention: Convention, ablate: Any, strength: Strength, operation: str
+) -> TokenState:
     scale = None
     if ablate is not None:
         card = model.card
-        scale = strengths(HeadSet.of(ablate, card.layers, card.heads), strength, card.layers, card.heads)
-    return TokenState(model.tokens(batch, scale), model.readout(), convention)
+        off = some_heads(ablate, card.layers, card.heads, operation)
+        scale = strengths(off, strength, card.layers, card.heads)
+    tokens = model.tokens(batch, scale)
+    return exact_sum(model, lambda read: TokenState(tokens, read, convention), lambda s: s.parts.error, operation)
 
 
 def _matrix(edit: Edit | None, model: Model) -> Tensor | None:
@@ -177,7 +191,7 @@ def _heads(model: Model, heads: Any, layers: Any) -> HeadSet | None:
     if layers is not None:
         found = which_layers(layers, card.layers, "token_map")
         return HeadSet(tuple((layer, h) for layer in found for h in range(card.heads)))
-    return None if heads is None else HeadSet.of(heads, card.layers, card.heads)
+    return None if heads is None else some_heads(heads, card.layers, card.heads, "token_map")
 
 
 def _state(state: str, edit: Edit | None) -> str:
@@ -224,7 +238,7 @@ def _made(
     total = found.total.double().cpu().numpy()
     made = TokenAttribution(
         values, table, tuple(rest), total, "token map", target.words, SCALE, True,
-        tuple(source.frame(i) for i in range(b)), target.array, heads, by_head, tuple(source.ids), dict(how),
+        Frames(source.frame, range(b)), target.array, heads, by_head, tuple(source.ids), dict(how),
         source.picture,
     )  # fmt: skip
     return made[0] if single else made

@@ -56,7 +56,8 @@ class AttentionCapture(Capture):
         scale = kwargs.get("scale") or q.shape[-1] ** -0.5
         if self._explicit:
             weights = (q * scale @ k.transpose(-1, -2)).softmax(-1)
-            weights = weights if weights.requires_grad else weights.detach().requires_grad_()
+            if torch.is_grad_enabled() and not weights.requires_grad:
+                weights = weights.detach().requires_grad_()
             self._last_mix = weights, v
             return weights @ v
         wide = torch.promote_types(q.dtype, torch.float32)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Self
 
 import torch
@@ -49,8 +49,11 @@ class TokenParts:
     @classmethod
     def cat(cls, found: Sequence[Self]) -> Self:
         """Those of all images, in order."""
-        names = ("by_head", "mlps", "biases", "constant", "rounding", "total")
-        return cls(*(torch.cat([getattr(f, name) for f in found]) for name in names))
+        return cls(*(torch.cat([getattr(part, f.name) for part in found]) for f in fields(cls)))
+
+    def cpu(self) -> Self:
+        """The same in the machine's own memory."""
+        return type(self)(*(getattr(self, f.name).cpu() for f in fields(self)))
 
 
 class TokenState:

@@ -34,9 +34,12 @@ def shared_limit(maps: Sequence[TokenAttribution], limit: float | None = None) -
 
 
 def limits_of(maps: Sequence[TokenAttribution], limit: float | None = None) -> dict[str, float]:
-    """By unit (`.scale`), half the range of the colours: maps share it where they share a unit."""
+    """By unit (`.scale`), half the range of the colours: maps share it where they share a unit. limit: of the first
+    map's unit; it means nothing in another.
+    """
     units = dict.fromkeys(m.scale for m in maps)
-    return {unit: shared_limit([m for m in maps if m.scale == unit], limit) for unit in units}
+    own = next(iter(units), None)
+    return {unit: shared_limit([m for m in maps if m.scale == unit], limit if unit == own else None) for unit in units}
 
 
 def overlay(
@@ -99,7 +102,7 @@ def maps_matplotlib(
 
     each = _each(maps, "maps_matplotlib")
     limits = limits_of([m for m, _, _ in each], limit)
-    across = min(columns, len(each))
+    across = min(_columns(columns, "maps_matplotlib"), len(each))
     down = -(-len(each) // across)
     figure = Figure(figsize=(2.7 * across + 0.8, 3.3 * down), layout="constrained")
     axes = figure.subplots(down, across, squeeze=False)
@@ -121,21 +124,31 @@ def maps_matplotlib(
     return figure
 
 
-def maps_plotly(maps: Any, limit: float | None = None) -> PlotlyFigure:
+def _columns(columns: int, operation: str) -> int:
+    if not isinstance(columns, int) or isinstance(columns, bool) or columns < 1:
+        raise InputError(operation, f"columns={columns!r}", "a whole number of at least 1", "pass one")
+    return columns
+
+
+def maps_plotly(maps: Any, limit: float | None = None, columns: int = 4) -> PlotlyFigure:
     """The raw grids as a plain plotly figure, on one symmetric scale; arguments as for `maps_matplotlib`."""
     from plotly.subplots import make_subplots
 
     each = _each(maps, "maps_plotly")
     limits = limits_of([m for m, _, _ in each], limit)
     titles = [escape(title).replace("\n", "<br>") for _, _, title in each]
-    figure = make_subplots(1, len(each), subplot_titles=titles, horizontal_spacing=0.04)
+    across = min(_columns(columns, "maps_plotly"), len(each))
+    down = -(-len(each) // across)
+    spaces = {"horizontal_spacing": 0.16 / max(4, across), "vertical_spacing": 0.4 / max(4, down)}
+    figure = make_subplots(down, across, subplot_titles=titles, **spaces)
     for i, (m, row, _) in enumerate(each, 1):
+        at = {"row": (i - 1) // across + 1, "col": (i - 1) % across + 1}
         table: NDArray[np.float64] = m.values if m.single else m.values[row]
         figure.add_heatmap(
             z=table, zmin=-limits[m.scale], zmax=limits[m.scale], colorscale=plotly_scale(DIVERGING),
-            showscale=len(limits) == 1 and i == len(each), row=1, col=i,
+            showscale=len(limits) == 1 and i == len(each), **at,
             hovertemplate="row %{y}, column %{x}: %{z:.4g}<extra></extra>", xgap=1, ygap=1,
         )  # fmt: skip
-        figure.update_yaxes(autorange="reversed", scaleanchor="x" if i == 1 else f"x{i}", row=1, col=i, visible=False)
-        figure.update_xaxes(visible=False, row=1, col=i)
-    return figure.update_layout(template="plotly_white", height=360, width=110 + 300 * len(each), font={"size": 11})
+        figure.update_yaxes(autorange="reversed", scaleanchor="x" if i == 1 else f"x{i}", visible=False, **at)
+        figure.update_xaxes(visible=False, **at)
+    return figure.update_layout(template="plotly_white", height=340 * down, width=110 + 300 * across, font={"size": 11})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -62,15 +63,15 @@ class Frame:
             found = table[i][:, j]
         return np.where(inside, found, np.nan)
 
-    def crop(self, mask: NDArray[np.generic]) -> NDArray[np.generic]:
-        """A mask of the picture [height, width] as the model saw it, nearest pixels; 0 beyond the picture."""
+    def crop(self, mask: NDArray[Any], outside: int = 0) -> NDArray[Any]:
+        """A mask of the picture [height, width] as the model saw it, nearest pixels; `outside` beyond the picture."""
         left, top, right, bottom = self.box
         rows, columns = self.seen
         y = np.floor(top + (np.arange(rows) + 0.5) * (bottom - top) / rows).astype(int)
         x = np.floor(left + (np.arange(columns) + 0.5) * (right - left) / columns).astype(int)
         inside = ((y >= 0) & (y < mask.shape[0]))[:, None] & ((x >= 0) & (x < mask.shape[1]))[None]
         found = mask[np.clip(y, 0, mask.shape[0] - 1)][:, np.clip(x, 0, mask.shape[1] - 1)]
-        return np.where(inside, found, np.zeros((), mask.dtype))
+        return np.where(inside, found, np.asarray(outside, mask.dtype))
 
 
 def whole(size: tuple[int, int], seen: tuple[int, int], exact: bool = True) -> Frame:
@@ -82,16 +83,16 @@ def frame_of(preprocess: Callable[[Image.Image], Tensor], size: tuple[int, int],
     """The frame of a picture of a size (width, height), found by sending pictures of ramps through the preprocess: any
     mixture of resizing, cropping and padding is inverted, whatever library it is made of.
 
-    Twice: coarsely, then with a ramp over what is seen alone, as a ramp has only 256 steps. Without a linear relation
-    (colours changed, rotated) the whole picture is assumed, and `exact` is False.
+    Where little of the picture is seen, twice: then with a ramp over that alone, as a ramp has only 256 steps. Without
+    a linear relation (colours changed, rotated) the whole picture is assumed, and `exact` is False.
     """
-    low = _seen(preprocess, Image.new("RGB", size, (0, 0, 0)))
-    span = _seen(preprocess, Image.new("RGB", size, (255, 255, 255))) - low
-    if low.shape != (3, *seen) or not np.isfinite(span).all() or np.abs(span).max() < 1e-6:
+    low = _seen(preprocess, Image.new("RGB", (16, 16), (0, 0, 0)))
+    span = _seen(preprocess, Image.new("RGB", (16, 16), (255, 255, 255))) - low
+    if low.shape != (3, *seen) or not np.isfinite(span).all() or np.abs(span).min() < 1e-6:
         return whole(size, seen, exact=False)
     ends = [(0.0, float(n)) for n in size]
     found = _fit(_seen(preprocess, _ramps(size, ends)) - low, span, seen, ends)
-    if found is not None:
+    if found is not None and any(b - a < 0.6 * n for (a, b), n in zip(found, size, strict=True)):
         ends = [(max(0.0, a - 2), min(float(n), b + 2)) for (a, b), n in zip(found, size, strict=True)]
         found = _fit(_seen(preprocess, _ramps(size, ends)) - low, span, seen, ends)
     if found is None:
@@ -131,7 +132,7 @@ def _fit(
         kept = inside.any(axis)  # columns, then rows, that hold anything of the picture
         line = np.full(count, np.nan)
         line[kept] = np.nanmedian(ramp[:, kept] if axis == 0 else ramp[kept].T, axis=0)
-        edges = _line(line, *ends[axis])
+        edges = (0.0, 1.0) if ends[axis] == (0.0, 1.0) else _line(line, *ends[axis])  # one pixel wide: seen whole
         if edges is None:
             return None
         found.append(edges)
@@ -143,7 +144,7 @@ def _line(line: NDArray[np.float64], low: float, high: float) -> tuple[float, fl
     known = np.flatnonzero((line > 0.02) & (line < 0.98))
     known = np.flatnonzero(~np.isnan(line)) if len(known) < 3 else known
     if len(known) < 2 or np.ptp(line[known]) < 1e-6:
-        return low, high  # one pixel wide: all of it is seen
+        return None
     places, reached = known + 0.5, low + line[known] * (high - low)
     slope, start = np.polyfit(places, reached, 1)
     off = np.abs(start + slope * places - reached).max()

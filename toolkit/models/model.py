@@ -125,13 +125,14 @@ class Model:
         return capture.tokens(output)
 
     def explicit(self, batch: Tensor) -> tuple[AttentionCapture, Tensor]:
-        """One forward of preprocessed images [b, 3, H, W] whose attention is part of an autograd graph, and the
-        embeddings [b, d]. No parameter is in the graph, frozen or not: nothing collects a gradient.
+        """One forward of preprocessed images [b, 3, H, W] with explicit attention, and the embeddings [b, d]. Where
+        gradients are on, attention is part of an autograd graph, and no parameter is, frozen or not: nothing collects
+        a gradient.
         """
         tower = tower_of(self.clip)
         capture = AttentionCapture(tower, explicit=True)
-        with torch.inference_mode(False), torch.enable_grad(), Frozen(), capture:
-            output = self.clip.encode_image(self._placed(batch, tower.blocks[0].out_weight).clone())
+        with Frozen(), capture:
+            output = self.clip.encode_image(self._placed(batch, tower.blocks[0].out_weight).detach().clone())
         return capture, output
 
     def mixes(self, batch: Tensor, layers: Sequence[int]) -> dict[int, Tensor]:

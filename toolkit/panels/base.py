@@ -112,7 +112,7 @@ class Panel(anywidget.AnyWidget):
         source = f"what was set as {name}"
         try:
             self.traits()[name]._validate(self, value)
-        except (InputError, traitlets.TraitError) as error:
+        except (InputError, traitlets.TraitError, TypeError, ValueError) as error:
             self.error, self._error_of = f"{type(error).__name__}: {error}", source
             self.send_state(name)
             return False
@@ -142,7 +142,10 @@ class Panel(anywidget.AnyWidget):
         try:
             data["image/png"] = base64.b64encode(self.png()).decode()
         except Exception as error:  # noqa: BLE001 – a missing picture must not take the live view with it
-            self.error = f"no picture for a notebook without a kernel: {error}"
+            self.error, self._error_of = f"no picture for a notebook without a kernel: {error}", "png"
+        else:
+            if self._error_of == "png":
+                self.error, self._error_of = "", ""
         return data, metadata
 
     def __repr__(self) -> str:

@@ -51,6 +51,7 @@ export class Pane {
   load(bytes) { // the picture, grey and in colour; painted again when it is there
     if (this.bytes === bytes || !bytes?.byteLength) return;
     this.bytes = bytes;
+    this.picture = this.grey = null; // another image's picture must not lie under this map
     const url = URL.createObjectURL(new Blob([bytes]));
     const image = new Image();
     image.onload = () => {
@@ -94,7 +95,7 @@ export class Pane {
     const context = canvas.getContext("2d");
     context.imageSmoothingEnabled = this.picture && this.picture.width > canvas.width;
     context.clearRect(0, 0, canvas.width, canvas.height);
-    if (this.grey) context.drawImage(opacity ? this.grey : this.picture, 0, 0, canvas.width, canvas.height);
+    if (this.picture) context.drawImage(opacity ? this.grey : this.picture, 0, 0, canvas.width, canvas.height);
     const [left, top, right, bottom] = map.box.map((v) => v * scale);
     context.save();
     context.globalAlpha = 0.6;

@@ -142,10 +142,16 @@ class View extends Frame {
     write(this.empty, this.get("image") ? "Type a text." : "Drop in an image.");
   }
 
+  get pointedMap() { // of the pane under the pointer, else the first that knows heads
+    const maps = [this.get("_a"), this.get("_b")];
+    const over = maps[this.over];
+    return over?.by_head?.byteLength ? over : maps.find((map) => map.by_head?.byteLength) || maps[0];
+  }
+
   paintHeads() {
     const [layers, heads] = this.get("_shape");
     this.heads.shape([...Array(layers).keys()], heads);
-    const map = this.get("_a");
+    const map = this.pointedMap;
     const cell = this.pointed || this.pinned;
     const known = map.by_head?.byteLength;
     if (this.from !== map) [this.from, this.table] = [map, known ? floats(map.by_head) : null];
@@ -198,12 +204,17 @@ class View extends Frame {
   async upload(file) {
     if (!file) return;
     if (file.size > MOST) return write(this.told, `${file.name} has ${(file.size / 1e6).toFixed(0)} MB; up to 8 MB can be dropped in. Give its path instead.`);
-    this.set({ _upload: { name: file.name, data: new DataView(await file.arrayBuffer()) } });
+    try {
+      this.set({ _upload: { name: file.name, data: new DataView(await file.arrayBuffer()) } });
+    } catch (error) {
+      write(this.told, `${file.name} could not be read: ${error.message}`);
+    }
   }
 
-  aim(cell) {
-    if (String(cell) === String(this.pointed)) return;
-    this.pointed = cell;
+  aim(cell, canvas) {
+    const over = this.panes.findIndex((pane) => pane.canvas === canvas);
+    if (String(cell) === String(this.pointed) && over === this.over) return;
+    [this.pointed, this.over] = [cell, over];
     this.paint();
   }
 
@@ -234,7 +245,7 @@ class View extends Frame {
       const [rows, cols] = this.get("_a").grid || [1, 1];
       const [r, c] = this.pointed || this.pinned || [0, 0];
       const to = { ArrowUp: [r - 1, c], ArrowDown: [r + 1, c], ArrowLeft: [r, c - 1], ArrowRight: [r, c + 1] }[key];
-      if (to) return this.done(event, () => this.aim([Math.max(0, Math.min(rows - 1, to[0])), Math.max(0, Math.min(cols - 1, to[1]))]));
+      if (to) return this.done(event, () => this.aim([Math.max(0, Math.min(rows - 1, to[0])), Math.max(0, Math.min(cols - 1, to[1]))], target));
       if (key === "Enter" || key === " ") return this.done(event, () => this.pin([r, c]));
     }
     const cell = target.closest?.(".tkm-cell");
@@ -248,7 +259,7 @@ class View extends Frame {
     const acts = {
       n: () => this.ask({ do: "walk", by: 1 }), p: () => this.ask({ do: "walk", by: -1 }),
       b: () => this.set({ beside: kinds[(kinds.indexOf(this.get("beside")) + 1) % kinds.length] }),
-      d: () => this.set({ difference: !this.get("difference") }), g: () => this.set({ raw: !this.get("raw") }),
+      d: () => !this.difference.parentNode.hidden && this.set({ difference: !this.get("difference") }), g: () => this.set({ raw: !this.get("raw") }),
       s: () => this.holdScale(this.get("limit") === null), "[": () => colour(-0.1), "]": () => colour(0.1),
       Escape: () => (this.pinned || this.pointed ? (this.aim(null), this.set({ patch: null })) : this.set({ _chosen: [] })),
     };
@@ -259,10 +270,11 @@ class View extends Frame {
 
   onMove(event) {
     const pane = this.panes.find((one) => one.canvas === event.target);
-    if (pane) this.aim(pane.cellAt(event));
+    if (pane) this.aim(pane.cellAt(event), pane.canvas);
   }
 
   onDrop(event) {
+    if (![...event.dataTransfer.types].includes("Files")) return; // a word dragged into a box
     event.preventDefault();
     event.stopPropagation();
     this.root.classList.toggle("tkt-over", event.type === "dragover");

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import operator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import traitlets
 from PIL import Image
 
+from toolkit.api.map_input import opened
 from toolkit.api.map_methods import BLIND, METHODS, known_method
 from toolkit.api.map_session import BESIDE, Asked, MapSession
 from toolkit.core.heads import HeadSet
@@ -151,7 +153,7 @@ class TokenMap(LivePanel):
 
     @edit.setter
     def edit(self, edit: Edit | None) -> None:
-        self._session.edit = edit
+        self._session.take_edit(edit)
         self._has = {**self._has, "edited": edit is not None}
         if self.beside == "edited":
             self._ask()
@@ -171,9 +173,11 @@ class TokenMap(LivePanel):
 
     def patch_heads(self) -> NDArray[np.float32]:
         """[l, h]: what every head read at the patch pinned."""
-        if self.map is None or self.patch is None:
-            raise InputError("TokenMap.patch_heads", "no patch", "a patch pinned", "set panel.patch = (row, column)")
-        return self.map.at(*self.patch)
+        maps = [m for m in (self.map, self.other) if m is not None and m.by_head is not None]
+        if not maps or self.patch is None:
+            accepted = "a patch pinned, on a token map"
+            raise InputError("TokenMap.patch_heads", "no patch", accepted, "set panel.patch = (row, column)")
+        return maps[0].at(*self.patch)
 
     # what is checked
 
@@ -210,11 +214,14 @@ class TokenMap(LivePanel):
     def _valid_patch(self, proposal: dict[str, Any]) -> tuple[int, int] | None:
         if proposal["value"] is None:
             return None
-        row, column = (int(x) for x in proposal["value"])
         rows, columns = self._session.model.card.grid
+        try:
+            row, column = (operator.index(x) for x in proposal["value"])
+        except (TypeError, ValueError):
+            row = column = -1
         if not (0 <= row < rows and 0 <= column < columns):
-            accepted = f"rows 0…{rows - 1}, columns 0…{columns - 1}"
-            raise InputError("TokenMap.patch", f"({row}, {column})", accepted, "pin such a patch")
+            accepted = f"(row, column), rows 0…{rows - 1}, columns 0…{columns - 1}, or None"
+            raise InputError("TokenMap.patch", repr(proposal["value"]), accepted, "pin such a patch")
         return row, column
 
     # what is asked
@@ -233,6 +240,8 @@ class TokenMap(LivePanel):
         if not hasattr(self, "_selection"):
             return
         name = change["name"]
+        if name == "method":
+            self.limit = None  # it was of another unit
         if not self._following and name in ("text", "image", "_chosen"):
             value = self.heads.heads if name == "_chosen" else getattr(self, name)
             setattr(self.selection, "heads" if name == "_chosen" else name, value)
@@ -242,11 +251,14 @@ class TokenMap(LivePanel):
         asked, session = self.asked, self._session
         if not asked.image or not (asked.text.strip() or asked.method in BLIND or asked.beside == "texts"):
             self.summary = f"{self.title}: " + ("type a text." if asked.image else "drop in an image.")
+            self.engine.cancel(self._key("map"))
+            self._forgive("map")
             return
         session.check(asked)
 
         def work(request: Any) -> tuple[Asked, tuple[TokenAttribution, TokenAttribution | None], str]:
-            return asked, session.maps(asked), session.unknown(asked)
+            maps = session.maps(asked)
+            return asked, maps, session.note(asked, maps[0])
 
         self._submit("map", work, self._paint)
 
@@ -272,14 +284,7 @@ class TokenMap(LivePanel):
             fix = "pass the path of the file instead: panel.add(path)"
             given = f"{name!r} of {size / 1e6:.1f} MB"
             raise InputError("TokenMap.add", given, f"up to {UPLOAD / 1e6:.0f} MB dropped into the browser", fix)
-        try:
-            with Image.open(io.BytesIO(bytes(data))) as file:
-                file.load()
-                picture = file.convert("RGB")
-        except Exception as error:  # noqa: BLE001 – decoders raise whatever they like
-            given = f"{name!r}, which is no image Pillow reads ({type(error).__name__})"
-            raise InputError("TokenMap.add", given, "a PNG, JPEG, WebP … file", "choose another file") from None
-        self.add(picture, name)
+        self.add(opened(io.BytesIO(bytes(data)), "TokenMap.add", name), name)
 
     def _list(self) -> None:
         ids = self._session.ids
@@ -296,7 +301,8 @@ class TokenMap(LivePanel):
         self._show_picture("_b", other if second is not None else "")
         self._a, self._b = told(first, asked.image), {} if second is None else told(second, other)
         self._shown, self._note = asked.told, note
-        self._forgive("_changed", "_browser_asked", "_uploaded")
+        if asked == self.asked:  # else what was asked since may have failed with good reason
+            self._forgive("_changed", "_browser_asked", "_uploaded")
         self.summary = f"{self.title}: {in_words(first, asked.image)}" + (
             "" if second is None else f" Beside it: {in_words(second, other)}"
         )
@@ -356,4 +362,7 @@ class TokenMap(LivePanel):
     def png(self) -> bytes:
         if self.map is None and isinstance(self.engine, Worker):
             self.engine.wait(WAIT)
+        if self.map is None:  # nothing was asked yet
+            picture = self._session.picture(self.image) if self.image else Image.new("RGB", (64, 64), "white")
+            return encoded(picture, "PNG")
         return figure_png(self.to_matplotlib(), dpi=80)

@@ -14,10 +14,12 @@ LARGEST = 640
 """Pixels of a picture's longer side as it is sent."""
 
 
-def encoded(picture: Image.Image) -> bytes:
-    """A picture as it is sent: small ones exactly, large ones as a JPEG of at most LARGEST pixels a side."""
+def encoded(picture: Image.Image, kind: str = "") -> bytes:
+    """A picture as it is sent: small ones exactly, large ones as a JPEG of at most LARGEST pixels a side. kind: "PNG"
+    for a PNG of any size.
+    """
     out = io.BytesIO()
-    if max(picture.size) <= 128:
+    if max(picture.size) <= 128 or kind == "PNG":
         picture.convert("RGB").save(out, "PNG")
     else:
         small = picture.convert("RGB")
