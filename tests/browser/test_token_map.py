@@ -104,7 +104,7 @@ def test_lab_token_map(open_lab, lab: Server, tmp_path: Path, screenshots: Path)
     page.mouse.move(box["x"] + 2.5 / 8 * box["width"], box["y"] + 5.5 / 8 * box["height"])
     expect(shown.root.locator(".tkt-point")).to_contain_text("patch (5, 2)")
     best = lab.kernel("(lambda t: 'L%d.H%d' % divmod(int(abs(t).argmax()), 8))(panel.map.by_head[:, :, 5, 2])")
-    expect(shown.root.locator(".tkt-point")).to_contain_text(f"Heads: {best}")
+    expect(shown.root.locator(".tkt-point")).to_contain_text(f"heads: {best}")
     assert before != [shown.head.nth(i).evaluate("n => n.style.backgroundColor") for i in range(32)]
     page.mouse.down()
     page.mouse.up()

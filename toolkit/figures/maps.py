@@ -66,8 +66,8 @@ def overlay(
 
 def _each(maps: Any, operation: str) -> list[tuple[TokenAttribution, int, str]]:
     """Every single map with its row and a title."""
-    given = [maps] if isinstance(maps, TokenAttribution) else list(maps)
-    named = list(maps.items()) if isinstance(maps, dict) else [("", m) for m in given]
+    several = [maps] if isinstance(maps, TokenAttribution) else maps if isinstance(maps, list | tuple) else []
+    named = list(maps.items()) if isinstance(maps, dict) else [("", m) for m in several]
     if not named or not all(isinstance(m, TokenAttribution) for _, m in named):
         accepted = "a TokenAttribution, a list of them, or a dictionary of titles"
         raise InputError(operation, f"{type(maps).__name__}", accepted, "make one: tk.token_map(…)")

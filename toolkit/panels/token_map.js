@@ -179,7 +179,7 @@ class View extends Frame {
     const order = values.map((v, i) => [v, i]).filter(([v]) => v).sort((a, b) => Math.abs(b[0]) - Math.abs(a[0])).slice(0, 4);
     const best = order.map(([v, i]) => `L${Math.floor(i / heads)}.H${i % heads} ${signed(v)}`).join(", ");
     const perLayer = known ? [...Array(layers).keys()].map((l) => `${l}: ${signed(values.slice(l * heads, (l + 1) * heads).reduce((s, v) => s + v, 0))}`).join(", ") : "";
-    write(this.point, `patch (${cell.join(", ")}) ${signed(floats(map.values)[at])}${best ? `. Heads: ${best}. Layers: ${perLayer}` : ""}. ${shown}`);
+    write(this.point, `patch (${cell.join(", ")}) ${signed(floats(map.values)[at])}${best ? `\nheads: ${best}\nlayers: ${perLayer}` : ""}\n${shown}`);
   }
 
   paintState() {
