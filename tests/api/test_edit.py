@@ -534,6 +534,11 @@ def test_inspection_is_what_the_words_say(made, val):
 def test_compare(made, val, every):
     other = made.again(alpha=0, beta=0).named("plain")
     found = tk.compare(made, other)
+    images = tk.scenes("val", 3, 5)
+    seen = found.token_map(images, "a landbird", "a waterbird", heads="L3.H5")
+    maps = [tk.token_map(e.fold(tk.load()), images, "a landbird", "a waterbird", "L3.H5") for e in (other, made)]
+    np.testing.assert_allclose(seen.values, maps[0].values - maps[1].values, atol=1e-6)
+    np.testing.assert_allclose(seen.total, maps[0].total - maps[1].total, atol=1e-5)
     a, b = (guesses(one, val, every) for one in (made, other))
     assert len(found.predictions) == int((a != b).sum())
     truth = every.encode(val.labels)

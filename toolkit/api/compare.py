@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from toolkit.api.attribution import TokenAttribution
 from toolkit.api.edits import Edit
 from toolkit.api.inspect_edit import Inspection
 from toolkit.api.outcome import Outcome
+from toolkit.api.token_map import trace_tokens
 from toolkit.core.metrics import Change, accuracy, change
 from toolkit.errors import InputError
 
@@ -55,6 +57,14 @@ class Comparison:
         """What each did, in words, on these images."""
         acts = self.outcomes[0].held.images.acts
         return self.first.inspect(acts=acts), self.second.inspect(acts=acts)
+
+    def token_map(self, images: Any, text: Any, against: Any = None, heads: Any = None) -> TokenAttribution:
+        """What the second edit changes in where a text is seen, beside the first: the difference of their token maps.
+        Arguments as for `tk.token_map`; the images' parts need their live model.
+        """
+        traced = trace_tokens(self.outcomes[0].held.images.acts.model, images)
+        second, first = (traced.map(text, against, heads, edit=edit) for edit in (self.second, self.first))
+        return second - first
 
     @property
     def heads(self) -> NDArray[np.float64]:

@@ -201,12 +201,10 @@ class MapSession:
         """What is to be known of a map: words of the texts that the model does not know, an image that could not be
         placed; "" if nothing.
         """
-        lost = (
-            ""
-            if shown.frames[0].exact
-            else "the crop of the preprocess could not be traced: the whole image is assumed"
-        )
-        return "; ".join(said for said in (self._unknown(asked), lost) if said)
+        said = [self._unknown(asked)]
+        if not shown.frames[0].exact:
+            said.append("the crop of the preprocess could not be traced: the whole image is assumed")
+        return "; ".join(words for words in said if words)
 
     def _unknown(self, asked: Asked) -> str:
         texts = [text for text in (asked.text, asked.against) if text.strip()]
