@@ -132,7 +132,9 @@ def faithful(models_: dict[str, Any], judged: Judged, question: str, state: str,
         if shuffled is not None:
             maps |= {f"{name}, {PERMUTED}": tk.explain(shuffled, data, text, against, method=name)
                      for name in ("token map", "Grad-CAM")}  # fmt: skip
-        made = tk.faithfulness(model, data, maps, steps=STEPS, fractions=FRACTIONS, draws=DRAWS, seed=seed)
+        made = tk.faithfulness(
+            model, data, maps, steps=STEPS, fractions=FRACTIONS, draws=DRAWS, seed=seed, progress=False
+        )
         for measure in ("deletion", "insertion", "road"):
             for name, values in getattr(made, measure).items():
                 found.setdefault(name, {}).setdefault(measure, []).append(values)

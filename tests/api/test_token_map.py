@@ -218,6 +218,8 @@ def test_the_users_model_is_untouched(model, data):
         ({"text": "a bird", "ablate": "L3.H1", "strength": -1}, "strength"),
         ({"text": "a bird", "convention": "mine"}, "convention='mine'"),
         ({"text": "a bird", "batch_size": 0}, "batch_size=0"),
+        ({"text": "a bird", "edit": "mine"}, "edit='mine'"),
+        ({"text": "a bird", "strength": 0.5}, "without heads"),
     ],
 )
 def test_bad_input_says_what_to_do(model, data, arguments, said):

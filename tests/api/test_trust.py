@@ -18,7 +18,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def data():
-    return tk.scenes("test", n=24, seed=3, kind="birds")
+    return tk.scenes("test", n=16, seed=3, kind="birds")
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_a_map_that_knows_the_answer_beats_random_and_its_reverse_loses(model, d
             after = torch.nn.functional.normalize(model.encode_image(changed), dim=-1) @ direction
             known[:, r, c] = (base - after).numpy()
     named = {"known": made(known, like), "reverse": made(-known, like)}
-    found = tk.faithfulness(model, data, named, steps=8, fill="mean", fractions=(0.2, 0.5), draws=2)
+    found = tk.faithfulness(model, data, named, progress=False, steps=8, fill="mean", fractions=(0.2, 0.5), draws=2)
     assert all(found.beats_random("known", measure) for measure in ("deletion", "insertion", "road"))
     assert not any(found.beats_random("reverse", measure) for measure in ("deletion", "insertion", "road"))
     assert "no better than random" in repr(found)
@@ -62,11 +62,11 @@ def test_a_map_that_knows_the_answer_beats_random_and_its_reverse_loses(model, d
     np.testing.assert_allclose(line["insertion"][-1], float(base.mean()), atol=1e-5)
     table = found.to_dataframe()
     assert set(table["map"]) == {"known", "reverse", "random order", "constant map"}
-    assert (table["n"] == 24).all()
+    assert (table["n"] == 16).all()
 
 
 def test_controls_know_nothing(model, data, maps):
-    found = tk.faithfulness(model, data, maps, steps=8, fractions=(0.3, 0.6), draws=2)
+    found = tk.faithfulness(model, data, maps, progress=False, steps=8, fractions=(0.3, 0.6), draws=2)
     each = found.road["random order"]
     assert abs(each.mean()) < 4 * each.std() / len(each) ** 0.5
     for measure in ("deletion", "insertion", "road"):
@@ -77,28 +77,34 @@ def test_controls_know_nothing(model, data, maps):
 
 def test_batches_and_seeds(model, data, maps):
     one = {"token map": maps["token map"]}
-    a, b = (tk.faithfulness(model, data, one, steps=4, fractions=(0.5,), draws=1, seed=1) for _ in range(2))
+    a, b = (
+        tk.faithfulness(model, data, one, progress=False, steps=4, fractions=(0.5,), draws=1, seed=1) for _ in range(2)
+    )
     np.testing.assert_array_equal(a.deletion["token map"], b.deletion["token map"])
-    pieces = tk.faithfulness(model, data, one, steps=4, fractions=(0.5,), draws=1, seed=1, batch_size=7)
+    pieces = tk.faithfulness(model, data, one, progress=False, steps=4, fractions=(0.5,), draws=1, seed=1, batch_size=7)
     np.testing.assert_allclose(a.deletion["token map"], pieces.deletion["token map"], atol=1e-5)  # no ties: same order
     calls = []
-    tk.faithfulness(model, data, one, steps=4, fractions=(0.5,), draws=1, check=lambda: calls.append(1))
+    tk.faithfulness(model, data, one, progress=False, steps=4, fractions=(0.5,), draws=1, check=lambda: calls.append(1))
     assert calls
 
 
 def test_faithfulness_refuses(model, data, maps):
     other = tk.token_map(model, data, "a bird")
     for given, said in (
-        ({"a": maps["GAME"], "b": other}, "another target"), ({"a": maps["GAME"][0]}, "1 images"), ({}, "dict"),
+        ({"a": maps["GAME"], "b": other}, "another target"), ({"a": maps["GAME"][0]}, "1 images"),
+        ({}, "maps of type dict"), ([maps["GAME"]], "name each of them"), (None, "NoneType"),
         ({"random order": other}, "this is a control"), ({"a": tk.rollout(model, data)}, "maps of no text"),
-        ({"a": tk.token_map(model, tk.scenes("val", 24), "a bird")}, "val-0-000000"),
+        ({"a": tk.token_map(model, tk.scenes("val", 16), "a bird")}, "val-0-000000"),
     ):  # fmt: skip
         with pytest.raises(tk.InputError, match=said):
-            tk.faithfulness(model, data, given)
+            tk.faithfulness(model, data, given, progress=False)
     with pytest.raises(tk.InputError, match="steps=0"):
-        tk.faithfulness(model, data, maps, steps=0)
+        tk.faithfulness(model, data, maps, progress=False, steps=0)
+    for options in ({"fractions": 0.5}, {"fractions": (0,)}, {"fractions": ()}, {"seed": "a"}, {"draws": 0}):
+        with pytest.raises(tk.InputError, match=f"{next(iter(options))}="):
+            tk.faithfulness(model, data, maps, progress=False, **options)
     with pytest.raises(tk.InputError, match="fill"):
-        tk.faithfulness(model, data, maps, steps=1, fractions=(0.5,), fill="pink")
+        tk.faithfulness(model, data, maps, progress=False, steps=1, fractions=(0.5,), fill="pink")
 
 
 def test_localisation_of_the_mask_itself_and_of_noise(model, data):
@@ -154,7 +160,7 @@ def test_padding_counts_nowhere_and_an_unknown_crop_is_refused():
 def test_localisation_refuses(model, data, maps):
     masks = data.masks()[0]
     for given, said in (
-        (masks[:3], "3 masks for 24 images"),
+        (masks[:3], "3 masks for 16 images"),
         (masks[:, :10], "shape"),
     ):
         with pytest.raises(tk.InputError, match=said):
@@ -164,7 +170,7 @@ def test_localisation_refuses(model, data, maps):
     with pytest.raises(tk.InputError, match="mask > 0"):
         tk.localisation(maps, masks.float() * 0.6)
     with pytest.raises(tk.InputError, match="same images"):
-        tk.localisation({"a": maps["GAME"], "b": tk.token_map(model, tk.scenes("val", 24), "a bird")}, masks)
+        tk.localisation({"a": maps["GAME"], "b": tk.token_map(model, tk.scenes("val", 16), "a bird")}, masks)
     one = tk.token_map(model, data[0], "water", "land")
     assert tk.localisation(one, masks[0]).n == 1
     with pytest.raises(tk.InputError, match="protocol"):
@@ -191,6 +197,8 @@ def test_aiou_gives_the_papers_numbers(model):
     assert tie["aiou"][0] == pytest.approx(0.5)
     with pytest.raises(tk.InputError, match="two maps or more"):
         tk.aiou([made(true, like, frames)], [box], [0])
+    with pytest.raises(tk.InputError, match=r"classes\.encode"):
+        tk.aiou([made(rival, like, frames)] * 2, [box], ["waterbird"])
 
 
 def test_agreement(model, data, maps):
@@ -201,10 +209,12 @@ def test_agreement(model, data, maps):
 
     each = [spearmanr(a.ravel(), b.ravel())[0] for a, b in zip(*(m.values for m in maps.values()), strict=True)]
     assert table.loc["token map", "GAME"] == pytest.approx(np.mean(each))
-    flat = made(np.zeros((24, 8, 8)), maps["GAME"])
+    flat = made(np.zeros((16, 8, 8)), maps["GAME"])
     assert np.isnan(tk.agreement({"a": maps["GAME"], "flat": flat}).loc["a", "flat"])
     with pytest.raises(tk.InputError, match="two maps or more"):
         tk.agreement({"a": maps["GAME"]})
+    with pytest.raises(tk.InputError, match="name each of them"):
+        tk.agreement([maps["GAME"]])
 
 
 def test_permuted_weights_are_a_model_that_knows_nothing(model, data):

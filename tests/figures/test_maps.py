@@ -44,8 +44,10 @@ def test_opacity_and_limit(wide):
     np.testing.assert_allclose(clear[:, 70:120], 100, atol=1)
     far = np.asarray(overlay(wide, limit=100.0, smooth=False), int)
     assert np.abs(far[3, 67] - 100).max() < np.abs(np.asarray(overlay(wide, smooth=False), int)[3, 67] - 100).max()
-    with pytest.raises(tk.InputError, match="limit"):
+    with pytest.raises(tk.InputError, match=r"largest \|value\|"):
         overlay(wide, limit=0.0)
+    with pytest.raises(tk.InputError, match="opacity=7"):
+        overlay(wide, opacity=7)
 
 
 def test_large_pictures_are_drawn_small(model):
@@ -90,6 +92,10 @@ def test_whole_model_located_heads_and_heads_by_their_texts_side_by_side(model):
     figure = tk.maps_matplotlib(maps)
     assert [ax.get_title() for ax in figure.axes[:3]] == list(maps)
     assert len(figure.axes) == 4
+
+
+def test_a_figure_shows_itself_as_the_last_line_of_a_cell(wide):
+    assert tk.maps_matplotlib(wide)._repr_png_()[:4] == b"\x89PNG"  # what IPython asks any object for
 
 
 def test_refused(model, wide):

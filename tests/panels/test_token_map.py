@@ -102,6 +102,8 @@ def test_heads_off_and_the_difference(panel, model, data):
     panel.difference = True
     np.testing.assert_allclose(values(panel._b), off.values - base.values, atol=1e-6)
     assert panel._b["minus"]
+    assert panel._b["scale"] != panel._a["scale"], "a difference has a colour scale of its own"
+    assert len(panel.limits) == 2
     panel.method = "Grad-CAM"
     folded = tk.fold_ablation(model, "L3.H7 L2.H6")
     change = tk.grad_cam(folded, data[0], "a landbird", "a waterbird") - tk.grad_cam(
@@ -162,12 +164,14 @@ def test_more_images(panel, tmp_path, data):
     assert panel.image == "dropped.png"
     panel._upload = {"name": "huge.png", "data": b"0" * 8_000_001}
     assert "pass the path" in panel.error
-    panel._do({"do": "path", "path": str(tmp_path / "one.webp")})
+    panel._do({"do": "path", "path": f" '{tmp_path / 'one.webp'}' "})
     assert panel.image == "one.webp #2"
     panel._do({"do": "walk", "by": 1})
     assert panel.image == panel.ids[1]
     with pytest.raises(tk.InputError, match="does not exist"):
         panel.add("/nowhere.png")
+    with pytest.raises(tk.InputError, match=r"read it with tk\.image_folder"):
+        panel.add(tmp_path)
     big = Image.new("RGB", (3000, 2000), (90, 120, 30))
     panel.add(big, "big")
     assert len(panel._picture_a) < 60_000
@@ -341,6 +345,26 @@ def test_an_older_answer_does_not_take_a_newer_error_back(model, data):
     panel.beside = "nothing"
     assert panel.engine.wait(30)
     assert panel.error == ""
+
+
+def test_without_a_text_nothing_is_shown_of_another(panel, data):
+    panel.text = ""
+    assert panel.map is None
+    assert panel._a == {}
+    panel._do({"do": "walk", "by": 1})
+    assert panel._a == {}
+    panel.text = "bird " * 40
+    assert "42 tokens" in panel.error
+    assert panel.summary.endswith("no map yet.")
+    panel.text = "a bird"
+    assert panel._a["image"] == data.ids[1]
+    assert panel.error == ""
+
+
+def test_the_words_of_a_saved_notebook_are_those_of_its_picture(model, data):
+    panel = tk.TokenMap(model, data, text="a bird", against=None, engine=Worker())
+    bundle, _ = panel._repr_mimebundle_()
+    assert "token map of “a bird”" in bundle["text/plain"]
 
 
 def test_an_error_goes_with_the_text_it_was_about(panel):

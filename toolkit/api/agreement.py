@@ -12,7 +12,7 @@ from scipy.stats import rankdata
 
 from toolkit.api.attribution import TokenAttribution
 from toolkit.api.decompose import check_model
-from toolkit.api.faithfulness import same_images
+from toolkit.api.faithfulness import named_maps, same_images
 from toolkit.errors import InputError
 from toolkit.models.model import Model
 
@@ -34,7 +34,7 @@ def agreement(maps: Mapping[str, TokenAttribution]) -> pandas.DataFrame:
     """
     import pandas
 
-    named = dict(maps)
+    named = named_maps(maps, "agreement")
     if len(named) < 2:
         raise InputError("agreement", f"{len(named)} maps", "two maps or more, of the same images", "pass two")
     same_images(named, "agreement")

@@ -87,6 +87,9 @@ class TokenAttribution:
         if self.single:
             given = f"[{row!r}] of one image's map"
             raise InputError("TokenAttribution[…]", given, "a batch of maps", "use it as it is")
+        if not (isinstance(row, slice) or hasattr(row, "__index__")):
+            given = f"[{row!r}]"
+            raise InputError("TokenAttribution[…]", given, "a position or a slice", "find it in .ids")
         at: Any = range(len(self.values))[row]
         rows, pictures = ([at] if isinstance(at, int) else list(at)), self._pictures
         return replace(
@@ -163,6 +166,7 @@ class TokenAttribution:
         both, same = self.by_head is not None and other.by_head is not None, self.target == other.target
         return replace(
             self, values=self.values - other.values, rest=self.rest - other.rest, total=self.total - other.total,
+            scale=self.scale if self.scale.startswith("difference") else f"difference of two maps: {self.scale}",
             target=self.target if same else f"({self.target}) − ({other.target})",
             direction=self.direction if same else self.direction - other.direction,
             by_head=self.by_head - other.by_head if both else None,  # type: ignore[operator]

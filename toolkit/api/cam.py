@@ -59,9 +59,9 @@ def grad_cam(
     means that no gradient reaches the layer.
 
     >>> import toolkit as tk
-    >>> found = tk.grad_cam(tk.load(), tk.scenes("test", n=2), "a bird", against="water")
-    >>> found.values.shape, bool((found.values < 0).any())
-    ((2, 8, 8), True)
+    >>> found = tk.grad_cam(tk.load(), tk.scenes("test", n=2), "water", against="land")
+    >>> found.values.shape, found.method
+    ((2, 8, 8), 'Grad-CAM (ln_1 of layer 3)')
     """
     check_model(model, "grad_cam")
     if cam not in CAMS:

@@ -61,7 +61,7 @@ def extract(
         Place(place, "extract").recover()
     if place is not None and place.exists() and (found := _already(place, model, data, precision, overwrite)):
         return Acts(found, None, convention, model, data)
-    with _bar(progress) as report:
+    with bar(progress) as report:
         options: dict[str, Any] = {"precision": precision, "batch_size": batch_size, "workers": workers}
         run = Extraction(model, data, place, overwrite=overwrite, report=report, **options)
         run.run()
@@ -124,7 +124,7 @@ def _already(place: Path, model: Model, data: Samples, precision: Precision, ove
 
 
 @contextmanager
-def _bar(progress: bool | Report) -> Iterator[Report]:
+def bar(progress: bool | Report, words: str = "extract", unit: str = "image") -> Iterator[Report]:
     """What to call after every batch: a bar with rate and time left, in a terminal or a notebook."""
     if callable(progress):
         yield progress
@@ -137,11 +137,11 @@ def _bar(progress: bool | Report) -> Iterator[Report]:
 
         def report(done: int, of: int) -> None:
             if not bars:  # from where this run takes up: the rate is of this run alone
-                bars.append(tqdm(total=of, initial=done, unit="image", desc="extract", file=sys.stderr))
+                bars.append(tqdm(total=of, initial=done, unit=unit, desc=words, file=sys.stderr))
             bars[0].update(done - bars[0].n)
 
         try:
             yield report
         finally:
-            for bar in bars:
-                bar.close()
+            for one in bars:
+                one.close()

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from toolkit.api.attribution import TokenAttribution
-from toolkit.api.faithfulness import mean_interval, same_images
+from toolkit.api.faithfulness import mean_interval, named_maps, same_images
 from toolkit.core.localise import Localised, boxes, localise
 from toolkit.core.localise import aiou as aiou_of
 from toolkit.errors import InputError
@@ -116,9 +116,9 @@ def localisation(
     >>> found.names
     ('token map', 'random map')
     """
-    named = {maps.method: maps} if isinstance(maps, TokenAttribution) else dict(maps)
-    if not named or not all(isinstance(m, TokenAttribution) for m in named.values()) or RANDOM in named:
-        raise InputError("localisation", f"maps={type(maps).__name__}", "maps by name", "make them: tk.token_map(…)")
+    named = named_maps(maps, "localisation")
+    if RANDOM in named:
+        raise InputError("localisation", f"a map named {RANDOM!r}", "other names: this is the control", "rename it")
     if protocol not in PROTOCOLS:
         raise InputError("localisation", f"protocol={protocol!r}", ", ".join(map(repr, PROTOCOLS)), "name one of these")
     first = next(iter(named.values()))
@@ -134,7 +134,7 @@ def localisation(
 def framed_masks(masks: Any, frames: Sequence[Frame], protocol: str, operation: str) -> Tensor:
     """[b, H, W] int: masks of pictures as the model's input frames them."""
     one = len(frames) == 1 and getattr(masks, "ndim", 3) == 2
-    each = [masks] if one else list(masks)
+    each = [masks] if one else list(masks) if hasattr(masks, "__iter__") else []
     if len(each) != len(frames):
         fix = "pass one mask for each image, in their order"
         raise InputError(operation, f"{len(each)} masks for {len(frames)} images", "one mask per image", fix)
@@ -192,6 +192,10 @@ def aiou(maps: Sequence[TokenAttribution], masks: Any, true: Any, *, seed: int =
     same_images({f"class {i}": m for i, m in enumerate(found)}, "aiou")
     framed = framed_masks(masks, found[0].frames, "aligned", "aiou")
     stacked = torch.stack([enlarged(m.values.reshape(len(m), *m.grid), framed) for m in found], 1)
-    share, own = aiou_of(stacked, boxes(framed == 1), torch.as_tensor(np.asarray(true)))
+    truth = np.asarray(true)
+    if truth.shape != (len(framed),) or truth.dtype.kind not in "iu":
+        given, accepted = f"true of type {truth.dtype} and shape {truth.shape}", f"{len(framed)} indices into the maps"
+        raise InputError("aiou", given, accepted, "write classes.encode(data.labels)")
+    share, own = aiou_of(stacked, boxes(framed == 1), torch.as_tensor(truth))
     _, divisor = common_scale(stacked)
     return pandas.DataFrame({"iou": own.numpy(), "aiou": share.numpy(), "divisor": divisor.numpy()})

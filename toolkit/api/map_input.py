@@ -40,6 +40,8 @@ def opened(source: str | Path | BinaryIO, operation: str, name: str = "") -> Ima
     try:
         with Image.open(file) as image:
             return as_rgb(image)[0]
+    except IsADirectoryError as error:
+        raise InputError(operation, f"the folder {said}", accepted, "read it with tk.image_folder") from error
     except FileNotFoundError as error:
         raise InputError(operation, f"{said}, which does not exist", accepted, "look at the path") from error
     except UnusableImageError as error:

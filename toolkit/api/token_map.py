@@ -56,7 +56,7 @@ def token_map(
     >>> import toolkit as tk
     >>> model, image = tk.load(), tk.scenes("test", n=1)[0]
     >>> found = tk.token_map(model, image, "a bird", against="water", heads="L3.H7")
-    >>> found.values.shape, abs(found.values.sum() + found.rest.sum() - found.total) < 1e-6
+    >>> found.values.shape, bool(abs(found.values.sum() + found.rest.sum() - found.total) < 1e-6)
     ((8, 8), True)
     """
     check_model(model, "token_map")
@@ -175,6 +175,8 @@ def _matrix(edit: Edit | None, model: Model) -> Tensor | None:
     """θ or M of an edit made for this model."""
     if edit is None:
         return None
+    if not hasattr(edit, "strategy"):
+        raise InputError("token_map", f"edit={edit!r}", "an edit, as tk.edit makes it, or None", "leave edit out")
     own, card = edit.settings["fingerprint"], model.card
     if own and card.fingerprint != own:
         given = f"an edit of {edit.settings['model']!r} (fingerprint {own}) for {card.id!r} ({card.fingerprint})"
@@ -201,6 +203,8 @@ def _state(state: str, edit: Edit | None) -> str:
 def _words(model: Model, convention: str, ablate: Any, strength: Any, edit: Edit | None) -> dict[str, Any]:
     card, state = model.card, "base"
     how = {"model": card.id, "fingerprint": card.fingerprint, "convention": convention}
+    if ablate is None and strength != 0.0:
+        raise InputError("token_map", f"strength={strength!r} without heads", "strength with ablate=", "name the heads")
     if ablate is not None:
         off = HeadSet.of(ablate, card.layers, card.heads)
         state = f"without {off}" if strength == 0 else f"{off} at strength {strength}"

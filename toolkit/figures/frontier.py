@@ -63,7 +63,7 @@ def frontier_plotly(frontier: Frontier, x: Measure = "success", y: Measure = "lo
 
 def frontier_matplotlib(frontier: Frontier, x: Measure = "success", y: Measure = "locality") -> Figure:
     """The same as a matplotlib figure."""
-    from matplotlib.figure import Figure
+    from toolkit.figures.shown import Figure
 
     xs, ys, ratio, _, front = _cells(frontier, x, y)
     figure = Figure(figsize=(6.4, 4.4), layout="constrained")

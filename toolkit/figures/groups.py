@@ -27,8 +27,9 @@ def groups_matplotlib(rows: Sequence[dict[str, Any]], title: str = "") -> Figure
     """A matplotlib figure: one line per group from its accuracy before to the one after, with the paired interval of
     the change in words; by the object interface (no pyplot).
     """
-    from matplotlib.figure import Figure
     from matplotlib.ticker import PercentFormatter
+
+    from toolkit.figures.shown import Figure
 
     figure = Figure(figsize=(8.6, 1.3 + 0.32 * max(1, len(rows))), layout="constrained")
     axes = figure.subplots()

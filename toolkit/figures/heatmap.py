@@ -82,8 +82,9 @@ def heatmap_matplotlib(
     """
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import LinearSegmentedColormap, Normalize
-    from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
+
+    from toolkit.figures.shown import Figure
 
     table = as_table(values)
     limit, rows = check_limit(limit, table), list(range(len(table)) if layers is None else layers)

@@ -13,7 +13,6 @@ from PIL import Image
 from toolkit.api.attribution import TokenAttribution
 from toolkit.errors import InputError
 from toolkit.figures.colors import DIVERGING, color, plotly_scale
-from toolkit.figures.heatmap import check_limit
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,7 +27,10 @@ VEIL = 0.75
 def shared_limit(maps: Sequence[TokenAttribution], limit: float | None = None) -> float:
     """Half the range of one colour scale for several maps: the largest |value| of all, or the limit given."""
     if limit is not None:
-        return check_limit(limit, np.ones((1, 1)))
+        if not (isinstance(limit, int | float) and 0 < limit < float("inf")):
+            fix = "leave it out for the largest |value| shown"
+            raise InputError("maps", f"limit={limit!r}", "a positive number, or None", fix)
+        return float(limit)
     largest = max(float(np.abs(m.values).max()) for m in maps)
     return largest or 1.0
 
@@ -46,6 +48,8 @@ def overlay(
     attribution: TokenAttribution, row: int = 0, limit: float | None = None, smooth: bool = True, opacity: float = VEIL,
 ) -> Image.Image:  # fmt: skip
     """The picture in grey under its map in colour. opacity: of a cell at ±limit; a cell of value zero is clear."""
+    if not (isinstance(opacity, int | float) and 0 <= opacity <= 1):
+        raise InputError("maps", f"opacity={opacity!r}", "a number from 0 to 1", "pass one")
     limit = shared_limit([attribution], limit)
     picture = attribution.picture(row)
     table = attribution.on_picture(row, smooth)
@@ -98,7 +102,8 @@ def maps_matplotlib(
     """
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import LinearSegmentedColormap, Normalize
-    from matplotlib.figure import Figure
+
+    from toolkit.figures.shown import Figure
 
     each = _each(maps, "maps_matplotlib")
     limits = limits_of([m for m, _, _ in each], limit)

@@ -19,7 +19,7 @@ SERIES = ("#1f5fa8", "#c8741a", "#5b8f3e", "#7b5aa6")
 
 
 def _figure(width: float, height: float) -> tuple[Figure, Any]:
-    from matplotlib.figure import Figure
+    from toolkit.figures.shown import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.subplots()

@@ -18,8 +18,9 @@ STD, EXPLAINED = "standard deviation along the text (cosine scale)", "variance e
 
 def spans_matplotlib(texts: Sequence[str], std: Sequence[float], explained: Sequence[float], title: str = "") -> Figure:
     """A matplotlib figure of one head's texts, the first on top; by the object interface (no pyplot)."""
-    from matplotlib.figure import Figure
     from matplotlib.ticker import PercentFormatter
+
+    from toolkit.figures.shown import Figure
 
     n = max(1, len(texts))
     figure = Figure(figsize=(8.6, 1.2 + 0.26 * n), layout="constrained")

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+EDGE = 0.25
+"""Pixels of the picture by which the input's edge may be off: a pixel that near it counts as seen."""
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -50,7 +53,8 @@ class Frame:
         rows, columns = values.shape
         y = (np.arange(height) + 0.5 - top) / (bottom - top) * rows
         x = (np.arange(width) + 0.5 - left) / (right - left) * columns
-        inside = ((y >= 0) & (y < rows))[:, None] & ((x >= 0) & (x < columns))[None]
+        near_y, near_x = (EDGE * n / length for n, length in ((rows, bottom - top), (columns, right - left)))
+        inside = (abs(y - rows / 2) < rows / 2 + near_y)[:, None] & (abs(x - columns / 2) < columns / 2 + near_x)[None]
         table = np.asarray(values, np.float64)
         if smooth:
             (i, di), (j, dj) = (_between(at, n) for at, n in ((y, rows), (x, columns)))

@@ -15,6 +15,8 @@ from torch import Tensor
 from toolkit.errors import InputError
 
 _WORD = re.compile(r"[a-z0-9]+")
+_SIGNS = re.compile(r"[^\s!-/:-@\[-`{-~]+")
+"""Words in any script, and signs: what is between spaces and punctuation."""
 
 
 class UnknownWordWarning(UserWarning):
@@ -50,7 +52,7 @@ class WordTokenizer:
                 raise InputError(
                     "encode_text", f"{text!r} at position {row}", "texts with at least one word", "leave it out"
                 )
-            unknown.update(dict.fromkeys(w for w in words if w not in self._ids))
+            unknown.update(dict.fromkeys(self.unknown(text)))
             body = [self._ids.get(w, self.unknown_id) for w in words[: length - 2]]
             ids[row, : len(body) + 2] = torch.tensor([self.start_id, *body, self.end_id])
         if unknown:
@@ -58,8 +60,8 @@ class WordTokenizer:
         return ids
 
     def unknown(self, text: str) -> list[str]:
-        """The words of a text that are not in the vocabulary."""
-        return [w for w in _WORD.findall(text.lower()) if w not in self._ids]
+        """The words of a text that are not in the vocabulary, in whatever script, and signs."""
+        return [w for w in _SIGNS.findall(text.lower()) if w not in self._ids]
 
     def nearest(self, word: str) -> list[str]:
         """Up to three known words that look like it, the most similar first."""

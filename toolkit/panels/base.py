@@ -138,7 +138,7 @@ class Panel(anywidget.AnyWidget):
         """The live view, and beside it a PNG and words for a notebook that is opened without a kernel."""
         bundle = super()._repr_mimebundle_(**options)
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
-        data = {**data, "text/plain": self.summary}
+        data = dict(data)
         try:
             data["image/png"] = base64.b64encode(self.png()).decode()
         except Exception as error:  # noqa: BLE001 – a missing picture must not take the live view with it
@@ -146,6 +146,7 @@ class Panel(anywidget.AnyWidget):
         else:
             if self._error_of == "png":
                 self.error, self._error_of = "", ""
+        data["text/plain"] = self.summary  # after the picture, which may have waited for an answer
         return data, metadata
 
     def __repr__(self) -> str:

@@ -72,6 +72,7 @@ export class Frame {
   }
 
   keydown(event) {
+    if ((event.ctrlKey || event.metaKey) && event.key === "s") return; // the notebook saves
     if (event.key !== "Tab") event.stopPropagation(); // the notebook would take letters for its own commands
     if (event.altKey || event.ctrlKey || event.metaKey) return;
     if (event.target.matches?.(event.key === "Escape" ? "[type=text], textarea" : "select, input, textarea")) return;

@@ -78,7 +78,8 @@ export class Pane {
       this.key = key;
       this.map = map;
       this.values = floats(map.values);
-      const [width, height] = map.size;
+      this.seen = this.window(map, wide);
+      const [width, height] = [this.seen[2] - this.seen[0], this.seen[3] - this.seen[1]];
       this.zoom = Math.min(wide / width, 420 / height);
       const ratio = window.devicePixelRatio || 1;
       [this.canvas.width, this.canvas.height] = [width, height].map((n) => Math.max(1, Math.round(n * this.zoom * ratio)));
@@ -90,13 +91,30 @@ export class Pane {
     this.draw(opacity, raw, paper);
   }
 
+  window({ size, box }, wide) { // the whole picture; of a strip in which the map would be lost, what is around the map
+    const [width, height] = size;
+    const [left, top, right, bottom] = box;
+    if (Math.min(right - left, bottom - top) * Math.min(wide / width, 420 / height) >= 96) return [0, 0, width, height];
+    const [x, y] = [(right - left) / 2, (bottom - top) / 2];
+    return [Math.max(0, left - x), Math.max(0, top - y), Math.min(width, right + x), Math.min(height, bottom + y)];
+  }
+
+  get place() { // the map's box in pixels of the picture shown
+    const [x, y] = this.seen;
+    return this.map.box.map((v, i) => v - (i % 2 ? y : x));
+  }
+
   draw(opacity, raw, paper) {
     const { canvas, map, scale } = this;
     const context = canvas.getContext("2d");
     context.imageSmoothingEnabled = this.picture && this.picture.width > canvas.width;
     context.clearRect(0, 0, canvas.width, canvas.height);
-    if (this.picture) context.drawImage(opacity ? this.grey : this.picture, 0, 0, canvas.width, canvas.height);
-    const [left, top, right, bottom] = map.box.map((v) => v * scale);
+    if (this.picture) {
+      const [fx, fy] = [this.picture.width / map.size[0], this.picture.height / map.size[1]];
+      const [x, y, r, b] = this.seen;
+      context.drawImage(opacity ? this.grey : this.picture, x * fx, y * fy, (r - x) * fx, (b - y) * fy, 0, 0, canvas.width, canvas.height);
+    }
+    const [left, top, right, bottom] = this.place.map((v) => v * scale);
     context.save();
     context.globalAlpha = 0.6;
     context.fillStyle = paper;
@@ -127,8 +145,8 @@ export class Pane {
     this.strip.style.background = `linear-gradient(to right, ${stops.join(", ")}), #808080`;
     this.ticks.replaceChildren();
     for (const v of [-limit, 0, limit]) make("span", "", this.ticks).textContent = v ? signed(v, limit < 0.01 ? 4 : 3) : "0";
-    const state = map.state === "base" ? "" : `, ${map.state}`;
-    write(this.caption, `${map.minus ? "change in " : ""}${map.method} of ${map.target}${map.heads ? `, heads ${map.heads}` : ""}${state}`);
+    const state = map.state === "base" ? "" : `${map.state}: `; // first: it is what two panes differ in
+    write(this.caption, `${state}${map.minus ? "change in " : ""}${map.method} of ${map.target}${map.heads ? `, heads ${map.heads}` : ""}`);
     this.caption.title = this.caption.textContent;
     write(this.sums, map.additive ? `patches ${signed(map.sum)}, rest ${signed(map.left)}: cosine ${signed(map.total)}` : `score ${signed(map.total)}; the map sums to nothing`);
     const mlps = map.rest.filter(([name]) => name.startsWith("MLP"));
@@ -140,7 +158,7 @@ export class Pane {
 
   cellAt(event) {
     if (!this.map) return null;
-    const [left, top, right, bottom] = this.map.box.map((v) => v * this.zoom);
+    const [left, top, right, bottom] = this.place.map((v) => v * this.zoom);
     const [rows, cols] = this.map.grid;
     const row = Math.floor((event.offsetY - top) / (bottom - top) * rows);
     const col = Math.floor((event.offsetX - left) / (right - left) * cols);

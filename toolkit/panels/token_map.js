@@ -124,7 +124,7 @@ class View extends Frame {
     this.opacity.value = this.get("opacity");
     this.raw.checked = this.get("raw");
     this.hold.checked = this.get("limit") !== null;
-    write(this.told, this.get("_note"));
+    write(this.told, [this.said, this.get("_note")].filter(Boolean).join("; "));
   }
 
   limitOf(map) { // one scale for maps of one unit
@@ -171,7 +171,7 @@ class View extends Frame {
       node.classList.toggle("tkt-on", on);
       node.classList.toggle("tkt-off", on && off);
     });
-    write(this.headsName, `${at === null ? "what each head gives over all patches" : `what each head reads at patch (${cell.join(", ")})`}, ±${signed(most).slice(1)}`);
+    write(this.headsName, !known && map.grid ? "this method knows no heads" : `${at === null ? "what each head gives over all patches" : `what each head reads at patch (${cell.join(", ")})`}, ±${signed(most).slice(1)}`);
     this.all.disabled = !chosen.size;
     const names = this.get("_chosen").map(([l, h]) => `L${l}.H${h}`).join(" ");
     const shown = chosen.size ? `${off ? "off" : "shown"}: ${names}` : "all heads shown";
@@ -203,11 +203,13 @@ class View extends Frame {
 
   async upload(file) {
     if (!file) return;
-    if (file.size > MOST) return write(this.told, `${file.name} has ${(file.size / 1e6).toFixed(0)} MB; up to 8 MB can be dropped in. Give its path instead.`);
+    this.said = file.size > MOST ? `${file.name} has ${(file.size / 1e6).toFixed(0)} MB; up to 8 MB can be dropped in: give its path instead` : "";
+    if (this.said) return this.paint();
     try {
       this.set({ _upload: { name: file.name, data: new DataView(await file.arrayBuffer()) } });
     } catch (error) {
-      write(this.told, `${file.name} could not be read: ${error.message}`);
+      this.said = `${file.name} could not be read: ${error.message}`;
+      this.paint();
     }
   }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import operator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import traitlets
@@ -22,7 +21,7 @@ from toolkit.figures.maps import limits_of, maps_matplotlib, maps_plotly
 from toolkit.panels.base import css, esm, shows_errors
 from toolkit.panels.live import LivePanel
 from toolkit.panels.selection import Selection
-from toolkit.panels.told_maps import encoded, in_words, told
+from toolkit.panels.told_maps import encoded, in_words, known_patch, told
 
 if TYPE_CHECKING:
     import numpy as np
@@ -114,7 +113,7 @@ class TokenMap(LivePanel):
         self.other: TokenAttribution | None = None
         self._begin(engine if engine is not None else engine_for(model))
         shared = Selection() if selection is None else selection
-        super().__init__(**words)
+        super().__init__(**{name: value for name, value in words.items() if (name, value) != ("against", None)})
         card, given = model.card, self.image
         with self.hold_sync():
             self._shape, self._has = [card.layers, card.heads], {"texts": spans is not None, "edited": edit is not None}
@@ -214,15 +213,7 @@ class TokenMap(LivePanel):
     def _valid_patch(self, proposal: dict[str, Any]) -> tuple[int, int] | None:
         if proposal["value"] is None:
             return None
-        rows, columns = self._session.model.card.grid
-        try:
-            row, column = (operator.index(x) for x in proposal["value"])
-        except (TypeError, ValueError):
-            row = column = -1
-        if not (0 <= row < rows and 0 <= column < columns):
-            accepted = f"(row, column), rows 0…{rows - 1}, columns 0…{columns - 1}, or None"
-            raise InputError("TokenMap.patch", repr(proposal["value"]), accepted, "pin such a patch")
-        return row, column
+        return known_patch(proposal["value"], self._session.model.card.grid)
 
     # what is asked
 
@@ -250,10 +241,15 @@ class TokenMap(LivePanel):
     def _ask(self) -> None:
         asked, session = self.asked, self._session
         if not asked.image or not (asked.text.strip() or asked.method in BLIND or asked.beside == "texts"):
-            self.summary = f"{self.title}: " + ("type a text." if asked.image else "drop in an image.")
-            self.engine.cancel(self._key("map"))
-            self._forgive("map")
+            with self.painting():
+                self.summary = f"{self.title}: " + ("type a text." if asked.image else "drop in an image.")
+                self.engine.cancel(self._key("map"))
+                self._forgive("map")
+                self.map = self.other = None
+                self._a, self._b, self._note = {}, {}, ""
             return
+        if self.map is None:
+            self.summary = f"{self.title}: no map yet."
         session.check(asked)
 
         def work(request: Any) -> tuple[Asked, tuple[TokenAttribution, TokenAttribution | None], str]:
@@ -264,7 +260,7 @@ class TokenMap(LivePanel):
 
     def _do(self, ask: dict[str, Any]) -> None:
         if ask["do"] == "path":
-            self.add(str(ask["path"]).strip())
+            self.add(str(ask["path"]).strip().strip("'\"").removeprefix("file://"))
         elif ask["do"] == "again":
             self._ask()
         elif ask["do"] == "walk":

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import operator
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from toolkit.api.attribution import TokenAttribution
+from toolkit.errors import InputError
 
 LARGEST = 640
 """Pixels of a picture's longer side as it is sent."""
@@ -59,3 +61,15 @@ def in_words(m: TokenAttribution, image: str) -> str:
 def _signed(value: Any) -> str:
     number = float(value)
     return (f"{number:+.4f}" if abs(number) >= 5e-5 else f"{number:+.1e}").replace("-", "−")
+
+
+def known_patch(value: Any, grid: tuple[int, int]) -> tuple[int, int]:
+    """(row, column) of a patch there is."""
+    try:
+        row, column = (operator.index(x) for x in value)
+    except (TypeError, ValueError):
+        row = column = -1
+    if not (0 <= row < grid[0] and 0 <= column < grid[1]):
+        accepted = f"(row, column), rows 0…{grid[0] - 1}, columns 0…{grid[1] - 1}, or None"
+        raise InputError("TokenMap.patch", repr(value), accepted, "pin such a patch")
+    return row, column
