@@ -155,8 +155,8 @@ def against_random(values: np.ndarray, control: np.ndarray, sign: int, seed: int
 
 def graded(quick: bool, seed: int) -> dict[str, Any]:
     """The table: question × model × method."""
-    judged = Judged(24 if quick else LOCATED, seed)
-    n = 8 if quick else FAITHFUL
+    judged = Judged(12 if quick else LOCATED, seed)
+    n = 4 if quick else FAITHFUL
     made, heads = models(seed, judged.classes)
     table: dict[str, Any] = {}
     for question in QUESTIONS:

@@ -72,9 +72,9 @@ export class Frame {
   }
 
   keydown(event) {
-    if ((event.ctrlKey || event.metaKey) && event.key === "s") return; // the notebook saves
-    if (event.key !== "Tab") event.stopPropagation(); // the notebook would take letters for its own commands
-    if (event.altKey || event.ctrlKey || event.metaKey) return;
+    const held = event.ctrlKey || event.metaKey;
+    if (event.key !== "Tab" && !(held && event.key === "s")) event.stopPropagation(); // the notebook would take letters for its own commands
+    if (held || event.altKey) return;
     if (event.target.matches?.(event.key === "Escape" ? "[type=text], textarea" : "select, input, textarea")) return;
     if (event.key === "?") return this.done(event, () => this.toggleHelp());
     this.onKey(event);

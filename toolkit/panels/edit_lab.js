@@ -1,8 +1,8 @@
 // EditLab: α and β as dials and as a pad, the plane they move on, groups, the steps, what the edit did, who paid.
 
 const KEYS = [
-  ["Pad, sliders: arrows", "α and β; shift: by a decade"],
-  ["Plane: arrows, Enter", "to a point, back to its edit"],
+  ["Pad, sliders: arrows", "α, β; shift: a decade"],
+  ["Plane: arrows, Enter", "to a point, its edit"],
   ["u, r", "undo, redo"],
   ["k", "keep"],
   ["f", "frontier"],
@@ -39,7 +39,7 @@ class View extends Frame {
     this.pair = this.choice(side, "mistakes", []);
     const heads = make("label", "tkl-label", side);
     heads.append("heads success learns to do without");
-    this.typed = make("input", "", heads, { type: "text", "aria-label": "Heads", placeholder: "L3.H7 L3.H5", maxlength: "4000" });
+    this.typed = make("input", "", heads, { type: "text", "aria-label": "Heads", placeholder: "L3.H7", maxlength: "4000" });
     const line = make("div", "tkl-line", side);
     this.choose = this.button(line, "Algorithm 1");
     this.take = this.button(line, "take selected");
@@ -166,7 +166,7 @@ class View extends Frame {
     drawn("text", this.curve, { x: 134, y: 187, "text-anchor": "middle" }).textContent = "steps of Adam";
     const most = Math.max(...curve.total);
     const lines = [...LINES.map(([name, words, dash]) => [curve[name], words, dash, name === "locality" ? "var(--tk-alert)" : "var(--tk-after)"]),
-      [curve.total.map((v) => v / most), "objective, share", "1 3", "var(--tk-soft)"]];
+      [curve.total.map((v) => v / most), "objective", "1 3", "var(--tk-soft)"]];
     const taken = [];
     lines.sort((a, b) => (b[0].at(-1) ?? 0) - (a[0].at(-1) ?? 0)); // names from the top down
     for (const [values, words, dash, color] of lines) {
@@ -193,7 +193,7 @@ class View extends Frame {
     if (heads) rows.push(["scales heads", heads.map(([name, ratio]) => `${name} ${times(ratio)}`).join(", ")]);
     if (pulls) rows.push(["pull on θ", `cross-entropy ${whole(pulls.ce)}, success ${whole(pulls.success)}, locality ${whole(pulls.locality)}`]);
     if (moved) rows.push(["dimensions", moved.map(([i, by]) => `${i} (${by < 0 ? "−" : "+"}${Math.abs(by).toFixed(2)})`).join(", ") + (negative === null ? "" : `; ${negative} below zero`)]);
-    if (gap !== undefined && gap !== null) rows.push(["left to gain", `${(100 * gap).toFixed(1)} % of what the objective could fall`]);
+    if (gap !== undefined && gap !== null) rows.push(["left to gain", `${(100 * gap).toFixed(1)} % of the attainable fall`]);
     this.words.replaceChildren();
     for (const [name, words] of rows) {
       make("b", "", this.words).textContent = name;
