@@ -181,17 +181,33 @@ def extract(
 @click.option("--model", help="open_clip name or a folder; default the built-in model.")
 @click.option("--pretrained", help="open_clip tag of the weights.")
 @click.option("--checkpoint", type=click.Path(path_type=Path), help="Local .pt or .safetensors weights.")
+@click.option("--models", is_flag=True, help="Every model name of open_clip: supported as what, or refused and why.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def info(store: Path | None, model: str | None, pretrained: str | None, checkpoint: Path | None, as_json: bool) -> None:
+def info(
+    store: Path | None, model: str | None, pretrained: str | None, checkpoint: Path | None, models: bool, as_json: bool
+) -> None:
     """What a STORE holds; without one, the card of a model: layers, heads, grid, pooling, fingerprint."""
     from toolkit.api.load import load
 
+    if models:
+        if store or model or pretrained or checkpoint:
+            raise InputError("info", "--models with a store or a model", "--models alone", "leave the other out")
+        _models(as_json)
+        return
     if store is not None and (model or pretrained or checkpoint):
         raise InputError("info", f"{store.name} with a model", "a store or a model", "leave one out")
     facts = _facts(store) if store else load(model, pretrained, checkpoint=checkpoint).card.to_dict()
     click.echo(
         json.dumps(facts, indent=1) if as_json else "\n".join(f"{name:12} {value}" for name, value in facts.items())
     )
+
+
+def _models(as_json: bool) -> None:
+    """The table of `toolkit info --models`."""
+    from toolkit.models.catalogue import catalogue, table
+
+    found = catalogue()
+    click.echo(json.dumps([row.to_dict() for row in found], indent=1) if as_json else table(found))
 
 
 def _facts(store: Path) -> dict[str, Any]:

@@ -166,7 +166,7 @@ def test_refused_in_words(case):
         wrap(make())
     message = str(caught.value)
     assert message.startswith("wrap: got ")
-    assert "plain ViT" in message
+    assert "toolkit info --models" in message
     assert "To fix:" in message
 
 

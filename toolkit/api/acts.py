@@ -238,7 +238,8 @@ class Acts:
     def using(self, convention: Convention) -> Self:
         """The same images in another convention."""
         fixed = self._store.attrs.get("convention")
-        if convention not in CONVENTIONS or (fixed and convention != fixed):
+        varying = convention == "reference" and not self.card.fixed_biases
+        if convention not in CONVENTIONS or (fixed and convention != fixed) or varying:
             accepted = repr(fixed) + ", in which the arrays were made" if fixed else " or ".join(map(repr, CONVENTIONS))
             raise InputError("acts.using", f"convention={convention!r}", accepted, "pass such a convention")
         return type(self)(self._store, self.rows, convention, self._model, self._data)

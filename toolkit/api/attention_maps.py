@@ -18,7 +18,7 @@ from toolkit.api.target import Target, target_of
 from toolkit.core import gradients
 from toolkit.core.attention import AttentionCapture
 from toolkit.core.heads import HeadSet, which_layers
-from toolkit.errors import InputError
+from toolkit.errors import InputError, UnsupportedModelError
 from toolkit.models.images import Images
 from toolkit.models.model import Model
 
@@ -67,7 +67,7 @@ def game(
     check_model(model, "game")
 
     def rule(seen: AttentionCapture, output: Tensor, t: Tensor, weights: Tensor, which: tuple[int, ...]) -> Tensor:
-        return gradients.game(seen, output, t, weights, which, signed, model.card.pool)
+        return gradients.game(seen, output, t, weights, which, signed, model.tower)
 
     kind = "attention × its gradient" + ("" if signed else ", positive part") + ", carried through the layers"
     return _explained("game", "GAME", kind, rule, model, images, text, against, heads, layers, batch_size)
@@ -87,7 +87,7 @@ def rollout(
     check_model(model, "rollout")
 
     def rule(seen: AttentionCapture, output: Tensor, t: Tensor, weights: Tensor, which: tuple[int, ...]) -> Tensor:
-        return gradients.rollout(seen, weights, which, model.card.pool)
+        return gradients.rollout(seen, weights, which, model.tower)
 
     kind = "share of attention, the same for every text"
     return _explained("rollout", "rollout", kind, rule, model, images, text, against, heads, layers, batch_size)
@@ -107,7 +107,7 @@ def attention_map(
     check_model(model, "attention_map")
 
     def rule(seen: AttentionCapture, output: Tensor, t: Tensor, weights: Tensor, which: tuple[int, ...]) -> Tensor:
-        return gradients.raw_attention(seen, weights, which, model.card.pool)
+        return gradients.raw_attention(seen, weights, which, model.tower)
 
     kind = "share of attention, the same for every text"
     where = -1 if heads is None and layers is None else layers
@@ -119,6 +119,10 @@ def _explained(
     layers: Any, size: int,
 ) -> TokenAttribution:  # fmt: skip
     check_model(model, operation)
+    if model.card.pool == "attention_trunk":
+        given = f"{model.card.id!r}, whose pool is frozen"
+        fix = 'use model.view("pool"), or tk.token_map, which follows the frozen pool'
+        raise UnsupportedModelError(operation, given, "attention that ends in one row of tokens", fix)
     source, single = images_of(model, images, operation)
     blind = operation in ("rollout", "attention_map")
     if blind and text is None:
@@ -136,7 +140,7 @@ def _explained(
             raw = rule(capture, output, direction, weights, which)
             read = F.normalize(gradients.wide(output.detach()), dim=-1)
             score = read @ direction.to(read)
-            found.append(raw.detach()[:, 1:].double().unflatten(1, (rows, columns)).cpu().numpy())
+            found.append(raw.detach()[:, model.card.prefix :].double().unflatten(1, (rows, columns)).cpu().numpy())
             totals.append(score.double().cpu().numpy())
     values = np.concatenate(found)
     if not np.isfinite(values).all():

@@ -87,7 +87,7 @@ def grad_cam(
         fix = "choose another text or a lower layer, and look for NaN or zero weights"
         raise InputError("grad_cam", given, "a score that depends on the layer's patches", fix)
     name = cam.replace("PlusPlus", "++").replace("GradCAM", "Grad-CAM")
-    where = "stage 4" if model.card.pool == "attention" else f"ln_1 of layer {at}"
+    where = watched(model, at)[1]
     how = {"layer": at, "where": where, "cam": cam}
     return attribution(model, source, single, target, chosen, values, np.concatenate(totals),
                        f"{name} ({where})", CAMS[cam], how)  # fmt: skip
@@ -148,16 +148,16 @@ def _maps(
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Maps [b, rows, cols] and scores [b] of one batch; everything the library keeps is let go of."""
     rows, columns = model.card.grid
-    convolutional = model.card.pool == "attention"
+    prefix = model.card.prefix
     first = getattr(getattr(model.clip.visual, "transformer", None), "batch_first", True)
 
     def patches(x: Tensor) -> Tensor:
-        if convolutional:
+        if x.ndim == 4:  # of a convolutional trunk
             return x
         x = x if first else x.transpose(0, 1)
-        return x[:, 1:].unflatten(1, (rows, columns)).permute(0, 3, 1, 2)
+        return x[:, prefix:].unflatten(1, (rows, columns)).permute(0, 3, 1, 2)
 
-    probe = Probe(model, watched(model, layer), score)
+    probe = Probe(model, watched(model, layer)[0], score)
     cam = library(model=probe, target_layers=[probe.at], reshape_transform=patches)
     try:
         with torch.inference_mode(False), torch.enable_grad():

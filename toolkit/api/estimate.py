@@ -61,7 +61,7 @@ def estimate(model: Model, data: Any, batch_size: int = 64) -> Estimate:
     model.trace(next(iter(source.batches(probe))))
     _settle(model)
     seconds = (time.perf_counter() - start) * len(source) / probe
-    terms = 0 if card.pool == "attention" else card.layers + 1
+    terms = card.terms
     mixes, d = card.layers * card.heads * card.head_dim, card.embed_dim
     numbers = mixes + terms * d + card.layers * d + 2 * d + 3  # mixes, mlps, biases, constant, embedding, norm, σ, μ
     kept = torch.promote_types(model.dtype, torch.float32).itemsize

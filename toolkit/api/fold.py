@@ -14,9 +14,10 @@ from toolkit.api.ablate import Strength, strengths
 from toolkit.api.decompose import check_model
 from toolkit.core.heads import HeadSet
 from toolkit.errors import InputError, UnsupportedModelError
+from toolkit.models.adapted import HuggingFaceClip
 from toolkit.models.huggingface import huggingface_model
 from toolkit.models.model import Model
-from toolkit.models.towers import tower_of
+from toolkit.models.towers import output_of, tower_of
 from toolkit.store.whole import whole_file
 
 
@@ -35,15 +36,20 @@ def fold_ablation(model: Model, heads: Any, strength: Strength = 0.0) -> Model:
     chosen = HeadSet.of(heads, card.layers, card.heads)
     scale = strengths(chosen, strength, card.layers, card.heads)
     clip = copy.deepcopy(model.clip)
+    blocks = tower_of(clip, model._view).blocks
+    if any(block.inner is not None for block in blocks):
+        given = f"{card.id!r}, in which a norm of all heads together stands before the output projection"
+        accepted = "a tower whose heads reach the output projection one by one"
+        fix = "use model.encode_image(…, ablate=…), the same effect without folding"
+        raise UnsupportedModelError("fold_ablation", given, accepted, fix)
     with torch.no_grad():
-        for block, row in zip(tower_of(clip).blocks, scale, strict=True):
+        for block, row in zip(blocks, scale, strict=True):
             weight = block.out_weight
             columns = row.to(weight.device).repeat_interleave(weight.shape[1] // card.heads)
             weight.mul_(columns.to(weight.dtype))
     used = sorted({float(scale[head]) for head in chosen})
     what = "without" if used in ([], [0.0]) else "with strength " + ", ".join(f"{s:g}" for s in used) + " of"
-    preprocess = None if model._own is not None else model.preprocess
-    return Model(clip, preprocess, model.tokenizer, f"{card.id}, {what} {chosen or 'no head'} (total effect)")
+    return _like(model, clip, f"{model._name}, {what} {chosen or 'no head'} (total effect)")
 
 
 def save_checkpoint(model: Model, path: str | Path) -> Path:
@@ -77,7 +83,11 @@ def save_huggingface(model: Model, folder: str | Path) -> Path:
 
     check_model(model, "save_huggingface")
     card, target = model.card, Path(folder).expanduser()
-    state, config = huggingface_model(model.clip, card.id)
+    if isinstance(model.clip, HuggingFaceClip):
+        own = model.clip.clip_model
+        state, config = own.state_dict(), own.config.to_dict()
+    else:
+        state, config = huggingface_model(model.clip, card.id)
     pictures = {
         "image_processor_type": "CLIPImageProcessor", "image_mean": list(card.mean), "image_std": list(card.std),
         "size": {"shortest_edge": card.image_size[0]}, "do_center_crop": True, "resample": 3,
@@ -101,22 +111,25 @@ def fold_matrix(model: Model, matrix: Tensor, name: str, scales: Tensor | None =
     for a tower that ends without a linear output, into which nothing can be folded.
     """
     clip = copy.deepcopy(model.clip)
-    visual = clip.visual
+    last = output_of(clip.visual)
+    if last is None:
+        given = f"{model.card.id!r}, whose image tower has no linear output"
+        accepted = "a tower that ends in one linear layer (a projection, or that of an attention pool)"
+        raise UnsupportedModelError("edit.fold", given, accepted, "use edit.apply on its embeddings instead")
+    weight, transposed, bias = last
     with torch.no_grad():
-        if isinstance(getattr(visual, "proj", None), Tensor):
-            visual.proj.copy_(_times(visual.proj, matrix, scales))
-        elif tower_of(clip).pool == "attention":  # the output projection of the attention pool is the last layer
-            out = visual.attnpool.c_proj
-            out.weight.copy_(_times(out.weight.T, matrix, scales).T)
-            if out.bias is not None:
-                out.bias.copy_(_times(out.bias[None], matrix, scales)[0])
-        else:
-            given = f"{model.card.id!r}, whose image tower has no linear output"
-            accepted = "a tower that ends in a projection (visual.proj, or an attention pool's c_proj)"
-            fix = "use edit.apply on its embeddings instead"
-            raise UnsupportedModelError("edit.fold", given, accepted, fix)
+        rows = weight.T if transposed else weight
+        found = _times(rows, matrix, scales)
+        weight.copy_(found.T if transposed else found)
+        if bias is not None:
+            bias.copy_(_times(bias[None], matrix, scales)[0])
+    return _like(model, clip, name)
+
+
+def _like(model: Model, clip: Any, name: str) -> Model:
+    """Another model's weights with the preprocess, tokenizer and view of this one."""
     preprocess = None if model._own is not None else model.preprocess
-    return Model(clip, preprocess, model.tokenizer, name)
+    return Model(clip, preprocess, model.tokenizer, name, model._view)
 
 
 def _times(rows: Tensor, matrix: Tensor, scales: Tensor | None) -> Tensor:

@@ -13,7 +13,7 @@ from toolkit.api.decompose import check_model, exact_sum
 from toolkit.api.map_input import enough_memory, images_of, some_heads
 from toolkit.api.target import Target, target_of, vectors_of
 from toolkit.core.heads import HeadSet, which_layers
-from toolkit.core.parts import Convention
+from toolkit.core.parts import Convention, term_names
 from toolkit.core.tokens import TokenParts, TokenState
 from toolkit.errors import InputError, UnsupportedModelError
 from toolkit.models.images import Images
@@ -214,31 +214,45 @@ def _words(model: Model, convention: str, ablate: Any, strength: Any, edit: Edit
     return how | {"state": _state(state, edit)}
 
 
+TERMS = {"embedding": "embedding term", "pool mlp": "MLP of the pool"}
+
+
+def _besides(model: Model, tokens: Tensor) -> dict[str, Tensor]:
+    """The tokens before the patches [b, prefix], by name."""
+    if not tokens.shape[1]:
+        return {}
+    first = "mean token" if hasattr(model.clip.visual, "attnpool") else "class token"
+    more = {"registers": tokens[:, 1:].sum(1)} if tokens.shape[1] > 1 else {}
+    return {first: tokens[:, 0], **more}
+
+
 def _made(
     model: Model, source: Images, single: bool, target: Target, heads: HeadSet | None, found: TokenParts, how: Any
 ) -> TokenAttribution:
     """The sum behind the cosine as a map and its rest."""
     rows, columns = model.card.grid
     b, layers, per_layer, n = found.by_head.shape
-    if n != rows * columns + 1:
-        given = f"{model.card.id!r}, with {n} tokens for a grid of {rows}×{columns}"
-        raise UnsupportedModelError("token_map", given, "one token a patch and one besides", "use a plain CLIP tower")
+    prefix = model.card.prefix
+    if n != rows * columns + prefix:
+        given = f"{model.card.id!r}, with {n} tokens for a grid of {rows}×{columns} and {prefix} besides"
+        raise UnsupportedModelError("token_map", given, "one token a patch", "use a tower without merged tokens")
     scale = torch.ones(layers, per_layer, dtype=torch.float64)
     if heads is not None:
         scale = 1 - heads.scale(layers, per_layer, 0.0)
     wide = found.by_head.double()
     shown = torch.einsum("blhn,lh->bn", wide, scale.to(wide))
+    terms = term_names(found.mlps.shape[1], layers)
     rest = {
-        ("mean token" if model.card.pool == "attention" else "class token"): shown[:, 0],
+        **_besides(model, shown[:, :prefix]),
         "other heads": torch.einsum("blhn,lh->b", wide, 1 - scale.to(wide)),
-        **{("embedding term" if i == 0 else f"MLP {i - 1}"): found.mlps[:, i] for i in range(found.mlps.shape[1])},
+        **{TERMS.get(t, t.replace("mlp", "MLP")): found.mlps[:, i] for i, t in enumerate(terms)},
         "attention biases": found.biases.sum(1),
         "norm bias": found.constant,
         "rounding": found.rounding,
     }
     table = torch.stack([part.double() for part in rest.values()], 1).cpu().numpy()
-    values = shown[:, 1:].reshape(b, rows, columns).cpu().numpy()
-    by_head = found.by_head[..., 1:].float().reshape(b, layers, per_layer, rows, columns).cpu().numpy()
+    values = shown[:, prefix:].reshape(b, rows, columns).cpu().numpy()
+    by_head = found.by_head[..., prefix:].float().reshape(b, layers, per_layer, rows, columns).cpu().numpy()
     total = found.total.double().cpu().numpy()
     made = TokenAttribution(
         values, table, tuple(rest), total, "token map", target.words, SCALE, True,

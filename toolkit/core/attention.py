@@ -10,8 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from toolkit.core.capture import Capture
+from toolkit.core.pooling import pooled
 from toolkit.core.tokens import Tokens
-from toolkit.core.tower import Tower
+from toolkit.core.tower import Norm, Tower
 from toolkit.errors import UnsupportedModelError
 
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-3, torch.float16: 5e-2, torch.bfloat16: 0.2}
@@ -44,26 +45,37 @@ class AttentionCapture(Capture):
         self.values: dict[int, Tensor] = {}
         self.streams: dict[int, Tensor] = {}
 
-    def _norm(self, weight: Tensor | None, x: Tensor) -> None:
-        super()._norm(weight, x)
+    def _reads(self, weight: Tensor, x: Tensor) -> None:
+        super()._reads(weight, x)
         if self._explicit and id(weight) in self._norms:
-            self.streams[self._norms[id(weight)]] = self._pooled(x)
+            self.streams[self._norms[id(weight)]] = pooled(self._tower, x)
+
+    def _divide(self, layer: int, norm: Norm | None, x: Tensor) -> None:
+        super()._divide(layer, norm, x)
+        if not self._explicit:  # so that attention @ values are the mixes as they are kept
+            self.attention[layer] = self.attention[layer] * self._shrink[layer].to(self.attention[layer])[:, None, None]
 
     def _mix(self, q: Tensor, k: Tensor, v: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        masked = bool(args) or any(kwargs.get(name) for name in ("is_causal", "dropout_p", "enable_gqa"))
-        if masked or kwargs.get("attn_mask") is not None:
+        if bool(args) or any(kwargs.get(name) for name in ("is_causal", "dropout_p", "enable_gqa")):
             return super()._mix(q, k, v, *args, **kwargs)  # none of the layers' own, or seen to be missing below
+        mask = kwargs.get("attn_mask")
+        if mask is not None and mask.dtype == torch.bool:
+            mask = torch.zeros(mask.shape).to(q).masked_fill(~mask, -torch.inf)
         scale = kwargs.get("scale") or q.shape[-1] ** -0.5
         if self._explicit:
-            weights = (q * scale @ k.transpose(-1, -2)).softmax(-1)
+            scores = q * scale @ k.transpose(-1, -2)
+            weights = (scores if mask is None else scores + mask).softmax(-1)
             if torch.is_grad_enabled() and not weights.requires_grad:
                 weights = weights.detach().requires_grad_()
             self._last_mix = weights, v
             return weights @ v
         wide = torch.promote_types(q.dtype, torch.float32)
-        asked = q if self._tower.pool not in ("cls", "attention") else q[:, :, :1]
-        rows = (asked.to(wide) * scale @ k.to(wide).transpose(-1, -2)).softmax(-1)
-        self._last_mix = self._pooled(rows, 2), v
+        one = self._tower.pool in ("cls", "attention")
+        asked = q[:, :, :1] if one else q
+        scores = asked.to(wide) * scale @ k.to(wide).transpose(-1, -2)
+        if mask is not None:
+            scores = scores + (mask[..., :1, :] if one and mask.shape[-2] > 1 else mask)
+        self._last_mix = pooled(self._tower, scores.softmax(-1), 2), v
         return super()._mix(q, k, v, *args, **kwargs)
 
     def _see(self, layer: int, mix: Tensor) -> Tensor:
@@ -91,7 +103,8 @@ class AttentionCapture(Capture):
         z = self.streams[layer + 1]
         z = F.layer_norm(z, z.shape[-1:], tower.norm_weight.detach(), bias, tower.eps)
         z = z.mean(1) if z.ndim == 3 else z
-        return z if tower.proj is None else z @ tower.proj.detach()
+        z = z if tower.proj is None else z @ tower.proj.detach()
+        return z if tower.proj_bias is None else z + tower.proj_bias.detach()
 
     def _unseen(self, where: str) -> UnsupportedModelError:
         return UnsupportedModelError(
@@ -108,11 +121,15 @@ class AttentionCapture(Capture):
         trace = self.trace(output)
         layers, dtype = range(len(self._tower.blocks)), trace.mixes.dtype
         rows = torch.stack([self.attention[i].to(dtype) for i in layers], 1)
-        if rows.ndim == 5:  # [b, l, h, patches, n], the norm acts per token
-            weights = self._scales(output, dtype)[2]
-            assert weights is not None
-            rows = torch.einsum("bq,blhqn->blhn", weights, rows)
         values = torch.stack([self.values[i].to(dtype) for i in layers], 1)
+        if rows.ndim == 5:  # [b, l, h, patches, n]: the tokens are weighed after the layers
+            weights = self._scales(output, dtype).weights
+            assert weights is not None
+            if weights.ndim == 2:
+                rows = torch.einsum("bq,blhqn->blhn", weights, rows)
+            else:  # a frozen pool reads p weighted sums: their attention goes into the values
+                values = torch.einsum("bpq,blhqn,blhnk->blhnpk", weights, rows, values).flatten(4)
+                rows = torch.ones_like(values[..., 0])
         found = (rows[..., None, :] @ values)[..., 0, :]
         if self._instead == {} and len(found):
             off = float((found - trace.mixes).norm() / trace.mixes.norm().clamp_min(1e-30))

@@ -17,7 +17,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from toolkit.core.tower import Tower
+from toolkit.core.pooling import Scales, bias_writes, pooled, scales, spread, weighed
+from toolkit.core.tower import Norm, Tower
 from toolkit.errors import UnsupportedModelError
 
 _MHA = inspect.signature(F.multi_head_attention_forward)
@@ -27,12 +28,15 @@ _MHA = inspect.signature(F.multi_head_attention_forward)
 class Trace:
     """What one forward wrote into the pooled residual stream; float32 (float64 for a float64 model).
 
-    mixes [b, l, h, k]: every head's mix Σ_n a_n v_n before the output projection. terms [b, l + 1, w]: the embedding
-    term (0) and every MLP's output; [b, 0, w] for a tower without a residual stream. sigma, mu [b]: scale and mean of
-    the last LayerNorm (1 and 0 where there is none). output [b, d]: the embedding as the model returned it.
+    mixes [b, l, h, k]: every head's mix Σ_n a_n v_n before the output projection, divided by the scale of every norm
+    that stands between the head and the stream. terms [b, m, w]: the embedding term (0) and every MLP's output; none
+    of them for a tower without a residual stream. sigma, mu [b]: scale and mean of the last LayerNorm (1 and 0 where
+    there is none). output [b, d]: the embedding as the model returned it. biases [b, l, w]: what the biases of the
+    attention wrote, where that is not the same for all images. tail [b, w']: the output of the MLP of a frozen pool.
 
     Where the norm acts per token before the mean over tokens, every token is weighted by σ/(N σ_n), 1/σ = mean 1/σ_n,
-    so that the same formulas hold (G24 §3, applied token by token).
+    so that the same formulas hold (G24 §3, applied token by token). A frozen attention pool of p heads weighs them by
+    its attention and its norm, p times side by side: k and w are then p times as long.
     """
 
     mixes: Tensor
@@ -40,6 +44,8 @@ class Trace:
     sigma: Tensor
     mu: Tensor
     output: Tensor
+    biases: Tensor | None = None
+    tail: Tensor | None = None
 
 
 class Capture(TorchFunctionMode):
@@ -61,12 +67,21 @@ class Capture(TorchFunctionMode):
         self._tower = tower
         self._scale, self._instead, self._whole = head_scale, instead or {}, whole
         self.mixes_of: dict[int, Tensor] = {}
+        reader = tower.reader
         self._attention = {id(b.out_weight): i for i, b in enumerate(tower.blocks)}
         self._mlp = {id(b.mlp_weight): i for i, b in enumerate(tower.blocks) if b.mlp_weight is not None}
+        self._inner = {id(b.inner.weight): i for i, b in enumerate(tower.blocks) if b.inner is not None}
+        self._after = {id(b.after.weight): i for i, b in enumerate(tower.blocks) if b.after is not None}
+        self._read = (id(reader.out_weight), id(reader.mlp_weight)) if reader is not None else (0, 0)
+        self._final = tower.norm_weight if reader is None else reader.norm.weight
         self._mixes: dict[int, Tensor] = {}
         self._mlps: dict[int, Tensor] = {}
+        self._shrink: dict[int, Tensor] = {}
         self._first: Tensor | None = None
         self._last: Tensor | None = None
+        self._asked: tuple[Tensor, Tensor, float | None] | None = None
+        self._rows: Tensor | None = None
+        self._tail: Tensor | None = None
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -75,10 +90,10 @@ class Capture(TorchFunctionMode):
         if func is F.linear:
             return self._linear(args, kwargs)
         if func is F.layer_norm:
-            self._norm(kwargs["weight"] if "weight" in kwargs else args[2], args[0])
-        elif func is F.scaled_dot_product_attention:
+            return self._norm(args, kwargs)
+        if func is F.scaled_dot_product_attention:
             return self._mix(*args, **kwargs)
-        elif func is F.multi_head_attention_forward:
+        if func is F.multi_head_attention_forward:
             call = _MHA.bind(*args, **kwargs)
             layer = self._attention.get(id(call.arguments["out_proj_weight"]))
             if layer is not None:
@@ -86,26 +101,67 @@ class Capture(TorchFunctionMode):
                 return self._attend(layer, call.arguments)
         return func(*args, **kwargs)
 
-    def _norm(self, weight: Tensor | None, x: Tensor) -> None:
-        if weight is None:
-            return
+    def _norm(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+        weight = kwargs["weight"] if "weight" in kwargs else args[2]
+        layer = self._inner.get(id(weight))
+        if layer is not None:
+            x = self._see(layer, self._apart(args[0])).transpose(1, 2).flatten(2)
+            self._divide(layer, self._tower.blocks[layer].inner, x)
+            args = (x, *args[1:])
+        elif weight is not None:
+            self._reads(weight, args[0])
+        out = F.layer_norm(*args, **kwargs)
+        if id(weight) in self._after:
+            layer = self._after[id(weight)]
+            self._divide(layer, self._tower.blocks[layer].after, args[0])
+        elif id(weight) in self._mlp:
+            self._mlps[self._mlp[id(weight)]] = pooled(self._tower, out)
+        return out
+
+    def _reads(self, weight: Tensor, x: Tensor) -> None:
+        """A call that takes x: keep it where it is the residual stream before the first layer or after the last."""
         if weight is self._tower.first_norm:
-            self._first = self._pooled(x)
-        elif weight is self._tower.norm_weight:
-            self._last = self._pooled(x) if x.ndim == 3 else x
+            self._first = pooled(self._tower, x)
+        elif weight is self._final:
+            self._last = pooled(self._tower, x) if x.ndim == 3 else x
+
+    def _divide(self, layer: int, norm: Norm | None, x: Tensor) -> None:
+        """Divide what was kept of a layer's mixes by the scale of a norm whose input is x [b, n, …]."""
+        assert norm is not None
+        wide = x[:, 0].to(torch.promote_types(x.dtype, torch.float32))
+        shrink = 1 / spread(wide, norm.eps)
+        self._mixes[layer] = self._mixes[layer] * shrink[:, None]
+        self._shrink[layer] = shrink
 
     def _linear(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
         weight = args[1] if len(args) > 1 else kwargs["weight"]
         layer = self._attention.get(id(weight))
-        if layer is not None:  # attention modules that project their heads themselves
-            x = args[0].unflatten(-1, (self._tower.heads, -1)).transpose(1, 2)
-            x = self._see(layer, x)
-            return F.linear(x.transpose(1, 2).flatten(2), *args[1:], **kwargs)
+        if layer is not None and self._tower.blocks[layer].inner is None:  # heads that were not seen at a norm
+            x = self._see(layer, self._apart(args[0])).transpose(1, 2).flatten(2)
+            return F.linear(x, *args[1:], **kwargs)
+        self._reads(weight, args[0])
+        if id(weight) == self._read[0]:
+            self._rows = self._frozen_rows()
         out = F.linear(*args, **kwargs)
         layer = self._mlp.get(id(weight))
         if layer is not None:
-            self._mlps[layer] = self._pooled(out)
+            self._mlps[layer] = pooled(self._tower, out)
+        elif id(weight) == self._read[1]:
+            self._tail = out[:, 0].clone()
         return out
+
+    def _apart(self, x: Tensor) -> Tensor:
+        """[b, h, n, k] of the heads side by side [b, n, h · k]."""
+        return x.unflatten(-1, (self._tower.heads, -1)).transpose(1, 2)
+
+    def _frozen_rows(self) -> Tensor | None:
+        """[b, p, n]: attention of the pool's query to every token, from what its attention was last asked."""
+        if self._asked is None:
+            return None
+        q, k, scale = self._asked
+        wide = torch.promote_types(q.dtype, torch.float32)
+        scores = q[:, :, :1].to(wide) * (scale or q.shape[-1] ** -0.5) @ k.to(wide).transpose(-1, -2)
+        return scores.softmax(-1)[:, :, 0]
 
     def _attend(self, layer: int, call: dict[str, Any]) -> tuple[Tensor, None]:
         """The same attention from the same arguments, keeping the heads apart; sequence-first in and out."""
@@ -137,6 +193,9 @@ class Capture(TorchFunctionMode):
 
     def _mix(self, q: Tensor, k: Tensor, v: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         """The mixes [b, h, n, k] of queries, keys and values; of whatever layer comes next."""
+        if self._tower.reader is not None:
+            plain = not args and kwargs.get("attn_mask") is None
+            self._asked = (q, k, kwargs.get("scale")) if plain else None
         return F.scaled_dot_product_attention(q, k, v, *args, **kwargs)
 
     def _see(self, layer: int, mix: Tensor) -> Tensor:
@@ -148,16 +207,9 @@ class Capture(TorchFunctionMode):
             mix = mix * scale
             if layer in self._instead:
                 mix = mix + (1 - scale) * self._instead[layer].to(mix)
-        kept = self._pooled(mix, 2)
+        kept = pooled(self._tower, mix, 2)
         self._mixes[layer] = kept.flatten(1) if kept.ndim == 3 else kept.transpose(1, 2).flatten(2)
         return mix
-
-    def _pooled(self, x: Tensor, tokens: int = 1) -> Tensor:
-        """What of x reaches the embedding, its token axis gone; every patch where the norm acts per token."""
-        if self._tower.pool in ("cls", "attention"):
-            return x.select(tokens, 0).clone()  # a copy: a view would keep the whole tensor alive
-        patches = x.narrow(tokens, 1, x.shape[tokens] - 1)
-        return patches if self._tower.pool == "norm_then_mean" else patches.mean(tokens)
 
     def trace(self, output: Tensor) -> Trace:
         """The trace of the forward that returned `output` [b, d].
@@ -168,7 +220,8 @@ class Capture(TorchFunctionMode):
         missing = [f"attention of layer {i}" for i in self._attention.values() if i not in self._mixes]
         missing += [f"MLP of layer {i}" for i in self._mlp.values() if i not in self._mlps]
         missing += ["the embedding term"] if tower.first_norm is not None and self._first is None else []
-        missing += ["the last LayerNorm"] if tower.norm_weight is not None and self._last is None else []
+        missing += ["the last LayerNorm"] if self._final is not None and self._last is None else []
+        missing += ["the attention pool"] if tower.reader is not None and self._rows is None else []
         if missing:
             more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
             raise UnsupportedModelError(
@@ -177,30 +230,24 @@ class Capture(TorchFunctionMode):
                 "an image tower that runs its own layers as plain torch calls",
                 "pass the original open_clip model, not a compiled, traced, quantised or re-parametrised one",
             )
+        own = self._scales(output, dtype)
         mixes = torch.stack([self._mixes[i] for i in range(len(tower.blocks))], -2).to(dtype)
-        terms = self._terms(dtype, mixes)
-        sigma, mu, weights = self._scales(output, dtype)
-        if weights is not None:
-            mixes, terms = (torch.einsum("bn,bnlw->blw", weights, t) for t in (mixes, terms))
-        return Trace(mixes.unflatten(-1, (tower.heads, -1)), terms, sigma, mu, output.to(dtype))
+        biases = bias_writes(tower, own.weights, self._shrink, dtype)
+        tail = None if self._tail is None else self._tail.to(dtype)
+        return Trace(
+            weighed(mixes, own.weights, tower.heads), self._terms(dtype, own.weights, mixes), own.sigma, own.mu,
+            output.to(dtype), biases, tail,
+        )  # fmt: skip
 
-    def _terms(self, dtype: torch.dtype, mixes: Tensor) -> Tensor:
-        if self._first is None:
-            return mixes.new_zeros(*mixes.shape[:-2], 0, self._tower.width)
-        terms = [self._first.to(dtype)]
+    def _terms(self, dtype: torch.dtype, weights: Tensor | None, like: Tensor) -> Tensor:
+        terms = [] if self._first is None else [self._first.to(dtype)]
         for i, block in enumerate(self._tower.blocks):
-            out = self._mlps[i].to(dtype)
-            terms.append(out if block.mlp_scale is None else out * block.mlp_scale.detach().to(dtype))
-        return torch.stack(terms, -2)
+            if i in self._mlps:
+                out = self._mlps[i].to(dtype)
+                terms.append(out if block.mlp_scale is None else out * block.mlp_scale.detach().to(dtype))
+        if not terms:
+            return like.new_zeros(len(like), 0, self._tower.width)
+        return weighed(torch.stack(terms, -2), weights)[:, :, 0]
 
-    def _scales(self, output: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor | None]:
-        if self._last is None:
-            one = torch.ones(len(output), dtype=dtype, device=output.device)
-            return one, torch.zeros_like(one), None
-        x = self._last.to(dtype)
-        mu, sigma = x.mean(-1), (x.var(-1, correction=0) + self._tower.eps).sqrt()
-        if x.ndim == 2:
-            return sigma, mu, None
-        pooled = 1 / (1 / sigma).mean(1)
-        weights = pooled[:, None] / (sigma * sigma.shape[1])
-        return pooled, (weights * mu).sum(1), weights
+    def _scales(self, output: Tensor, dtype: torch.dtype) -> Scales:
+        return scales(self._tower, self._last, self._rows, output, dtype)

@@ -12,7 +12,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_map
 
 from toolkit.core.attention import AttentionCapture
-from toolkit.core.tower import Pool
+from toolkit.core.tower import Tower
 
 
 class Frozen(TorchFunctionMode):
@@ -51,7 +51,7 @@ def legrad(
 
 def game(
     capture: AttentionCapture, output: Tensor, direction: Tensor, heads: Tensor, layers: Sequence[int], signed: bool,
-    pool: Pool,
+    tower: Tower,
 ) -> Tensor:  # fmt: skip
     """[b, n] of every token: the pooled row of R, where R starts at the identity and every layer adds Ā R, Ā the mean
     over heads of ReLU(∂S/∂A ⊙ A), S the cosine (generic attention explainability, Chefer et al. 2021, eq. 5–6).
@@ -71,10 +71,10 @@ def game(
         relevance = _start(mean) if relevance is None else relevance
         relevance = relevance + mean @ relevance if mean.shape[1] == mean.shape[2] else mean
     assert relevance is not None
-    return pooled_row(relevance, pool)
+    return pooled_row(relevance, tower)
 
 
-def rollout(capture: AttentionCapture, heads: Tensor, layers: Sequence[int], pool: Pool) -> Tensor:
+def rollout(capture: AttentionCapture, heads: Tensor, layers: Sequence[int], tower: Tower) -> Tensor:
     """[b, n] of every token: the pooled row of the product over layers of (Ā + I)/2, Ā the mean over heads (Abnar and
     Zuidema 2020). heads [l, h]: which heads count.
     """
@@ -84,20 +84,20 @@ def rollout(capture: AttentionCapture, heads: Tensor, layers: Sequence[int], poo
         weights = heads[layer].to(a)
         mean = torch.einsum("bhqn,h->bqn", a, weights) / weights.sum().clamp_min(1)
         if mean.shape[1] != mean.shape[2]:
-            return pooled_row(mean, pool)
+            return pooled_row(mean, tower)
         flow = _start(mean) if flow is None else flow
         flow = 0.5 * (mean @ flow + flow)
     assert flow is not None
-    return pooled_row(flow, pool)
+    return pooled_row(flow, tower)
 
 
-def raw_attention(capture: AttentionCapture, heads: Tensor, layers: Sequence[int], pool: Pool) -> Tensor:
+def raw_attention(capture: AttentionCapture, heads: Tensor, layers: Sequence[int], tower: Tower) -> Tensor:
     """[b, n] of every token: the pooled row of the attention, mean over the heads that count [l, h]."""
     total, count = torch.zeros(()), 0.0
     for layer in layers:
         a = wide(capture.attention[layer].detach())
         weights = heads[layer].to(a)
-        total = total.to(a.device) + pooled_row(torch.einsum("bhqn,h->bqn", a, weights), pool)
+        total = total.to(a.device) + pooled_row(torch.einsum("bhqn,h->bqn", a, weights), tower)
         count += float(weights.sum())
     return total / max(1.0, count)
 
@@ -107,11 +107,11 @@ def wide(x: Tensor) -> Tensor:
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
-def pooled_row(table: Tensor, pool: Pool) -> Tensor:
+def pooled_row(table: Tensor, tower: Tower) -> Tensor:
     """[b, n] of [b, queries, n]: the row of the class token (of an attention pool's one query), or the mean of the
     patches' rows.
     """
-    return table[:, 0] if pool in ("cls", "attention") else table[:, 1:].mean(1)
+    return table[:, 0] if tower.pool in ("cls", "attention") else table[:, tower.prefix :].mean(1)
 
 
 def _start(like: Tensor) -> Tensor:

@@ -126,9 +126,7 @@ class Parts:
         import xarray
 
         b, layers = len(self.embedding), self.mixes.shape[1]
-        terms = ["embedding", *(f"mlp {i}" for i in range(layers))]
-        if self.mlps.shape[1] != layers + 1:
-            terms = [f"term {i}" for i in range(self.mlps.shape[1])]
+        terms = term_names(self.mlps.shape[1], layers)
         dims = {
             "heads": ("image", "layer", "head", "d"), "mlps": ("image", "term", "d"), "biases": ("image", "layer", "d"),
             "constant": ("image", "d"), "embedding": ("image", "d"), "residual": ("image", "d"), "norm": ("image",),
@@ -173,6 +171,15 @@ class Parts:
         return share + _norm_share(self.readout, self._unit, self.mu, self.norm, self.scale, n * h)[:, None]
 
 
+def term_names(count: int, layers: int) -> list[str]:
+    """What the terms besides the heads are: "embedding", "mlp 0" …, "pool mlp" of an attention pool (where nothing
+    else is, the only one).
+    """
+    if count <= layers:
+        return ["pool mlp"] if count == 1 else [f"term {i}" for i in range(count)]
+    return ["embedding", *(f"mlp {i}" for i in range(layers)), "pool mlp"][:count]
+
+
 def _numpy(t: Tensor) -> np.ndarray:
     return t.detach().cpu().numpy()
 
@@ -204,16 +211,21 @@ def parts_from(
                 "decompose", f"{name}={value!r}", " or ".join(map(repr, allowed)), f"pass one of these as {name}"
             )
     state = kept if isinstance(kept, State) else state_of(kept, readout)
+    if convention == "reference" and state.biases is not None:
+        given = "convention='reference' for a tower whose attention biases write something else for every image"
+        fix = "use 'separate'; the public code knows neither post-norm blocks nor frozen attention pools"
+        raise InputError("decompose", given, "'separate'", fix)
     norm = state.output.norm(dim=-1)
     unit = 1 / (state.sigma * norm) if scale == "unit" else 1 / state.sigma
     embedding = state.output / norm[:, None] if scale == "unit" else state.output
     if convention == "separate":
         mlps = state.mlps * unit[:, None, None]
-        biases = readout.bias_map[None] * unit[:, None, None]
+        biases = (readout.bias_map[None] if state.biases is None else state.biases) * unit[:, None, None]
         constant = readout.constant[None] / norm[:, None] if scale == "unit" else readout.constant.expand(len(norm), -1)
     else:
         mlps = (state.mlps + state.means[..., None] * readout.mean_map) * unit[:, None, None]
-        mlps = mlps + _norm_share(readout, unit, state.mu, norm, scale, readout.residual_terms)[:, None]
+        if readout.normed:  # without a last norm the constant is shared by the heads alone
+            mlps = mlps + _norm_share(readout, unit, state.mu, norm, scale, readout.residual_terms)[:, None]
         biases = torch.zeros_like(unit)[:, None, None] * readout.bias_map[None]
         constant = torch.zeros_like(embedding)
     return Parts(

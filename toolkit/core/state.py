@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -21,7 +21,8 @@ class State:
     mixes [b, l, h, k]: head mixes. mlps [b, l + 1, d]: the embedding term (0) and every MLP, centred and sent through
     the readout ([b, 0, d] for a tower without a residual stream). means [b, l + 1]: the mean that centring took from
     each of them, which the convention `reference` shares out again. sigma, mu [b]: scale and mean of the last
-    LayerNorm. output [b, d]: the embedding as the model returned it.
+    LayerNorm. output [b, d]: the embedding as the model returned it. biases [b, l, d]: what the attention biases wrote,
+    sent through the readout, where that is not the same for all images; else None.
     """
 
     mixes: Tensor
@@ -30,11 +31,14 @@ class State:
     sigma: Tensor
     mu: Tensor
     output: Tensor
+    biases: Tensor | None = None
 
     @classmethod
     def cat(cls, states: Sequence[Self]) -> Self:
         """The states of all images, in order."""
-        return cls(*(torch.cat([getattr(s, f.name) for s in states]) for f in fields(cls)))
+        found = {f.name: [getattr(s, f.name) for s in states] for f in fields(cls)}
+        joined: dict[str, Any] = {n: None if each[0] is None else torch.cat(each) for n, each in found.items()}
+        return cls(**joined)
 
     def __len__(self) -> int:
         return len(self.output)
@@ -43,5 +47,10 @@ class State:
 @full_precision
 def state_of(trace: Trace, readout: Readout) -> State:
     """What is kept of a trace."""
-    mlps = readout.project(trace.terms, centred=True)
-    return State(trace.mixes, mlps, trace.terms.mean(-1), trace.sigma, trace.mu, trace.output)
+    mlps, means = readout.project(trace.terms, centred=True), trace.terms.mean(-1)
+    biases = None if trace.biases is None else readout.project(trace.biases, centred=True)
+    if trace.tail is not None:
+        assert readout.tail is not None
+        mlps = torch.cat([mlps, (trace.tail @ readout.tail)[:, None]], 1)
+        means = torch.cat([means, means.new_zeros(len(means), 1)], 1)
+    return State(trace.mixes, mlps, means, trace.sigma, trace.mu, trace.output, biases)

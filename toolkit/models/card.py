@@ -19,7 +19,9 @@ class ModelCard:
     layers, heads (per layer), head_dim k, width w of the residual stream, embed_dim d. grid: (rows, columns) of
     patches. image_size: (height, width) in pixels. pool: how the embedding reads the last layer. logit_scale: the
     checkpoint's, as a factor. mean, std: the normalisation of its preprocess. precision, device: as the weights are
-    now. fingerprint: digest of all weights, the text tower's too.
+    now. fingerprint: digest of all weights, the text tower's too. terms: parts besides the heads (embedding term, MLPs,
+    the MLP of an attention pool). prefix: tokens before the patches (class token, registers). fixed_biases: whether the
+    attention biases write the same for every image.
     """
 
     id: str
@@ -37,6 +39,9 @@ class ModelCard:
     std: tuple[float, ...]
     precision: str
     device: str
+    terms: int = 0
+    prefix: int = 1
+    fixed_biases: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         """The card as plain values."""
@@ -65,15 +70,19 @@ def card_of(clip: Any, tower: Tower, name: str, mean: tuple[float, ...], std: tu
     """The card of a model."""
     visual = clip.visual
     height, width = image_size(clip)
-    grid = getattr(visual, "grid_size", None) or (height // 32, width // 32)
+    stem = getattr(getattr(visual, "trunk", None), "patch_embed", visual)
+    grid = getattr(stem, "grid_size", None) or (height // 32, width // 32)
+    frozen = tower.pool == "attention_trunk"  # other heads are the parts, so results must not be mixed up
     proj = tower.proj
     embed = proj.shape[1] if proj is not None else tower.width
     weight = tower.blocks[0].out_weight
     scale = getattr(clip, "logit_scale", None)
     return ModelCard(
-        id=name, fingerprint=fingerprint(clip), layers=len(tower.blocks), heads=tower.heads, head_dim=tower.head_dim,
+        id=name + " (trunk)" * frozen, fingerprint=fingerprint(clip) + "-trunk" * frozen, layers=len(tower.blocks),
+        heads=tower.heads, head_dim=tower.head_dim,
         width=tower.blocks[0].out_weight.shape[1] if tower.pool == "attention" else tower.width, embed_dim=int(embed),
         grid=(int(grid[0]), int(grid[1])), image_size=(height, width), pool=tower.pool,
         logit_scale=float(scale.detach().float().exp().mean()) if scale is not None else 100.0,
         mean=mean, std=std, precision=str(weight.dtype).removeprefix("torch."), device=str(weight.device),
+        terms=tower.terms, prefix=tower.prefix, fixed_biases=tower.fixed_biases,
     )  # fmt: skip

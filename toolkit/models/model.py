@@ -15,10 +15,12 @@ from toolkit.core.gradients import Frozen
 from toolkit.core.heads import HeadSet
 from toolkit.core.readout import Readout, readout_of
 from toolkit.core.tokens import Tokens
+from toolkit.core.tower import Tower
 from toolkit.errors import DeviceError, InputError
+from toolkit.models.adapted import adapted
 from toolkit.models.card import ModelCard, card_of, image_size
 from toolkit.models.images import Images
-from toolkit.models.towers import tower_of, training_state
+from toolkit.models.towers import VIEWS, tower_of, training_state
 
 Tokenizer = Callable[..., Tensor]
 OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -32,10 +34,12 @@ class Model:
     """
 
     def __init__(
-        self, clip: Any, preprocess: Callable[..., Tensor] | None, tokenizer: Tokenizer | None, name: str
-    ) -> None:
+        self, clip: Any, preprocess: Callable[..., Tensor] | None, tokenizer: Tokenizer | None, name: str,
+        view: str = "pool",
+    ) -> None:  # fmt: skip
         self.clip = clip
-        tower_of(clip)
+        self._view = view
+        tower_of(clip, view)
         self._name = name
         self._own = _own_preprocess(clip) if preprocess is None else None
         self._normalisation = _normalisation(clip, preprocess)
@@ -49,7 +53,7 @@ class Model:
         """The geometry, and a fingerprint of the weights as they are now."""
         state = _state(self.clip.parameters())
         if self._card is None or self._card[0] != state:
-            self._card = (state, card_of(self.clip, tower_of(self.clip), self._name, *self._normalisation))
+            self._card = (state, card_of(self.clip, self.tower, self._name, *self._normalisation))
         return self._card[1]
 
     def __repr__(self) -> str:
@@ -61,14 +65,34 @@ class Model:
         )
 
     @property
+    def tower(self) -> Tower:
+        """The image tower as a sum: which of the model's own tensors do what."""
+        return tower_of(self.clip, self._view)
+
+    def view(self, of: str) -> Model:
+        """The same model with other parts.
+
+        of: "pool" (as it is loaded) or, for a tower that ends in an attention pool (SigLIP, SigLIP 2, PE), "trunk":
+        the heads of the trunk are the parts, with the pool's attention and the norm before it frozen as this image has
+        them (methods §1); the heads of the pool, the default, are exact parts of the pooled vector. Results of the two
+        are not mixed up: their fingerprints differ.
+
+        Returns a Model around the same weights. Raises UnsupportedModelError where there is no attention pool.
+        """
+        if of not in VIEWS:
+            raise InputError("view", repr(of), " or ".join(map(repr, VIEWS)), "name one of these")
+        preprocess = None if self._own is not None else self.preprocess
+        return Model(self.clip, preprocess, self.tokenizer, self._name, of)
+
+    @property
     def device(self) -> torch.device:
         """Where the image tower is."""
-        return tower_of(self.clip).blocks[0].out_weight.device
+        return self.tower.blocks[0].out_weight.device
 
     @property
     def dtype(self) -> torch.dtype:
         """The image tower's weight type."""
-        return tower_of(self.clip).blocks[0].out_weight.dtype
+        return self.tower.blocks[0].out_weight.dtype
 
     def images(self, given: Any, operation: str) -> Images:
         """`given` as batches of preprocessed images; errors name the operation."""
@@ -108,7 +132,7 @@ class Model:
         """One captured forward of preprocessed images [b, 3, H, W]; head_scale [l, h] multiplies mixes on the way, and
         the share 1 − scale of `instead` (by layer, [b or 1, h, n, k]) is added.
         """
-        tower = tower_of(self.clip)
+        tower = self.tower
         capture = Capture(tower, head_scale, instead)
         with torch.no_grad(), capture:
             output = self.clip.encode_image(self._placed(batch, tower.blocks[0].out_weight))
@@ -118,7 +142,7 @@ class Model:
         """One captured forward of preprocessed images [b, 3, H, W] with attention rows and values of every head;
         head_scale [l, h] multiplies mixes on the way.
         """
-        tower = tower_of(self.clip)
+        tower = self.tower
         capture = AttentionCapture(tower, head_scale)
         with torch.no_grad(), capture:
             output = self.clip.encode_image(self._placed(batch, tower.blocks[0].out_weight))
@@ -129,7 +153,7 @@ class Model:
         gradients are on, attention is part of an autograd graph, and no parameter is, frozen or not: nothing collects
         a gradient.
         """
-        tower = tower_of(self.clip)
+        tower = self.tower
         capture = AttentionCapture(tower, explicit=True)
         with Frozen(), capture:
             output = self.clip.encode_image(self._placed(batch, tower.blocks[0].out_weight).detach().clone())
@@ -137,7 +161,7 @@ class Model:
 
     def mixes(self, batch: Tensor, layers: Sequence[int]) -> dict[int, Tensor]:
         """By layer, the head mixes of all tokens [b, h, n, k] of preprocessed images [b, 3, H, W]."""
-        tower = tower_of(self.clip)
+        tower = self.tower
         capture = Capture(tower, whole=layers)
         with torch.no_grad(), capture:
             self.clip.encode_image(self._placed(batch, tower.blocks[0].out_weight))
@@ -145,7 +169,7 @@ class Model:
 
     def readout(self, fresh: bool = False) -> Readout:
         """The linear readout of the present weights; made again when they change, or when `fresh` is asked for."""
-        tower = tower_of(self.clip)
+        tower = self.tower
         state = _state(tower.tensors())
         if fresh or self._readout is None or self._readout[0] != state:
             weight = tower.blocks[0].out_weight
@@ -215,7 +239,7 @@ class Model:
         return [(i, n, context) for i, n in enumerate(counts) if n > context]
 
     def _plain(self, batch: Tensor) -> Tensor:
-        out = self.clip.encode_image(self._placed(batch, tower_of(self.clip).blocks[0].out_weight))
+        out = self.clip.encode_image(self._placed(batch, self.tower.blocks[0].out_weight))
         return out.to(torch.promote_types(out.dtype, torch.float32))
 
     def _placed(self, batch: Tensor, like: Tensor) -> Tensor:
@@ -238,9 +262,11 @@ def wrap(
     tokenizer: Tokenizer | None = None,
     name: str | None = None,
 ) -> Model:
-    """A `Model` around an open_clip model that is already in memory; the model is used as it is and never changed.
+    """A `Model` around a CLIP that is already in memory; the model is used as it is and never changed.
 
-    clip: any open_clip model with a plain ViT or ModifiedResNet image tower, on any device and in any precision.
+    clip: an open_clip model, or a CLIPModel of the transformers library, on any device and in any precision. Image
+    towers: ViT with class token, average or attention pooling (open_clip's own; timm's plain, EVA, SigLIP, PE) or a
+    ModifiedResNet; `toolkit info --models` lists them by name.
     preprocess: PIL image → [3, H, W]; default: the one open_clip attached to the model, else OpenAI's. tokenizer:
     texts → ids [t, n]; default: open_clip's BPE where the vocabulary has its size. name: for results, default the
     class name. Raises UnsupportedModelError, with the reason, for a model whose parts would not sum to the embedding.
@@ -249,7 +275,7 @@ def wrap(
     >>> tk.wrap(tk.load().clip).card.heads
     8
     """
-    return Model(clip, preprocess, tokenizer, name or type(clip).__name__)
+    return Model(adapted(clip), preprocess, tokenizer, name or type(clip).__name__)
 
 
 def check_device(device: str | torch.device, operation: str) -> torch.device:

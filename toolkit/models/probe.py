@@ -13,7 +13,7 @@ from toolkit.core.capture import Capture
 from toolkit.core.gradients import Frozen, wide
 from toolkit.core.parts import Parts, parts_from
 from toolkit.models.model import Model
-from toolkit.models.towers import tower_of
+from toolkit.models.towers import watched_place
 
 
 class Probe(nn.Module):
@@ -40,7 +40,7 @@ class Probe(nn.Module):
 
 def _run(model: Model, place: nn.Module, score: Callable[[Parts], Tensor], at: nn.Module, images: Tensor) -> Tensor:
     """Scores [b] of one watched forward."""
-    tower, thread, readout = tower_of(model.clip), threading.get_ident(), model.readout()
+    tower, thread, readout = model.tower, threading.get_ident(), model.readout()
 
     def watch(module: nn.Module, given: Any, out: Tensor) -> Tensor | None:
         if threading.get_ident() != thread:
@@ -59,10 +59,6 @@ def _run(model: Model, place: nn.Module, score: Callable[[Parts], Tensor], at: n
         return score(parts_from(capture.trace(output), readout))
 
 
-def watched(model: Model, layer: int) -> nn.Module:
-    """Where gradients are not zero: the output of a ViT layer's first norm; of a ModifiedResNet, its last stage. (The
-    output of the last ViT layer itself gives zero maps: only its class token reaches the embedding.)
-    """
-    visual = model.clip.visual
-    place: nn.Module = visual.layer4 if model.card.pool == "attention" else visual.transformer.resblocks[layer].ln_1
-    return place
+def watched(model: Model, layer: int) -> tuple[nn.Module, str]:
+    """The submodule whose output Grad-CAM reads, and its name."""
+    return watched_place(model.clip.visual, layer, model._view)

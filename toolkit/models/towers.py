@@ -8,20 +8,16 @@ import torch
 from torch import nn
 
 from toolkit.core.tower import Block, Pool, Tower
-from toolkit.errors import UnsupportedModelError
+from toolkit.models.adapted import HuggingFaceVisual, huggingface_tower
+from toolkit.models.refusal import refuse
+from toolkit.models.timm_towers import POST_NORM, output_layer, timm_tower
 
-SUPPORTED = "open_clip models with a plain ViT image tower (class token or average pooling) or a ModifiedResNet"
-
-
-def refuse(given: str, reason: str) -> UnsupportedModelError:
-    """The error for a model whose embedding is not the sum this toolkit computes."""
-    return UnsupportedModelError(
-        "wrap", f"{given}: {reason}", SUPPORTED, "choose one of these; `tk.load()` gives the built-in model"
-    )
+VIEWS = ("pool", "trunk")
+"""Of a tower that ends in an attention pool: the pool's heads are the parts, or the trunk's, seen through it."""
 
 
-def tower_of(clip: Any) -> Tower:
-    """The tower of an open_clip model; nothing is copied.
+def tower_of(clip: Any, view: str = "pool") -> Tower:
+    """The tower of an open_clip model; nothing is copied. view: one of VIEWS.
 
     Raises UnsupportedModelError, naming the reason, for anything whose parts would not sum to the embedding exactly.
     """
@@ -44,17 +40,59 @@ def tower_of(clip: Any) -> Tower:
         raise refuse(name, "it has no encode_image")
     if isinstance(clip, torch.jit.ScriptModule):
         raise refuse(name, "it is compiled TorchScript, whose calls cannot be seen")
+    return visual_tower(visual, name, view)
+
+
+def visual_tower(visual: Any, name: str, view: str = "pool") -> Tower:
+    """The tower of an image tower alone, as `tower_of`."""
+    if hasattr(visual, "trunk") and type(visual).__name__ == "TimmModel":
+        return timm_tower(visual, name, view)
+    if view != "pool":
+        raise refuse(f"the view {view!r} of {name}", "only towers that end in a SigLIP-like attention pool have one")
+    if isinstance(visual, HuggingFaceVisual):
+        return huggingface_tower(visual, name)
     if hasattr(visual, "attnpool") and hasattr(visual, "layer4"):
         return _resnet(visual)
     if hasattr(visual, "transformer") and hasattr(visual, "ln_post") and hasattr(visual, "class_embedding"):
         return _vit(visual, name)
-    kind = type(visual).__name__
-    if kind == "TimmModel":
-        raise refuse(
-            f"{name} with a timm image tower ({type(getattr(visual, 'trunk', None)).__name__})",
-            "timm towers are not supported yet",
-        )
-    raise refuse(f"{name} with a {kind} image tower", "this kind of tower is not known")
+    raise refuse(f"{name} with a {type(visual).__name__} image tower", "this kind of tower is not known")
+
+
+def output_of(visual: Any) -> tuple[torch.Tensor, bool, torch.Tensor | None] | None:
+    """The linear layer a tower ends in, to be written to: its weight, whether that is [d, w] rather than [w, d], and
+    its bias; None for a tower that ends otherwise.
+    """
+    if isinstance(getattr(visual, "proj", None), torch.Tensor):
+        return visual.proj, False, None
+    last: Any = None
+    if isinstance(visual, HuggingFaceVisual):
+        last = visual.projection
+    elif hasattr(visual, "attnpool"):
+        last = visual.attnpool.c_proj
+    elif hasattr(visual, "trunk"):
+        last = output_layer(visual)
+    return (last.weight, True, last.bias) if isinstance(last, nn.Linear) else None
+
+
+def watched_place(visual: Any, layer: int, view: str = "pool") -> tuple[nn.Module, str]:
+    """Where gradients of the embedding are not zero, and its name: the output of a layer's first norm (the output of
+    the last layer itself gives zero maps: only its class token reaches the embedding); for the heads of an attention
+    pool, what the pool reads.
+    """
+    if hasattr(visual, "layer4"):
+        return visual.layer4, "stage 4"
+    if hasattr(visual, "trunk"):
+        if visual.trunk.global_pool == "map" and view == "pool":
+            return visual.trunk.norm, "the norm before the pool"
+        block = visual.trunk.blocks[layer]
+        if type(block).__name__ in POST_NORM:
+            place: nn.Module = visual.trunk.blocks[layer - 1] if layer else visual.trunk.norm_pre
+            return place, f"the input of layer {layer}"
+        return block.norm1, f"norm1 of layer {layer}"
+    if isinstance(visual, HuggingFaceVisual):
+        vision = getattr(visual.vision, "vision_model", visual.vision)
+        return vision.encoder.layers[layer].layer_norm1, f"layer_norm1 of layer {layer}"
+    return visual.transformer.resblocks[layer].ln_1, f"ln_1 of layer {layer}"
 
 
 def _vit(visual: Any, name: str) -> Tower:
@@ -67,7 +105,8 @@ def _vit(visual: Any, name: str) -> Tower:
     if pool is None:
         raise refuse(f"{name} with pool_type={visual.pool_type!r}", "only class-token and average pooling are exact")
     if getattr(visual, "output_tokens", False):
-        raise refuse(f"{name} with output_tokens=True", "encode_image returns tokens beside the embedding")
+        reason = "CoCa's captioner: encode_image returns tokens beside the embedding"
+        raise refuse(f"{name} with output_tokens=True", reason)
     layers = list(visual.transformer.resblocks)
     if not layers:
         raise refuse(name, "its transformer has no layers")
@@ -128,8 +167,10 @@ def training_state(visual: Any) -> str | None:
             continue
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             return f"batch norm {name!r} in training mode, which changes with every batch"
+        if type(module).__name__ == "DropPath" and getattr(module, "drop_prob", None):
+            return f"stochastic depth {name!r} (p = {module.drop_prob}) in training mode"
         if isinstance(module, nn.Dropout) and module.p > 0:
             return f"dropout {name!r} (p = {module.p}) in training mode"
-        if type(module).__name__ == "PatchDropout" and getattr(module, "prob", 0) > 0:
+        if type(module).__name__ == "PatchDropout" and getattr(module, "prob", 0.0) > 0:
             return f"patch dropout (p = {module.prob}) in training mode"
     return None

@@ -100,7 +100,8 @@ class Extraction:
 
     def _checked(self, state: State, rows: list[int]) -> np.ndarray:
         """Relative error of the sum of what will be stored, per image; refuses what is no longer a sum."""
-        finite = torch.stack([getattr(state, name).isfinite().view(len(rows), -1).all(1) for name in AXES]).all(0)
+        arrays = [t for name in AXES if (t := getattr(state, name)) is not None]
+        finite = torch.stack([t.isfinite().view(len(rows), -1).all(1) for t in arrays]).all(0)
         if not bool(finite.all()):
             first = rows[int((~finite).nonzero()[0])]
             given = f"image {self.data.ids[first]!r}, whose parts are not finite in {self.header.precision}"

@@ -125,7 +125,7 @@ def _write(group: zarr.Group, given: Foreign, maps: NDArray[np.float64]) -> None
         whole = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
         for name, array in arrays.items():
             array[start:stop] = whole[name]
-        kept = {name: torch.from_numpy(whole[name]) for name in AXES}
+        kept = {name: torch.from_numpy(whole[name]) for name in AXES if name in whole}
         if given.partial:
             kept["output"] = unknown(stop - start, d)
         new = moments_of(State(**kept))

@@ -21,16 +21,16 @@ FORMAT = 1
 Precision = Literal["float32", "float16"]
 AXES: dict[str, tuple[str, ...]] = {
     "mixes": ("image", "layer", "head", "k"), "mlps": ("image", "term", "d"), "means": ("image", "term"),
-    "sigma": ("image",), "mu": ("image",), "output": ("image", "d"),
+    "sigma": ("image",), "mu": ("image",), "output": ("image", "d"), "biases": ("image", "layer", "d"),
 }  # fmt: skip
-"""The arrays of a State and their axes."""
+"""The arrays of a State and their axes; `biases` only where they are not the same for all images."""
 READOUT_AXES: dict[str, tuple[str, ...]] = {
     "head_map": ("layer", "head", "k", "d"), "head_means": ("layer", "head", "k"), "bias_map": ("layer", "d"),
     "bias_means": ("layer",), "mean_map": ("d",), "constant": ("d",),
 }  # fmt: skip
 ERROR_AXES = {"error": ("image",)}
 """Relative error of the sum of the stored parts, per image."""
-REDUCED = ("mixes", "mlps")
+REDUCED = ("mixes", "mlps", "biases")
 """The large arrays, which `precision="float16"` halves."""
 CHUNK_BYTES = 24_000_000
 
@@ -61,10 +61,10 @@ class Header:
 
 def shapes_of(card: ModelCard) -> dict[str, tuple[int, ...]]:
     """What is kept of one image, array by array."""
-    terms = 0 if card.pool == "attention" else card.layers + 1
+    own = {} if card.fixed_biases else {"biases": (card.layers, card.embed_dim)}
     return {
-        "mixes": (card.layers, card.heads, card.head_dim), "mlps": (terms, card.embed_dim), "means": (terms,),
-        "sigma": (), "mu": (), "output": (card.embed_dim,), "error": (),
+        "mixes": (card.layers, card.heads, card.head_dim), "mlps": (card.terms, card.embed_dim), "means": (card.terms,),
+        "sigma": (), "mu": (), "output": (card.embed_dim,), **own, "error": (),
     }  # fmt: skip
 
 
@@ -138,15 +138,17 @@ def dtype_of(name: str, precision: Precision) -> str:
 
 def rounded(state: State, precision: Precision) -> State:
     """A state in float32, its large arrays as exact as they will be stored."""
-    values = {name: getattr(state, name).float() for name in AXES}
+    found = {name: getattr(state, name) for name in AXES}
+    values: dict[str, Any] = {name: None if t is None else t.float() for name, t in found.items()}
     if precision == "float16":
-        values |= {name: values[name].half().float() for name in REDUCED}
+        values |= {name: values[name].half().float() for name in REDUCED if values[name] is not None}
     return State(**values)
 
 
 def state_arrays(state: State, precision: Precision) -> dict[str, np.ndarray]:
     """A state as it is stored."""
-    return {name: getattr(state, name).cpu().numpy().astype(dtype_of(name, precision)) for name in AXES}
+    found = {name: getattr(state, name) for name in AXES}
+    return {n: t.cpu().numpy().astype(dtype_of(n, precision)) for n, t in found.items() if t is not None}
 
 
 def readout_arrays(readout: Readout) -> dict[str, np.ndarray]:

@@ -13,6 +13,7 @@ import zarr
 from numpy.typing import NDArray
 
 from toolkit.core.moments import HeadMoments
+from toolkit.core.parts import term_names
 from toolkit.core.readout import Readout
 from toolkit.core.state import State
 from toolkit.errors import StoreError
@@ -60,7 +61,7 @@ class Store:
     @cached_property
     def readout(self) -> Readout:
         """The readout of that model, float32."""
-        arrays = {name: torch.from_numpy(self._array(f"readout/{name}")[:]) for name in READOUT_AXES}
+        arrays: dict[str, Any] = {name: torch.from_numpy(self._array(f"readout/{name}")[:]) for name in READOUT_AXES}
         return Readout(**arrays, normed=bool(self.attrs["normed"]))
 
     @cached_property
@@ -79,7 +80,7 @@ class Store:
     def state(self, rows: Rows) -> State:
         """The state of some rows, in the order asked for; reads the chunks they lie in and nothing else."""
         at = np.asarray(rows, np.int64)
-        found = {name: self.array(name, at) for name in AXES}
+        found = {name: self.array(name, at) for name in AXES if name in self.group}
         if self.partial:
             found["output"] = unknown(len(at), found["output"].shape[1])
         return State(**found)
@@ -109,8 +110,7 @@ class Store:
         found = xarray.open_zarr(self.group.store, consolidated=False, chunks=None)
         found = found.set_coords([n for n in ("label", "group", "status") if n in found])
         layers, heads = found.sizes["layer"], found.sizes["head"]
-        own = ["embedding", *(f"mlp {i}" for i in range(layers))][: found.sizes["term"]]
-        terms = self.attrs.get("terms", own)
+        terms = self.attrs.get("terms") or term_names(found.sizes["term"], layers)
         return found.assign_coords(layer=range(layers), head=range(heads), term=terms)
 
 

@@ -122,7 +122,7 @@ class Writer:
                 mean, scatter = (torch.from_numpy(kept[n]) for n in ("mean", "scatter"))
                 self.moments = HeadMoments(int(kept["count"]), mean, scatter)
         for chunk in range(upto, self.written):
-            self._gather({name: self._array(name)[self._rows(chunk)] for name in AXES})
+            self._gather({name: self._array(name)[self._rows(chunk)] for name in AXES if name in self.header.shapes})
 
     def _array(self, name: str) -> Any:
         return self.group[name]
@@ -149,7 +149,8 @@ class Writer:
         good = torch.from_numpy(np.isfinite(arrays["sigma"]))
         if not good.any():
             return
-        new = moments_of(State(*(torch.from_numpy(arrays[name]).float()[good] for name in AXES)))
+        kept: dict[str, Any] = {n: torch.from_numpy(arrays[n]).float()[good] for n in AXES if n in arrays}
+        new = moments_of(State(**kept))
         self.moments = new if self.moments is None else self.moments.merge(new)
 
     def _note_progress(self, folder: Path) -> None:

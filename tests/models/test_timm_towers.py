@@ -1,0 +1,216 @@
+"""timm towers and live CLIPModels: the parts are those of the formulas, and sum to the model's own embedding."""
+
+from __future__ import annotations
+
+import pytest
+import timm_families
+import torch
+from timm_families import PLAIN, POOLED, TIMM, build, literal, pictures
+
+import toolkit as tk
+from toolkit.errors import InputError, UnsupportedModelError
+
+EVERY = [(name, "pool") for name in TIMM] + [(name, "trunk") for name in POOLED]
+
+
+def wrapped(family, view="pool", dtype=torch.float64):
+    return tk.wrap(build(family, dtype)).view(view)
+
+
+@pytest.mark.parametrize(("family", "view"), EVERY)
+def test_parts_equal_the_formulas_and_sum(family, view):
+    model, images = wrapped(family, view), pictures(3, torch.float64)
+    parts = tk.decompose(model, images)
+    truth = literal(model.clip, images, view)
+    assert parts.error < 1e-12
+    assert torch.allclose(parts.embedding * parts.norm[:, None], truth["output"], atol=1e-12)
+    for name in ("heads", "mlps", "biases", "constant"):
+        assert getattr(parts, name).shape == truth[name].shape, name
+        assert torch.allclose(getattr(parts, name), truth[name], atol=1e-12), name
+
+
+@pytest.mark.parametrize(("family", "view"), [*EVERY, ("huggingface", "pool")])
+def test_single_precision_is_exact_enough_and_the_model_is_untouched(family, view):
+    clip = build(family)
+    before = {name: t.clone() for name, t in clip.state_dict().items()}
+    model, images = tk.wrap(clip).view(view), pictures(4)
+    parts = tk.decompose(model, images)
+    assert parts.error < 1e-5
+    plain = clip.get_image_features(images) if family == "huggingface" else clip.encode_image(images)
+    plain = getattr(plain, "pooler_output", plain)
+    assert torch.allclose(model.encode_image(images), plain, rtol=1e-4, atol=1e-5)
+    assert all(torch.equal(t, before[name]) for name, t in clip.state_dict().items())
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in clip.modules())
+
+
+@pytest.mark.parametrize("family", [*PLAIN, "siglip", "pe", "huggingface"])
+def test_reference_convention_sums_or_is_refused(family):
+    model, images = tk.wrap(build(family, torch.float64)), pictures(2, torch.float64)
+    if not model.card.fixed_biases:
+        with pytest.raises(InputError, match="post-norm"):
+            tk.decompose(model, images, convention="reference")
+        return
+    assert tk.decompose(model, images, convention="reference").error < 1e-12
+
+
+@pytest.mark.parametrize("family", POOLED)
+def test_the_trunk_has_one_convention(family):
+    with pytest.raises(InputError, match="frozen attention pools"):
+        tk.decompose(wrapped(family, "trunk"), pictures(2, torch.float64), convention="reference")
+
+
+@pytest.mark.parametrize(("family", "view"), EVERY)
+def test_token_maps_sum_to_the_cosine(family, view):
+    model, images = wrapped(family, view), pictures(2, torch.float64)
+    t = torch.nn.functional.normalize(torch.randn(model.card.embed_dim, dtype=torch.float64), dim=0)
+    found = tk.token_map(model, images, t)
+    unit = torch.nn.functional.normalize(model.encode_image(images), dim=-1)
+    assert torch.allclose(torch.as_tensor(found.total), unit @ t, atol=1e-9)
+    total = found.values.sum((1, 2)) + found.rest.sum(-1)
+    assert torch.allclose(torch.as_tensor(total), unit @ t, atol=1e-9)
+    parts = tk.decompose(model, images).toward(t)
+    names = list(found.rest_names)
+    before = [i for i, name in enumerate(names) if name in ("class token", "mean token", "registers")]
+    heads = found.values.sum((1, 2)) + found.rest[:, before].sum(-1)
+    assert torch.allclose(torch.as_tensor(heads), parts.sum((1, 2)), atol=1e-9)
+
+
+@pytest.mark.parametrize("family", [*TIMM, "huggingface"])
+def test_total_ablation_is_what_the_model_gives_without_the_head(family):
+    """Against a plain forward in which a hook takes the head out of what the output projection (or the norm before
+    it) is given.
+    """
+    clip = build(family, torch.float64)
+    model, images = tk.wrap(clip), pictures(2, torch.float64)
+    layer, head = model.card.layers - 1, 1
+    if family == "huggingface":
+        place = clip.vision_model.encoder.layers[layer].self_attn.out_proj
+    elif family in POOLED:
+        place = clip.visual.trunk.attn_pool.proj
+    else:
+        attention = clip.visual.trunk.blocks[layer].attn
+        inner = getattr(attention, "norm", None)
+        place = inner if isinstance(inner, torch.nn.LayerNorm) else attention.proj
+    k = model.card.head_dim
+
+    def without(_module, given):
+        x = given[0].clone()
+        x[..., head * k : (head + 1) * k] = 0
+        return (x,)
+
+    handle = place.register_forward_pre_hook(without)
+    truth = model.encode_image(images)
+    handle.remove()
+    assert torch.allclose(model.encode_image(images, ablate=f"L{layer}.H{head}"), truth, atol=1e-12)
+    assert not torch.allclose(model.encode_image(images), truth, atol=1e-6)
+
+
+@pytest.mark.parametrize("family", [*TIMM, "huggingface"])
+def test_folded_edits_equal_the_edited_embedding(family):
+    from toolkit.api.fold import fold_matrix
+
+    model, images = tk.wrap(build(family, torch.float64)), pictures(2, torch.float64)
+    d = model.card.embed_dim
+    matrix = torch.randn(d, d, dtype=torch.float64)
+    if family == "siglip":
+        with pytest.raises(UnsupportedModelError, match="no linear output"):
+            fold_matrix(model, matrix, "edited")
+        return
+    folded = fold_matrix(model, matrix, "edited")
+    assert torch.allclose(folded.encode_image(images), model.encode_image(images) @ matrix, atol=1e-9)
+    assert folded.card.fingerprint != model.card.fingerprint
+
+
+@pytest.mark.parametrize("family", [*TIMM, "huggingface"])
+def test_folded_ablations_equal_the_total_effect(family):
+    model, images = tk.wrap(build(family, torch.float64)), pictures(2, torch.float64)
+    head = f"L{model.card.layers - 1}.H2"
+    if any(block.inner is not None for block in model.tower.blocks):
+        with pytest.raises(UnsupportedModelError, match="norm of all heads together"):
+            tk.fold_ablation(model, head)
+        return
+    folded = tk.fold_ablation(model, head)
+    assert torch.allclose(folded.encode_image(images), model.encode_image(images, ablate=head), atol=1e-12)
+
+
+@pytest.mark.parametrize(("family", "view"), EVERY)
+def test_stores_give_the_same_parts_again(family, view, tmp_path):
+    from PIL import Image
+
+    model = wrapped(family, view, torch.float32)
+    for i in range(3):
+        (tmp_path / "photos" / "a").mkdir(parents=True, exist_ok=True)
+        noise = torch.randint(0, 255, (32, 32, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(i))
+        Image.fromarray(noise.numpy()).save(tmp_path / "photos" / "a" / f"{i}.png")
+    data = tk.image_folder(tmp_path / "photos")
+    tk.extract(model, data, tmp_path / "parts.zarr", progress=False)
+    acts = tk.open_acts(tmp_path / "parts.zarr")
+    live = tk.decompose(model, data)
+    assert torch.allclose(acts.heads, live.heads, atol=1e-5)
+    assert torch.allclose(acts.parts().biases, live.biases, atol=1e-5)
+    assert acts.parts().error < 1e-5
+    acts.attach(model, data)
+    if family in POOLED:
+        other = wrapped(family, "pool" if view == "trunk" else "trunk", torch.float32)
+        with pytest.raises(InputError, match="fingerprint"):
+            acts.attach(other, data)
+    spans = tk.textspan(acts, torch.randn(30, model.card.embed_dim), size=2)
+    assert spans.picks.shape[-1] == 2
+
+
+@pytest.mark.parametrize("family", [*TIMM, "huggingface"])
+def test_gradient_and_attention_maps_run(family):
+    model, images = tk.wrap(build(family)), pictures(2)
+    t = torch.nn.functional.normalize(torch.randn(model.card.embed_dim), dim=0)
+    for maps in (tk.grad_cam(model, images, t), tk.legrad(model, images, t), tk.game(model, images, t),
+                 tk.rollout(model, images), tk.attention_map(model, images)):  # fmt: skip
+        assert maps.values.shape == (2, 4, 4)
+        assert abs(maps.values).max() > 0
+
+
+@pytest.mark.parametrize("family", POOLED)
+def test_maps_of_attention_are_refused_for_the_trunk_behind_a_frozen_pool(family):
+    model = wrapped(family, "trunk", torch.float32)
+    with pytest.raises(UnsupportedModelError, match="view"):
+        tk.rollout(model, pictures(1))
+
+
+def test_a_live_clip_model_encodes_texts_and_names_itself():
+    clip = timm_families.huggingface()
+    model = tk.wrap(
+        clip, tokenizer=lambda texts: torch.tensor([[48, 3, 4 + len(t) % 3, 49, 0, 0, 0, 0] for t in texts])
+    )
+    assert (model.card.layers, model.card.heads, model.card.grid, model.card.id) == (3, 4, (4, 4), "CLIPModel")
+    found = clip.get_text_features(torch.tensor([[48, 3, 5, 49, 0, 0, 0, 0]]))
+    found = getattr(found, "pooler_output", found)
+    assert torch.allclose(model.encode_text("a"), torch.nn.functional.normalize(found, dim=-1), atol=1e-6)
+    with pytest.raises(InputError, match="tokenizer"):
+        tk.wrap(clip).encode_text("a")
+    assert next(iter(model.clip.parameters())) is next(iter(clip.parameters()))
+
+
+def test_eager_attention_still_sums_and_its_token_map_is_refused_in_words():
+    clip = timm_families.huggingface(torch.float64, attn_implementation="eager")
+    model, images = tk.wrap(clip), pictures(2, torch.float64)
+    assert tk.decompose(model, images).error < 1e-12
+    with pytest.raises(UnsupportedModelError, match="could not be seen"):
+        tk.token_map(model, images, torch.ones(48, dtype=torch.float64) / 48**0.5)
+
+
+def test_other_models_of_the_library_are_refused():
+    import transformers
+
+    config = transformers.SiglipVisionConfig(
+        hidden_size=32, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2, image_size=32, patch_size=16
+    )
+    with pytest.raises(UnsupportedModelError, match="only CLIPModel"):
+        tk.wrap(transformers.SiglipVisionModel(config))
+
+
+def test_the_view_of_a_tower_without_an_attention_pool_is_refused():
+    with pytest.raises(UnsupportedModelError, match="attention pool"):
+        tk.load().view("trunk")
+    with pytest.raises(UnsupportedModelError, match="attention pool"):
+        tk.wrap(build("eva02")).view("trunk")
+    with pytest.raises(InputError, match="'pool' or 'trunk'"):
+        tk.load().view("both")
