@@ -20,7 +20,9 @@ from typing import Any
 
 import torch
 
-SHAPES = {"ViT-B-32": 16, "ViT-B-16": 8, "ViT-L-14": 4}
+SHAPES = {"ViT-B-32": 16, "ViT-B-16": 8, "ViT-L-14": 4, "EVA02-B-16": 4, "ViT-B-16-SigLIP": 4}
+ON_A_GPU = ("ViT-B-16", "ViT-L-14", "ViT-H-14")
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 BUDGET = 1.05
 
 
@@ -33,13 +35,22 @@ def build(name: str, device: str) -> Any:
     return open_clip.create_model(name, pretrained_text=False).eval().to(device)
 
 
-def measure(name: str, batch: int, pairs: int, device: str) -> dict[str, Any]:
-    """Rates, their ratio pair by pair, and what an image's parts take."""
+def measure(name: str, batch: int | None, pairs: int, device: str, precision: str = "fp32") -> dict[str, Any]:
+    """Rates, their ratio pair by pair, what an image's parts take, and what a reduced precision costs: the error of the
+    sum, and the relative distance of the embeddings from those in float32. batch: None for what fits the device.
+    """
     import toolkit as tk
+    from toolkit.models.batch import best_batch
 
     clip = build(name, device)
+    exact = tk.wrap(clip)
+    probe = torch.randn(4, 3, *exact.card.image_size, device=device)
+    truth = exact.encode_image(probe)
+    clip = clip.to(PRECISIONS[precision])
     model = tk.wrap(clip, name=name)
-    images = torch.randn(batch, 3, *model.card.image_size, device=device)
+    off = (model.encode_image(probe) - truth).norm(dim=-1) / truth.norm(dim=-1)
+    batch = batch or best_batch(model)
+    images = torch.randn(batch, 3, *model.card.image_size, device=device, dtype=PRECISIONS[precision])
 
     def plain() -> None:
         with torch.no_grad():
@@ -56,7 +67,7 @@ def measure(name: str, batch: int, pairs: int, device: str) -> dict[str, Any]:
         return time.perf_counter() - start
 
     plain()
-    parts = tk.decompose(model, images)
+    parts = tk.decompose(model, images[:64])
     times = []
     for i in range(pairs):
         order = (plain, whole) if i % 2 == 0 else (whole, plain)
@@ -65,6 +76,8 @@ def measure(name: str, batch: int, pairs: int, device: str) -> dict[str, Any]:
     ratios = sorted(captured / plain_ for plain_, captured in times)
     card = model.card
     return {
+        "precision": precision,
+        "embedding_error": float(off.max()),
         "batch": batch,
         "pairs": pairs,
         "plain_images_per_s": round(batch / statistics.median(t[0] for t in times), 2),
@@ -75,7 +88,7 @@ def measure(name: str, batch: int, pairs: int, device: str) -> dict[str, Any]:
         "mix_bytes_float32": card.layers * card.heads * card.head_dim * 4,
         "mix_bytes_float16": card.layers * card.heads * card.head_dim * 2,
         "parts_bytes": sum(t.nbytes for f in fields(parts) if isinstance(t := getattr(parts, f.name), torch.Tensor))
-        // batch,
+        // len(parts.embedding),
     }
 
 
@@ -172,6 +185,12 @@ def run(quick: bool = False) -> dict[str, Any]:
         "budget_ratio": BUDGET,
         "shapes": {},
     }
+    if device == "cuda":
+        for name in shapes if quick else ON_A_GPU:
+            for precision in PRECISIONS:
+                found = measure(name, 2 if quick else None, 2 if quick else 15, device, precision)
+                result["shapes"][f"{name} {precision}"] = found
+        shapes = {}
     for name, batch in shapes.items():
         row = measure(name, batch, 2 if quick else 15, device)
         if not quick:
@@ -191,9 +210,10 @@ def report(result: dict[str, Any]) -> str:
     for name, r in result["shapes"].items():
         low, high = r["ratio_quartiles"]
         lines.append(
-            f"  {name:9} batch {r['batch']:2}: plain {r['plain_images_per_s']:6.2f} images/s, decompose"
+            f"  {name:15} batch {r['batch']:2}: plain {r['plain_images_per_s']:6.2f} images/s, decompose"
             f" {r['decompose_images_per_s']:6.2f}, ratio {r['ratio']:.3f} (quartiles {low:.3f}–{high:.3f}, {r['pairs']}"
             f" pairs), sum of parts to {r['sum_error']:.1e}"
+            + (f", embeddings off by {r['embedding_error']:.1e}" if r["precision"] != "fp32" else "")
         )
         peaks = [f"{r[k] / 1e6:.0f} MB {k.rsplit('_', 1)[1]}" for k in r if k.startswith("peak_")]
         memory = f"; peak memory of a CPU process: {', '.join(peaks)}" if peaks else ""

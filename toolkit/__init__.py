@@ -78,6 +78,7 @@ _WHERE = {
     "wrap": "toolkit.models.model",
     "Model": "toolkit.models.model",
     "ModelCard": "toolkit.models.card",
+    "ModelWarning": "toolkit.models.claims",
     "Parts": "toolkit.core.parts",
     "HeadSet": "toolkit.core.heads",
     "ablate_direct": "toolkit.core.ablation",
@@ -85,8 +86,22 @@ _WHERE = {
     "head_roles": "toolkit.core.roles",
     "HeadRoles": "toolkit.core.roles",
     "accuracy": "toolkit.core.metrics",
+    "reproduce_waterbirds": "toolkit.api.reproduce",
+    "Reproduction": "toolkit.api.reproduction",
     "classes": "toolkit.data.classes",
     "image_folder": "toolkit.data.folder",
+    "joined": "toolkit.data.joined",
+    "waterbirds": "toolkit.data.waterbirds",
+    "celeba": "toolkit.data.celeba",
+    "imagenet_r": "toolkit.data.imagenet",
+    "imagenet_a": "toolkit.data.imagenet",
+    "counteranimal": "toolkit.data.counteranimal",
+    "urbancars": "toolkit.data.urbancars",
+    "table": "toolkit.data.table",
+    "FileSamples": "toolkit.data.files",
+    "DataWarning": "toolkit.data.files",
+    "shortcut_gaps": "toolkit.api.gaps",
+    "ShortcutGaps": "toolkit.api.gaps",
     "scenes": "toolkit.organism.scenes",
     "TokenMap": "toolkit.panels.token_map",
     "maps_matplotlib": "toolkit.figures.maps",
@@ -140,6 +155,8 @@ if TYPE_CHECKING:
     from toolkit.api.fold import save_huggingface as save_huggingface
     from toolkit.api.frontier import frontier as frontier
     from toolkit.api.frontiers import Frontier as Frontier
+    from toolkit.api.gaps import ShortcutGaps as ShortcutGaps
+    from toolkit.api.gaps import shortcut_gaps as shortcut_gaps
     from toolkit.api.load import load as load
     from toolkit.api.localisation import Localisation as Localisation
     from toolkit.api.localisation import aiou as aiou
@@ -149,6 +166,8 @@ if TYPE_CHECKING:
     from toolkit.api.map_methods import explain as explain
     from toolkit.api.pca import HeadPCA as HeadPCA
     from toolkit.api.pca import head_pca as head_pca
+    from toolkit.api.reproduce import reproduce_waterbirds as reproduce_waterbirds
+    from toolkit.api.reproduction import Reproduction as Reproduction
     from toolkit.api.scores import Scores as Scores
     from toolkit.api.spans import Spans as Spans
     from toolkit.api.spans import load_spans as load_spans
@@ -165,9 +184,19 @@ if TYPE_CHECKING:
     from toolkit.core.roles import HeadRoles as HeadRoles
     from toolkit.core.roles import head_roles as head_roles
     from toolkit.data.banks import Bank as Bank
+    from toolkit.data.celeba import celeba as celeba
     from toolkit.data.classes import classes as classes
+    from toolkit.data.counteranimal import counteranimal as counteranimal
+    from toolkit.data.files import DataWarning as DataWarning
+    from toolkit.data.files import FileSamples as FileSamples
     from toolkit.data.folder import image_folder as image_folder
+    from toolkit.data.imagenet import imagenet_a as imagenet_a
+    from toolkit.data.imagenet import imagenet_r as imagenet_r
+    from toolkit.data.joined import joined as joined
     from toolkit.data.overlap import near_duplicates as near_duplicates
+    from toolkit.data.table import table as table
+    from toolkit.data.urbancars import urbancars as urbancars
+    from toolkit.data.waterbirds import waterbirds as waterbirds
     from toolkit.errors import DeviceError as DeviceError
     from toolkit.errors import InputError as InputError
     from toolkit.errors import MemoryExhaustedError as MemoryExhaustedError
@@ -180,6 +209,7 @@ if TYPE_CHECKING:
     from toolkit.figures.maps import maps_matplotlib as maps_matplotlib
     from toolkit.figures.maps import maps_plotly as maps_plotly
     from toolkit.models.card import ModelCard as ModelCard
+    from toolkit.models.claims import ModelWarning as ModelWarning
     from toolkit.models.model import Model as Model
     from toolkit.models.model import wrap as wrap
     from toolkit.organism.scenes import scenes as scenes

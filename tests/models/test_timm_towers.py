@@ -53,6 +53,30 @@ def test_reference_convention_sums_or_is_refused(family):
     assert tk.decompose(model, images, convention="reference").error < 1e-12
 
 
+@pytest.mark.cuda
+@pytest.mark.parametrize(("family", "view"), EVERY)
+def test_on_a_gpu_the_parts_are_the_same(family, view):
+    model, images = wrapped(family, view), pictures(2, torch.float64)
+    gpu = tk.wrap(build(family, torch.float64).to("cuda")).view(view)
+    expected, found = (tk.decompose(m, images) for m in (model, gpu))
+    for name in ("heads", "mlps", "biases", "constant", "embedding"):
+        torch.testing.assert_close(getattr(found, name).cpu(), getattr(expected, name), rtol=1e-9, atol=1e-10)
+    t = torch.nn.functional.normalize(torch.randn(model.card.embed_dim, dtype=torch.float64), dim=0)
+    a, b = (tk.token_map(m, images, t) for m in (model, gpu))
+    assert abs(a.values - b.values).max() < 1e-9
+
+
+@pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize(("family", "view"), EVERY)
+def test_half_precision_trunks_say_what_they_cost(family, view, precision):
+    model, images = tk.wrap(build(family, precision)).view(view), pictures(3)
+    parts = tk.decompose(model, images)
+    assert parts.embedding.dtype == torch.float32
+    assert 1e-5 < parts.error < 0.2
+    exact = tk.wrap(build(family)).encode_image(images)
+    assert torch.nn.functional.cosine_similarity(model.encode_image(images), exact).min() > 0.9
+
+
 @pytest.mark.parametrize("family", POOLED)
 def test_the_trunk_has_one_convention(family):
     with pytest.raises(InputError, match="frozen attention pools"):
@@ -177,9 +201,8 @@ def test_maps_of_attention_are_refused_for_the_trunk_behind_a_frozen_pool(family
 
 def test_a_live_clip_model_encodes_texts_and_names_itself():
     clip = timm_families.huggingface()
-    model = tk.wrap(
-        clip, tokenizer=lambda texts: torch.tensor([[48, 3, 4 + len(t) % 3, 49, 0, 0, 0, 0] for t in texts])
-    )
+    ids = [[48, 3, 4 + i, 49, 0, 0, 0, 0] for i in range(3)]
+    model = tk.wrap(clip, tokenizer=lambda texts: torch.tensor([ids[len(t) % 3] for t in texts]))
     assert (model.card.layers, model.card.heads, model.card.grid, model.card.id) == (3, 4, (4, 4), "CLIPModel")
     found = clip.get_text_features(torch.tensor([[48, 3, 5, 49, 0, 0, 0, 0]]))
     found = getattr(found, "pooler_output", found)

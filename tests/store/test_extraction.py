@@ -56,7 +56,7 @@ def small_chunks(monkeypatch):
 
 
 def same(a, b):
-    for name in layouts.AXES:
+    for name in [n for n in layouts.AXES if n in a.group]:
         x, y = (np.asarray(s._array(name)[:]) for s in (a, b))
         np.testing.assert_array_equal(x, y, err_msg=name)
     torch.testing.assert_close(a.moments.scatter, b.moments.scatter, rtol=0, atol=0)

@@ -13,6 +13,7 @@ from toolkit.api.decompose import check_model
 from toolkit.core.parts import CONVENTIONS, Convention
 from toolkit.data.samples import Samples
 from toolkit.errors import InputError, StoreError
+from toolkit.models.batch import best_batch
 from toolkit.models.model import Model
 from toolkit.store import layout
 from toolkit.store.extraction import Extraction
@@ -31,7 +32,7 @@ def extract(
     *,
     convention: Convention = "separate",
     precision: Precision = "float32",
-    batch_size: int = 64,
+    batch_size: int | None = None,
     workers: int | None = None,
     overwrite: bool = False,
     progress: bool | Report = True,
@@ -41,9 +42,10 @@ def extract(
     data: samples such as `tk.scenes(…)` or `tk.image_folder(…)`. store: where to keep them, e.g. "waterbirds.zarr";
     None (default): in memory. convention: how `.heads` and the like are shown; the store serves both. precision:
     "float32" (default) or "float16", which halves the mixes and MLP terms; `.error` is what the stored parts then miss
-    the embedding by. batch_size: images at a time, default 64; it halves by itself when memory runs out. workers:
-    threads that decode, default one per core. overwrite: replace a store of something else (which stays until the new
-    one is whole). progress: a bar (default), False, or a function of (images done, of).
+    the embedding by. batch_size: images at a time; default 64, on a CUDA device as many as its memory holds; it halves
+    by itself when memory runs out. workers: threads that decode, default one per core. overwrite: replace a store of
+    something else (which stays until the new one is whole). progress: a bar (default), False, or a function of (images
+    done, of).
 
     Returns `Acts`. A run that was killed at any point is taken up by the same call, with the same result. A store that
     is already whole is opened. Images that cannot be read or shown are left out, odd ones converted, and both listed in
@@ -62,7 +64,8 @@ def extract(
     if place is not None and place.exists() and (found := _already(place, model, data, precision, overwrite)):
         return Acts(found, None, convention, model, data)
     with bar(progress) as report:
-        options: dict[str, Any] = {"precision": precision, "batch_size": batch_size, "workers": workers}
+        batch = batch_size or best_batch(model)
+        options: dict[str, Any] = {"precision": precision, "batch_size": batch, "workers": workers}
         run = Extraction(model, data, place, overwrite=overwrite, report=report, **options)
         run.run()
     made = Store(run.writer.group) if place is None else open_store(place)
@@ -96,7 +99,7 @@ def _check(model: Any, data: Any, convention: Any, precision: Any, counts: dict[
         if value not in allowed:
             raise InputError("extract", f"{name}={value!r}", " or ".join(map(repr, allowed)), f"pass one as {name}")
     for name, value in counts.items():
-        if not (isinstance(value, int) and value >= 1) and (name, value) != ("workers", None):
+        if not (isinstance(value, int) and value >= 1) and value is not None:
             raise InputError("extract", f"{name}={value!r}", "a whole number of at least 1", f"pass such a {name}")
     if len(data) == 0:
         raise InputError("extract", "data without images", "at least one image", "pass other data")

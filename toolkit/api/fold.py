@@ -15,6 +15,7 @@ from toolkit.api.decompose import check_model
 from toolkit.core.heads import HeadSet
 from toolkit.errors import InputError, UnsupportedModelError
 from toolkit.models.adapted import HuggingFaceClip
+from toolkit.models.claims import computes_quick
 from toolkit.models.huggingface import huggingface_model
 from toolkit.models.model import Model
 from toolkit.models.towers import output_of, tower_of
@@ -54,7 +55,8 @@ def fold_ablation(model: Model, heads: Any, strength: Strength = 0.0) -> Model:
 
 def save_checkpoint(model: Model, path: str | Path) -> Path:
     """Write the weights as .safetensors, which `tk.load(name, checkpoint=path)` and open_clip read; the file's metadata
-    holds the model's name (which heads it is without, and that this is the total effect) and fingerprint.
+    holds the model's name (which heads it is without, and that this is the total effect), its fingerprint, activation
+    and normalisation.
 
     Returns the path. The file appears whole or not at all; one that is there is only replaced when it is complete.
     """
@@ -66,7 +68,12 @@ def save_checkpoint(model: Model, path: str | Path) -> Path:
         raise InputError("save_checkpoint", repr(target.name), "a name ending in .safetensors", "rename it")
     state = {name: t.detach().cpu().contiguous().clone() for name, t in model.clip.state_dict().items()}
     card = model.card
-    facts = {"id": card.id, "fingerprint": card.fingerprint, "written_by": "clip-head-toolkit"}
+    attached = getattr(model.clip.visual, "preprocess_cfg", None) or {}
+    kept = {k: attached[k] for k in ("interpolation", "resize_mode") if k in attached}
+    facts = {
+        "id": card.id, "fingerprint": card.fingerprint, "written_by": "clip-head-toolkit",
+        "quick_gelu": computes_quick(model.clip), "preprocess": {"mean": card.mean, "std": card.std, **kept},
+    }  # fmt: skip
     with whole_file(target) as part:
         save_file(state, part, {"format": "pt", "toolkit": json.dumps(facts)})
     return target

@@ -10,7 +10,7 @@ from toolkit.models.model import Model, check_device, wrap
 
 
 def load(
-    name: str | None = None,
+    name: str | Path | None = None,
     pretrained: str | None = None,
     *,
     checkpoint: str | Path | None = None,
@@ -19,10 +19,16 @@ def load(
 ) -> Model:
     """A model ready to be taken apart.
 
-    name: an open_clip name ("ViT-L-14"), a folder (open_clip's or a Hugging Face CLIP's), or None (default): the
-    built-in model, which needs no network and no GPU. pretrained: an open_clip tag ("laion2b_s32b_b82k"); what is not
-    cached is downloaded. checkpoint: a local .safetensors or .pt state dict instead; nothing in it is ever executed.
-    device: "cpu" (default), "cuda" …; precision: "fp32" (default), "bf16", "fp16", "fp64".
+    name: an open_clip name ("ViT-L-14"), a folder (open_clip's or a Hugging Face CLIP's), a weight file, or None
+    (default): the built-in model, which needs no network and no GPU. pretrained: an open_clip tag
+    ("laion2b_s32b_b82k"); what is not cached is downloaded. checkpoint: a local .safetensors or .pt file instead, a
+    state dict or a TorchScript archive as OpenAI released them; nothing in it is ever executed. With a file and no
+    name, the architecture follows from the config beside the file, its name or its shapes. device: "cpu" (default),
+    "cuda" …; precision: "fp32" (default), "bf16", "fp16", "fp64".
+
+    Activation and normalisation are those the weights were trained with, as far as an open_clip_config.json beside the
+    file, the name of a known download or the archive tell; where that contradicts the name given, a ModelWarning says
+    both and what is used.
 
     Raises InputError (unknown name, tag or file of another model), MissingWeightsError (not cached and no network; it
     names what is cached), UnsupportedModelError (no exact decomposition), DeviceError (no such device).
@@ -31,13 +37,13 @@ def load(
     >>> tk.load().card.layers
     4
     """
-    if name is not None:
+    if name is not None or checkpoint is not None or (pretrained and Path(pretrained).is_file()):
         return load_open_clip(name, pretrained, checkpoint, device, precision)
-    if pretrained or checkpoint:
+    if pretrained:
         raise InputError(
             "load",
             "weights without a model name",
-            "name= with pretrained= or checkpoint=",
+            "name= with pretrained=; checkpoint= or a weight file, with or without a name",
             'name the architecture, for example "ViT-B-32"',
         )
     if precision not in PRECISIONS:

@@ -1,7 +1,7 @@
 """Prompt templates: `{a}` stands for the class name with its article ("an umbrella"), `{}` for the bare name.
 
-The two sets here are our own. Other sets (such as the 80 prompts published with CLIP) are passed as a list or a text
-file.
+The two sets here are our own; "openai" is the 80 prompts published with CLIP, as open_clip ships them. Other sets are
+passed as a list or a text file.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ def fill(template: str, name: str) -> str:
 def templates(source: str | Path | Sequence[str] | None = None) -> tuple[str, ...]:
     """Checked templates.
 
-    source: None (`PLAIN`), "plain" or "varied", one template, a list of templates, or a .txt file with one template per
-    line (UTF-8; empty lines and lines that begin with # are skipped).
+    source: None (`PLAIN`), "plain", "varied" or "openai", one template, a list of templates, or a .txt file with one
+    template per line (UTF-8; empty lines and lines that begin with # are skipped).
     Raises InputError for a template without `{}` or `{a}`, with other braces, an empty list or a missing file.
 
     >>> templates(["{a} at night"])
@@ -77,6 +77,10 @@ def templates(source: str | Path | Sequence[str] | None = None) -> tuple[str, ..
         return PLAIN
     if isinstance(source, str) and source in TEMPLATE_SETS:
         return TEMPLATE_SETS[source]
+    if source == "openai":
+        from open_clip import OPENAI_IMAGENET_TEMPLATES
+
+        return tuple(make("{}") for make in OPENAI_IMAGENET_TEMPLATES)
     if isinstance(source, Path) or (isinstance(source, str) and source.endswith(".txt") and "{" not in source):
         found = _read(Path(source))
     else:

@@ -1,4 +1,4 @@
-"""Which of open_clip's models can be taken apart, decided from their configs: no weights, no text towers, no network."""
+"""Which open_clip models can be taken apart, decided from their configs: no weights, text towers or network."""
 
 from __future__ import annotations
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import json
 import pickle
 import re
-import zipfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +15,34 @@ import torch
 from torch import Tensor
 
 from toolkit.errors import InputError, MissingWeightsError
+from toolkit.models.card import image_size
+from toolkit.models.claims import read_config, tell
+from toolkit.models.torchscript import (
+    FACTS,
+    RefusedError,
+    is_torchscript,
+    looks_like,
+    read_torchscript,
+    records,
+)
 
 State = dict[str, Tensor]
 _ACCEPTED = "a .safetensors file, a .pt/.pth/.bin state dict, an open_clip folder or a Hugging Face CLIP folder"
 
 
 def read_state(path: Path) -> State:
-    """The tensors of a checkpoint file; a nested "state_dict" and a "module." prefix are taken off.
+    """The tensors of a checkpoint file; a nested "state_dict" and a "module." prefix are taken off. A TorchScript
+    archive, as OpenAI released them, is read without running its code.
 
     Raises MissingWeightsError (no such file) and InputError (damaged, of another kind, or needing code to be
     unpickled).
     """
+    if path.is_dir():
+        raise InputError("load", f"{str(path)!r}, which is a folder", _ACCEPTED, f"write tk.load({str(path)!r})")
     if not path.is_file():
         raise MissingWeightsError("load", f"{str(path)!r}, which is not a file", _ACCEPTED, "check the path")
+    if not path.stat().st_size:
+        raise InputError("load", f"{path.name}, which is empty", _ACCEPTED, "download or write it again")
     if path.suffix == ".safetensors":
         from safetensors import SafetensorError
         from safetensors.torch import load_file
@@ -41,7 +58,8 @@ def read_state(path: Path) -> State:
     for key in ("state_dict", "model_state_dict", "model"):
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
-    if not isinstance(content, dict) or not content or not all(isinstance(t, Tensor) for t in content.values()):
+    named = isinstance(content, dict) and all(isinstance(k, str) and isinstance(t, Tensor) for k, t in content.items())
+    if not named or not content:
         raise InputError(
             "load",
             f"{path.name}, which holds no state dict",
@@ -51,10 +69,47 @@ def read_state(path: Path) -> State:
     return {name.removeprefix("module."): t for name, t in content.items()}
 
 
-def written_name(path: Path) -> str:
-    """The model's name in a checkpoint of `tk.save_checkpoint` (such as "…, without L3.H7 (total effect)"); else ""."""
+def read_weights(path: Path) -> State:
+    """The tensors of a weight file, or of all the shards that an index names."""
+    return _read_shards(path) if path.name.endswith(".index.json") else read_state(path)
+
+
+def _read_shards(index: Path) -> State:
+    """The tensors of all the files that a "….index.json" names.
+
+    Raises MissingWeightsError naming the files that are not there, and InputError for an index or files that do not
+    agree.
+    """
+    places = read_config(index).get("weight_map")
+    accepted = 'a "weight_map" from every tensor to a file beside the index'
+    if not isinstance(places, dict) or not places or not all(isinstance(f, str) for f in places.values()):
+        raise InputError("load", f"{index.name} without a weight_map", accepted, "fetch it again")
+    files = sorted(set(places.values()))
+    outside = [file for file in files if Path(file).name != file or not file.endswith((".safetensors", ".bin"))]
+    if outside:
+        raise InputError("load", f"{index.name} that names {outside[0]!r}", accepted, "fetch it again")
+    absent = [file for file in files if not (index.parent / file).is_file()]
+    if absent:
+        given = (
+            f"{index.name}, of whose {len(files)} files {_listed(absent)} {'is' if len(absent) == 1 else 'are'} missing"
+        )
+        raise MissingWeightsError("load", given, "all files beside the index", "fetch the missing ones")
+    state: State = {}
+    for file in files:
+        state |= read_state(index.parent / file)
+    lost = [name for name in places if name not in state]
+    if lost:
+        given = f"{index.name}, whose files lack {_listed(lost)}"
+        raise InputError("load", given, "files that hold what the index names", "fetch them again")
+    return state
+
+
+def written_facts(path: Path) -> dict[str, Any]:
+    """What `tk.save_checkpoint` wrote into a checkpoint: id (such as "…, without L3.H7 (total effect)"), activation and
+    normalisation; {} for other files.
+    """
     if path.suffix != ".safetensors":
-        return ""
+        return {}
     from safetensors import safe_open
 
     with safe_open(path, "pt") as file:
@@ -62,22 +117,25 @@ def written_name(path: Path) -> str:
     try:
         found = json.loads(facts)
     except ValueError:
-        return ""
-    name = found.get("id", "") if isinstance(found, dict) else ""
-    return name if isinstance(name, str) else ""
+        return {}
+    return found if isinstance(found, dict) and isinstance(found.get("id"), str) else {}
 
 
 def _read_pickle(path: Path) -> Any:
-    if _is_torchscript(path):
-        raise InputError(
-            "load",
-            f"{path.name}, a TorchScript program",
-            _ACCEPTED,
-            "save its state dict: torch.save(torch.jit.load(path).state_dict(), 'weights.pt'), if you trust the file",
-        )
+    if is_torchscript(path):
+        try:
+            return read_torchscript(path)
+        except RefusedError as error:
+            given = (
+                f"{path.name}, a TorchScript archive that names {error}, which weights do not need (nothing was run)"
+            )
+            raise InputError("load", given, _ACCEPTED, "get the file from where it was released") from error
+        except Exception as error:
+            raise _damaged(path) from error
     with path.open("rb") as file:
         start = file.read(2)
-    if not start.startswith((b"PK", b"\x80")):  # a zip archive or a pickle; anything else is no checkpoint
+    # a zip archive or a pickle; anything else is no checkpoint
+    if not start.startswith((b"PK", b"\x80")) or (start == b"PK" and records(path) is None):
         raise _damaged(path)
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
@@ -94,39 +152,83 @@ def _read_pickle(path: Path) -> Any:
         raise _damaged(path) from error
 
 
-def _is_torchscript(path: Path) -> bool:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return any(name.endswith("constants.pkl") for name in archive.namelist())
-    except (zipfile.BadZipFile, ValueError, OSError):
-        return False
-
-
 def _damaged(path: Path) -> InputError:
     given = f"{path.name}, which is damaged or no checkpoint"
     return InputError("load", given, _ACCEPTED, "download or write it again")
 
 
-def read_config(path: Path) -> dict[str, Any]:
-    """A JSON object from a file; InputError where it is none."""
+def build(config: dict[str, Any], source: str, folder: Path) -> Any:
+    """An open_clip model of a model_cfg, in eval mode, its weights random; nothing is fetched, and the random state is
+    left as it was. folder: where the config of a Hugging Face text tower may lie.
+    """
+    import open_clip
+
+    config = copy.deepcopy(config)
+    if "multimodal_cfg" in config:
+        raise InputError("load", f"{source}, a CoCa model", "a CLIP", "choose a model without captioner")
+    if config["vision_cfg"].get("timm_model_name"):
+        config["vision_cfg"]["timm_model_pretrained"] = False
+    text = config["text_cfg"].get("hf_model_name")
+    if text:
+        config["text_cfg"] |= {"hf_model_pretrained": False, "hf_model_name": _text_model(text, source, folder)}
+    kind = open_clip.CustomTextCLIP if config.pop("custom_text", False) or text else open_clip.CLIP
     try:
-        content = json.loads(path.read_text())
-    except (ValueError, OSError) as error:
-        raise InputError(
-            "load", f"{path.name}, which is no JSON ({error})", "a model's config", "fetch it again"
-        ) from error
-    if not isinstance(content, dict):
-        raise InputError("load", f"{path.name}, which is no JSON object", "a model's config", "fetch it again")
-    return content
+        with torch.random.fork_rng(devices=[]):
+            return kind(**config).eval()
+    except Exception as error:
+        given = f"{source}, from whose config open_clip cannot build a model ({error})"
+        raise InputError("load", given, "a config that open_clip can build", "correct the config") from error
+
+
+def _text_model(name: str, source: str, folder: Path) -> str:
+    """The local folder that holds the config of a Hugging Face text tower."""
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+    from open_clip.hf_configs import arch_dict
+
+    places = [folder / name / "config.json", folder / "config.json"]
+    with contextlib.suppress(HFValidationError):
+        kept = try_to_load_from_cache(name, "config.json")
+        places += [Path(kept)] if isinstance(kept, str) else []
+    for place in places:
+        if place.is_file():
+            found = read_config(place)
+            if found.get("model_type") in arch_dict and "auto_map" not in found:
+                return str(place.parent)
+    raise MissingWeightsError(
+        "load",
+        f"{source}, whose text tower is {name!r} of Hugging Face, with no config of it here",
+        f"its config.json in the folder, in {name}/ in the folder, or in the Hugging Face cache",
+        "put it there; nothing is fetched while a local file is loaded",
+    )
+
+
+def prepare(clip: Any, preprocess: dict[str, Any], source: str) -> None:
+    """Attach the preprocessing that was found, as open_clip does; the size is the model's, and told if another is
+    asked for.
+    """
+    from open_clip.model import set_model_preprocess_cfg
+    from open_clip.transform import PreprocessCfg
+
+    takes = image_size(clip)
+    if preprocess.get("size", takes) != takes:
+        height, width = preprocess["size"]
+        tell(f"{source} makes images of {height}×{width}, but the model takes {takes[0]}×{takes[1]}: that is used")
+    set_model_preprocess_cfg(clip, asdict(PreprocessCfg()) | preprocess | {"size": clip.visual.image_size})
 
 
 def fill(clip: Any, state: State, source: str) -> None:
-    """Load a state dict into a model, every tensor of it; raises InputError naming what does not fit, with nothing
-    loaded.
+    """Load a state dict into a model, every tensor of it, widened to the model's type; raises InputError naming what
+    does not fit and what it looks like, with nothing loaded. Weights that are no numbers are told.
     """
     own = clip.state_dict()
-    ignored = {"input_resolution", "context_length", "vocab_size"}  # facts, not weights, in OpenAI's files
-    state = {name: t for name, t in state.items() if name not in ignored}
+    # OpenAI's files hold facts beside the weights; a compiled model's hold the attention mask, which follows from none
+    state = {name: t for name, t in state.items() if name in own or name not in FACTS | {"attn_mask"}}
+    for name in ("logit_scale", "logit_bias"):  # a number, or a list of one
+        if name in state and name in own and state[name].numel() == own[name].numel() == 1:
+            state[name] = state[name].reshape(own[name].shape)
+    # older files do not count the batches that batch norm has seen; nothing but training reads the count
+    state |= {n: own[n] for n in own if n.endswith(".num_batches_tracked") and n not in state}
     wrong = [
         f"{n} {tuple(state[n].shape)} for {tuple(own[n].shape)}"
         for n in own
@@ -135,89 +237,50 @@ def fill(clip: Any, state: State, source: str) -> None:
     missing, extra = [n for n in own if n not in state], [n for n in state if n not in own]
     for what, names in (("of another shape", wrong), ("missing", missing), ("too many", extra)):
         if names:
-            listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+            looks = looks_like(state)
             raise InputError(
                 "load",
-                f"{source} with tensors {what}: {listed}",
+                f"{source} with tensors {what}: {_listed(names)}" + (f"; it looks like {looks}" if looks else ""),
                 f"a checkpoint of exactly this architecture ({type(clip).__name__})",
                 "name the architecture the checkpoint was made with",
             )
+    odd = [n for n, t in state.items() if t.is_floating_point() and not bool(torch.isfinite(t.float()).all())]
+    if odd:
+        tell(f"{source} holds NaN or infinite weights, in {_listed(odd)}; what they reach is NaN")
     clip.load_state_dict(state)
 
 
-def weights_in(folder: Path) -> Path:
-    """The one weight file of a folder, by the usual names, safetensors first."""
-    names = ["open_clip_model.safetensors", "model.safetensors", "open_clip_pytorch_model.bin", "pytorch_model.bin"]
-    found = [folder / n for n in names if (folder / n).is_file()]
-    found += sorted(
-        p for p in folder.iterdir() if p.suffix in (".safetensors", ".pt", ".pth", ".bin") and p not in found
-    )
-    if not found:
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def weights_in(folder: Path, huggingface: bool = False) -> Path:
+    """The one weight file of a folder, or the index of its shards, by the usual names and safetensors first: those of
+    open_clip before those of `transformers`, or only the latter.
+    """
+    own = [f"open_clip_{stem}" for stem in ("model.safetensors", "pytorch_model.safetensors", "pytorch_model.bin")]
+    shared = ["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"]
+    names = shared if huggingface else own + shared
+    found = [folder / name for name in names if (folder / name).is_file()]
+    if found:
+        return found[0]
+    files = sorted(p for p in folder.iterdir() if p.suffix in (".safetensors", ".pt", ".pth", ".bin") and p.is_file())
+    files = [p for p in files if not (huggingface and p.name.startswith("open_clip_"))]
+    if not files:
         raise MissingWeightsError(
             "load",
             f"the folder {folder.name!r} without a weight file",
             ", ".join(names),
             "put the weight file beside the config",
         )
-    return found[0]
-
-
-_VISION = {
-    "image_size": 224, "patch_size": 32, "hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12,
-    "num_attention_heads": 12, "hidden_act": "quick_gelu", "layer_norm_eps": 1e-5,
-}  # fmt: skip
-_TEXT = {
-    "max_position_embeddings": 77, "vocab_size": 49408, "hidden_size": 512, "intermediate_size": 2048,
-    "num_hidden_layers": 12, "num_attention_heads": 8, "hidden_act": "quick_gelu", "layer_norm_eps": 1e-5,
-}  # fmt: skip
-"""What a Hugging Face CLIP config means where it leaves a value out."""
-
-
-def huggingface_config(folder: Path) -> dict[str, Any]:
-    """open_clip constructor arguments for a Hugging Face CLIP folder (config.json)."""
-    config = read_config(folder / "config.json")
-    if config.get("model_type") != "clip":
-        given = f"a Hugging Face folder of type {config.get('model_type')!r}"
-        raise InputError("load", given, '"clip" (CLIPModel)', "convert it to open_clip first")
-    vision, text = _VISION | config.get("vision_config", {}), _TEXT | config.get("text_config", {})
-    activations = {vision["hidden_act"], text["hidden_act"]}
-    if activations not in ({"quick_gelu"}, {"gelu"}):
-        given = f"a Hugging Face CLIP with activations {', '.join(sorted(activations))}"
-        raise InputError("load", given, '"quick_gelu" or "gelu", in both towers', "convert it to open_clip first")
-    return {
-        "embed_dim": config.get("projection_dim", 512),
-        "quick_gelu": activations == {"quick_gelu"},
-        "vision_cfg": {
-            "image_size": vision["image_size"],
-            "patch_size": vision["patch_size"],
-            "layers": vision["num_hidden_layers"],
-            "width": vision["hidden_size"],
-            "head_width": vision["hidden_size"] // vision["num_attention_heads"],
-            "mlp_ratio": vision["intermediate_size"] / vision["hidden_size"],
-            "norm_kwargs": {"eps": vision["layer_norm_eps"]},
-        },
-        "text_cfg": {
-            "context_length": text["max_position_embeddings"],
-            "vocab_size": text["vocab_size"],
-            "width": text["hidden_size"],
-            "heads": text["num_attention_heads"],
-            "layers": text["num_hidden_layers"],
-            "mlp_ratio": text["intermediate_size"] / text["hidden_size"],
-            "norm_kwargs": {"eps": text["layer_norm_eps"]},
-        },
-    }
-
-
-def huggingface_preprocess(folder: Path) -> dict[str, Any]:
-    """The open_clip preprocess settings that a folder's preprocessor_config.json describes; {} without one."""
-    path = folder / "preprocessor_config.json"
-    if not path.is_file():
-        return {}
-    found = read_config(path)
-    out: dict[str, Any] = {k: tuple(found[v]) for k, v in (("mean", "image_mean"), ("std", "image_std")) if v in found}
-    out["interpolation"] = {2: "bilinear", 3: "bicubic"}.get(found.get("resample", 3), "bicubic")
-    out["resize_mode"] = "shortest" if found.get("do_center_crop", True) else "squash"
-    return out
+    shard = re.search(r"-\d+-of-\d+$", files[0].stem)
+    if shard:
+        given = f"the folder {folder.name!r} with {files[0].name} and no index"
+        index = f"{files[0].name.replace(shard[0], '')}.index.json"
+        raise MissingWeightsError("load", given, f"the shards with their {index}", "fetch the index too")
+    if len(files) > 1:
+        tell(f"the folder {folder.name!r} holds {_listed([p.name for p in files])}: {files[0].name} is used")
+    return files[0]
 
 
 _TOWERS = (("vision_model.", "visual."), ("text_model.", ""))
@@ -238,6 +301,13 @@ _NAMES = (
 
 def from_huggingface(state: State) -> State:
     """A Hugging Face CLIPModel state dict under open_clip's names; q, k and v are stacked."""
+    absent = [n for n in ("logit_scale", "visual_projection.weight", "text_projection.weight") if n not in state]
+    if absent:
+        looks = looks_like(state)
+        given = f"a Hugging Face folder whose weights lack {_listed(absent)}" + (
+            f"; they look like {looks}" * bool(looks)
+        )
+        raise InputError("load", given, "the weights of a CLIPModel", "fetch the folder again")
     out: State = {"logit_scale": state["logit_scale"]}
     out["visual.proj"] = state["visual_projection.weight"].T.contiguous()
     out["text_projection"] = state["text_projection.weight"].T.contiguous()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import socket
-from collections.abc import Callable
+import warnings
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -15,55 +15,71 @@ import torch
 
 from toolkit.errors import InputError, MissingWeightsError
 from toolkit.models.checkpoints import (
+    build,
     fill,
     from_huggingface,
+    prepare,
+    read_state,
+    read_weights,
+    weights_in,
+    written_facts,
+)
+from toolkit.models.claims import (
+    Claims,
+    activation,
+    check_config,
+    check_preprocess,
+    claims_beside,
+    claims_of_download,
+    claims_of_tag,
+    claims_of_written,
     huggingface_config,
     huggingface_preprocess,
     read_config,
-    read_state,
-    weights_in,
-    written_name,
+    tell,
 )
-from toolkit.models.model import Model, check_device, wrap
+from toolkit.models.model import Model, Tokenizer, check_device, wrap
+from toolkit.models.torchscript import (
+    FACTS,
+    activation_of,
+    architecture,
+    differences,
+    is_torchscript,
+    looks_like,
+    model_names,
+)
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "fp64": torch.float64}
+_SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
+_TOKENIZERS = (
+    "tokenizer.json", "tokenizer_config.json", "vocab.json", "vocab.txt", "tokenizer.model", "spiece.model",
+    "sentencepiece.bpe.model",
+)  # fmt: skip
 
 
 def load_open_clip(
-    name: str,
+    name: str | Path | None,
     pretrained: str | None = None,
     checkpoint: str | Path | None = None,
     device: str = "cpu",
     precision: str = "fp32",
 ) -> Model:
-    """A model by open_clip name with a pretrained tag or a local checkpoint, or from a folder. See `toolkit.load`."""
-    if not isinstance(name, str):
-        raise InputError("load", f"name={name!r}", "an open_clip name or a folder, as a string", "pass such a name")
+    """A model by open_clip name with a pretrained tag or a local checkpoint, or from a file or folder alone. See
+    `toolkit.load`.
+    """
     target = check_device(device, "load")
     if precision not in PRECISIONS:
         raise InputError("load", f"precision={precision!r}", ", ".join(PRECISIONS), "pass one of these")
-    if pretrained and checkpoint is None and Path(pretrained).suffix and Path(pretrained).exists():
-        pretrained, checkpoint = None, pretrained
-    if Path(name).is_dir():
-        if pretrained or checkpoint:
-            raise InputError(
-                "load",
-                f"the folder {name!r} and other weights",
-                "a folder alone",
-                "leave pretrained and checkpoint out",
-            )
+    name, pretrained, checkpoint = _given(name, pretrained, checkpoint)
+    if name is not None and Path(name).is_dir():
         return _folder(Path(name), target, precision)
-    _known(name)
+    if name is not None:
+        _known(name)
     if checkpoint is not None:
-        if pretrained:
-            raise InputError(
-                "load", f"pretrained={pretrained!r} and checkpoint={str(checkpoint)!r}", "one of them", "leave one out"
-            )
-        state = read_state(Path(checkpoint))
-        clip = _create(name)
-        fill(clip, state, Path(checkpoint).name)
-        own = written_name(Path(checkpoint)) or f"{name}:{Path(checkpoint).name}"
-        return _finish(clip, name, own, target, precision)
+        clip, tokenizer = _from_file(name, checkpoint)
+        own = written_facts(checkpoint).get("id") or ":".join(filter(None, (name, checkpoint.name)))
+        return wrap(_placed(clip, target, precision), tokenizer=tokenizer, name=own)
+    assert name is not None
     if not pretrained:
         raise InputError(
             "load",
@@ -80,7 +96,32 @@ def load_open_clip(
             ", ".join(_tags(name)) or "no tag: pass checkpoint=",
             "pass one of these, or checkpoint= a file",
         )
-    return _finish(_pretrained(name, pretrained), name, f"{name}:{pretrained}", target, precision)
+    clip = _placed(_pretrained(name, pretrained), target, precision)
+    return wrap(clip, tokenizer=_named_tokenizer(name), name=f"{name}:{pretrained}")
+
+
+def _given(
+    name: Any, pretrained: str | None, checkpoint: str | Path | None
+) -> tuple[str | None, str | None, Path | None]:
+    """The arguments in one form: a weight file is the checkpoint, whichever argument named it."""
+    if not isinstance(name, str | Path | None):
+        given = f"name={name!r}"
+        raise InputError("load", given, "an open_clip name, a file or a folder, as a string", "pass such a name")
+    name = None if name is None else str(name)
+    if pretrained and checkpoint is None and Path(pretrained).suffix and Path(pretrained).exists():
+        pretrained, checkpoint = None, pretrained
+    if name is not None and (Path(name).exists() or Path(name).suffix in _SUFFIXES):
+        if pretrained or checkpoint:
+            kind = "folder" if Path(name).is_dir() else "file"
+            given = f"the {kind} {name!r} and other weights"
+            raise InputError("load", given, f"a {kind} alone", "leave pretrained and checkpoint out")
+        if not Path(name).is_dir():
+            name, checkpoint = None, name
+    if pretrained and checkpoint is not None:
+        raise InputError(
+            "load", f"pretrained={pretrained!r} and checkpoint={str(checkpoint)!r}", "one of them", "leave one out"
+        )
+    return name, pretrained, None if checkpoint is None else Path(checkpoint).expanduser()
 
 
 def _known(name: str) -> None:
@@ -102,26 +143,35 @@ def _tags(name: str) -> list[str]:
     return list(open_clip.list_pretrained_tags_by_model(name.replace("/", "-")))
 
 
-def _create(name: str) -> Any:
-    import open_clip
-
-    with torch.random.fork_rng(devices=[]):
-        return open_clip.create_model(name, pretrained=None, pretrained_text=False).eval()
-
-
 def _pretrained(name: str, tag: str) -> Any:
+    """A tag's weights under the tag's activation; open_clip itself warns of a mismatch and builds the name's."""
     import open_clip
 
-    if not cached_file(name, tag) and not _reachable(name, tag):
+    found, name = cached_file(name, tag), name.replace("/", "-")
+    if found and Path(found).parent == _url_cache():  # open_clip would ask the hub for the same weights first
+        return _from_file(name, Path(found))[0]
+    if not found and not _reachable(name, tag):
         raise _missing(name, tag)
+    config, claims = open_clip.get_model_config(name) or {}, claims_of_tag(name, tag)
+    own = config.get("quick_gelu", False)
+    changed = {"quick_gelu": claims.quick_gelu} if claims and claims.quick_gelu != own else {}
     try:
-        with torch.random.fork_rng(devices=[]):
-            return open_clip.create_model(name, pretrained=tag, weights_only=True).eval()
+        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "QuickGELU mismatch")
+            clip = open_clip.create_model(name, pretrained=tag, weights_only=True, **changed).eval()
     except Exception as error:  # open_clip wraps every failure of a download in a RuntimeError of its own
         if not cached_file(name, tag):
             raise _missing(name, tag) from error
         given = f"{name}:{tag}, which is cached but cannot be loaded ({error})"
         raise InputError("load", given, "an intact download", "delete it from the cache and fetch it again") from error
+    if changed:
+        _tell_activation(name, tag, "open_clip's table", not own)
+    return clip
+
+
+def _tell_activation(name: str, weights: str, source: str, used: bool) -> None:
+    said = f"{name} has {activation(not used)}, but {weights} was trained with {activation(used)} (by {source})"
+    tell(f"{said}: {activation(used)} is used")
 
 
 def _missing(name: str, tag: str) -> MissingWeightsError:
@@ -164,8 +214,12 @@ def cached_file(name: str, tag: str) -> str | None:
         if isinstance(found, str):
             return found
     url = config.get("url", "")
-    local = Path("~/.cache/clip").expanduser() / Path(url).name
+    local = _url_cache() / Path(url).name
     return str(local) if url and local.is_file() else None
+
+
+def _url_cache() -> Path:
+    return Path("~/.cache/clip").expanduser()
 
 
 def cached() -> list[tuple[str, str]]:
@@ -175,20 +229,97 @@ def cached() -> list[tuple[str, str]]:
     return [(name, tag) for name, tag in open_clip.list_pretrained() if cached_file(name, tag)]
 
 
-def _folder(folder: Path, device: torch.device, precision: str) -> Model:
+def _from_file(name: str | None, path: Path) -> tuple[Any, Tokenizer | None]:
+    """The model of a weight file and its tokenizer, with what lies beside the weights put to use and contradictions
+    told.
+    """
+    state = read_state(path)
+    claims = _claims(name, path, state)
+    named, source = (name, name) if name else (claims.name, path.name)
+    config = _named_config(name) if name else _unnamed_config(path, state, claims)
+    if claims.quick_gelu not in (None, config.get("quick_gelu", False)):
+        quick = bool(claims.quick_gelu)
+        if name:
+            _tell_activation(name, path.name, claims.source, quick)
+        config = config | {"quick_gelu": quick}
+    clip = build(config, source, path.parent)
+    fill(clip, state, path.name)
+    found = differences(config, claims.model) if name and claims.model else []
+    if found and claims.model:
+        listed = "; ".join(f"{key} {mine!r}, there {theirs!r}" for key, mine, theirs in found[:4])
+        tell(f"{name} and {claims.source} differ ({listed}): the values there are used")
+        config = claims.model | {"quick_gelu": config.get("quick_gelu", False)}
+        clip = build(config, claims.source, path.parent)
+        fill(clip, state, f"{path.name}, under {claims.source},")
+    prepare(clip, claims.preprocess, claims.source)
+    local = claims.model and "hf_tokenizer_name" in claims.model["text_cfg"]
+    return clip, (_local_tokenizer(path.parent) if local else _named_tokenizer(named) if named else None)
+
+
+def _claims(name: str | None, path: Path, state: dict[str, Any]) -> Claims:
+    """What is said about a weight file: by a config beside it, its name, its program, or the facts in it."""
+    found = claims_beside(path) or claims_of_download(path, name) or claims_of_written(written_facts(path))
+    shaped = architecture(state)
+    if found and found.name and shaped and found.name not in model_names(shaped):
+        tell(f"{path.name} is named like {found.source}, but its tensors are not of {found.name}: the name is ignored")
+        found = None
+    program = activation_of(path) if is_torchscript(path) else None
+    if program is None:
+        return found or (Claims("OpenAI's format", quick_gelu=True) if state.keys() & FACTS else Claims())
+    if found and found.quick_gelu not in (None, program):
+        said, used = activation(not program), activation(program)
+        tell(f"by {found.source}, {path.name} has {said}, but the program in it computes {used}: {used} is used")
+    return replace(found or Claims(f"the program in {path.name}"), quick_gelu=program)
+
+
+def _named_config(name: str) -> dict[str, Any]:
     import open_clip
 
-    own = folder / "open_clip_config.json"
+    return dict(open_clip.get_model_config(name.replace("/", "-")))
+
+
+def _unnamed_config(path: Path, state: dict[str, Any], claims: Claims) -> dict[str, Any]:
+    """The model_cfg of a file alone: the one beside it, that of the known download, or what the shapes tell."""
+    if claims.model or claims.name:
+        return claims.model or _named_config(str(claims.name))
+    fix = f"name it: tk.load(name, checkpoint={path.name!r})"
+    config = architecture(state)
+    if config is None:
+        looks = looks_like(state)
+        given = f"{path.name} alone, whose architecture its tensors do not tell" + (
+            f" (it looks like {looks})" * bool(looks)
+        )
+        raise InputError("load", given, "a CLIP with OpenAI's names, or a config beside the file", fix)
+    names = model_names(config)
+    other = [differences(config, _named_config(name)) for name in names]
+    if names and all(other):
+        given = f"{path.name} alone, with the shapes of {names[0]}, which is not OpenAI's ({other[0][0][0]})"
+        raise InputError("load", given, f"a file with its name, such as {' or '.join(map(repr, names[:2]))}", fix)
+    if claims.quick_gelu is None:
+        also = f", or {' or '.join(map(repr, names[:2]))}" if names else ""
+        tell(
+            f"nothing says which activation {path.name} was trained with: QuickGELU is used, as in OpenAI's models;"
+            f" name the architecture to choose{also}"
+        )
+    return config
+
+
+def _folder(folder: Path, device: torch.device, precision: str) -> Model:
+    own, other = folder / "open_clip_config.json", folder / "config.json"
+    tokenizer = None
     if own.is_file():
         config = read_config(own)
-        arguments, preprocess = config.get("model_cfg"), config.get("preprocess_cfg", {})
-        if not isinstance(arguments, dict) or not {"embed_dim", "vision_cfg", "text_cfg"} <= arguments.keys():
-            given = f"{own.name} without a model_cfg of embed_dim, vision_cfg and text_cfg"
-            raise InputError("load", given, "the config open_clip writes beside its weights", "fetch it again")
-        state = read_state(weights_in(folder))
-    elif (folder / "config.json").is_file():
+        arguments = check_config(config.get("model_cfg"), own.name)
+        preprocess, source = check_preprocess(config.get("preprocess_cfg") or {}, own.name), own.name
+        if other.is_file() and "model_type" in read_config(other):
+            tell(f"the folder {folder.name!r} has {own.name} and {other.name}: {own.name} is used")
+        state = read_weights(weights_in(folder))
+        state = from_huggingface(state) if "visual_projection.weight" in state else state
+        tokenizer = _local_tokenizer(folder) if "hf_tokenizer_name" in arguments["text_cfg"] else None
+    elif other.is_file():
         arguments, preprocess = huggingface_config(folder), huggingface_preprocess(folder)
-        state = from_huggingface(read_state(weights_in(folder)))
+        source = "the image processor's config"
+        state = from_huggingface(read_weights(weights_in(folder, huggingface=True)))
     else:
         raise InputError(
             "load",
@@ -196,36 +327,35 @@ def _folder(folder: Path, device: torch.device, precision: str) -> Model:
             "open_clip_config.json or config.json beside the weights",
             "point to the folder that holds them",
         )
-    arguments = copy.deepcopy(arguments)
-    if "multimodal_cfg" in arguments:
-        raise InputError(
-            "load", f"the folder {folder.name!r} of a CoCa model", "a CLIP", "choose a model without captioner"
-        )
-    arguments["text_cfg"] |= {"hf_model_pretrained": False} if "hf_model_name" in arguments["text_cfg"] else {}
-    custom = arguments.pop("custom_text", False) or "hf_model_name" in arguments.get("text_cfg", {})
-    with torch.random.fork_rng(
-        devices=[]
-    ):  # the random start is overwritten, and must not cost the user's random state
-        clip = (open_clip.CustomTextCLIP if custom else open_clip.CLIP)(**arguments).eval()
+    clip = build(arguments, folder.name, folder)
     fill(clip, state, folder.name)
-    clip.visual.preprocess_cfg = {"size": clip.visual.image_size, **preprocess}
-    tokenizer = (
-        open_clip.get_tokenizer(f"local-dir:{folder}")
-        if own.is_file() and "hf_tokenizer_name" in arguments["text_cfg"]
-        else None
-    )
-    return wrap(_placed(clip, device, precision), tokenizer=tokenizer, name=folder.name)
+    prepare(clip, preprocess, source)
+    return wrap(_placed(clip, device, precision), tokenizer=tokenizer, name=folder.absolute().name)
 
 
-def _finish(clip: Any, name: str, label: str, device: torch.device, precision: str) -> Model:
+def _local_tokenizer(folder: Path) -> Tokenizer | None:
+    """The Hugging Face tokenizer of an open_clip folder; None, told, where it is not there."""
     import open_clip
 
-    tokenizer: Callable[..., Any] | None
+    if not any((folder / file).is_file() for file in _TOKENIZERS):
+        tell(f"the folder {folder.name!r} has no tokenizer beside its config, so the model encodes images only")
+        return None
     try:
-        tokenizer = open_clip.get_tokenizer(name)
+        found: Tokenizer = open_clip.get_tokenizer(f"local-dir:{folder}")
+    except Exception as error:
+        given = f"the folder {folder.name!r} with a tokenizer that cannot be read ({error})"
+        raise InputError("load", given, "the files of a Hugging Face tokenizer", "fetch them again") from error
+    return found
+
+
+def _named_tokenizer(name: str) -> Tokenizer | None:
+    import open_clip
+
+    try:
+        found: Tokenizer = open_clip.get_tokenizer(name)
     except Exception:  # noqa: BLE001 – a tokenizer that would have to be fetched; encode_text then says what is missing
-        tokenizer = None
-    return wrap(_placed(clip, device, precision), tokenizer=tokenizer, name=label)
+        return None
+    return found
 
 
 def _placed(clip: Any, device: torch.device, precision: str) -> Any:

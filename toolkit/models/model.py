@@ -248,6 +248,8 @@ class Model:
             raise InputError(
                 "encode_image", f"a model with {reason}", "a model in eval mode", "call .eval() on the model"
             )
+        if batch.device.type == "cpu" and batch.is_pinned():  # copied as it is, converted on the device
+            batch = batch.to(like.device, non_blocking=True)
         return batch.to(like.device, like.dtype)
 
 

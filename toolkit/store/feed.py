@@ -35,6 +35,7 @@ class Feed:
     def __init__(self, model: Model, data: Samples, workers: int | None = None) -> None:
         self._model, self._data = model, data
         self._each = type(data).read is not Samples.read  # else all images of a batch come at once
+        self._pin = model.device.type == "cuda"
         self._pool = ThreadPoolExecutor(workers or os.cpu_count() or 1, thread_name_prefix="decode")
 
     def __enter__(self) -> Feed:
@@ -88,7 +89,7 @@ class Feed:
         if not self._each:
             pixels = futures[0].result()
             if pixels is not None:
-                return Batch(list(rows), pixels, {})
+                return Batch(list(rows), self._ready(pixels), {})
             read = [self._careful(row) for row in rows]
         else:
             read = [future.result() for future in futures]
@@ -99,7 +100,11 @@ class Feed:
         }
         good = [row for row, (pixels, _) in zip(rows, read, strict=True) if pixels is not None]
         kept = [pixels for pixels, _ in read if pixels is not None]
-        return Batch(good, torch.stack(kept) if kept else None, notes)
+        return Batch(good, self._ready(torch.stack(kept)) if kept else None, notes)
+
+    def _ready(self, pixels: Tensor) -> Tensor:
+        """In pinned memory for a CUDA device, from which pixels are copied while the device computes."""
+        return pixels.pin_memory() if self._pin and not pixels.is_cuda else pixels
 
     def _careful(self, row: int) -> tuple[Tensor | None, str]:
         try:

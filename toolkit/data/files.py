@@ -1,0 +1,243 @@
+"""`FileSamples`: images in files, with what a table knows of them."""
+
+from __future__ import annotations
+
+import errno
+import warnings
+from collections.abc import Callable, Sequence
+from copy import copy
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from toolkit.data.choice import first_three, unknown
+from toolkit.data.masks import box_around, mask_from, upright_size
+from toolkit.data.paths import folder_given, located, plain
+from toolkit.data.pixels import as_rgb
+from toolkit.data.samples import Read, Samples
+from toolkit.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas
+
+OWN = ("path", "id", "label", "group")
+Box = tuple[int, int, int, int]
+
+
+class DataWarning(UserWarning):
+    """A data set is not all there."""
+
+
+class FileSamples(Samples):
+    """Images in files below a folder, decoded when asked for; what the readers of data sets return.
+
+    root: the folder. table: one row per image with the columns path (relative to root), id, label and group; all others
+    become `attributes`. split: what they are of. source: named in errors. mask: the column with the paths of masks
+    (relative to root), or a function from an image's path to its mask file. class_names: in the order of the data set's
+    own label numbers, default sorted. notes: sentences on what was noticed.
+
+    Attributes: root; attributes, a DataFrame by id; class_names; notes; missing, the ids whose file is not there: these
+    are left out, with a DataWarning. Raises InputError where no file is there, for ids given twice and for paths that
+    leave the root (absolute ones, "..", links that lead outside).
+
+    >>> import pandas, toolkit as tk
+    >>> table = pandas.DataFrame({"path": ["1.png"], "id": ["one"], "label": ["cat"], "group": ["cat"], "size": [3]})
+    >>> tk.FileSamples("photos", table, "test")  # doctest: +SKIP
+    FileSamples(1 images, split 'test': cat 1)
+    """
+
+    def __init__(
+        self, root: str | Path, table: pandas.DataFrame, split: str, source: str = "FileSamples", *,
+        mask: str | Callable[[str], Path] | None = None, class_names: Sequence[str] | None = None,
+        notes: Sequence[str] = (),
+    ) -> None:  # fmt: skip
+        self.root, self.source = folder_given(source, root), source
+        _checked(table, source, mask)
+        paths = [plain(path) for path in table["path"]]
+        found = located(self.root, paths, source)
+        rows = [row for row, path in enumerate(found) if path is not None]
+        self.missing: tuple[str, ...] = tuple(str(table["id"].iloc[row]) for row, p in enumerate(found) if p is None)
+        if not rows:
+            given = f"{str(self.root)!r}, where none of the {len(paths)} images is there ({first_three(paths)})"
+            raise InputError(source, given, "a folder that holds them", "check the folder, or copy the images into it")
+        if self.missing:
+            said = f"{len(self.missing)} of {len(paths)} images are not there and are left out"
+            notes = (*notes, f"{said}: {first_three(self.missing)}.")
+            warnings.warn(f"{source}: {said}: {first_three(self.missing)}", DataWarning, stacklevel=3)
+        part = table.iloc[rows]
+        self._paths = np.array([path for path in found if path is not None], dtype=object)
+        columns = [[str(value) for value in part[name]] for name in OWN[1:]]
+        super().__init__(columns[0], columns[1], columns[2], split)
+        self._masks: NDArray[Any] | None = None
+        if isinstance(mask, str):
+            self._masks = _mask_paths(self.root, part[mask], f"{source}.masks")
+        elif mask is not None:
+            self._masks = np.array([mask(path) for path in self._paths], dtype=object)
+        drop = [*OWN, *([mask] if isinstance(mask, str) else [])]
+        self.attributes: pandas.DataFrame = part.drop(columns=drop).set_axis(self.ids, axis=0).rename_axis("id")
+        self.class_names = tuple(class_names) if class_names is not None else tuple(sorted(set(self.labels) - {""}))
+        self.notes = tuple(notes)
+
+    def read(self, row: int) -> Read:
+        """One image, or why there is none. Raises OSError where the fault is not this file's (the folder is gone …)."""
+        path = self.root / self._paths[row]
+        try:
+            if not path.stat().st_size:
+                return Read(None, "an empty file")
+            return _decoded(path)
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.EACCES, errno.EPERM) and self.root.is_dir():
+                return Read(None, str(error.strerror))
+            raise
+
+    def pixels(self, rows: Sequence[int]) -> list[Image.Image]:
+        found = [(row, self.read(row)) for row in rows]
+        for row, read in found:
+            if read.image is None:
+                given = f"{self._paths[row]!r}, which cannot be shown: {read.note}"
+                fix = "leave it out with data.take([…]); tk.extract skips such images and lists them"
+                raise InputError(self.source, given, "images Pillow can read", fix)
+        return [read.image for _, read in found if read.image is not None]
+
+    def take(self, rows: Sequence[int]) -> Self:
+        at = np.asarray(rows)
+        if at.dtype == bool:
+            fix = "write data.where(…), or data.take(np.flatnonzero(…))"
+            raise InputError(f"{self.source}.take", "true and false", "row numbers", fix)
+        at, part = at.astype(np.int64), copy(self)
+        for name in ("ids", "labels", "groups", "_paths"):
+            setattr(part, name, getattr(self, name)[at])
+        part._masks = None if self._masks is None else self._masks[at]
+        part.attributes = self.attributes.iloc[at]
+        return part
+
+    def where(
+        self, *, label: str | Sequence[str] | None = None, group: str | Sequence[str] | None = None, **attributes: Any
+    ) -> Self:
+        """The samples with these labels, groups and attributes, one value or a list of each.
+
+        Raises InputError for an attribute there is not (with a spelling hint), a value no sample has, and where nothing
+        fits all that is asked.
+
+        >>> data.where(place="water", label="landbird")  # doctest: +SKIP
+        """
+        asked = {"label": label, "group": group, **attributes}
+        keep = np.ones(len(self), bool)
+        for name, wanted in asked.items():
+            if name not in ("label", "group", *self.attributes.columns):
+                known = ["label", "group", *map(str, self.attributes.columns)]
+                raise unknown("where", f"{name}={wanted!r}, an attribute the data does not have", name, known)
+            if wanted is not None:
+                column = {"label": self.labels, "group": self.groups}.get(name)
+                keep &= _equal(self.attributes[name].tolist() if column is None else column, wanted, name)
+        if not keep.any():
+            given = ", ".join(f"{name}={wanted!r}" for name, wanted in asked.items() if wanted is not None)
+            raise InputError("where", f"{given} together: no image", "what some image has", "ask for less at once")
+        return self.take(np.flatnonzero(keep).tolist())
+
+    def masks(self, rows: Sequence[int] | None = None) -> list[NDArray[np.bool_]]:
+        """Where the object is, bool [height, width] in the pixels of each picture, for `tk.localisation`.
+
+        rows: which, default all. A pixel counts where its mask is brighter than half of full.
+        Raises InputError where the data was read without masks, and for masks that are missing or of another size.
+        """
+        return [self._mask(row, "masks") for row in (range(len(self)) if rows is None else rows)]
+
+    def boxes(self, rows: Sequence[int] | None = None) -> list[Box]:
+        """The tight box of every mask: (left, top, right, bottom) in pixels, right and bottom just past the object.
+
+        rows and errors: as for `masks`; a mask without a pixel is one more.
+        """
+        return [
+            box_around(self._mask(row, "boxes"), self._paths[row], f"{self.source}.boxes")
+            for row in (range(len(self)) if rows is None else rows)
+        ]
+
+    def stamp(self) -> str:
+        """Sizes and times of the files, so that a changed file is noticed."""
+        found = sha256()
+        for path in self._paths:
+            try:
+                facts = (self.root / path).stat()
+                found.update(f"{path} {facts.st_size} {facts.st_mtime_ns}\n".encode())
+            except FileNotFoundError:
+                found.update(f"{path} is gone\n".encode())
+        return found.hexdigest()
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """A table: id, label, group, split, and the attributes."""
+        import pandas
+
+        own = super().to_dataframe()
+        more = self.attributes.reset_index(drop=True).drop(columns=list(own.columns), errors="ignore")
+        return pandas.concat([own, more], axis=1)
+
+    def _mask(self, row: int, verb: str) -> NDArray[np.bool_]:
+        operation = f"{self.source}.{verb}"
+        path = None if self._masks is None else self._masks[row]
+        if not path:
+            given = "data that was read without masks" if self._masks is None else f"{self.ids[row]!r}, without a mask"
+            fix = "read it with them: tk.waterbirds(…, segmentations=folder), tk.table(…, mask=column), tk.urbancars(…)"
+            raise InputError(operation, given, "data with a mask for every image", fix)
+        try:
+            size = upright_size(self.root / self._paths[row])
+        except Exception as error:
+            given = f"{self._paths[row]!r}, which cannot be shown: {error}"
+            raise InputError(operation, given, "images Pillow can read", "leave it out: ask for other rows") from error
+        return mask_from(path, size, self._paths[row], operation)
+
+    def __repr__(self) -> str:
+        head = super().__repr__().replace(type(self).__name__, self.source, 1)
+        return "\n".join([head, *(f"  note: {note}" for note in self.notes)])
+
+
+def _checked(table: pandas.DataFrame, source: str, mask: object) -> None:
+    need = [*OWN, *([mask] if isinstance(mask, str) else [])]
+    for name in need:
+        if name not in table.columns:
+            raise unknown(source, f"a table without a column {name!r}", name, table.columns, "name the columns so")
+    if not len(table):
+        raise InputError(source, "no rows", "at least one image", "check what the table lists")
+    twice = table["id"].astype(str).duplicated()
+    if twice.any():
+        names = list(dict.fromkeys(table["id"].astype(str)[twice]))
+        given = f"{len(names)} id{'s' * (len(names) > 1)} given more than once: {first_three(names)}"
+        raise InputError(source, given, "a unique id per image", "drop the copies, or use another column as id")
+
+
+def _mask_paths(root: Path, column: Any, operation: str) -> NDArray[Any]:
+    """Mask files, "" where there is none to be; one that is named and not there is told when it is asked for."""
+    named = [plain(path) for path in column]
+    if any(named):
+        located(root, [path for path in named if path], operation)
+    return np.array([root / path if path else "" for path in named], dtype=object)
+
+
+def _equal(values: Any, wanted: Any, name: str) -> NDArray[np.bool_]:
+    several = [wanted] if isinstance(wanted, str) or not np.iterable(wanted) else list(wanted)
+    keep = np.zeros(len(values), bool)
+    for one in several:
+        hits = np.array([value == one or str(value) == str(one) for value in values])
+        if not hits.any():
+            known = sorted({str(value) for value in values})
+            raise unknown("where", f"{name}={one!r}, which no sample has", one, known)
+        keep |= hits
+    return keep
+
+
+def _decoded(path: Path) -> Read:
+    try:
+        with Image.open(path) as opened:
+            return Read(*as_rgb(opened))
+    except UnidentifiedImageError:
+        return Read(None, "not an image Pillow can read")
+    except OSError as error:
+        if error.errno is not None:  # the file system speaking, not a decoder
+            raise
+        return Read(None, str(error))
+    except Exception as error:  # noqa: BLE001 – damaged files make Pillow's decoders raise anything
+        return Read(None, f"{type(error).__name__}: {error}")

@@ -1,0 +1,160 @@
+"""`tk.imagenet_r`, `tk.imagenet_a`: 200 classes of ImageNet each, drawn otherwise or hard by choice."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from toolkit.data.choice import counts_note, first_three, tally, unknown
+from toolkit.data.documented import IMAGENET_A, IMAGENET_R
+from toolkit.data.files import FileSamples
+from toolkit.data.paths import folder_given, images_below, sub_folders
+from toolkit.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas
+
+WNID = re.compile(r"n\d{8}")
+Classes = int | str | Sequence[str] | None
+
+
+def imagenet_r(folder: str | Path, *, classes: Classes = None, by: str = "cartoon") -> FileSamples:
+    """The ImageNet-R images (Hendrycks et al. 2021): art, cartoons, toys … of 200 classes of ImageNet.
+
+    folder: with one sub-folder per class (n01443537, …), or one above it. classes: which, default all; a number k takes
+    the k classes with most images whose style is `by` (default "cartoon"; "size" counts all), ties by wnid: RefineCLIP
+    reports the 18 with most cartoons; or a list of wnids or class names.
+
+    Labels are open_clip's names of the classes; where two classes share one, the wnid stands behind it. Attributes:
+    wnid; class_index, its rank among all 1,000; style, the query an image was collected with: a hint, no annotation.
+    split: "test". Raises InputError for unknown classes and styles, and where no such folders are found.
+
+    >>> import toolkit as tk
+    >>> tk.imagenet_r("imagenet-r", classes=18).where(style="cartoon")  # doctest: +SKIP
+    """
+    table, root, notes = _read("imagenet_r", folder, "imagenet-r", IMAGENET_R)
+    table["style"] = [style_of(path) for path in table["path"]]
+    chosen = _chosen(table, classes, by, "imagenet_r")
+    return _samples(table, root, chosen, "imagenet_r", notes)
+
+
+def imagenet_a(folder: str | Path, *, classes: Classes = None, by: str = "size") -> FileSamples:
+    """The ImageNet-A images (Hendrycks et al. 2021): photographs of 200 classes that a ResNet-50 got wrong.
+
+    folder, classes: as for `tk.imagenet_r`; a number k takes the k classes with most images (by="size").
+
+    Attributes: wnid, class_index, and from the file's name wrong_label, what the ResNet took it for (the name that
+    stands beside the score), and wrong_score; "" and nan where the name does not say. Labels, split and errors as for
+    `tk.imagenet_r`.
+
+    >>> import toolkit as tk
+    >>> tk.imagenet_a("imagenet-a", classes=10)  # doctest: +SKIP
+    """
+    table, root, notes = _read("imagenet_a", folder, "imagenet-a", IMAGENET_A)
+    wrong = [wrong_of(path) for path in table["path"]]
+    table["wrong_label"], table["wrong_score"] = [name for name, _ in wrong], [score for _, score in wrong]
+    chosen = _chosen(table, classes, by, "imagenet_a")
+    return _samples(table, root, chosen, "imagenet_a", notes)
+
+
+def style_of(path: str) -> str:
+    """The word before the number in a file's name, "" where there is none.
+
+    >>> style_of("n01443537/cartoon_3.jpg")
+    'cartoon'
+    """
+    found = re.fullmatch(r"([a-zA-Z]+)_\d+", PurePosixPath(path).stem)
+    return found[1].lower() if found else ""
+
+
+def wrong_of(path: str) -> tuple[str, float]:
+    """The wrong label in a file's name and its score.
+
+    >>> wrong_of("n02782093/0.003001_balloon _ balloon_0.4695.jpg")
+    ('balloon', 0.4695)
+    """
+    found = re.fullmatch(r"\d*\.?\d+_.+? _ (.+)_(\d*\.?\d+)", PurePosixPath(path).stem)
+    return (found[1], float(found[2])) if found else ("", float("nan"))
+
+
+@cache
+def class_names() -> dict[str, tuple[int, str]]:
+    """wnid → (class index, name) of the 1,000 classes; names that occur twice end in their wnid."""
+    from open_clip import IMAGENET_CLASSNAMES
+    from timm.data.imagenet_info import ImageNetInfo
+
+    wnids = sorted(ImageNetInfo().label_names())
+    twice = {name for name, n in tally(IMAGENET_CLASSNAMES).items() if n > 1}
+    pairs = enumerate(zip(wnids, IMAGENET_CLASSNAMES, strict=True))
+    return {wnid: (i, f"{name} ({wnid})" if name in twice else name) for i, (wnid, name) in pairs}
+
+
+def _read(
+    operation: str, folder: str | Path, name: str, documented: dict[str, int]
+) -> tuple[pandas.DataFrame, Path, tuple[str, ...]]:
+    """All images with path, wnid and class_index; the folder of the classes; notes."""
+    import pandas
+
+    top = folder_given(operation, folder)
+    root = next((at for at in (top, top / name) if at.is_dir() and any(map(WNID.fullmatch, sub_folders(at)))), None)
+    if root is None:
+        given = f"{str(folder)!r}, which has no folders such as n01443537"
+        raise InputError(operation, given, f"the folder {name}, with one folder per class", "check the path")
+    below = images_below(root)
+    paths = [path for path in below.paths if WNID.fullmatch(path.split("/")[0])]
+    if not paths:
+        raise InputError(operation, f"{str(root)!r}, in which no file is an image", "JPEG files", "check the path")
+    wnids = [path.split("/")[0] for path in paths]
+    if strangers := sorted(set(wnids) - set(class_names())):
+        given = f"folders of classes that ImageNet-1k does not have: {first_three(strangers)}"
+        raise InputError(operation, given, "folders named by its 1,000 synsets", "move them elsewhere")
+    notes = below.notes + counts_note("the images", {"images": len(paths), "classes": len(set(wnids))}, documented)
+    if len(paths) < len(below.paths):
+        notes += (f"{len(below.paths) - len(paths)} images outside of the folders of classes were left out.",)
+    table = pandas.DataFrame({"path": paths, "wnid": wnids}, dtype=object)
+    return table.assign(class_index=[class_names()[wnid][0] for wnid in wnids]), root, notes
+
+
+def _chosen(table: pandas.DataFrame, classes: Classes, by: str, operation: str) -> list[str]:
+    """The wnids asked for, in the order of the classes."""
+    here = sorted(set(table["wnid"]))
+    if classes is None:
+        return here
+    if hasattr(classes, "__index__") and not isinstance(classes, bool):
+        return _largest(table, operator.index(classes), by, here, operation)
+    if isinstance(classes, int) or not hasattr(classes, "__iter__"):
+        accepted = "None, a number of classes, or a list of wnids or names"
+        raise InputError(operation, f"classes={classes!r}", accepted, "pass one of these")
+    names = {class_names()[wnid][1]: wnid for wnid in here} | {wnid: wnid for wnid in here}
+    asked = [classes] if isinstance(classes, str) else list(classes)
+    for one in asked:
+        if one not in names:
+            given = f"classes with {one!r}, of which there is no folder"
+            raise unknown(operation, given, one, [name for name in names if name not in here] + here)
+    if not asked:
+        raise InputError(operation, "classes=[], no class", "at least one", "leave it out to have all")
+    return sorted({names[one] for one in asked})
+
+
+def _largest(table: pandas.DataFrame, k: int, by: str, here: list[str], operation: str) -> list[str]:
+    styles = sorted(set(table["style"]) - {""}) if "style" in table.columns else []
+    if by not in ("size", *styles):
+        raise unknown(operation, f"by={by!r}", by, ["size", *styles])
+    if not 1 <= k <= len(here):
+        raise InputError(operation, f"classes={k}", f"1 to {len(here)} classes", "ask for as many as there are")
+    counted = tally(table["wnid"] if by == "size" else table["wnid"][table["style"] == by])
+    return sorted(sorted(here, key=lambda wnid: (-counted.get(wnid, 0), wnid))[:k])
+
+
+def _samples(
+    table: pandas.DataFrame, root: Path, chosen: list[str], operation: str, notes: tuple[str, ...]
+) -> FileSamples:
+    part: Any = table[table["wnid"].isin(chosen)]
+    labels = [class_names()[wnid][1] for wnid in part["wnid"]]
+    part = part.assign(id=part["path"], label=labels, group=labels)
+    names = [class_names()[wnid][1] for wnid in chosen]
+    return FileSamples(root, part, "test", operation, class_names=names, notes=notes)

@@ -1,0 +1,77 @@
+"""Masks from image files: where the object is, and the box around it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from toolkit.errors import InputError
+
+ORIENTATION = 0x0112
+"""The EXIF tag; from 5 on it swaps width and height."""
+
+
+def upright_size(path: Path) -> tuple[int, int]:
+    """(width, height) of a picture once it is turned as its EXIF tag says; only its header is read."""
+    with Image.open(path) as opened:
+        width, height = opened.size
+        return (height, width) if opened.getexif().get(ORIENTATION, 1) >= 5 else (width, height)
+
+
+def mask_from(path: Path, size: tuple[int, int], picture: str, operation: str) -> NDArray[np.bool_]:
+    """Bool [height, width]: where a mask file says the object is.
+
+    A pixel is the object's where it is brighter than half of the full range (of 255: above 127); in a mask of zeros and
+    ones, where it is one. size: (width, height) it must have. picture: whose mask it is, for errors.
+    Raises InputError for a file that is not there or cannot be read, and for another size.
+    """
+    accepted = f"a mask of {size[0]} × {size[1]} pixels"
+    try:
+        with Image.open(path) as opened:
+            opened.load()
+            grey = opened if opened.mode in ("1", "L", "F") or opened.mode.startswith("I") else opened.convert("L")
+            values = np.asarray(grey)
+    except FileNotFoundError as error:
+        given = f"{picture!r}, whose mask {str(path)!r} is not there"
+        raise InputError(operation, given, accepted, "add the file, or ask for other rows") from error
+    except Exception as error:  # damaged files make Pillow's decoders raise anything
+        given = f"{picture!r}, whose mask {str(path)!r} cannot be read ({error})"
+        raise InputError(operation, given, accepted, "replace the file, or ask for other rows") from error
+    if values.shape != (size[1], size[0]):
+        given = f"{picture!r}, whose mask {path.name!r} has {values.shape[1]} × {values.shape[0]} pixels"
+        fix = "use masks of the picture's own pixels (pictures with an EXIF tag are turned upright)"
+        raise InputError(operation, given, accepted, fix)
+    return above_half(values)
+
+
+def above_half(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Where a grey picture is brighter than half of its type's range; where a picture of zeros and ones is one.
+
+    >>> above_half(np.array([[0, 127, 128, 255]], np.uint8)).tolist()
+    [[False, False, True, True]]
+    """
+    if values.dtype == bool or not values.size:
+        return values.astype(bool)
+    grey = np.asarray(values, np.float64)
+    wide = values.dtype.kind != "f" and values.dtype != np.uint8  # 16 bits, which Pillow may hold in 32
+    half = 0.5 if grey.max() <= 1 else 32767.5 if wide else 127.5
+    return np.asarray(grey > half)
+
+
+def box_around(mask: NDArray[np.bool_], picture: str, operation: str) -> tuple[int, int, int, int]:
+    """(left, top, right, bottom) of the smallest box around an object, right and bottom just past its last pixel.
+
+    Raises InputError for a mask without any.
+
+    >>> box_around(np.array([[0, 0, 0], [0, 1, 1]], bool), "a.png", "boxes")
+    (1, 1, 3, 2)
+    """
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        given = f"{picture!r}, whose mask is empty"
+        raise InputError(operation, given, "masks with at least one pixel", "leave the image out: boxes(rows)")
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1

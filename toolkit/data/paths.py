@@ -1,0 +1,161 @@
+"""Where the files of a data set are: images below a folder, paths of a table on disk, folders with known names."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from PIL import Image
+
+from toolkit.data.choice import first_three
+from toolkit.errors import InputError
+
+UNTIDY = re.compile(r"\\|//|(^|/)\.(/|$)|/$")
+
+
+@cache
+def suffixes() -> frozenset[str]:
+    """The endings of images, in lower case: what Pillow reads, less containers and pages."""
+    return frozenset(Image.registered_extensions()) - {".pdf", ".ps", ".eps", ".mpo", ".h5", ".hdf", ".grib", ".bufr"}
+
+
+def hidden(name: str) -> bool:
+    """Whether a file or folder is none of the data set's: dot files, what macOS leaves in archives."""
+    return name.startswith(".") or name == "__MACOSX"
+
+
+def is_image(name: str) -> bool:
+    """Whether a file is an image by its name, whatever the case of its ending."""
+    return not hidden(name) and PurePosixPath(name).suffix.lower() in suffixes()
+
+
+class Below(NamedTuple):
+    """Images below a folder: paths relative to it, sorted. notes: a sentence on folders that were not entered."""
+
+    paths: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def images_below(root: Path) -> Below:
+    """The images below a folder, hidden files and folders left out."""
+    paths: list[str] = []
+    linked: list[str] = []
+    shut: list[OSError] = []
+    for at, folders, files in os.walk(root, onerror=shut.append):
+        folders[:] = sorted(name for name in folders if not hidden(name))
+        here = Path(at)
+        linked += [(here / name).relative_to(root).as_posix() for name in folders if (here / name).is_symlink()]
+        prefix = "" if here == root else here.relative_to(root).as_posix() + "/"
+        paths += [prefix + name for name in files if is_image(name)]
+    notes = [f"Folders that are links were not entered: {first_three(linked)}."] if linked else []
+    if shut:
+        names = [Path(str(error.filename)).relative_to(root).as_posix() for error in shut]
+        notes.append(f"Folders that may not be listed were left out: {first_three(names)} ({shut[0].strerror}).")
+    return Below(tuple(sorted(paths)), tuple(notes))
+
+
+def folder_given(operation: str, folder: str | Path) -> Path:
+    """A folder that is there, with "~" and links resolved. Raises InputError for what is none."""
+    try:
+        root = Path(os.path.realpath(Path(folder).expanduser()))
+        there = root.is_dir()
+    except (TypeError, ValueError, RuntimeError):
+        there = False
+    if not there:
+        raise InputError(operation, f"{str(folder)!r}, which is not a folder", "a folder of images", "check the path")
+    return root
+
+
+def first_with(folders: Iterable[Path], *names: str) -> Path | None:
+    """The first of the folders that holds one of these files or folders."""
+    return next((folder for folder in folders if any((folder / name).exists() for name in names)), None)
+
+
+def sub_folders(root: Path) -> list[str]:
+    """Names of the folders in a folder, sorted, hidden ones left out; links to folders are among them."""
+    return sorted(entry.name for entry in os.scandir(root) if entry.is_dir() and not hidden(entry.name))
+
+
+def plain(path: object) -> str:
+    """A path as tables should have it: "/" between folders, nothing that says "here"."""
+    words = str(path)
+    if words and UNTIDY.search(words):
+        return PurePosixPath(words.replace("\\", "/")).as_posix()
+    return words
+
+
+def located(root: Path, paths: Sequence[str], operation: str) -> list[str | None]:
+    """Every path as it is on disk, None where there is no such file; an ending may be in another case there.
+
+    root: resolved. paths: as `plain` gives them. Every folder is listed once; files are not opened.
+    Raises InputError, by name, for paths that leave the root: absolute ones, "..", links that lead outside.
+    """
+    _refuse(root, [p for p in paths if not p or _leaves(p)], operation)
+    folders = {path.rpartition("/")[0] for path in paths}
+    away = {folder for folder in folders if not _inside(root, folder)}
+    _refuse(root, [path for path in paths if path.rpartition("/")[0] in away], operation)
+    listings = {folder: _listed(root / folder) for folder in folders}
+    found: list[str | None] = []
+    outside: list[str] = []
+    for path in paths:
+        folder, _, name = path.rpartition("/")
+        listing = listings[folder]
+        if listing is None:  # a folder that may not be listed: reading says why
+            found.append(path)
+            continue
+        real = name if name in listing.links else listing.folded.get(_folded(name), "")
+        there: str | None = (f"{folder}/{real}" if folder else real) if real else None
+        if there is not None and listing.links[real]:
+            if not _inside(root, there):
+                outside.append(there)
+            there = there if (root / there).is_file() else None
+        found.append(there)
+    _refuse(root, outside, operation)
+    return found
+
+
+class _Listing(NamedTuple):
+    """The files of a folder. links: name → whether it is one. folded: (stem, ending in lower case) → name."""
+
+    links: dict[str, bool]
+    folded: dict[tuple[str, str], str]
+
+
+def _leaves(path: str) -> bool:
+    return path.startswith("/") or ".." in path.split("/") or "\0" in path or re.match(r"[A-Za-z]:/", path) is not None
+
+
+def _inside(root: Path, path: str) -> bool:
+    return Path(os.path.realpath(root / path)).is_relative_to(root)
+
+
+def _folded(name: str) -> tuple[str, str]:
+    stem, dot, ending = name.rpartition(".")
+    return stem + dot, ending.lower()
+
+
+def _listed(folder: Path) -> _Listing | None:
+    found = _Listing({}, {})
+    try:
+        with os.scandir(folder) as entries:
+            for entry in sorted(entries, key=lambda e: e.name):
+                if entry.is_symlink() or entry.is_file():
+                    found.links[entry.name] = entry.is_symlink()
+                    found.folded.setdefault(_folded(entry.name), entry.name)
+    except PermissionError:
+        return None
+    except OSError:
+        return _Listing({}, {})
+    return found
+
+
+def _refuse(root: Path, paths: Sequence[str], operation: str) -> None:
+    if paths:
+        words = "1 path that leaves" if len(paths) == 1 else f"{len(paths)} paths that leave"
+        given = f"{words} the folder of the data: {first_three(paths)}"
+        fix = "write paths relative to that folder, and copy files that lie elsewhere into it"
+        raise InputError(operation, given, f"files below {str(root)!r}", fix)
