@@ -78,7 +78,7 @@ _WHERE = {
     "wrap": "toolkit.models.model",
     "Model": "toolkit.models.model",
     "ModelCard": "toolkit.models.card",
-    "ModelWarning": "toolkit.models.claims",
+    "ModelWarning": "toolkit.models.words",
     "Parts": "toolkit.core.parts",
     "HeadSet": "toolkit.core.heads",
     "ablate_direct": "toolkit.core.ablation",
@@ -209,9 +209,9 @@ if TYPE_CHECKING:
     from toolkit.figures.maps import maps_matplotlib as maps_matplotlib
     from toolkit.figures.maps import maps_plotly as maps_plotly
     from toolkit.models.card import ModelCard as ModelCard
-    from toolkit.models.claims import ModelWarning as ModelWarning
     from toolkit.models.model import Model as Model
     from toolkit.models.model import wrap as wrap
+    from toolkit.models.words import ModelWarning as ModelWarning
     from toolkit.organism.scenes import scenes as scenes
     from toolkit.panels.ablation_lab import AblationLab as AblationLab
     from toolkit.panels.edit_lab import EditLab as EditLab

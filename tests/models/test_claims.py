@@ -19,15 +19,11 @@ import toolkit as tk
 from toolkit.errors import InputError, MissingWeightsError
 from toolkit.models import huggingface, loading
 from toolkit.models.checkpoints import written_facts
-from toolkit.models.claims import (
-    ModelWarning,
-    check_config,
-    claims_of_download,
-    claims_of_tag,
-    claims_of_written,
-    huggingface_preprocess,
-)
+from toolkit.models.claims import claims_of_download, claims_of_tag, claims_of_written
+from toolkit.models.configs import check_config
+from toolkit.models.huggingface_files import huggingface_preprocess
 from toolkit.models.torchscript import differences
+from toolkit.models.words import ModelWarning
 
 HF_CONFIG = {
     "model_type": "clip", "projection_dim": 48,

@@ -16,7 +16,8 @@ import toolkit as tk
 from toolkit.errors import InputError, MissingWeightsError
 from toolkit.models import loading
 from toolkit.models.checkpoints import from_huggingface, read_state
-from toolkit.models.claims import ModelWarning, huggingface_config
+from toolkit.models.huggingface_files import huggingface_config, huggingface_preprocess
+from toolkit.models.words import ModelWarning
 
 CONFIG = {
     "embed_dim": 48,
@@ -193,11 +194,11 @@ def test_huggingface_config_that_leaves_defaults_out(tmp_path):
 
 
 def test_huggingface_preprocess_is_carried_over(tmp_path):
-    assert loading.huggingface_preprocess(tmp_path) == {}
+    assert huggingface_preprocess(tmp_path) == {}
     settings = {"image_mean": [0.1] * 3, "image_std": [0.2] * 3, "resample": 2, "do_center_crop": False}
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(settings))
     expected = {"mean": (0.1,) * 3, "std": (0.2,) * 3, "interpolation": "bilinear", "resize_mode": "squash"}
-    assert loading.huggingface_preprocess(tmp_path) == expected
+    assert huggingface_preprocess(tmp_path) == expected
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,6 @@ from torch import nn
 import toolkit as tk
 from toolkit.errors import InputError
 from toolkit.models.checkpoints import read_state
-from toolkit.models.claims import ModelWarning
 from toolkit.models.torchscript import (
     RefusedError,
     activation_of,
@@ -25,6 +24,7 @@ from toolkit.models.torchscript import (
     model_names,
     read_torchscript,
 )
+from toolkit.models.words import ModelWarning
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::torch.jit.TracerWarning")
 TEXT = {"context_length": 8, "vocab_size": 50, "width": 64, "layers": 1}

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from toolkit.core.tower import Block, Tower
-from toolkit.models.refusal import refuse
+from toolkit.models.words import refuse
 
 
 class HuggingFaceVisual(nn.Module):

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from toolkit.errors import InputError, MissingWeightsError
 from toolkit.models.card import image_size
-from toolkit.models.claims import read_config, tell
+from toolkit.models.configs import read_config
 from toolkit.models.torchscript import (
     FACTS,
     RefusedError,
@@ -25,6 +25,7 @@ from toolkit.models.torchscript import (
     read_torchscript,
     records,
 )
+from toolkit.models.words import tell
 
 State = dict[str, Tensor]
 _ACCEPTED = "a .safetensors file, a .pt/.pth/.bin state dict, an open_clip folder or a Hugging Face CLIP folder"

@@ -14,30 +14,16 @@ from urllib.request import getproxies
 import torch
 
 from toolkit.errors import InputError, MissingWeightsError
-from toolkit.models.checkpoints import (
-    build,
-    fill,
-    from_huggingface,
-    prepare,
-    read_state,
-    read_weights,
-    weights_in,
-    written_facts,
-)
+from toolkit.models.checkpoints import build, fill, prepare, read_state, written_facts
 from toolkit.models.claims import (
     Claims,
     activation,
-    check_config,
-    check_preprocess,
     claims_beside,
     claims_of_download,
     claims_of_tag,
     claims_of_written,
-    huggingface_config,
-    huggingface_preprocess,
-    read_config,
-    tell,
 )
+from toolkit.models.folders import from_folder, local_tokenizer
 from toolkit.models.model import Model, Tokenizer, check_device, wrap
 from toolkit.models.torchscript import (
     FACTS,
@@ -48,13 +34,10 @@ from toolkit.models.torchscript import (
     looks_like,
     model_names,
 )
+from toolkit.models.words import tell
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "fp64": torch.float64}
 _SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
-_TOKENIZERS = (
-    "tokenizer.json", "tokenizer_config.json", "vocab.json", "vocab.txt", "tokenizer.model", "spiece.model",
-    "sentencepiece.bpe.model",
-)  # fmt: skip
 
 
 def load_open_clip(
@@ -72,7 +55,8 @@ def load_open_clip(
         raise InputError("load", f"precision={precision!r}", ", ".join(PRECISIONS), "pass one of these")
     name, pretrained, checkpoint = _given(name, pretrained, checkpoint)
     if name is not None and Path(name).is_dir():
-        return _folder(Path(name), target, precision)
+        clip, tokenizer = from_folder(Path(name))
+        return wrap(_placed(clip, target, precision), tokenizer=tokenizer, name=Path(name).absolute().name)
     if name is not None:
         _known(name)
     if checkpoint is not None:
@@ -253,7 +237,7 @@ def _from_file(name: str | None, path: Path) -> tuple[Any, Tokenizer | None]:
         fill(clip, state, f"{path.name}, under {claims.source},")
     prepare(clip, claims.preprocess, claims.source)
     local = claims.model and "hf_tokenizer_name" in claims.model["text_cfg"]
-    return clip, (_local_tokenizer(path.parent) if local else _named_tokenizer(named) if named else None)
+    return clip, (local_tokenizer(path.parent) if local else _named_tokenizer(named) if named else None)
 
 
 def _claims(name: str | None, path: Path, state: dict[str, Any]) -> Claims:
@@ -302,50 +286,6 @@ def _unnamed_config(path: Path, state: dict[str, Any], claims: Claims) -> dict[s
             f" name the architecture to choose{also}"
         )
     return config
-
-
-def _folder(folder: Path, device: torch.device, precision: str) -> Model:
-    own, other = folder / "open_clip_config.json", folder / "config.json"
-    tokenizer = None
-    if own.is_file():
-        config = read_config(own)
-        arguments = check_config(config.get("model_cfg"), own.name)
-        preprocess, source = check_preprocess(config.get("preprocess_cfg") or {}, own.name), own.name
-        if other.is_file() and "model_type" in read_config(other):
-            tell(f"the folder {folder.name!r} has {own.name} and {other.name}: {own.name} is used")
-        state = read_weights(weights_in(folder))
-        state = from_huggingface(state) if "visual_projection.weight" in state else state
-        tokenizer = _local_tokenizer(folder) if "hf_tokenizer_name" in arguments["text_cfg"] else None
-    elif other.is_file():
-        arguments, preprocess = huggingface_config(folder), huggingface_preprocess(folder)
-        source = "the image processor's config"
-        state = from_huggingface(read_weights(weights_in(folder, huggingface=True)))
-    else:
-        raise InputError(
-            "load",
-            f"the folder {folder.name!r} without a config",
-            "open_clip_config.json or config.json beside the weights",
-            "point to the folder that holds them",
-        )
-    clip = build(arguments, folder.name, folder)
-    fill(clip, state, folder.name)
-    prepare(clip, preprocess, source)
-    return wrap(_placed(clip, device, precision), tokenizer=tokenizer, name=folder.absolute().name)
-
-
-def _local_tokenizer(folder: Path) -> Tokenizer | None:
-    """The Hugging Face tokenizer of an open_clip folder; None, told, where it is not there."""
-    import open_clip
-
-    if not any((folder / file).is_file() for file in _TOKENIZERS):
-        tell(f"the folder {folder.name!r} has no tokenizer beside its config, so the model encodes images only")
-        return None
-    try:
-        found: Tokenizer = open_clip.get_tokenizer(f"local-dir:{folder}")
-    except Exception as error:
-        given = f"the folder {folder.name!r} with a tokenizer that cannot be read ({error})"
-        raise InputError("load", given, "the files of a Hugging Face tokenizer", "fetch them again") from error
-    return found
 
 
 def _named_tokenizer(name: str) -> Tokenizer | None:

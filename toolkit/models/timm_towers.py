@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from toolkit.core.tower import Block, Norm, Pool, Reader, Tower
-from toolkit.models.refusal import refuse
+from toolkit.models.words import refuse
 
 PRE_NORM = ("Block", "EvaBlock", "RelPosBlock")
 POST_NORM = ("EvaBlockPostNorm",)

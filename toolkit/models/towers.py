@@ -9,8 +9,8 @@ from torch import nn
 
 from toolkit.core.tower import Block, Pool, Tower
 from toolkit.models.adapted import HuggingFaceVisual, huggingface_tower
-from toolkit.models.refusal import refuse
 from toolkit.models.timm_towers import POST_NORM, output_layer, timm_tower
+from toolkit.models.words import refuse
 
 VIEWS = ("pool", "trunk")
 """Of a tower that ends in an attention pool: the pool's heads are the parts, or the trunk's, seen through it."""

@@ -1,0 +1,32 @@
+"""What is said of a model: why it cannot be taken apart exactly, and where two sources about it disagree."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+
+from toolkit.errors import UnsupportedModelError
+
+SUPPORTED = (
+    "CLIPs whose image tower is a ViT (class token, average or attention pooling; open_clip's own, timm's plain, EVA,"
+    " SigLIP and PE) or a ModifiedResNet; `toolkit info --models` lists them by name"
+)
+
+
+def refuse(given: str, reason: str) -> UnsupportedModelError:
+    """The error for a model whose embedding is not the sum this toolkit computes."""
+    return UnsupportedModelError(
+        "wrap", f"{given}: {reason}", SUPPORTED, "choose one of these; `tk.load()` gives the built-in model"
+    )
+
+
+class ModelWarning(UserWarning):
+    """Two sources say different things about a model, or a file is odd; the message says both and what was used."""
+
+
+def tell(note: str) -> None:
+    """A ModelWarning at the line outside the toolkit that led here."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "toolkit":
+        level, frame = level + 1, frame.f_back
+    warnings.warn(ModelWarning(f"load: {note}"), stacklevel=level)
