@@ -1,8 +1,10 @@
 # `make demo` and `make test` do all of their own set-up; they need python3 and make, nothing else.
 # The environment is .venv, or $TOOLKIT_VENV. Another Python: make test PYTHON=python3.12. More arguments: ARGS="…".
+# Tests run in two processes side by side, the browser's in one of them: make test JOBS=0 for one after the other.
 
 PYTHON ?= python3
 ARGS ?=
+JOBS ?= 2
 export TOOLKIT_VENV := $(or $(TOOLKIT_VENV),$(CURDIR)/.venv)
 BIN := $(TOOLKIT_VENV)/bin
 SETUP := @$(PYTHON) .ci/bootstrap.py --extras
@@ -18,7 +20,7 @@ demo:  ## the tour on the built-in world, then the first notebook (ARGS="--no-la
 	@"$(BIN)/toolkit" demo $(ARGS)
 
 test: lint  ## lint, types and every test, in a real browser too (ARGS="-k grid tests/core")
-	@browser="$$("$(BIN)/python" .ci/browser.py)" && TOOLKIT_BROWSER="$$browser" "$(BIN)/python" -m pytest $(ARGS)
+	@browser="$$("$(BIN)/python" .ci/browser.py)" && TOOLKIT_BROWSER="$$browser" "$(BIN)/python" -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
 
 lint:  ## style, format and types
 	$(SETUP) lab,test

@@ -6,12 +6,16 @@ import os
 import shutil
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+NO_BROWSER_TESTS = "TOOLKIT_REQUIRE_BROWSER=1, but no test with the marker `browser` was collected"
 REQUIRED = os.environ.get("TOOLKIT_REQUIRE_BROWSER") == "1"
+if "PYTEST_XDIST_WORKER" in os.environ:  # tests side by side, kernels they start too: a thread each
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 hypothesis.settings.register_profile("toolkit", deadline=None, print_blob=True)  # shared machines are noisy
 hypothesis.settings.load_profile("toolkit")
@@ -46,14 +50,29 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if folder in item.path.parents:
             item.add_marker(pytest.mark.browser)
+        alone = item.get_closest_marker("browser")  # one browser, one server of each kind
+        item.add_marker(pytest.mark.xdist_group("browser" if alone else str(item.path)))
     browser = [item for item in items if item.get_closest_marker("browser")]
-    if REQUIRED and not browser and config.args_source is pytest.Config.ArgsSource.TESTPATHS:
-        raise pytest.UsageError("TOOLKIT_REQUIRE_BROWSER=1, but no test with the marker `browser` was collected")
+    if REQUIRED and not browser and whole_run(config):
+        raise pytest.UsageError(NO_BROWSER_TESTS)
     if browser and not find_browser() and not REQUIRED:
         skip(browser, "no Chromium: `make test` provides one")
     cuda = [item for item in items if item.get_closest_marker("cuda")]
     if cuda and not has_cuda():
         skip(cuda, "not run: no CUDA device")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:
+    """The same of a run side by side, whose workers do not know that they were asked for all tests."""
+    if REQUIRED and whole_run(node.config) and not any(name.endswith("@browser") for name in ids):
+        pytest.exit(NO_BROWSER_TESTS, returncode=4)
+
+
+def whole_run(config: pytest.Config) -> bool:
+    """Whether the tests were asked for without naming or choosing any."""
+    chosen = config.option.keyword or config.option.markexpr
+    return config.args_source is pytest.Config.ArgsSource.TESTPATHS and not chosen
 
 
 def skip(items: list[pytest.Item], reason: str) -> None:

@@ -292,16 +292,17 @@ def test_a_named_browser_that_does_not_start_is_said(
     assert "/nonexistent/browser, which does not start" in capsys.readouterr().err
 
 
-def nested(tmp_path: Path, text: str, **env: str) -> str:
+def nested(tmp_path: Path, text: str, *options: str, **env: str) -> str:
     """pytest's output on a small tree with this project's conftest and one browser test."""
     (tmp_path / "tests" / "browser").mkdir(parents=True)
     shutil.copy(ROOT / "tests" / "conftest.py", tmp_path / "tests")
     (tmp_path / "tests" / "browser" / "test_it.py").write_text(text, encoding="utf-8")
     (tmp_path / "pyproject.toml").write_text(
-        '[tool.pytest.ini_options]\ntestpaths = ["tests"]\nmarkers = ["browser: .", "cuda: ."]\n', encoding="utf-8"
+        '[tool.pytest.ini_options]\ntestpaths = ["tests"]\nmarkers = ["browser: .", "cuda: .", "xdist_group: ."]\n',
+        encoding="utf-8",
     )
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("TOOLKIT_", "PYTEST_"))}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options]
     env = {**clean, "PATH": str(tmp_path), **env}
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
     return done.stdout + done.stderr
@@ -311,11 +312,15 @@ SELF_SKIPPING = "import pytest\ndef test_it():\n    pytest.skip('no JupyterLab')
 
 
 @pytest.mark.slow
-def test_a_skipped_browser_test_is_a_failure_only_where_required(tmp_path: Path) -> None:
-    assert "1 failed" in nested(tmp_path / "required", SELF_SKIPPING, TOOLKIT_REQUIRE_BROWSER="1")
-    assert "1 skipped" in nested(tmp_path / "free", SELF_SKIPPING)
+@pytest.mark.parametrize("options", [(), ("-n", "2", "--dist", "loadgroup")], ids=["alone", "side by side"])
+def test_a_skipped_browser_test_is_a_failure_only_where_required(tmp_path: Path, options: tuple[str, ...]) -> None:
+    assert "1 failed" in nested(tmp_path / "required", SELF_SKIPPING, *options, TOOLKIT_REQUIRE_BROWSER="1")
+    assert "1 skipped" in nested(tmp_path / "free", SELF_SKIPPING, *options)
 
 
 @pytest.mark.slow
-def test_a_required_run_without_browser_tests_is_refused(tmp_path: Path) -> None:
-    assert "no test with the marker" in nested(tmp_path, "", TOOLKIT_REQUIRE_BROWSER="1")
+@pytest.mark.parametrize("options", [(), ("-n", "1", "--dist", "loadgroup")], ids=["alone", "side by side"])
+def test_a_required_run_without_browser_tests_is_refused(tmp_path: Path, options: tuple[str, ...]) -> None:
+    found = nested(tmp_path, "", *options, TOOLKIT_REQUIRE_BROWSER="1")
+    assert "no test with the marker" in found
+    assert "passed" not in found

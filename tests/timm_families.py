@@ -33,13 +33,14 @@ TIMM: dict[str, tuple[type, dict[str, Any]]] = {
     ),
     "eva02-post-norm": (Eva, {"global_pool": "token", "num_classes": 48, "use_post_norm": True}),
     "siglip": (VisionTransformer, MAP),
+    "siglip-registers": (VisionTransformer, {**MAP, "reg_tokens": 2}),
     "pe": (
         Eva,
         {"global_pool": "map", "num_classes": 48, "attn_type": "rope", "use_pre_transformer_norm": True,
          "rope_grid_offset": 1.0, **ROPE},
     ),
 }  # fmt: skip
-POOLED = ("siglip", "pe")
+POOLED = ("siglip", "siglip-registers", "pe")
 """Families with an attention pool, of which there are two views."""
 PLAIN = tuple(name for name in TIMM if name not in POOLED)
 
@@ -54,20 +55,27 @@ def build(family: str, dtype: torch.dtype = torch.float32, seed: int = 0) -> Any
     base = EVA if kind is Eva else VIT
     if kind is VisionTransformerRelPos:
         base = {**base, "mlp_ratio": 2.0}
-    trunk = kind(**{**base, "num_classes": 0, **options})
-    tower = TimmModel.__new__(TimmModel)
-    nn.Module.__init__(tower)
-    tower.image_size, tower.trunk, tower.head = (32, 32), trunk, nn.Sequential()
-    if not options.get("num_classes") and family != "siglip":
+    tower = around(kind, **{**base, "num_classes": 0, **options})
+    if not options.get("num_classes") and not family.startswith("siglip"):
         tower.head = nn.Sequential(nn.Dropout(0.0), nn.Linear(64, 48, bias=False))
     for name, p in tower.named_parameters():
         p.data.normal_(0.3 if p.ndim < 2 else 0.0, 0.4 if p.ndim < 2 else 0.15)
         if name.endswith("latent"):
             p.data.normal_(0, 1)
-    if family == "siglip":
+    if family.startswith("siglip"):
         clip.text_projection = nn.Parameter(torch.randn(32, 64))
     clip.visual = tower
     return clip.eval().to(dtype)
+
+
+def around(make: Any, *names: str, **options: Any) -> Any:
+    """A trunk inside open_clip's TimmModel; one that is made by name has no memory."""
+    with torch.device("meta" if names else "cpu"):
+        trunk = make(*names, **options)
+    tower = TimmModel.__new__(TimmModel)
+    nn.Module.__init__(tower)
+    tower.image_size, tower.trunk, tower.head = (32, 32), trunk, nn.Sequential()
+    return tower
 
 
 def huggingface(dtype: torch.dtype = torch.float32, seed: int = 0, **config: Any) -> Any:
@@ -238,6 +246,8 @@ def _reader(clip: Any, seen: Seen) -> tuple[Any, Tensor, list[Tensor]]:
 def _frozen(clip: Any, seen: Seen) -> tuple[Any, Tensor, list[Tensor]]:
     trunk, pool = clip.visual.trunk, clip.visual.trunk.attn_pool
     whole, tokens = seen.given["norm"], seen.made["norm"]
+    dropped = trunk.num_prefix_tokens if getattr(trunk, "pool_include_prefix", None) is False else 0
+    tokens = tokens[:, dropped:]
     heads, w = pool.num_heads, pool.proj.weight.shape[1]
     k = w // heads
     q = pool.q(pool.latent)[0, 0]
@@ -253,7 +263,7 @@ def _frozen(clip: Any, seen: Seen) -> tuple[Any, Tensor, list[Tensor]]:
         out = torch.zeros(len(x), w).to(x)
         for h in range(heads):
             at = slice(h * k, (h + 1) * k)
-            out = out + torch.einsum("bn,bnw->bw", rows[h], x) @ own[at].T @ pool.proj.weight[:, at].T
+            out = out + torch.einsum("bn,bnw->bw", rows[h], x[:, dropped:]) @ own[at].T @ pool.proj.weight[:, at].T
         return out
 
     def read(x: Tensor) -> Tensor:

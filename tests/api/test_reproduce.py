@@ -97,7 +97,7 @@ def test_rows_are_those_of_the_protocol(result):
     facts = result["facts"]
     assert (facts["seeds"], facts["sizes"], facts["pool"], facts["prompts"]) == (3, [10, 20], "train", 1)
     said = " ".join(result["notes"])
-    for word in ("documented", "no TextSpan heads", "R25 does not say from which"):
+    for word in ("documented", "none are shown", "R25 does not say from which"):
         assert word in said
 
 
@@ -135,10 +135,10 @@ def test_the_whole_protocol_of_the_head_lists_equals_means_taken_by_hand(tree, m
     MLP by their means.
     """
     monkeypatch.setitem(published._TEXTSPAN, "ViT-B-16", "L3.H7 L3.H5 L2.H1")
-    monkeypatch.setattr("toolkit.api.reproduce.architecture_of", lambda *_: "ViT-B-16")
     found = tk.reproduce_waterbirds(
-        tk.load(), tree[0] / "birds", store=tree[0] / "parts", sizes=[10], seeds=1, templates="plain"
-    )
+        tk.load(), tree[0] / "birds", store=tree[0] / "parts", sizes=[10], seeds=1, templates="plain",
+        published_as="ViT-B-16",
+    )  # fmt: skip
     acts = tk.extract(tk.load(), tk.waterbirds(tree[0] / "birds"), progress=False)
     birds = tk.classes(["landbird", "waterbird"])
     parts, texts = acts.parts(), birds.vectors(tk.load()).double()
@@ -150,15 +150,40 @@ def test_the_whole_protocol_of_the_head_lists_equals_means_taken_by_hand(tree, m
     assert found.row("TextSpan heads").worst == pytest.approx(alone.worst.value)
     assert found.row("base").published == published.WATERBIRDS["ViT-B-16"]["base"]
     assert "72.8 / 45.6" in str(found)
+    assert "79.8 ± 1.2 / 59.8 ± 1.7" in str(found)
+    assert "Table 1 has 81.1 / 61.4" in str(found)
+    assert np.isnan(found.row("located, 10 a class").worst_range[0])
+    assert "(1)" in str(found)
+    json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert "G24" in str(found)
 
 
-def test_published_models_are_known_by_name_and_shape():
-    assert published.architecture_of("ViT-L-14:laion2b_s32b_b82k", (24, 16, 64)) == "ViT-L-14"
-    assert published.architecture_of("ViT-L-14:laion2b_s32b_b82k", (12, 12, 64)) == ""
-    assert published.architecture_of("ViT-L-16-SigLIP", (1, 16, 64)) == ""
+def test_published_weights_are_known_by_name_and_tag():
+    assert published.weights_of("ViT-L-14:laion2b_s32b_b82k") == "ViT-L-14"
+    for other in ("ViT-L-14:openai", "ViT-L-14-336:openai", "ViT-L-14-quickgelu:dfn2b", "ViT-L-14", "m1", "ViT-B-16:x"):
+        assert published.weights_of(other) == ""
     assert len(published.textspan_heads("ViT-L-14")) == 15
     assert published.textspan_heads("ViT-B-32") is None
+
+
+def test_an_edit_that_changes_nothing_costs_nothing(tree):
+    found = tk.reproduce_waterbirds(
+        tk.load(), tree[0] / "birds", tree[0] / "imagenet-r", store=tree[0] / "parts", sizes=[10], seeds=1,
+        edit_seeds=2, steps=0, templates="plain",
+    )  # fmt: skip
+    base, edit = found.row("base, 5 classes"), found.row("edit")
+    assert edit.extra["others"] == pytest.approx(base.extra["others"])
+    assert edit.average == pytest.approx(base.average)
+    assert all(edit.heads)
+
+
+def test_unreadable_images_are_noted(tmp_path):
+    written(tmp_path, {"train": 60, "val": 40, "test": 60})
+    broken = next((tmp_path / "waterbird_complete95_forest2water2").rglob("test_*.png"))
+    broken.write_bytes(b"no picture")
+    found = tk.reproduce_waterbirds(tk.load(), tmp_path, sizes=[5], seeds=1, templates="plain")
+    assert "1 images could not be read" in str(found)
+    assert found.row("base").n == 59
 
 
 def test_a_draw_without_a_mistake_switches_nothing_off_and_says_so(tree):
@@ -182,10 +207,17 @@ def test_a_draw_without_a_mistake_switches_nothing_off_and_says_so(tree):
         ({"pool": "test"}, "pool='test'"),
         ({"seeds": 0}, "seeds=0"),
         ({"sizes": [0]}, "sizes=0"),
-        ({"sizes": [500]}, "per_class=500"),
+        ({"sizes": [500]}, "500 images a class from the train split"),
+        ({"sizes": 10}, "sizes=10"),
+        ({"sizes": []}, "sizes="),
+        ({"alpha": -1}, "alpha=-1"),
+        ({"steps": 1.5}, "steps=1.5"),
+        ({"published_as": "ViT-B-32"}, "published_as"),
+        ({"imagenet": "nowhere"}, "imagenet_r"),
     ],
 )
-def test_refused_in_words(tree, change, message):
+def test_refused_in_words_before_anything_runs(tree, change, message, monkeypatch):
+    monkeypatch.setattr("toolkit.api.reproduce_run.extract", lambda *_a, **_k: pytest.fail("images were read"))
     with pytest.raises(tk.InputError, match=message):
         tk.reproduce_waterbirds(
             tk.load(), tree[0] / "birds", store=tree[0] / "parts", **({"sizes": [10], "templates": "plain"} | change)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from data import trees
 
 import toolkit as tk
 from toolkit.data.joined import joined
@@ -39,3 +40,20 @@ def test_what_is_no_data_set_is_refused():
         joined(tk.scenes("test", n=2), [1, 2])
     with pytest.raises(tk.InputError, match="nothing"):
         joined()
+
+
+def test_attributes_and_masks_of_the_parts_come_along(tmp_path):
+    birds = tk.waterbirds(trees.waterbirds(tmp_path / "birds"))
+    photos = tk.image_folder(trees.picture(tmp_path / "photos" / "cat" / "1.png").parents[1])
+    both = joined(birds, photos)
+    water = both.where(place="water")
+    assert water.ids.tolist() == birds.where(place="water").ids.tolist()
+    assert [m.shape for m in both.masks([0, 1])] == [m.shape for m in birds.masks([0, 1])]
+    assert both.boxes([1]) == birds.boxes([1])
+    assert both.take([1, 0]).attributes["species"].tolist() == birds.attributes["species"].tolist()[1::-1]
+    with pytest.raises(tk.InputError, match="without masks"):
+        both.masks([len(both) - 1])
+    with pytest.raises(tk.InputError, match="images of a Scenes"):
+        joined(birds, tk.scenes("test", n=1)).masks([len(birds)])
+    with pytest.raises(tk.InputError, match="whole numbers"):
+        both.take([99])

@@ -16,7 +16,7 @@ from timm.models import register_model
 from timm.models.vision_transformer import VisionTransformer
 
 import toolkit as tk
-from toolkit.errors import InputError, MissingWeightsError
+from toolkit.errors import InputError, MissingWeightsError, UnsupportedModelError
 from toolkit.models import huggingface, loading
 from toolkit.models.checkpoints import written_facts
 from toolkit.models.claims import claims_of_download, claims_of_tag, claims_of_written
@@ -517,7 +517,7 @@ def changed(part=None, **settings):
         (changed(embed_dim="48"), "embed_dim='48'"),
         (changed(quick_gelu="yes"), "quick_gelu='yes'"),
         (changed(visual_cfg={}), "visual_cfg, which open_clip does not know"),
-        (changed("vision_cfg", timm_model_name="no_such_model"), "cannot build a model.*no_such_model"),
+        (changed("vision_cfg", timm_model_name="no_such_model"), "timm_model_name='no_such_model'"),
         (changed(multimodal_cfg={}), "a CoCa model"),
         ([], "without a model_cfg"),
     ],
@@ -671,3 +671,74 @@ def test_a_saved_quick_model_loads_as_one_under_the_plain_name(tmp_path, monkeyp
     images = torch.randn(2, 3, 32, 32)
     assert torch.allclose(again.encode_image(images), clip.encode_image(images), atol=1e-5)
     assert again.card.mean == (0.5, 0.5, 0.5)
+
+
+EVIL = "import pathlib\n\npathlib.Path({mark!r}).touch()\n\n\nclass Evil:\n    pass\n"
+
+
+@pytest.mark.parametrize("route", ["kwargs", "auto_map alone"])
+@pytest.mark.parametrize("given", ["folder", "file"])
+def test_a_tokenizer_with_code_of_its_own_is_refused_and_not_run(tmp_path, monkeypatch, route, given):
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("the user was asked"))
+    folder, mark = tmp_path / "evil", tmp_path / "ran"
+    folder.mkdir()
+    text = {**families.TEXT, "hf_tokenizer_name": "x/y"}
+    if route == "kwargs":
+        text["tokenizer_kwargs"] = {"trust_remote_code": True}
+    config = {"embed_dim": 48, "vision_cfg": families.VIT, "text_cfg": text}
+    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": config, "preprocess_cfg": {}}))
+    (folder / "tokenizer_config.json").write_text(json.dumps({"auto_map": {"AutoTokenizer": ["evil.Evil", None]}}))
+    (folder / "evil.py").write_text(EVIL.format(mark=str(mark)))
+    clip = open_clip.CLIP(48, families.VIT, families.TEXT)
+    save_file(clip.state_dict(), folder / "open_clip_model.safetensors")
+    with pytest.raises(InputError, match=r"trust_remote_code|auto_map"):
+        tk.load(str(folder if given == "folder" else folder / "open_clip_model.safetensors"))
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize(
+    ("part", "key", "value", "message"),
+    [
+        ("vision_cfg", "timm_model_name", "hf-hub:evil/repo", "timm_model_name='hf-hub:evil/repo'"),
+        ("vision_cfg", "timm_model_name", "local-dir:/etc", "timm_model_name='local-dir:/etc'"),
+        ("text_cfg", "hf_model_name", "/etc", "leads out of the folder"),
+        ("text_cfg", "hf_model_name", "../outside", "leads out of the folder"),
+    ],
+)
+def test_configs_reach_neither_the_network_nor_other_folders(tmp_path, part, key, value, message):
+    config = {"embed_dim": 48, "vision_cfg": dict(families.VIT), "text_cfg": dict(families.TEXT)}
+    config[part][key] = value
+    (tmp_path / "open_clip_config.json").write_text(json.dumps({"model_cfg": config}))
+    save_file({"x": torch.zeros(1)}, tmp_path / "open_clip_model.safetensors")
+    with pytest.raises(InputError, match=message):
+        tk.load(str(tmp_path))
+
+
+def test_what_a_saved_file_says_of_itself_counts_more_than_a_config_beside_it(tmp_path):
+    text = {**families.TEXT, "vocab_size": 49408, "context_length": 77}
+    config = {"embed_dim": 48, "vision_cfg": families.VIT, "text_cfg": text}
+    clip = open_clip.CLIP(**config, quick_gelu=True).eval()
+    clip.visual.preprocess_cfg = {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)}
+    path = tk.save_checkpoint(tk.wrap(clip, name="quick"), tmp_path / "quick.safetensors")
+    beside = {"model_cfg": config, "preprocess_cfg": {"mean": [0, 0, 0], "std": [1, 1, 1]}}
+    (tmp_path / "open_clip_config.json").write_text(json.dumps(beside))
+    with pytest.warns(ModelWarning, match="the first is used"):
+        again = tk.load(path)
+    images = torch.randn(2, 3, 32, 32)
+    assert torch.allclose(again.encode_image(images), clip.encode_image(images), atol=1e-5)
+    assert again.card.mean == (0.5, 0.5, 0.5)
+
+
+def test_a_saved_folder_keeps_how_pictures_are_resized(tmp_path):
+    clip = families.build("vit")
+    clip.visual.preprocess_cfg = {"interpolation": "bilinear", "resize_mode": "squash", "mean": (0.5, 0.5, 0.5)}
+    tk.save_huggingface(tk.wrap(clip), tmp_path)
+    found = huggingface_preprocess(tmp_path)
+    assert (found["interpolation"], found["resize_mode"], found["size"]) == ("bilinear", "squash", (32, 32))
+
+
+def test_a_name_that_cannot_be_taken_apart_is_refused_before_a_download(monkeypatch):
+    monkeypatch.setattr(loading, "_reachable", lambda *_: pytest.fail("the network was asked"))
+    monkeypatch.setattr(loading, "cached_file", lambda *_: None)
+    with pytest.raises(UnsupportedModelError, match="no attention heads"):
+        tk.load("convnext_base", pretrained="laion400m_s13b_b51k")

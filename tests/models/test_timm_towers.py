@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
+import timm
 import timm_families
 import torch
+from timm.models.eva import Eva
 from timm_families import PLAIN, POOLED, TIMM, build, literal, pictures
 
 import toolkit as tk
 from toolkit.errors import InputError, UnsupportedModelError
+from toolkit.models.towers import visual_tower
 
 EVERY = [(name, "pool") for name in TIMM] + [(name, "trunk") for name in POOLED]
 
@@ -136,7 +141,7 @@ def test_folded_edits_equal_the_edited_embedding(family):
     model, images = tk.wrap(build(family, torch.float64)), pictures(2, torch.float64)
     d = model.card.embed_dim
     matrix = torch.randn(d, d, dtype=torch.float64)
-    if family == "siglip":
+    if family.startswith("siglip"):
         with pytest.raises(UnsupportedModelError, match="no linear output"):
             fold_matrix(model, matrix, "edited")
         return
@@ -237,3 +242,158 @@ def test_the_view_of_a_tower_without_an_attention_pool_is_refused():
         tk.wrap(build("eva02")).view("trunk")
     with pytest.raises(InputError, match="'pool' or 'trunk'"):
         tk.load().view("both")
+
+
+@pytest.mark.parametrize("family", [*PLAIN, "huggingface"])
+def test_what_legrad_reads_after_a_layer_is_the_embedding_of_the_tower_cut_off_there(family):
+    clip = build(family, torch.float64)
+    model, images = tk.wrap(clip), pictures(2, torch.float64)
+    capture, output = model.explicit(images)
+    found = [capture.embedding_after(layer, output) for layer in range(3)]
+    for layer in range(3):
+        cut = copy.deepcopy(clip)
+        if family == "huggingface":
+            cut.vision_model.encoder.layers = cut.vision_model.encoder.layers[: layer + 1]
+        else:
+            cut.visual.trunk.blocks = cut.visual.trunk.blocks[: layer + 1]
+        assert torch.allclose(found[layer], tk.wrap(cut).encode_image(images), atol=1e-10), layer
+
+
+@pytest.mark.parametrize("family", POOLED)
+def test_copies_keep_the_view(family):
+    model = wrapped(family, "trunk", torch.float32)
+    for other in (tk.permuted(model), tk.fold_ablation(model, "L0.H1")):
+        assert other.card.pool == "attention_trunk"
+        assert other.card.layers == 3
+        assert other.card.id.count("(trunk)") == 1
+
+
+def test_a_saved_live_clip_model_is_an_open_clip_checkpoint(tmp_path):
+    from toolkit.models.checkpoints import build as built
+    from toolkit.models.checkpoints import fill, read_state
+    from toolkit.models.huggingface_files import huggingface_config
+
+    clip = timm_families.huggingface()
+    model, images = tk.wrap(clip), pictures(2)
+    path = tk.save_checkpoint(model, tmp_path / "x.safetensors")
+    tk.save_huggingface(model, tmp_path / "folder")
+    config = huggingface_config(tmp_path / "folder")
+    again = built(config, "x", tmp_path)
+    fill(again, read_state(path), path.name)
+    assert torch.allclose(again.encode_image(images), model.encode_image(images), atol=1e-5)
+    loaded = tk.load(str(tmp_path / "folder"))
+    assert torch.allclose(loaded.encode_image(images), model.encode_image(images), atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_a_pool_whose_attention_was_not_seen_is_refused_in_every_precision(dtype):
+    clip = build("siglip", dtype)
+    clip.visual.trunk.attn_pool.fused_attn = False
+    with pytest.raises(UnsupportedModelError, match="attention pool could not be seen"):
+        tk.decompose(tk.wrap(clip).view("trunk"), pictures(2, dtype))
+    assert tk.decompose(tk.wrap(clip), pictures(2, dtype)).error < 0.05
+
+
+def test_layers_of_a_clip_model_with_other_numbers_of_heads_are_refused():
+    clip = timm_families.huggingface()
+    clip.vision_model.encoder.layers[1].self_attn.num_heads = 2
+    with pytest.raises(UnsupportedModelError, match="different numbers of heads"):
+        tk.wrap(clip)
+
+
+def with_dropout(kind):
+    if kind == "live CLIPModel":
+        clip = timm_families.huggingface()
+        clip.vision_model.encoder.layers[0].self_attn.dropout = 0.5
+        return clip.train()
+    clip = build("eva01")
+    clip.visual.trunk.patch_drop = timm.layers.PatchDropoutWithIndices(0.5)
+    return clip.train()
+
+
+@pytest.mark.parametrize("kind", ["live CLIPModel", "patch dropout"])
+def test_random_towers_are_refused_in_training_mode(kind):
+    with pytest.raises(InputError, match="training mode"):
+        tk.decompose(tk.wrap(with_dropout(kind)), pictures(2))
+
+
+NO_SUM = {
+    "vit_small_patch16_18x2_224": "only blocks of the kinds", "crossvit_9_240": "grid of patches|blocks",
+    "mixer_s32_224": "grid of patches", "convit_tiny": "what follows|blocks", "samvit_base_patch16": "norm|blocks",
+    "naflexvit_base_patch16_siglip": "grid of patches", "deit_tiny_distilled_patch16_224": "two outputs",
+    "twins_pcpvt_small": "grid of patches", "tnt_s_patch16_224": "blocks|grid",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NO_SUM)
+def test_other_timm_towers_are_refused_in_words(name):
+    tower = timm_families.around(timm.create_model, name)
+    with pytest.raises(UnsupportedModelError, match=NO_SUM[name]):
+        visual_tower(tower, "CLIP")
+
+
+def test_blocks_that_share_weights_are_refused():
+    clip = build("timm-vit")
+    clip.visual.trunk.blocks[1] = clip.visual.trunk.blocks[0]
+    with pytest.raises(UnsupportedModelError, match="share weights"):
+        tk.wrap(clip)
+
+
+def test_gradients_through_checkpointed_layers_are_refused_and_the_sum_is_not():
+    clip = build("timm-vit")
+    clip.visual.trunk.set_grad_checkpointing(True)
+    model, t = tk.wrap(clip), torch.nn.functional.normalize(torch.ones(48), dim=0)
+    assert tk.decompose(model, pictures(2)).error < 1e-5
+    for verb in (tk.grad_cam, tk.legrad, tk.game):
+        with pytest.raises(InputError, match="set_grad_checkpointing"):
+            verb(model, pictures(2), t)
+
+
+def test_autocast_is_named_where_it_spoils_the_sum():
+    model = tk.wrap(build("timm-vit"))
+    with torch.autocast("cpu", torch.bfloat16), pytest.raises(UnsupportedModelError, match=r"leave torch\.autocast"):
+        tk.decompose(model, pictures(2))
+
+
+def test_weights_written_through_data_are_seen_by_grad_cam_and_by_stores(tmp_path):
+    clip = build("timm-vit")
+    model, images = tk.wrap(clip), pictures(2)
+    t = torch.nn.functional.normalize(torch.randn(48, generator=torch.Generator().manual_seed(0)), dim=0)
+    model.readout(), model.card
+    clip.visual.trunk.head.weight.data.mul_(-1)
+    fresh = tk.wrap(clip)
+    assert abs(tk.grad_cam(model, images, t, heads="L2.H1").values
+               - tk.grad_cam(fresh, images, t, heads="L2.H1").values).max() < 1e-9  # fmt: skip
+    data = tk.scenes("test", n=4)
+    own = tk.wrap(copy.deepcopy(tk.load().clip))
+    tk.extract(own, data, tmp_path / "x.zarr", progress=False)
+    own.clip.visual.proj.data.mul_(-1)
+    with pytest.raises(tk.StoreError, match="something else"):
+        tk.extract(own, data, tmp_path / "x.zarr", progress=False)
+
+
+def test_the_reference_convention_is_refused_before_anything_runs(monkeypatch):
+    model = wrapped("siglip", "trunk", torch.float32)
+    monkeypatch.setattr(type(model), "trace", lambda *_: pytest.fail("a forward was run"))
+    with pytest.raises(InputError, match="'separate'"):
+        tk.extract(model, tk.scenes("test", n=2), convention="reference", progress=False)
+
+
+def test_layer_curves_of_a_trunk_view_are_drawn():
+    from toolkit.figures.pictures import ablation_curves
+
+    for view in ("pool", "trunk"):
+        parts = tk.decompose(wrapped("siglip", view), pictures(6, torch.float64))
+        curve = tk.layer_curve(parts, torch.eye(64, dtype=torch.float64)[:2], torch.tensor([0, 1, 0, 1, 0, 1]))
+        assert len(curve.mlps) == (2 if view == "pool" else 6)
+        ablation_curves({"x": curve})
+
+
+def test_registers_without_a_class_token_are_called_registers():
+    tower = timm_families.around(Eva, **{**timm_families.EVA, "class_token": False, "num_reg_tokens": 2,
+                                         "global_pool": "avg", "num_classes": 48})  # fmt: skip
+    clip = build("eva01")
+    clip.visual = tower.eval()
+    found = tk.token_map(tk.wrap(clip), pictures(1), torch.ones(48) / 48**0.5)
+    assert "registers" in found.rest_names
+    assert "class token" not in found.rest_names

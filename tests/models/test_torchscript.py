@@ -178,6 +178,21 @@ def test_tensors_beyond_their_storage_are_damage(tmp_path, arguments):
         read_state(bad)
 
 
+def test_a_few_bytes_that_stand_for_gigabytes_are_refused(tmp_path):
+    compiled(nn.Linear(2, 2), tmp_path / "good.pt")
+    repeated = forged((4096, 3, 32, 32), (0, 0, 0, 0))
+    remembered = b"\x80\x02}r\x00\x00\x00\x08."  # LONG_BINPUT 0x08000000
+    for content in (repeated, remembered):
+        with pytest.raises(RefusedError):
+            read_torchscript(with_pickle(tmp_path / "evil.pt", content, tmp_path / "good.pt"))
+    squeezed = tmp_path / "squeezed.pt"
+    with zipfile.ZipFile(tmp_path / "good.pt") as old, zipfile.ZipFile(squeezed, "w", zipfile.ZIP_DEFLATED) as new:
+        for item in old.namelist():
+            new.writestr(item, old.read(item))
+    with pytest.raises(RefusedError, match="compressed"):
+        read_torchscript(squeezed)
+
+
 def test_an_archive_that_repeats_itself_without_end_is_damage(tmp_path):
     deep = b"\x80\x02c__torch__\nM\n)\x81q\x00"
     for level in range(40):

@@ -149,7 +149,7 @@ class Acts:
 
     @property
     def mlps(self) -> Tensor:
-        """[b, l + 1, d]: the embedding term (0) and every MLP."""
+        """[b, m, d]: the embedding term (0) and every MLP; of an attention pool as `Parts` says."""
         return self.parts().mlps
 
     @property
@@ -198,11 +198,15 @@ class Acts:
         """Some images, by position, in the order asked for."""
         return self._like(self.rows[self._positions("take", rows)])
 
-    def where(self, *, label: Any = None, group: Any = None, split: Any = None, id: Any = None) -> Self:  # noqa: A002
+    def where(self, *, label: Any = None, group: Any = None, split: Any = None, id: Any = None, **other: Any) -> Self:  # noqa: A002
         """The images with these labels, groups, split and ids (one or a list of each).
 
         Raises InputError naming what exists when nothing matches.
         """
+        if other:
+            given = f"{next(iter(other))}={next(iter(other.values()))!r}"
+            fix = f"ask the data for it: acts.where(id=data.where({given}).ids)"
+            raise InputError("acts.where", given, "label, group, split or id", fix)
         keep = np.ones(len(self), bool)
         asked = {"label": (label, self.labels), "group": (group, self.groups), "id": (id, self.ids),
                  "split": (split, np.full(len(self), self.split, object))}  # fmt: skip
@@ -230,7 +234,7 @@ class Acts:
         for label in sorted(set(self.labels.astype(str))):
             at = np.flatnonzero(self.labels.astype(str) == label)
             if len(at) < per_class:
-                given = f"per_class={per_class} of {label!r}, of which there are {len(at)}"
+                given = f"per_class={per_class} of {str(label)!r}, of which there are {len(at)}"
                 raise InputError("acts.draw", given, f"at most {len(at)}", "ask for fewer, or leave the class out")
             chosen.append(rng.choice(at, per_class, replace=False))
         return self._like(self.rows[np.sort(np.concatenate(chosen))] if chosen else self.rows)
@@ -241,6 +245,7 @@ class Acts:
         varying = convention == "reference" and not self.card.fixed_biases
         if convention not in CONVENTIONS or (fixed and convention != fixed) or varying:
             accepted = repr(fixed) + ", in which the arrays were made" if fixed else " or ".join(map(repr, CONVENTIONS))
+            accepted = "'separate': biases differ from image to image here" if varying else accepted
             raise InputError("acts.using", f"convention={convention!r}", accepted, "pass such a convention")
         return type(self)(self._store, self.rows, convention, self._model, self._data)
 

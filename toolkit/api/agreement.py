@@ -72,5 +72,4 @@ def permuted(model: Model, seed: int = 0) -> Model:
         for tensor in [*clip.visual.parameters(), *statistics]:
             order = torch.randperm(tensor.numel(), generator=generator).to(tensor.device)
             tensor.copy_(tensor.flatten()[order].view_as(tensor))
-    preprocess = None if model._own is not None else model.preprocess
-    return Model(clip, preprocess, model.tokenizer, f"{model.card.id}, image weights permuted (seed {seed})")
+    return model.like(clip, f"image weights permuted (seed {seed})")

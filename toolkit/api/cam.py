@@ -73,6 +73,7 @@ def grad_cam(
     scale = HALF if model.dtype == torch.float16 else 1.0
     found: list[NDArray[np.floating]] = []
     totals = []
+    model.readout(fresh=True)  # weights written through .data leave no trace
     for batch in batches(source, batch_size, "grad_cam"):
         with enough_memory("grad_cam", len(batch)):
             raw, total = _maps(model, batch, _score(target.direction, chosen, model, scale), at, _library(cam, scale))
@@ -148,13 +149,13 @@ def _maps(
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Maps [b, rows, cols] and scores [b] of one batch; everything the library keeps is let go of."""
     rows, columns = model.card.grid
-    prefix = model.card.prefix
     first = getattr(getattr(model.clip.visual, "transformer", None), "batch_first", True)
 
     def patches(x: Tensor) -> Tensor:
         if x.ndim == 4:  # of a convolutional trunk
             return x
         x = x if first else x.transpose(0, 1)
+        prefix = x.shape[1] - rows * columns  # of this place: an attention pool may not see all of them
         return x[:, prefix:].unflatten(1, (rows, columns)).permute(0, 3, 1, 2)
 
     probe = Probe(model, watched(model, layer)[0], score)

@@ -15,7 +15,7 @@ from toolkit.errors import InputError, UnsupportedModelError
 from toolkit.models.model import Model
 
 T = TypeVar("T")
-INEXACT = {torch.float64: 1e-9, torch.float32: 1e-3, torch.float16: 5e-2, torch.bfloat16: 0.2}
+INEXACT = {torch.float64: 1e-9, torch.float32: 1e-3, torch.float16: 1e-2, torch.bfloat16: 5e-2}
 """Largest relative difference between the sum and the embedding that rounding can explain, by weight type."""
 
 
@@ -71,6 +71,8 @@ def exact_sum(model: Model, make: Callable[[Readout], T], error: Callable[[T], f
         given = f"a model whose parts miss its embedding by {error(made):.1e} (relative)"
         accepted = f"at most {INEXACT[model.dtype]:g} in {model.card.precision}"
         fix = "take off forward hooks and wrappers that change what its layers return, or look for NaN weights"
+        if torch.is_autocast_enabled(model.device.type):
+            fix = "leave torch.autocast, and load the model in the precision it is to run in"
         raise UnsupportedModelError(operation, given, accepted, fix)
     return made
 

@@ -58,6 +58,7 @@ def extract(
     (torch.Size([20, 4, 8, 96]), True)
     """
     _check(model, data, convention, precision, {"batch_size": batch_size, "workers": workers})
+    model.refresh()
     place = None if store is None else Path(store).expanduser()
     if place is not None:
         Place(place, "extract").recover()
@@ -98,6 +99,9 @@ def _check(model: Any, data: Any, convention: Any, precision: Any, counts: dict[
     ):
         if value not in allowed:
             raise InputError("extract", f"{name}={value!r}", " or ".join(map(repr, allowed)), f"pass one as {name}")
+    if convention == "reference" and not model.card.fixed_biases:
+        given = f"convention='reference' with {model.card.id!r}, whose attention biases differ from image to image"
+        raise InputError("extract", given, "'separate'", "leave convention out")
     for name, value in counts.items():
         if not (isinstance(value, int) and value >= 1) and value is not None:
             raise InputError("extract", f"{name}={value!r}", "a whole number of at least 1", f"pass such a {name}")

@@ -15,6 +15,7 @@ from toolkit.api.decompose import check_model
 from toolkit.core.heads import HeadSet
 from toolkit.errors import InputError, UnsupportedModelError
 from toolkit.models.adapted import HuggingFaceClip
+from toolkit.models.checkpoints import from_huggingface
 from toolkit.models.claims import computes_quick
 from toolkit.models.huggingface import huggingface_model
 from toolkit.models.model import Model
@@ -50,7 +51,7 @@ def fold_ablation(model: Model, heads: Any, strength: Strength = 0.0) -> Model:
             weight.mul_(columns.to(weight.dtype))
     used = sorted({float(scale[head]) for head in chosen})
     what = "without" if used in ([], [0.0]) else "with strength " + ", ".join(f"{s:g}" for s in used) + " of"
-    return _like(model, clip, f"{model._name}, {what} {chosen or 'no head'} (total effect)")
+    return model.like(clip, f"{what} {chosen or 'no head'} (total effect)")
 
 
 def save_checkpoint(model: Model, path: str | Path) -> Path:
@@ -66,7 +67,9 @@ def save_checkpoint(model: Model, path: str | Path) -> Path:
     target = Path(path).expanduser()
     if target.suffix != ".safetensors":
         raise InputError("save_checkpoint", repr(target.name), "a name ending in .safetensors", "rename it")
-    state = {name: t.detach().cpu().contiguous().clone() for name, t in model.clip.state_dict().items()}
+    clip = model.clip
+    own = from_huggingface(clip.clip_model.state_dict()) if isinstance(clip, HuggingFaceClip) else clip.state_dict()
+    state = {name: t.detach().cpu().contiguous().clone() for name, t in own.items()}
     card = model.card
     attached = getattr(model.clip.visual, "preprocess_cfg", None) or {}
     kept = {k: attached[k] for k in ("interpolation", "resize_mode") if k in attached}
@@ -95,10 +98,15 @@ def save_huggingface(model: Model, folder: str | Path) -> Path:
         state, config = own.state_dict(), own.config.to_dict()
     else:
         state, config = huggingface_model(model.clip, card.id)
+    attached = getattr(model.clip.visual, "preprocess_cfg", None) or {}
+    size, squash = dict(zip(("height", "width"), card.image_size, strict=True)), "squash"
+    if attached.get("resize_mode", "shortest") != squash:
+        how: dict[str, Any] = {"size": {"shortest_edge": min(card.image_size)}, "do_center_crop": True}
+    else:
+        how = {"size": size, "do_center_crop": False}
     pictures = {
         "image_processor_type": "CLIPImageProcessor", "image_mean": list(card.mean), "image_std": list(card.std),
-        "size": {"shortest_edge": card.image_size[0]}, "do_center_crop": True, "resample": 3,
-        "crop_size": {"height": card.image_size[0], "width": card.image_size[1]},
+        "crop_size": size, "resample": 2 if attached.get("interpolation") == "bilinear" else 3, **how,
     }  # fmt: skip
     target.mkdir(parents=True, exist_ok=True)
     for name, facts in (("config.json", config), ("preprocessor_config.json", pictures)):
@@ -130,13 +138,7 @@ def fold_matrix(model: Model, matrix: Tensor, name: str, scales: Tensor | None =
         weight.copy_(found.T if transposed else found)
         if bias is not None:
             bias.copy_(_times(bias[None], matrix, scales)[0])
-    return _like(model, clip, name)
-
-
-def _like(model: Model, clip: Any, name: str) -> Model:
-    """Another model's weights with the preprocess, tokenizer and view of this one."""
-    preprocess = None if model._own is not None else model.preprocess
-    return Model(clip, preprocess, model.tokenizer, name, model._view)
+    return model.like(clip, name, whole=True)
 
 
 def _times(rows: Tensor, matrix: Tensor, scales: Tensor | None) -> Tensor:

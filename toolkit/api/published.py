@@ -60,8 +60,11 @@ def textspan_heads(architecture: str) -> HeadSet | None:
     return None if found is None else HeadSet.of(found)
 
 
-def architecture_of(name: str, shape: tuple[int, int, int]) -> str:
-    """Which of the published architectures a model is: by its name, else by its layers, heads and head_dim; else ""."""
-    sizes = {(12, 12, 64): "ViT-B-16", (24, 16, 64): "ViT-L-14", (32, 16, 80): "ViT-H-14"}
-    named = [known for known in WATERBIRDS if name.startswith(known)]
-    return named[0] if named and sizes.get(shape) == named[0] else ""
+TAGS = {"ViT-B-16": "laion2b_s34b_b88k", "ViT-L-14": "laion2b_s32b_b82k", "ViT-H-14": "laion2b_s32b_b79k"}
+"""The weights the numbers and the head lists are of: heads of other weights have nothing to do with them."""
+
+
+def weights_of(name: str) -> str:
+    """Which of the published architectures a model is, by its name "architecture:tag"; "" for all other weights."""
+    architecture, _, tag = name.partition(":")
+    return architecture if tag and TAGS.get(architecture) == tag else ""

@@ -20,9 +20,9 @@ class Row:
     """One method: accuracies in [0, 1] of one run, or their mean over draws.
 
     average: plain mean over images; others: the further averages by name (group_mean, train_weighted). worst: of the
-    worst group. average_range, worst_range: 95 % interval of one run; over draws mean ± one standard deviation. draws:
-    how many; 0 for a method without any. n: images. heads: what was switched off, one entry per draw. extra: what else
-    was measured. published: as printed, in percent.
+    worst group. average_range, worst_range: 95 % interval of one run; over draws mean ± one standard deviation (nan for
+    a single draw). draws: how many; 0 for a method without any. n: images. heads: what was switched off, one entry per
+    draw. extra: what else was measured. published: as printed, in percent.
     """
 
     name: str
@@ -50,7 +50,7 @@ def one_run(name: str, found: Accuracy, train: dict[str, float], **more: Any) ->
 def over_draws(name: str, found: Sequence[Accuracy], train: dict[str, float], **more: Any) -> Row:
     """A row of several draws: means, with one standard deviation to either side."""
     table = np.array([[one.average("plain").value, one.worst.value] for one in found])
-    mean, sd = table.mean(0), table.std(0, ddof=1) if len(found) > 1 else np.zeros(2)
+    mean, sd = table.mean(0), table.std(0, ddof=1) if len(found) > 1 else np.full(2, np.nan)
     others = [_others(one, train) for one in found]
     ranges = [(float(m - s), float(m + s)) for m, s in zip(mean, sd, strict=True)]
     return Row(
@@ -112,20 +112,28 @@ class Reproduction:
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain values."""
         rows = [asdict(row) | {"published": row.published._asdict() if row.published else None} for row in self.rows]
+        for row in rows:
+            for name in ("average_range", "worst_range"):
+                row[name] = [value if np.isfinite(value) else None for value in row[name]]
         return {"facts": self.facts, "notes": list(self.notes), "rows": rows}
 
     def __str__(self) -> str:
         wide = max(len(row.name) for row in self.rows)
-        head = f"{'':{wide}}  {'average':>22}  {'worst group':>22}  {'published':>13}"
+        facts = self.facts
+        head = f"{'':{wide}}  {'average':>22}  {'worst group':>22}  {'groups':>6} {'train':>6}  {'published':>27}"
         lines = [
-            f"{self.facts['model']} on {self.facts['data']}",
-            "average: plain mean over test images; [95 % interval], or ± one standard deviation over draws", head,
+            f"{facts['model']} on {facts['data']}, {facts['prompts']} prompts a class",
+            "average: plain mean over test images; [95 % interval], or ± one standard deviation over (draws);",
+            "groups, train: mean over groups, and weighted by their training sizes", head,
         ]  # fmt: skip
         for row in self.rows:
             cells = [_cell(row, row.average, row.average_range), _cell(row, row.worst, row.worst_range)]
-            given = f"{row.published.average:.1f} / {row.published.worst:.1f}" if row.published else "–"
+            other = [f"{100 * row.others[n]:.1f}" if n in row.others else "–" for n in ("group_mean", "train_weighted")]
             more = "".join(f"; {name} {100 * value:.1f}" for name, value in (row.extra or {}).items())
-            lines.append(f"{row.name:{wide}}  {cells[0]:>22}  {cells[1]:>22}  {given:>13}{more}")
+            lines.append(
+                f"{row.name:{wide}}  {cells[0]:>22}  {cells[1]:>22}  {other[0]:>6} {other[1]:>6}"
+                f"  {_printed(row.published):>27}{more}"
+            )
         lines += [f"published: {SOURCE}"] if any(row.published for row in self.rows) else []
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
@@ -133,6 +141,15 @@ class Reproduction:
 
 
 def _cell(row: Row, value: float, limits: tuple[float, float]) -> str:
+    if row.draws == 1:
+        return f"{100 * value:.1f} (1)"
     if row.draws:
         return f"{100 * value:.1f} ± {50 * (limits[1] - limits[0]):.1f} ({row.draws})"
     return f"{100 * value:.1f} [{100 * limits[0]:.1f}, {100 * limits[1]:.1f}]"
+
+
+def _printed(found: Published | None) -> str:
+    if found is None:
+        return "–"
+    sd = found.sd
+    return f"{found.average} / {found.worst}" if sd is None else f"{found.average} ± {sd[0]} / {found.worst} ± {sd[1]}"

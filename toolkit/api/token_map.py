@@ -221,7 +221,10 @@ def _besides(model: Model, tokens: Tensor) -> dict[str, Tensor]:
     """The tokens before the patches [b, prefix], by name."""
     if not tokens.shape[1]:
         return {}
-    first = "mean token" if hasattr(model.clip.visual, "attnpool") else "class token"
+    visual = model.clip.visual
+    if hasattr(visual, "trunk") and getattr(visual.trunk, "cls_token", None) is None:
+        return {"registers": tokens.sum(1)}
+    first = "mean token" if hasattr(visual, "attnpool") else "class token"
     more = {"registers": tokens[:, 1:].sum(1)} if tokens.shape[1] > 1 else {}
     return {first: tokens[:, 0], **more}
 

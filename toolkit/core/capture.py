@@ -86,11 +86,10 @@ class Capture(TorchFunctionMode):
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        kwargs = kwargs or {}
-        if func is F.linear:
-            return self._linear(args, kwargs)
-        if func is F.layer_norm:
-            return self._norm(args, kwargs)
+        kwargs = dict(kwargs or {})
+        if func in (F.linear, F.layer_norm):
+            args = (kwargs.pop("input"),) if "input" in kwargs else args
+            return (self._linear if func is F.linear else self._norm)(args, kwargs)
         if func is F.scaled_dot_product_attention:
             return self._mix(*args, **kwargs)
         if func is F.multi_head_attention_forward:
@@ -102,7 +101,7 @@ class Capture(TorchFunctionMode):
         return func(*args, **kwargs)
 
     def _norm(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
-        weight = kwargs["weight"] if "weight" in kwargs else args[2]
+        weight = kwargs.get("weight", args[2] if len(args) > 2 else None)
         layer = self._inner.get(id(weight))
         if layer is not None:
             x = self._see(layer, self._apart(args[0])).transpose(1, 2).flatten(2)
@@ -200,6 +199,7 @@ class Capture(TorchFunctionMode):
 
     def _see(self, layer: int, mix: Tensor) -> Tensor:
         """Scale the heads if asked, and keep what the pooled position gets of them. mix [b, h, n, k]."""
+        self._asked = None  # what was asked for this layer is not the pool's
         if layer in self._whole:
             self.mixes_of[layer] = mix.detach()
         if self._scale is not None:

@@ -31,11 +31,11 @@ class Parts:
     `heads.sum((1, 2)) + mlps.sum(1) + biases.sum(1) + constant + residual == embedding`, exactly; `residual` is what
     floating point lost and `error` its largest relative size.
 
-    mixes [b, l, h, k]: head mixes before the output projection. mlps [b, l + 1, d]: the embedding term (0), then every
-    MLP ([b, 0, d] for ModifiedResNet, which has no residual stream at pool level). biases [b, l, d]: attention output
-    biases. constant [b, d]: the last norm's bias. embedding [b, d]: unit norm with scale="unit", the model's own with
-    "raw". norm [b]: R = ‖E‖ before any scaling. sigma, mu [b]: the last LayerNorm's scale and mean. labels of axes:
-    methods §1.
+    mixes [b, l, h, k]: head mixes before the output projection. mlps [b, m, d]: the embedding term (0), then every MLP,
+    m = l + 1 (of the heads of an attention pool alone: its MLP, or nothing; of a trunk behind a frozen pool, that
+    pool's MLP last). biases [b, l, d]: attention output biases. constant [b, d]: the last norm's bias. embedding
+    [b, d]: unit norm with scale="unit", the model's own with "raw". norm [b]: R = ‖E‖ before any scaling. sigma, mu
+    [b]: the last LayerNorm's scale and mean. labels of axes: methods §1.
     """
 
     mixes: Tensor

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from toolkit.core.tower import Norm, Tower
@@ -48,7 +49,8 @@ def scales(tower: Tower, last: Tensor | None, rows: Tensor | None, output: Tenso
     x = last.to(dtype)
     if rows is not None:
         assert tower.reader is not None
-        return Scales(one, torch.zeros_like(one), rows.to(dtype) / spread(x, tower.reader.norm.eps)[:, None])
+        rows = F.pad(rows.to(dtype), (x.shape[1] - rows.shape[-1], 0))  # tokens the pool does not see are the first
+        return Scales(one, torch.zeros_like(one), rows / spread(x, tower.reader.norm.eps)[:, None])
     mu, sigma = x.mean(-1), spread(x, tower.eps)
     if x.ndim == 2:
         return Scales(sigma, mu)

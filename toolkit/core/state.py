@@ -18,11 +18,11 @@ from toolkit.core.readout import Readout
 class State:
     """The state of b images (methods §1): everything their parts are made of, before the division by σ and R.
 
-    mixes [b, l, h, k]: head mixes. mlps [b, l + 1, d]: the embedding term (0) and every MLP, centred and sent through
-    the readout ([b, 0, d] for a tower without a residual stream). means [b, l + 1]: the mean that centring took from
-    each of them, which the convention `reference` shares out again. sigma, mu [b]: scale and mean of the last
-    LayerNorm. output [b, d]: the embedding as the model returned it. biases [b, l, d]: what the attention biases wrote,
-    sent through the readout, where that is not the same for all images; else None.
+    mixes [b, l, h, k]: head mixes. mlps [b, m, d]: the embedding term (0) and every MLP (of the heads of an attention
+    pool alone: its MLP, or nothing; of a frozen one, its MLP last), centred and sent through the readout. means [b, m]:
+    the mean that centring took from each of them, which the convention `reference` shares out again. sigma, mu [b]:
+    scale and mean of the last LayerNorm. output [b, d]: the embedding as the model returned it. biases [b, l, d]: what
+    the attention biases wrote, sent through the readout, where that is not the same for all images; else None.
     """
 
     mixes: Tensor

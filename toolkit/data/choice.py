@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from toolkit.errors import InputError
 
@@ -53,3 +54,18 @@ def tally(values: Iterable[object]) -> dict[str, int]:
     """How often every value occurs, by its name, sorted."""
     names, counts = np.unique(np.asarray([str(v) for v in values], dtype=object).astype(str), return_counts=True)
     return dict(zip(names.tolist(), counts.tolist(), strict=True))
+
+
+def equal(values: Any, wanted: Any, name: str) -> NDArray[np.bool_]:
+    """Where values are what is wanted, one value or a list; a value may be written as its string.
+
+    Raises InputError, with a spelling hint, for a wanted value that is not among them.
+    """
+    several = [wanted] if isinstance(wanted, str) or not np.iterable(wanted) else list(wanted)
+    words, own = [str(value) for value in values], list(values)
+    known, there = set(words), set(own)
+    for one in several:
+        if one not in there and str(one) not in known:
+            raise unknown("where", f"{name}={one!r}, which no sample has", one, sorted(known))
+    exact, asked = set(several), {str(one) for one in several}
+    return np.array([value in exact or word in asked for value, word in zip(own, words, strict=True)], bool)

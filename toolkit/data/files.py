@@ -104,40 +104,12 @@ class FileSamples(Samples):
         return [read.image for _, read in found if read.image is not None]
 
     def take(self, rows: Sequence[int]) -> Self:
-        at = np.asarray(rows)
-        if at.dtype == bool:
-            fix = "write data.where(…), or data.take(np.flatnonzero(…))"
-            raise InputError(f"{self.source}.take", "true and false", "row numbers", fix)
-        at, part = at.astype(np.int64), copy(self)
+        at, part = np.asarray(self.positions(rows, f"{self.source}.take"), np.int64), copy(self)
         for name in ("ids", "labels", "groups", "_paths"):
             setattr(part, name, getattr(self, name)[at])
         part._masks = None if self._masks is None else self._masks[at]
-        part.attributes = self.attributes.iloc[at]
+        part.attributes, part.notes = self.attributes.iloc[at], ()
         return part
-
-    def where(
-        self, *, label: str | Sequence[str] | None = None, group: str | Sequence[str] | None = None, **attributes: Any
-    ) -> Self:
-        """The samples with these labels, groups and attributes, one value or a list of each.
-
-        Raises InputError for an attribute there is not (with a spelling hint), a value no sample has, and where nothing
-        fits all that is asked.
-
-        >>> data.where(place="water", label="landbird")  # doctest: +SKIP
-        """
-        asked = {"label": label, "group": group, **attributes}
-        keep = np.ones(len(self), bool)
-        for name, wanted in asked.items():
-            if name not in ("label", "group", *self.attributes.columns):
-                known = ["label", "group", *map(str, self.attributes.columns)]
-                raise unknown("where", f"{name}={wanted!r}, an attribute the data does not have", name, known)
-            if wanted is not None:
-                column = {"label": self.labels, "group": self.groups}.get(name)
-                keep &= _equal(self.attributes[name].tolist() if column is None else column, wanted, name)
-        if not keep.any():
-            given = ", ".join(f"{name}={wanted!r}" for name, wanted in asked.items() if wanted is not None)
-            raise InputError("where", f"{given} together: no image", "what some image has", "ask for less at once")
-        return self.take(np.flatnonzero(keep).tolist())
 
     def masks(self, rows: Sequence[int] | None = None) -> list[NDArray[np.bool_]]:
         """Where the object is, bool [height, width] in the pixels of each picture, for `tk.localisation`.
@@ -145,17 +117,17 @@ class FileSamples(Samples):
         rows: which, default all. A pixel counts where its mask is brighter than half of full.
         Raises InputError where the data was read without masks, and for masks that are missing or of another size.
         """
-        return [self._mask(row, "masks") for row in (range(len(self)) if rows is None else rows)]
+        every = range(len(self)) if rows is None else self.positions(rows, f"{self.source}.masks")
+        return [self._mask(row, "masks") for row in every]
 
     def boxes(self, rows: Sequence[int] | None = None) -> list[Box]:
         """The tight box of every mask: (left, top, right, bottom) in pixels, right and bottom just past the object.
 
         rows and errors: as for `masks`; a mask without a pixel is one more.
         """
-        return [
-            box_around(self._mask(row, "boxes"), self._paths[row], f"{self.source}.boxes")
-            for row in (range(len(self)) if rows is None else rows)
-        ]
+        operation = f"{self.source}.boxes"
+        every = range(len(self)) if rows is None else self.positions(rows, operation)
+        return [box_around(self._mask(row, "boxes"), self._paths[row], operation) for row in every]
 
     def stamp(self) -> str:
         """Sizes and times of the files, so that a changed file is noticed."""
@@ -164,8 +136,8 @@ class FileSamples(Samples):
             try:
                 facts = (self.root / path).stat()
                 found.update(f"{path} {facts.st_size} {facts.st_mtime_ns}\n".encode())
-            except FileNotFoundError:
-                found.update(f"{path} is gone\n".encode())
+            except OSError as error:
+                found.update(f"{path} is gone ({error.errno})\n".encode())
         return found.hexdigest()
 
     def to_dataframe(self) -> pandas.DataFrame:
@@ -215,18 +187,6 @@ def _mask_paths(root: Path, column: Any, operation: str) -> NDArray[Any]:
     if any(named):
         located(root, [path for path in named if path], operation)
     return np.array([root / path if path else "" for path in named], dtype=object)
-
-
-def _equal(values: Any, wanted: Any, name: str) -> NDArray[np.bool_]:
-    several = [wanted] if isinstance(wanted, str) or not np.iterable(wanted) else list(wanted)
-    keep = np.zeros(len(values), bool)
-    for one in several:
-        hits = np.array([value == one or str(value) == str(one) for value in values])
-        if not hits.any():
-            known = sorted({str(value) for value in values})
-            raise unknown("where", f"{name}={one!r}, which no sample has", one, known)
-        keep |= hits
-    return keep
 
 
 def _decoded(path: Path) -> Read:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from toolkit.data.choice import first_three
 from toolkit.data.files import FileSamples
 from toolkit.data.paths import folder_given, images_below
 from toolkit.errors import InputError
@@ -48,6 +49,9 @@ def image_folder(folder: str | Path, split: str = "test") -> ImageFolder:
     root = folder_given("image_folder", folder)
     found = images_below(root)
     if not found.paths:
-        given = f"{str(folder)!r}, in which no file is an image"
+        given = " ".join([f"{str(folder)!r}, in which no file is an image.", *found.notes]).rstrip(".")
         raise InputError("image_folder", given, "JPEG, PNG, WebP …", "check the path")
-    return ImageFolder(root, found.paths, split, found.notes)
+    tops = {path.partition("/")[0] for path in found.paths if "/" in path}
+    usual = tops and tops <= {"train", "training", "val", "valid", "validation", "test", "testing"}
+    said = f"The labels are the folders {first_three(sorted(tops))}: read one of them for classes." if usual else ""
+    return ImageFolder(root, found.paths, split, (*found.notes, *([said] if said else [])))

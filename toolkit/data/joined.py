@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
+import pandas
+from numpy.typing import NDArray
 from PIL import Image
 
+from toolkit.data.files import FileSamples
 from toolkit.data.samples import Read, Samples
 from toolkit.errors import InputError
 
@@ -21,6 +24,8 @@ class Joined(Samples):
         self._at = [(part, row) for part, data in enumerate(self.parts) for row in range(len(data))]
         labels, groups = (np.concatenate([getattr(p, name) for p in self.parts]) for name in ("labels", "groups"))
         super().__init__(ids, labels.tolist(), groups.tolist(), split)
+        tables = [p.attributes if hasattr(p, "attributes") else pandas.DataFrame(index=p.ids) for p in self.parts]
+        self.attributes = pandas.concat(tables).set_axis(self.ids, axis=0).rename_axis("id")
 
     def pixels(self, rows: Sequence[int]) -> list[Image.Image]:
         return [self.parts[part].image(row) for part, row in (self._at[i] for i in rows)]
@@ -29,14 +34,27 @@ class Joined(Samples):
         part, own = self._at[row]
         return self.parts[part].read(own)
 
+    def masks(self, rows: Sequence[int] | None = None) -> list[NDArray[np.bool_]]:
+        """The masks of the parts, as their readers give them. Raises InputError for images of a part without any."""
+        return [found for part, own in self._runs(rows, "masks") for found in _asked(part, "masks")(own)]
+
+    def boxes(self, rows: Sequence[int] | None = None) -> list[tuple[int, int, int, int]]:
+        """The boxes of the parts, as their readers give them. Raises InputError for images of a part without any."""
+        return [found for part, own in self._runs(rows, "boxes") for found in _asked(part, "boxes")(own)]
+
+    def _runs(self, rows: Sequence[int] | None, verb: str) -> list[tuple[Samples, list[int]]]:
+        at = range(len(self)) if rows is None else self.positions(rows, f"joined.{verb}")
+        return [(self.parts[self._at[row][0]], [self._at[row][1]]) for row in at]
+
     def take(self, rows: Sequence[int]) -> Self:
-        at = [self._at[int(row)] for row in rows]
+        rows = self.positions(rows, "joined.take")
+        at = [self._at[row] for row in rows]
         runs: list[tuple[int, list[int]]] = []
         for part, row in at:  # rows may come in any order: a run of one part after the other
             if not runs or runs[-1][0] != part:
                 runs.append((part, []))
             runs[-1][1].append(row)
-        ids = [self.ids[int(row)] for row in rows]
+        ids = [self.ids[row] for row in rows]
         return type(self)([self.parts[part].take(own) for part, own in runs], ids, self.split)
 
     def stamp(self) -> str:
@@ -44,8 +62,16 @@ class Joined(Samples):
         return sha256("\n".join(part.stamp() for part in self.parts).encode()).hexdigest()
 
 
+def _asked(part: Samples, verb: str) -> Callable[[list[int]], Any]:
+    if not isinstance(part, FileSamples):
+        given = f"images of a {type(part).__name__}"
+        raise InputError(f"joined.{verb}", given, "images whose reader knows masks", "ask for the others' rows")
+    found: Callable[[list[int]], Any] = getattr(part, verb)
+    return found
+
+
 def joined(*data: Samples, split: str | None = None) -> Joined:
-    """Several data sets as one: their images in order, with their ids, labels and groups.
+    """Several data sets as one: their images in order, with their ids, labels, groups, attributes and masks.
 
     data: samples of any reader. Ids that several of them use get the number of the data set in front ("2:…"). split:
     what they are of together, default the splits of the parts ("test", or "train + test").

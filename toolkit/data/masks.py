@@ -27,12 +27,15 @@ def mask_from(path: Path, size: tuple[int, int], picture: str, operation: str) -
 
     A pixel is the object's where it is brighter than half of the full range (of 255: above 127); in a mask of zeros and
     ones, where it is one. size: (width, height) it must have. picture: whose mask it is, for errors.
-    Raises InputError for a file that is not there or cannot be read, and for another size.
+    Raises InputError for a file that is not there or cannot be read, for another size, and for a file that says
+    something, but nothing above half: class numbers, a palette, a shape in the alpha channel.
     """
     accepted = f"a mask of {size[0]} × {size[1]} pixels"
     try:
         with Image.open(path) as opened:
             opened.load()
+            if opened.mode in ("RGBA", "LA") and len(set(opened.getchannel("A").getextrema())) > 1:
+                raise ValueError("part of it is transparent: where is the object?")
             grey = opened if opened.mode in ("1", "L", "F") or opened.mode.startswith("I") else opened.convert("L")
             values = np.asarray(grey)
     except FileNotFoundError as error:
@@ -45,7 +48,11 @@ def mask_from(path: Path, size: tuple[int, int], picture: str, operation: str) -
         given = f"{picture!r}, whose mask {path.name!r} has {values.shape[1]} × {values.shape[0]} pixels"
         fix = "use masks of the picture's own pixels (pictures with an EXIF tag are turned upright)"
         raise InputError(operation, given, accepted, fix)
-    return above_half(values)
+    found = above_half(values)
+    if not found.any() and values.any():
+        given = f"{picture!r}, whose mask {path.name!r} has values up to {values.max()}, none above half of full"
+        raise InputError(operation, given, "0 and 255 (or 0 and 1)", "write 255 where the object is")
+    return found
 
 
 def above_half(values: NDArray[Any]) -> NDArray[np.bool_]:

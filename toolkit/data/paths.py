@@ -67,6 +67,9 @@ def folder_given(operation: str, folder: str | Path) -> Path:
         there = False
     if not there:
         raise InputError(operation, f"{str(folder)!r}, which is not a folder", "a folder of images", "check the path")
+    if not os.access(root, os.R_OK | os.X_OK):
+        given = f"{str(folder)!r}, which may not be read"
+        raise InputError(operation, given, "a folder of images", "ask for the rights to list it")
     return root
 
 
@@ -155,6 +158,8 @@ def _listed(folder: Path) -> _Listing | None:
 
 def _refuse(root: Path, paths: Sequence[str], operation: str) -> None:
     if paths:
+        if not any(paths):
+            raise InputError(operation, "an empty path", "the path of an image in every row", "fill it in")
         words = "1 path that leaves" if len(paths) == 1 else f"{len(paths)} paths that leave"
         given = f"{words} the folder of the data: {first_three(paths)}"
         fix = "write paths relative to that folder, and copy files that lie elsewhere into it"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import operator
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 from PIL import Image
 
+from toolkit.data.choice import equal, unknown
 from toolkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -74,23 +75,44 @@ class Samples(ABC, Sequence[Sample]):
         found = self.pixels([row])[0]
         return found if isinstance(found, Image.Image) else Image.fromarray(found.permute(1, 2, 0).numpy())
 
-    def where(self, *, label: str | Sequence[str] | None = None, group: str | Sequence[str] | None = None) -> Self:
-        """The samples with these labels and groups.
+    def where(
+        self, *, label: str | Sequence[str] | None = None, group: str | Sequence[str] | None = None, **attributes: Any
+    ) -> Self:
+        """The samples with these labels, groups and attributes, one value or a list of each.
 
-        Raises InputError naming what exists when nothing matches.
+        Raises InputError for an attribute there is not (with a spelling hint), a value no sample has, and where nothing
+        fits all that is asked.
+
+        >>> data.where(place="water", label="landbird")  # doctest: +SKIP
         """
+        asked = {"label": label, "group": group, **attributes}
+        table = getattr(self, "attributes", None)
+        columns = [] if table is None else [str(name) for name in table.columns]
         keep = np.ones(len(self), bool)
-        for name, asked, values in (("label", label, self.labels), ("group", group, self.groups)):
-            if asked is not None:
-                keep &= np.isin(values, [asked] if isinstance(asked, str) else list(asked))
-                if not keep.any():
-                    raise InputError(
-                        "where",
-                        f"{name}={asked!r}, which no sample has",
-                        ", ".join(sorted(set(values))),
-                        "name one of these",
-                    )
-        return self.take([int(i) for i in np.flatnonzero(keep)])
+        for name, wanted in asked.items():
+            if name not in ("label", "group", *columns):
+                known = ["label", "group", *columns]
+                raise unknown("where", f"{name}={wanted!r}, an attribute the data does not have", name, known)
+            if wanted is not None:
+                own = {"label": self.labels, "group": self.groups}.get(name)
+                keep &= equal(table[name].tolist() if own is None else own, wanted, name)  # type: ignore[index]
+        if not keep.any():
+            given = ", ".join(f"{name}={wanted!r}" for name, wanted in asked.items() if wanted is not None)
+            raise InputError("where", f"{given} together: no image", "what some image has", "ask for less at once")
+        return self.take(np.flatnonzero(keep).tolist())
+
+    def positions(self, rows: Any, operation: str) -> list[int]:
+        """Row numbers 0 … n − 1 of what a user wrote. Raises InputError for anything but whole numbers in range."""
+        n = len(self)
+        items = rows.tolist() if hasattr(rows, "tolist") else rows
+        items = list(items) if isinstance(items, Iterable) and not isinstance(items, str) else None
+        whole = items is not None and all(hasattr(i, "__index__") and not isinstance(i, bool) for i in items)
+        if items is None or not whole or not all(-n <= operator.index(i) < n for i in items):
+            flags = items is not None and len(items) > 0 and all(isinstance(i, bool) for i in items)
+            given = "true and false" if flags else f"rows {rows!r:.60}"
+            fix = f"write data.where(…), or pass {'np.flatnonzero(…)' if flags else 'a list of row numbers'}"
+            raise InputError(operation, given, f"whole numbers from 0 to {n - 1}", fix)
+        return [operator.index(i) % n for i in items]
 
     def to_dataframe(self) -> pandas.DataFrame:
         """A table: id, label, group, split."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import re
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -125,21 +124,22 @@ def _separated(words: str, path: Path, operation: str) -> tuple[pandas.DataFrame
 
     header = next(line for line in words.splitlines() if line.strip())
     usual = "\t" if path.suffix.lower() == ".tsv" else ","
-    separator = usual if usual in header else next((s for s in SEPARATORS if s in header), usual)
+    separator = max(SEPARATORS, key=lambda s: (header.count(s), s == usual))
     notes = () if separator == usual else (f"{path.name} has {SEPARATORS[separator]} between its columns.",)
-    names = [name.strip() for name in next(csv.reader([header], delimiter=separator))]
+    fix = "give every row as many cells as the first, cells with the separator in quotes"
+    try:
+        found = csv.reader(io.StringIO(words, newline=""), delimiter=separator)
+        rows = [[cell.strip() for cell in row] for row in found if any(map(str.strip, row))]
+    except csv.Error as error:
+        given = f"{path.name}, which is no table with {SEPARATORS[separator]} between its columns ({error})"
+        raise InputError(operation, given, "one row per image", fix) from error
+    names = rows[0]
     if twice := [name for name in dict.fromkeys(names) if name and names.count(name) > 1]:
         given = f"{path.name}, with {first_three(twice)} as the name of two columns"
         raise InputError(operation, given, "every column once", "rename one of them")
-    given = f"{path.name}, which is no table with {SEPARATORS[separator]} between its columns"
-    fix = "give every row as many columns as the first, cells with the separator in quotes"
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pandas.errors.ParserWarning)  # rows longer than the header
-            found = pandas.read_csv(
-                io.StringIO(words), sep=separator, header=0, dtype=str, na_filter=False, index_col=False,
-                names=[name or f"Unnamed: {i}" for i, name in enumerate(names)],
-            )  # fmt: skip
-    except (ValueError, pandas.errors.ParserWarning) as error:
-        raise InputError(operation, f"{given} ({str(error).strip()})", "one row per image", fix) from error
-    return found.astype(object).fillna("").apply(lambda cells: cells.map(lambda cell: str(cell).strip())), notes
+    for number, row in enumerate(rows[1:], 1):
+        if len(row) != len(names):
+            given = f"{path.name}, whose row {number} has {len(row)} cells for {len(names)} columns ({row[0]!r} …)"
+            raise InputError(operation, given, f"{len(names)} cells with {SEPARATORS[separator]} between them", fix)
+    columns = [name or f"Unnamed: {i}" for i, name in enumerate(names)]
+    return pandas.DataFrame(rows[1:], columns=columns, dtype=object), notes

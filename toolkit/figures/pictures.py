@@ -67,8 +67,9 @@ def ablation_curves(curves: Mapping[str, LayerCurve]) -> Figure:
     layers = len(next(iter(curves.values())).attention) - 1
     for colour, (name, curve) in zip(SERIES, curves.items(), strict=False):
         axes.plot(range(layers + 1), curve.attention, "-o", color=colour, lw=1.8, ms=5, label=f"{name} (n = {curve.n})")
-        # entry 1 has the embedding term gone: drawn between “none” and “0”
-        at = [0, 0.5, *range(1, layers + 1)][: len(curve.mlps)]
+        # entry 1 has the embedding term gone: drawn between “none” and “0”; a pool's MLP comes last
+        embedding = len(curve.mlps) > layers + 1
+        at = [0, *([0.5] if embedding else []), *range(1, layers + 2)][: len(curve.mlps)]
         axes.plot(at, curve.mlps, "--D", color=colour, lw=1.2, ms=4.5, mfc="white")
     names = ["none", *(f"0–{i}" if i else "0" for i in range(layers))]
     axes.set(ylim=(0, 1), xticks=range(layers + 1), xticklabels=names)

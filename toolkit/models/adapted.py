@@ -99,8 +99,10 @@ def huggingface_tower(visual: HuggingFaceVisual, name: str) -> Tower:
         if not isinstance(out, nn.Linear) or not isinstance(last, nn.Linear):
             raise refuse(f"{name}, layer {i}", f"its projections are {type(out).__name__}, not plain linear layers")
         blocks.append(Block(out.weight, out.bias, None, last.weight, None, layer.layer_norm1.weight))
-    norm, heads = vision.post_layernorm, int(vision.encoder.layers[0].self_attn.num_heads)
+    norm, heads = vision.post_layernorm, {int(layer.self_attn.num_heads) for layer in vision.encoder.layers}
+    if len(heads) != 1:
+        raise refuse(name, f"its layers have different numbers of heads ({sorted(heads)})")
     return Tower(
-        tuple(blocks), heads, "cls", blocks[0].norm, norm.weight, norm.bias, float(norm.eps),
+        tuple(blocks), heads.pop(), "cls", blocks[0].norm, norm.weight, norm.bias, float(norm.eps),
         visual.projection.weight.T,
     )  # fmt: skip

@@ -32,9 +32,13 @@ def best_batch(model: Model) -> int:
         torch.cuda.synchronize(device)
         return int(torch.cuda.max_memory_allocated(device)) - before
 
-    model.trace(torch.zeros(1, 3, height, width))  # libraries take memory of their own at their first call
-    unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    return fitting(measure, int(torch.cuda.mem_get_info(device)[0]) + int(unused))
+    try:
+        model.trace(torch.zeros(1, 3, height, width))  # libraries take memory of their own at their first call
+        unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return fitting(measure, int(torch.cuda.mem_get_info(device)[0]) + int(unused))
+    except torch.OutOfMemoryError:  # not even the small batches fit: one at a time is tried, and says so if it does not
+        torch.cuda.empty_cache()
+        return 1
 
 
 def fitting(measure: Callable[[int], int], free: int) -> int:
@@ -45,7 +49,7 @@ def fitting(measure: Callable[[int], int], free: int) -> int:
     >>> fitting(lambda images: 50_000_000 + images * 20_000_000, free=10_000_000_000)
     256
     """
-    few, more = (measure(images) for images in PROBES)
+    few, more = measure(PROBES[0]), measure(PROBES[1])
     each = max(1.0, (more - few) / (PROBES[1] - PROBES[0]))
     room = SHARE * free - max(0.0, few - PROBES[0] * each)
     best = 1

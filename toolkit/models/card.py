@@ -71,7 +71,7 @@ def card_of(clip: Any, tower: Tower, name: str, mean: tuple[float, ...], std: tu
     visual = clip.visual
     height, width = image_size(clip)
     stem = getattr(getattr(visual, "trunk", None), "patch_embed", visual)
-    grid = getattr(stem, "grid_size", None) or (height // 32, width // 32)
+    grid = getattr(stem, "grid_size", None) or (height // 32, width // 32)  # a ResNet's
     frozen = tower.pool == "attention_trunk"  # other heads are the parts, so results must not be mixed up
     proj = tower.proj
     embed = proj.shape[1] if proj is not None else tower.width

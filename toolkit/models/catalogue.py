@@ -13,6 +13,7 @@ from torch.overrides import TorchFunctionMode
 from toolkit.core.tower import Tower
 from toolkit.errors import InputError, UnsupportedModelError
 from toolkit.models.towers import visual_tower
+from toolkit.models.words import refuse
 
 POOLS = {
     "cls": "class token", "mean_then_norm": "average", "norm_then_mean": "average", "attention": "attention pool",
@@ -85,6 +86,16 @@ def _row(name: str, config: dict[str, Any]) -> Listed:
     return Listed(
         name, kind, True, len(tower.blocks), tower.heads, tower.head_dim, _embed(tower), POOLS[tower.pool], views
     )
+
+
+def refuse_named(name: str) -> None:
+    """Raise UnsupportedModelError, with the reason, for an open_clip name whose image tower cannot be taken apart."""
+    import open_clip
+
+    config = open_clip.get_model_config(name)
+    row = _row(name, config) if config else None
+    if row is not None and not row.supported:
+        raise refuse(name, row.reason)
 
 
 def _embed(tower: Tower) -> int:

@@ -8,7 +8,7 @@ import json
 import pickle
 import re
 from dataclasses import asdict
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import torch
@@ -187,6 +187,9 @@ def _text_model(name: str, source: str, folder: Path) -> str:
     from huggingface_hub.errors import HFValidationError
     from open_clip.hf_configs import arch_dict
 
+    if PurePath(name).is_absolute() or ".." in PurePath(name).parts:
+        given = f"{source} with text_cfg.hf_model_name={name!r}, which leads out of the folder"
+        raise InputError("load", given, "a name on the Hugging Face hub", "correct the config")
     places = [folder / name / "config.json", folder / "config.json"]
     with contextlib.suppress(HFValidationError):
         kept = try_to_load_from_cache(name, "config.json")

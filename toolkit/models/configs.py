@@ -11,6 +11,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+import timm
+
 from toolkit.errors import InputError
 
 _ABOVE_ZERO = {
@@ -21,6 +23,9 @@ _TOP = {
     "embed_dim": int, "quick_gelu": bool, "custom_text": bool, "init_logit_scale": float,
     "init_logit_bias": float | None, "nonscalar_logit_scale": bool, "output_dict": bool,
 }  # fmt: skip
+
+TOKENIZER_OPTIONS = {"clean", "strip_sep_token", "language", "tokenizer_mode", "context_length", "reduction_mask"}
+"""What a file may ask of a tokenizer: the rest is handed on to a library that could be told to run code."""
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -50,8 +55,17 @@ def check_config(config: Any, source: str) -> dict[str, Any]:
         if not isinstance(part, dict):
             raise InputError("load", f"{source} with {name}={part!r}", "a JSON object", "correct the config")
         _check_part(part, typing.get_type_hints(kind), asdict(kind()), source, f"{name}.")
+    options = config["text_cfg"].get("tokenizer_kwargs") or {}
+    if set(options) - TOKENIZER_OPTIONS:
+        given = f"{source} with text_cfg.tokenizer_kwargs {', '.join(sorted(set(options) - TOKENIZER_OPTIONS))}"
+        fix = "take them out; wrap the model with a tokenizer of your own if it needs them"
+        raise InputError("load", given, ", ".join(sorted(TOKENIZER_OPTIONS)), fix)
     vision, text = asdict(CLIPVisionCfg(**config["vision_cfg"])), asdict(CLIPTextCfg(**config["text_cfg"]))
     plain = not vision["timm_model_name"] and not isinstance(vision["layers"], list | tuple)
+    timm_name = vision["timm_model_name"]
+    if timm_name and not timm.is_model(timm_name):
+        given = f"{source} with vision_cfg.timm_model_name={timm_name!r}"
+        raise InputError("load", given, "a name in timm.list_models()", "correct the config, or update timm")
     uneven = [("vision_cfg", "head_width", vision)] if plain else []
     uneven += [] if text["hf_model_name"] else [("text_cfg", "heads", text)]
     for name, key, part in uneven:

@@ -55,6 +55,12 @@ def local_tokenizer(folder: Path) -> Tokenizer | None:
     if not any((folder / file).is_file() for file in _TOKENIZERS):
         tell(f"the folder {folder.name!r} has no tokenizer beside its config, so the model encodes images only")
         return None
+    for file in ("tokenizer_config.json", "config.json"):
+        if (folder / file).is_file() and "auto_map" in read_config(folder / file):
+            given = f"the folder {folder.name!r}, whose {file} names code of its own (auto_map)"
+            raise InputError(
+                "load", given, "a tokenizer that needs no code", "wrap the model: tk.wrap(clip, tokenizer=…)"
+            )
     try:
         found: Tokenizer = open_clip.get_tokenizer(f"local-dir:{folder}")
     except Exception as error:

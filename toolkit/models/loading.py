@@ -14,6 +14,7 @@ from urllib.request import getproxies
 import torch
 
 from toolkit.errors import InputError, MissingWeightsError
+from toolkit.models.catalogue import refuse_named
 from toolkit.models.checkpoints import build, fill, prepare, read_state, written_facts
 from toolkit.models.claims import (
     Claims,
@@ -134,6 +135,8 @@ def _pretrained(name: str, tag: str) -> Any:
     found, name = cached_file(name, tag), name.replace("/", "-")
     if found and Path(found).parent == _url_cache():  # open_clip would ask the hub for the same weights first
         return _from_file(name, Path(found))[0]
+    if not found:
+        refuse_named(name)  # before a download that could not be used
     if not found and not _reachable(name, tag):
         raise _missing(name, tag)
     config, claims = open_clip.get_model_config(name) or {}, claims_of_tag(name, tag)
@@ -242,7 +245,16 @@ def _from_file(name: str | None, path: Path) -> tuple[Any, Tokenizer | None]:
 
 def _claims(name: str | None, path: Path, state: dict[str, Any]) -> Claims:
     """What is said about a weight file: by a config beside it, its name, its program, or the facts in it."""
-    found = claims_beside(path) or claims_of_download(path, name) or claims_of_written(written_facts(path))
+    written, beside = claims_of_written(written_facts(path)), claims_beside(path)
+    own = written if written and written.preprocess else None
+    if own and beside:  # the file's own facts, on the architecture that lies beside it
+        pairs = [("quick_gelu", own.quick_gelu, beside.quick_gelu)]
+        pairs += [(key, value, beside.preprocess.get(key, value)) for key, value in own.preprocess.items()]
+        differ = ", ".join(f"{key} {mine!r} and {other!r}" for key, mine, other in pairs if mine != other)
+        if differ:
+            tell(f"{own.source} and {beside.source} differ for {path.name} ({differ}): the first is used")
+        own = replace(own, model=beside.model)
+    found = own or beside or claims_of_download(path, name) or written
     shaped = architecture(state)
     if found and found.name and shaped and found.name not in model_names(shaped):
         tell(f"{path.name} is named like {found.source}, but its tensors are not of {found.name}: the name is ignored")

@@ -20,7 +20,7 @@ from toolkit.errors import DeviceError, InputError
 from toolkit.models.adapted import adapted
 from toolkit.models.card import ModelCard, card_of, image_size
 from toolkit.models.images import Images
-from toolkit.models.towers import VIEWS, tower_of, training_state
+from toolkit.models.towers import VIEWS, refuse_reruns, tower_of, training_state
 
 Tokenizer = Callable[..., Tensor]
 OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -56,6 +56,10 @@ class Model:
             self._card = (state, card_of(self.clip, self.tower, self._name, *self._normalisation))
         return self._card[1]
 
+    def refresh(self) -> None:
+        """Look at the weights again: those written through `.data` leave no trace by which they could be noticed."""
+        self._card = self._readout = None
+
     def __repr__(self) -> str:
         c = self.card
         return (
@@ -83,6 +87,13 @@ class Model:
             raise InputError("view", repr(of), " or ".join(map(repr, VIEWS)), "name one of these")
         preprocess = None if self._own is not None else self.preprocess
         return Model(self.clip, preprocess, self.tokenizer, self._name, of)
+
+    def like(self, clip: Any, what: str, *, whole: bool = False) -> Model:
+        """Other weights with the preprocess, tokenizer and view of this model. what: joined to its name, or with whole
+        the name itself.
+        """
+        preprocess = None if self._own is not None else self.preprocess
+        return Model(clip, preprocess, self.tokenizer, what if whole else f"{self._name}, {what}", self._view)
 
     @property
     def device(self) -> torch.device:
@@ -153,6 +164,7 @@ class Model:
         gradients are on, attention is part of an autograd graph, and no parameter is, frozen or not: nothing collects
         a gradient.
         """
+        refuse_reruns(self.clip.visual, self._name)
         tower = self.tower
         capture = AttentionCapture(tower, explicit=True)
         with Frozen(), capture:

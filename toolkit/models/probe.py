@@ -13,7 +13,7 @@ from toolkit.core.capture import Capture
 from toolkit.core.gradients import Frozen, wide
 from toolkit.core.parts import Parts, parts_from
 from toolkit.models.model import Model
-from toolkit.models.towers import watched_place
+from toolkit.models.towers import refuse_reruns, watched_place
 
 
 class Probe(nn.Module):
@@ -50,6 +50,7 @@ def _run(model: Model, place: nn.Module, score: Callable[[Parts], Tensor], at: n
 
     capture = Capture(tower)
     with torch.inference_mode(False), torch.enable_grad():
+        refuse_reruns(model.clip.visual, model.card.id)
         handle = place.register_forward_hook(watch)
         try:
             with Frozen(), capture:

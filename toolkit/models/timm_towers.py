@@ -28,7 +28,17 @@ def timm_tower(visual: Any, name: str, view: str = "pool") -> Tower:
         raise refuse(where, OTHERS[kind])
     if not isinstance(getattr(trunk, "blocks", None), nn.Sequential | nn.ModuleList) or not len(trunk.blocks):
         raise refuse(where, "it is not one row of transformer blocks")
+    if not isinstance(getattr(getattr(trunk, "patch_embed", None), "grid_size", None), tuple):
+        raise refuse(where, "it does not say its grid of patches")
+    if not all(isinstance(getattr(trunk, name, None), nn.Module) for name in ("norm", "fc_norm", "head")):
+        raise refuse(where, "what follows its blocks is not known")
+    if isinstance(getattr(trunk, "head_dist", None), nn.Module):
+        raise refuse(where, "it averages two outputs")
     blocks = tuple(_block(block, f"{where}, layer {i}") for i, block in enumerate(trunk.blocks))
+    named = [t for b in blocks for t in (b.out_weight, b.mlp_weight, b.norm)]
+    named += [norm.weight for b in blocks for norm in (b.inner, b.after) if norm is not None]
+    if len({id(t) for t in named}) != len(named):
+        raise refuse(where, "some of its layers share weights, so they cannot be told apart in a forward")
     heads = {int(block.attn.num_heads) for block in trunk.blocks}
     if len(heads) != 1:
         raise refuse(where, f"its layers have different numbers of heads ({sorted(heads)})")
@@ -45,10 +55,11 @@ def timm_tower(visual: Any, name: str, view: str = "pool") -> Tower:
 
 
 def _block(block: Any, where: str) -> Block:
-    kind, attn = type(block).__name__, block.attn
+    kind = type(block).__name__
     where = f"{where} ({kind})"
     if kind not in PRE_NORM + POST_NORM:
         raise refuse(where, f"only blocks of the kinds {', '.join(PRE_NORM + POST_NORM)} are known")
+    attn = block.attn
     out, last = getattr(attn, "proj", None), getattr(block.mlp, "fc2", getattr(block.mlp, "w2", None))
     for what, module in (("attn.proj", out), ("mlp.fc2 (w2)", last)):
         if not isinstance(module, nn.Linear):
@@ -133,6 +144,7 @@ def _pooled_by_attention(visual: Any, blocks: tuple[Block, ...], heads: int, whe
     proj, bias = _projection(visual, where)
     prefix, last = int(trunk.num_prefix_tokens), pool.mlp.fc2.weight
     if view == "pool":
+        prefix = 0 if getattr(trunk, "pool_include_prefix", None) is False else prefix  # tokens that it does not see
         own = Block(pool.proj.weight, pool.proj.bias, None, last)
         return Tower((own,), int(pool.num_heads), "attention", None, None, None, 0.0, proj, bias, prefix)
     if any(block.after is not None or block.inner is not None for block in blocks):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import pickle
 import pickletools
 import re
@@ -76,6 +77,12 @@ def activation_of(path: Path) -> bool | None:
     return True if "QuickGELU" in named else False if "GELU" in named else None
 
 
+MOST_PROGRAM = 64_000_000
+"""Bytes of a data.pkl: OpenAI's largest has a fiftieth."""
+MOST_REPEATED = 1_000_000
+"""Numbers that a tensor may repeat: a few bytes that stand for gigabytes are no weights."""
+
+
 class _Records:
     """The records of an archive, and the storages built from them, each once."""
 
@@ -94,6 +101,8 @@ class _Records:
         if key not in self._storages:
             places = (f"{self.prefix}{folder}/{key}" for folder in ("data", "constants"))
             record = self.archive.getinfo(next(place for place in places if place in self.names))
+            if record.compress_type != zipfile.ZIP_STORED:
+                raise RefusedError("compressed tensors")
             if record.file_size < kept.count * kept.dtype.itemsize:
                 raise pickle.UnpicklingError(f"storage {key} of {record.file_size} bytes")
             empty = torch.empty(0, dtype=kept.dtype)
@@ -102,6 +111,8 @@ class _Records:
         found = self._storages[key]
         if (found.dtype, len(found)) != (kept.dtype, kept.count):
             raise pickle.UnpicklingError(f"storage {key} of two kinds")
+        if isinstance(piece.size, tuple) and math.prod(piece.size) > max(MOST_REPEATED, kept.count):
+            raise RefusedError("a large tensor of more numbers than it stores")
         return found.as_strided(piece.size, piece.stride, piece.offset)
 
     def declared(self, module: str, name: str) -> set[str] | None:
@@ -168,7 +179,13 @@ class _Reader(pickle.Unpickler):
     """Unpickles data.pkl with nothing but tensors, lists and inert objects."""
 
     def __init__(self, archive: zipfile.ZipFile, prefix: str) -> None:
-        super().__init__(io.BytesIO(archive.read(prefix + "data.pkl")))
+        record = archive.getinfo(prefix + "data.pkl")
+        if record.compress_type != zipfile.ZIP_STORED or record.file_size > MOST_PROGRAM:
+            raise RefusedError("a compressed or oversized data.pkl")
+        program = archive.read(record)
+        if any("PUT" in code.name and int(a or 0) > len(program) for code, a, _ in pickletools.genops(program)):
+            raise RefusedError("a pickle that remembers more than it holds")
+        super().__init__(io.BytesIO(program))
         self.classes: dict[tuple[str, str], type[_Module]] = {}
         first = _Call(lambda value, *_: value)
         self.known: dict[tuple[str, str], Any] = {

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from toolkit.core.tower import Block, Pool, Tower
+from toolkit.errors import InputError
 from toolkit.models.adapted import HuggingFaceVisual, huggingface_tower
 from toolkit.models.timm_towers import POST_NORM, output_layer, timm_tower
 from toolkit.models.words import refuse
@@ -171,6 +172,18 @@ def training_state(visual: Any) -> str | None:
             return f"stochastic depth {name!r} (p = {module.drop_prob}) in training mode"
         if isinstance(module, nn.Dropout) and module.p > 0:
             return f"dropout {name!r} (p = {module.p}) in training mode"
-        if type(module).__name__ == "PatchDropout" and getattr(module, "prob", 0.0) > 0:
+        for rate in ("dropout", "attention_dropout", "attn_dropout"):
+            p = getattr(module, rate, None)
+            if isinstance(p, float) and p > 0:
+                return f"dropout in {name!r} ({rate} = {p}) in training mode"
+        if type(module).__name__.startswith("PatchDropout") and getattr(module, "prob", 0.0) > 0:
             return f"patch dropout (p = {module.prob}) in training mode"
     return None
+
+
+def refuse_reruns(visual: Any, name: str) -> None:
+    """Refuse gradients through layers that run a second time, unseen, when a gradient is taken."""
+    parts = [visual, *(getattr(visual, part, None) for part in ("trunk", "transformer"))]
+    if torch.is_grad_enabled() and any(getattr(part, "grad_checkpointing", False) is True for part in parts):
+        given = f"{name!r} with gradient checkpointing"
+        raise InputError("gradients", given, "layers that run once", "call clip.set_grad_checkpointing(False)")

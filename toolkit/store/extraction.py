@@ -23,7 +23,7 @@ from toolkit.store.layout import AXES, Precision
 from toolkit.store.writer import Writer
 
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
-TOLERATED = {"float32": 1e-3, "float16": 5e-2, "bfloat16": 0.2}
+TOLERATED = {"float32": 1e-3, "float16": 1e-2, "bfloat16": 5e-2}
 """Largest relative error of the sum that rounding can explain, by the type of the weights and of the store."""
 
 

@@ -84,7 +84,8 @@ def header_of(model: Model, data: Samples, precision: Precision) -> Header:
     card, shapes = model.card, shapes_of(model.card)
     key = {
         "model": card.fingerprint, "weights as": card.precision, "preprocess": described(model.preprocess),
-        "data": data_digest(data), "images": str(len(data)), "split": data.split, "precision": precision,
+        "data": data_digest(data), "files": hashlib.sha256(data.stamp().encode()).hexdigest()[:16],
+        "images": str(len(data)), "split": data.split, "precision": precision,
     }  # fmt: skip
     chunk = min(chunk_rows(shapes, precision), len(data))  # zarr pads a chunk to its full size
     return Header(key, _plain(card), data.split, chunk, precision, shapes)
@@ -118,8 +119,8 @@ def described(preprocess: Any) -> str:
 
 
 def data_digest(data: Samples) -> str:
-    """Ids, labels, groups and, where files may change, their stamp: 16 hex digits."""
-    found = hashlib.sha256(data.stamp().encode())
+    """Ids, labels and groups: 16 hex digits."""
+    found = hashlib.sha256()
     for column in (data.ids, data.labels, data.groups):
         found.update("\0".join(map(str, column)).encode() + b"\1")
     return found.hexdigest()[:16]

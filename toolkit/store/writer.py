@@ -213,4 +213,6 @@ def different(theirs: Any, ours: dict[str, str]) -> str:
     """Where two keys differ, in words."""
     if not isinstance(theirs, dict):
         return "arrays of other code"
+    if {k for k in ours if theirs.get(k) != ours[k]} == {"files"}:
+        return "the same images, whose files were changed or copied since"
     return "; ".join(f"{k}: {theirs.get(k)!s:.40} there, {v:.40} here" for k, v in ours.items() if theirs.get(k) != v)
