@@ -11,8 +11,6 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import timm
-
 from toolkit.errors import InputError
 
 _ABOVE_ZERO = {
@@ -43,6 +41,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 def check_config(config: Any, source: str) -> dict[str, Any]:
     """An open_clip model_cfg, as it is; InputError, naming the setting, for one from which no model can be made."""
+    import timm
     from open_clip import CLIPTextCfg, CLIPVisionCfg
 
     if not isinstance(config, dict) or not {"embed_dim", "vision_cfg", "text_cfg"} <= config.keys():
