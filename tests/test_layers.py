@@ -15,7 +15,7 @@ PACKAGE = Path(tk.__file__).parent
 ORDER = ["errors", "core", "models", "data", "organism", "store", "api", "engine", "figures", "panels", "teach", "cli"]
 FOREIGN = {
     "core": {"torch", "numpy", "scipy", "pandas", "xarray", "threadpoolctl"},
-    "models": {"torch", "numpy", "open_clip", "PIL", "safetensors", "huggingface_hub"},
+    "models": {"torch", "numpy", "open_clip", "timm", "PIL", "safetensors", "huggingface_hub"},
 }
 
 
