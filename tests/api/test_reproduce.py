@@ -224,6 +224,12 @@ def test_refused_in_words_before_anything_runs(tree, change, message, monkeypatc
         )
 
 
+@pytest.mark.parametrize("data", [None, 5, tk.scenes("test", n=1)])
+def test_data_that_is_no_folder_is_refused(data):
+    with pytest.raises(tk.InputError, match="not a folder"):
+        tk.reproduce_waterbirds(tk.load(), data, templates="plain")
+
+
 def test_the_command_refuses_what_is_no_data_set_and_no_number(tmp_path):
     run = CliRunner().invoke(main, ["reproduce", "waterbirds", "--data", str(tmp_path)])
     assert run.exit_code == 1

@@ -176,3 +176,9 @@ def test_numbers_are_numbers_and_codes_stay_as_they_are(cells):
         assert [str(value) for value in found] == cells
     else:
         assert [v for v in found if v == v] == [float(cell) for cell in cells if cell]
+
+
+@pytest.mark.parametrize("file", [5, None, ["a.csv"]])
+def test_what_is_no_path_is_refused(file):
+    with pytest.raises(tk.InputError, match="as file"):
+        tk.table(file)

@@ -63,9 +63,9 @@ def reproduce_waterbirds(
     known_weight("alpha", alpha)
     known_weight("beta", beta)
     known_steps(steps)
-    run = Run(model, Path(data), None if store is None else Path(store), birds, say,
+    run = Run(model, data, None if store is None else Path(store), birds, say,
                {"precision": precision, "overwrite": overwrite, "progress": progress})  # fmt: skip
-    other = None if imagenet is None else run.others(Path(imagenet))
+    other = None if imagenet is None else run.others(imagenet)
     run.enough(pool, max([*sizes, *([10] if other is not None else [])]))
     kind = published_as or weights_of(model._name)
     if not kind:

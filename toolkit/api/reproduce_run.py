@@ -50,7 +50,7 @@ class Run:
     """One model on one copy of the data: the parts of its splits, made once."""
 
     def __init__(
-        self, model: Model, folder: Path, store: Path | None, birds: ClassSet, say: Say, options: dict[str, Any]
+        self, model: Model, folder: str | Path, store: Path | None, birds: ClassSet, say: Say, options: dict[str, Any]
     ) -> None:
         self.model, self.folder, self.store, self.birds = model, folder, store, birds
         self._options, self._say = options, say
@@ -61,7 +61,7 @@ class Run:
         self._acts: dict[str, Acts] = {}
         self.train_sizes = {str(name): float(n) for name, n in Counter(self.data["train"].groups).items()}
 
-    def others(self, folder: Path) -> FileSamples:
+    def others(self, folder: str | Path) -> FileSamples:
         """The ImageNet-R images that the edit should leave alone."""
         there = len(imagenet_r(folder).class_names)
         if there < OTHERS:

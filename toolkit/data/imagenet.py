@@ -107,7 +107,8 @@ def _read(
     below = images_below(root)
     paths = [path for path in below.paths if WNID.fullmatch(path.split("/")[0])]
     if not paths:
-        raise InputError(operation, f"{str(root)!r}, in which no file is an image", "JPEG files", "check the path")
+        given = " ".join([f"{str(root)!r}, in which no file is an image.", *below.notes]).rstrip(".")
+        raise InputError(operation, given, "JPEG files in folders of their own", "check the path")
     wnids = [path.split("/")[0] for path in paths]
     if strangers := sorted(set(wnids) - set(class_names())):
         given = f"folders of classes that ImageNet-1k does not have: {first_three(strangers)}"

@@ -37,7 +37,12 @@ def table(
     >>> tk.table("birds.csv", image="file", label="species", group=["species", "place"])  # doctest: +SKIP
     table(40 images, split 'all': gull, land 10, gull, water 10, wren, land 10, wren, water 10)
     """
-    path = Path(file).expanduser()
+    try:
+        path = Path(file).expanduser()
+    except TypeError as error:
+        given = f"a {type(file).__name__} as file"
+        fix = "save the table and pass its path"
+        raise InputError("table", given, "the path of a CSV, TSV or Parquet file", fix) from error
     if path.is_dir():
         fix = "pass the file; for a folder of images there is tk.image_folder"
         raise InputError("table", f"{str(file)!r}, which is a folder", "a CSV, TSV or Parquet file", fix)
