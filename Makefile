@@ -20,7 +20,7 @@ demo:  ## the tour on the built-in world, then the first notebook (ARGS="--no-la
 	@"$(BIN)/toolkit" demo $(ARGS)
 
 test: lint  ## lint, types and every test, in a real browser too (ARGS="-k grid tests/core")
-	@browser="$$("$(BIN)/python" .ci/browser.py)" && TOOLKIT_BROWSER="$$browser" "$(BIN)/python" -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
+	@browser="$$("$(BIN)/python" .ci/browser.py)" && TOOLKIT_BROWSER="$$browser" "$(BIN)/python" -m pytest -n $(JOBS) $(ARGS)
 
 lint:  ## style, format and types
 	$(SETUP) lab,test

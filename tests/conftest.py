@@ -12,6 +12,7 @@ import hypothesis
 import pytest
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+BROWSER = "tests/browser/"
 NO_BROWSER_TESTS = "TOOLKIT_REQUIRE_BROWSER=1, but no test with the marker `browser` was collected"
 REQUIRED = os.environ.get("TOOLKIT_REQUIRE_BROWSER") == "1"
 if "PYTEST_XDIST_WORKER" in os.environ:  # tests side by side, kernels they start too: a thread each
@@ -50,8 +51,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if folder in item.path.parents:
             item.add_marker(pytest.mark.browser)
-        alone = item.get_closest_marker("browser")  # one browser, one server of each kind
-        item.add_marker(pytest.mark.xdist_group("browser" if alone else str(item.path)))
+    items.sort(key=lambda item: folder not in item.path.parents)  # the longest first, beside all others
     browser = [item for item in items if item.get_closest_marker("browser")]
     if REQUIRED and not browser and whole_run(config):
         raise pytest.UsageError(NO_BROWSER_TESTS)
@@ -65,8 +65,28 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:
     """The same of a run side by side, whose workers do not know that they were asked for all tests."""
-    if REQUIRED and whole_run(node.config) and not any(name.endswith("@browser") for name in ids):
+    if REQUIRED and whole_run(node.config) and not any(scope(name) == BROWSER for name in ids):
         pytest.exit(NO_BROWSER_TESTS, returncode=4)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Side by side, the tests of a file stay in one process, and those with a browser in one all together: there is one
+    browser, and one server of each kind. (`--dist loadgroup` of pytest-xdist 3.8 groups nothing under pytest 9.2.)
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return scope(nodeid)
+
+    config.option.loadscopereorder = False  # as collected: the browser's tests first
+    return ByFile(config, log)
+
+
+def scope(nodeid: str) -> str:
+    """What must run in one process with a test."""
+    return BROWSER if nodeid.startswith(BROWSER) else nodeid.partition("::")[0]
 
 
 def whole_run(config: pytest.Config) -> bool:

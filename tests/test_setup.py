@@ -298,7 +298,7 @@ def nested(tmp_path: Path, text: str, *options: str, **env: str) -> str:
     shutil.copy(ROOT / "tests" / "conftest.py", tmp_path / "tests")
     (tmp_path / "tests" / "browser" / "test_it.py").write_text(text, encoding="utf-8")
     (tmp_path / "pyproject.toml").write_text(
-        '[tool.pytest.ini_options]\ntestpaths = ["tests"]\nmarkers = ["browser: .", "cuda: .", "xdist_group: ."]\n',
+        '[tool.pytest.ini_options]\ntestpaths = ["tests"]\nmarkers = ["browser: .", "cuda: ."]\n',
         encoding="utf-8",
     )
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("TOOLKIT_", "PYTEST_"))}
@@ -312,14 +312,14 @@ SELF_SKIPPING = "import pytest\ndef test_it():\n    pytest.skip('no JupyterLab')
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("options", [(), ("-n", "2", "--dist", "loadgroup")], ids=["alone", "side by side"])
+@pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["alone", "side by side"])
 def test_a_skipped_browser_test_is_a_failure_only_where_required(tmp_path: Path, options: tuple[str, ...]) -> None:
     assert "1 failed" in nested(tmp_path / "required", SELF_SKIPPING, *options, TOOLKIT_REQUIRE_BROWSER="1")
     assert "1 skipped" in nested(tmp_path / "free", SELF_SKIPPING, *options)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("options", [(), ("-n", "1", "--dist", "loadgroup")], ids=["alone", "side by side"])
+@pytest.mark.parametrize("options", [(), ("-n", "1")], ids=["alone", "side by side"])
 def test_a_required_run_without_browser_tests_is_refused(tmp_path: Path, options: tuple[str, ...]) -> None:
     found = nested(tmp_path, "", *options, TOOLKIT_REQUIRE_BROWSER="1")
     assert "no test with the marker" in found

@@ -106,6 +106,7 @@ _WHERE = {
     "TokenMap": "toolkit.panels.token_map",
     "maps_matplotlib": "toolkit.figures.maps",
     "maps_plotly": "toolkit.figures.maps",
+    "report": "toolkit.figures.report",
     "HeadGrid": "toolkit.panels.head_grid",
     "Gallery": "toolkit.panels.gallery",
     "Selection": "toolkit.panels.selection",
@@ -208,6 +209,7 @@ if TYPE_CHECKING:
     from toolkit.figures.frontier import frontier_plotly as frontier_plotly
     from toolkit.figures.maps import maps_matplotlib as maps_matplotlib
     from toolkit.figures.maps import maps_plotly as maps_plotly
+    from toolkit.figures.report import report as report
     from toolkit.models.card import ModelCard as ModelCard
     from toolkit.models.model import Model as Model
     from toolkit.models.model import wrap as wrap

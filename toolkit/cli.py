@@ -231,6 +231,41 @@ def _facts(store: Path) -> dict[str, Any]:
     }
 
 
+@main.command()
+@click.argument("store", type=click.Path(path_type=Path))
+@click.option("--classes", "names", required=True, help='Class names with commas: "landbird,waterbird".')
+@click.option("--templates", help="openai, plain, varied, a template or a file; default plain.")
+@click.option("--heads", help='A head set, e.g. "L3.H7 L3.H5"; default located here.')
+@click.option("--bank", "texts", help="A text bank for the heads' words, e.g. world, places.")
+@click.option("--edit", "edited", type=click.Path(path_type=Path), help="An edit that edit.save wrote.")
+@click.option("--data", type=click.Path(path_type=Path), help="The folder the store was made of, to show its images.")
+@click.option("--model", help="open_clip name or a folder; default the built-in model.")
+@click.option("--pretrained", help="open_clip tag of the weights.")
+@click.option("--checkpoint", type=click.Path(path_type=Path), help="Local .pt or .safetensors weights.")
+@click.option("--device", default="cpu", show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), default=Path("report.html"), show_default=True)
+def report(
+    store: Path, names: str, templates: str | None, heads: str | None, texts: str | None, edited: Path | None,
+    data: Path | None, model: str | None, pretrained: str | None, checkpoint: Path | None, device: str, out: Path,
+) -> None:  # fmt: skip
+    """One HTML file about a STORE: mistakes, heads and their words, ablation, edit, who paid; the numbers inside."""
+    from toolkit.api.edit_file import load_edit
+    from toolkit.api.extract import open_acts
+    from toolkit.api.load import load
+    from toolkit.api.textspan import textspan
+    from toolkit.data.classes import classes
+    from toolkit.data.folder import image_folder
+    from toolkit.figures.report import report as write
+
+    acts = open_acts(store).attach(
+        load(model, pretrained, checkpoint=checkpoint, device=device), image_folder(data) if data else None
+    )
+    found = classes([name.strip() for name in names.split(",")], templates)
+    spans = textspan(acts, texts, size=8) if texts else None
+    made = load_edit(edited) if edited else None
+    click.echo(f"Report: {write(out, acts, found, heads, spans=spans, edit=made).resolve()}")
+
+
 @main.group()
 def reproduce() -> None:
     """A paper's table, measured again on this machine."""

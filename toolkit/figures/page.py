@@ -25,14 +25,17 @@ p { margin: .4rem 0 .8rem; } .lead, figcaption, footer { color: var(--soft); } f
 figure { margin: 1rem 0; } img { max-width: 100%; background: #fff; border: 1px solid var(--line); border-radius: 8px; }
 pre { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: .8rem 1rem; }
 pre { overflow-x: auto; font-size: .82rem; }
+.table { overflow-x: auto; margin: .6rem 0 1rem; } table { border-collapse: collapse; font-size: .88rem; }
+th, td { text-align: left; vertical-align: top; padding: .3rem .9rem .3rem 0; border-bottom: 1px solid var(--line); }
+th { font-weight: 600; } thead th { color: var(--soft); }
 footer { margin-top: 3rem; border-top: 1px solid var(--line); padding-top: 1rem; }
 """
 
 
 @dataclass(frozen=True)
 class Section:
-    """A heading, a paragraph, a picture (PNG bytes) with its description, and words in fixed width; all but the
-    heading optional.
+    """A heading, a paragraph, a picture (PNG bytes) with its description, words in fixed width, and a table (column
+    names, rows); all but the heading optional.
     """
 
     heading: str
@@ -40,6 +43,7 @@ class Section:
     picture: bytes | None = None
     description: str = ""
     fixed: str = ""
+    table: tuple[Sequence[str], Sequence[Sequence[str]]] | None = None
 
 
 def png(picture: Any) -> bytes:
@@ -54,7 +58,18 @@ def png(picture: Any) -> bytes:
 
 def page(title: str, lead: str, sections: Sequence[Section], footer: str) -> str:
     """The page as HTML; everything that comes from data is escaped."""
-    body = [f"<h1>{escape(title)}</h1>", f'<p class="lead">{escape(lead)}</p>']
+    body = f'<h1>{escape(title)}</h1><p class="lead">{escape(lead)}</p>{sections_html(sections)}'
+    body += f"<footer>{escape(footer)}</footer>"
+    head = (
+        '<meta charset="utf-8"><meta name="viewport"'
+        f' content="width=device-width"><title>{escape(title)}</title><style>{STYLE}</style>'
+    )
+    return f'<!doctype html>\n<html lang="en"><head>{head}</head><body><main>{body}</main></body></html>\n'
+
+
+def sections_html(sections: Sequence[Section]) -> str:
+    """Sections as HTML, everything in them escaped."""
+    body: list[str] = []
     for s in sections:
         body.append(f"<h2>{escape(s.heading)}</h2>")
         body += [f"<p>{escape(s.text)}</p>"] if s.text else []
@@ -64,13 +79,19 @@ def page(title: str, lead: str, sections: Sequence[Section], footer: str) -> str
             body.append(
                 f'<figure><img src="data:image/png;base64,{data}" alt="{escape(s.description)}">{caption}</figure>'
             )
+        body += [_table(*s.table)] if s.table else []
         body += [f"<pre>{escape(s.fixed)}</pre>"] if s.fixed else []
-    body.append(f"<footer>{escape(footer)}</footer>")
-    head = (
-        '<meta charset="utf-8"><meta name="viewport"'
-        f' content="width=device-width"><title>{escape(title)}</title><style>{STYLE}</style>'
-    )
-    return f'<!doctype html>\n<html lang="en"><head>{head}</head><body><main>{"".join(body)}</main></body></html>\n'
+    return "".join(body)
+
+
+def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
+    lines = [
+        f'<tr><th scope="row">{escape(row[0])}</th>' + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:]) + "</tr>"
+        for row in rows
+    ]
+    top = f"<thead><tr>{head}</tr></thead>" if any(names) else ""
+    return f'<div class="table"><table>{top}<tbody>{"".join(lines)}</tbody></table></div>'
 
 
 def write(path: Path, content: str | bytes) -> Path:
