@@ -152,7 +152,9 @@ def test_traps_of_the_library_are_closed(monkeypatch):
     assert all(p.grad is None for p in model.clip.parameters())
     fresh = tk.grad_cam(model, data[1], "a bird")
     np.testing.assert_allclose(fresh.values, expected[1], atol=1e-8)  # one target an image, whatever the batch
-    monkeypatch.setattr("toolkit.api.cam.watched", lambda model, layer: model.clip.visual.transformer.resblocks[-1])
+    monkeypatch.setattr(
+        "toolkit.api.cam.watched", lambda model, layer: (model.clip.visual.transformer.resblocks[-1], "the end")
+    )
     with pytest.raises(tk.InputError, match="zero or not finite everywhere"):
         tk.grad_cam(model, data, "a bird")
 
