@@ -127,6 +127,7 @@ def test_card():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["info", "--view", "trunk"], "only towers that end in a SigLIP-like attention pool"),
         (("demo", "--model", "ViT-B-32"), "--model ViT-B-32 without --image"),
         (("demo", "--image", "nowhere.jpg"), "not a file"),
         (("demo", "--text", "a bird"), "without --image"),

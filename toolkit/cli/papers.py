@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from toolkit.cli.group import main
+from toolkit.cli.group import Chosen, main, of_model
 from toolkit.errors import InputError
 
 
@@ -19,10 +19,7 @@ def reproduce() -> None:
 @reproduce.command()
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder of Waterbirds.")
 @click.option("--imagenet-r", type=click.Path(path_type=Path), help="Folder of ImageNet-R, for the edit's rows.")
-@click.option("--model", help="open_clip name or a folder; default the built-in model.")
-@click.option("--pretrained", help="open_clip tag of the weights.")
-@click.option("--checkpoint", type=click.Path(path_type=Path), help="Local .pt or .safetensors weights.")
-@click.option("--device", default="cpu", show_default=True)
+@of_model
 @click.option("--weights-as", default="fp32", show_default=True, help="fp32, bf16, fp16 or fp64.")
 @click.option("--store", type=click.Path(path_type=Path, file_okay=False), help="Folder to keep the parts in.")
 @click.option("--sizes", default="10,20,30", show_default=True, help="Images a class that heads are located on.")
@@ -38,13 +35,11 @@ def reproduce() -> None:
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the result as JSON here too.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON and nothing else.")
 def waterbirds(
-    data: Path, imagenet_r: Path | None, model: str | None, pretrained: str | None, checkpoint: Path | None,
-    device: str, weights_as: str, store: Path | None, sizes: str, seeds: int, edit_seeds: int, pool: str,
-    templates: str, alpha: float, beta: float, steps: int, published_as: str | None, overwrite: bool,
-    out: Path | None, as_json: bool,
+    data: Path, imagenet_r: Path | None, chosen: Chosen, weights_as: str, store: Path | None, sizes: str, seeds: int,
+    edit_seeds: int, pool: str, templates: str, alpha: float, beta: float, steps: int, published_as: str | None,
+    overwrite: bool, out: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """R25 on Binary Waterbirds: base, TextSpan heads, located ablation over draws, validation variant, edit."""
-    from toolkit.api.load import load
     from toolkit.api.reproduce import reproduce_waterbirds
     from toolkit.store.whole import whole_file
 
@@ -53,7 +48,7 @@ def waterbirds(
         raise InputError("reproduce", f"--sizes {sizes!r}", "whole numbers with commas", "write --sizes 10,20,30")
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
-    loaded = load(model, pretrained, checkpoint=checkpoint, device=device, precision=weights_as)
+    loaded = chosen.load(precision=weights_as)
     found = reproduce_waterbirds(
         loaded, data, imagenet_r, store=store, sizes=[int(word) for word in counts], seeds=seeds, pool=pool,
         edit_seeds=edit_seeds, templates=templates, alpha=alpha, beta=beta, steps=steps, published_as=published_as,

@@ -8,33 +8,29 @@ from typing import Any
 
 import click
 
-from toolkit.cli.group import main
+from toolkit.cli.group import Chosen, main, of_model
 from toolkit.errors import InputError
 
 
 @main.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--store", type=click.Path(path_type=Path), required=True, help='Where to keep the parts, e.g. "x.zarr".')
-@click.option("--model", help="open_clip name or a folder; default the built-in model.")
-@click.option("--pretrained", help="open_clip tag of the weights.")
-@click.option("--checkpoint", type=click.Path(path_type=Path), help="Local .pt or .safetensors weights.")
-@click.option("--device", default="cpu", show_default=True)
+@of_model
 @click.option("--precision", default="float32", show_default=True, help='Of the store; "float16" halves it.')
 @click.option("--batch", type=click.IntRange(1), help="Images at a time; default 64, on a GPU what fits.")
 @click.option("--split", default="test", show_default=True, help="What to call these images.")
 @click.option("--overwrite", is_flag=True, help="Replace a store of something else.")
 @click.option("--json", "as_json", is_flag=True, help="Print the facts as JSON and nothing else.")
 def extract(
-    folder: Path, store: Path, model: str | None, pretrained: str | None, checkpoint: Path | None, device: str,
-    precision: str, batch: int | None, split: str, overwrite: bool, as_json: bool,
+    folder: Path, store: Path, chosen: Chosen, precision: str, batch: int | None, split: str, overwrite: bool,
+    as_json: bool,
 ) -> None:  # fmt: skip
     """The parts of every image below FOLDER (sub-folders are classes) into a store; run again, it resumes."""
     from toolkit.api.extract import extract as run
-    from toolkit.api.load import load
     from toolkit.data.folder import image_folder
 
     data = image_folder(folder, split)
-    loaded = load(model, pretrained, checkpoint=checkpoint, device=device)
+    loaded = chosen.load()
     options: dict[str, Any] = {"precision": precision, "batch_size": batch, "overwrite": overwrite}
     acts = run(loaded, data, store, progress=not as_json, **options)
     if not as_json:
@@ -46,25 +42,19 @@ def extract(
 
 @main.command()
 @click.argument("store", required=False, type=click.Path(path_type=Path))
-@click.option("--model", help="open_clip name or a folder; default the built-in model.")
-@click.option("--pretrained", help="open_clip tag of the weights.")
-@click.option("--checkpoint", type=click.Path(path_type=Path), help="Local .pt or .safetensors weights.")
+@of_model
 @click.option("--models", is_flag=True, help="Every model name of open_clip: supported as what, or refused and why.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def info(
-    store: Path | None, model: str | None, pretrained: str | None, checkpoint: Path | None, models: bool, as_json: bool
-) -> None:
+def info(store: Path | None, chosen: Chosen, models: bool, as_json: bool) -> None:
     """What a STORE holds; without one, the card of a model: layers, heads, grid, pooling, fingerprint."""
-    from toolkit.api.load import load
-
     if models:
-        if store or model or pretrained or checkpoint:
+        if store or chosen.given:
             raise InputError("info", "--models with a store or a model", "--models alone", "leave the other out")
         _models(as_json)
         return
-    if store is not None and (model or pretrained or checkpoint):
+    if store is not None and chosen.given:
         raise InputError("info", f"{store.name} with a model", "a store or a model", "leave one out")
-    facts = _facts(store) if store else load(model, pretrained, checkpoint=checkpoint).card.to_dict()
+    facts = _facts(store) if store else chosen.load().card.to_dict()
     click.echo(
         json.dumps(facts, indent=1) if as_json else "\n".join(f"{name:12} {value}" for name, value in facts.items())
     )
@@ -107,27 +97,21 @@ def _facts(store: Path) -> dict[str, Any]:
 @click.option("--bank", "texts", help="A text bank for the heads' words, e.g. world, places.")
 @click.option("--edit", "edited", type=click.Path(path_type=Path), help="An edit that edit.save wrote.")
 @click.option("--data", type=click.Path(path_type=Path), help="The folder the store was made of, to show its images.")
-@click.option("--model", help="open_clip name or a folder; default the built-in model.")
-@click.option("--pretrained", help="open_clip tag of the weights.")
-@click.option("--checkpoint", type=click.Path(path_type=Path), help="Local .pt or .safetensors weights.")
-@click.option("--device", default="cpu", show_default=True)
+@of_model
 @click.option("--out", type=click.Path(path_type=Path), default=Path("report.html"), show_default=True)
 def report(
     store: Path, names: str, templates: str | None, heads: str | None, texts: str | None, edited: Path | None,
-    data: Path | None, model: str | None, pretrained: str | None, checkpoint: Path | None, device: str, out: Path,
+    data: Path | None, chosen: Chosen, out: Path,
 ) -> None:  # fmt: skip
     """One HTML file about a STORE: mistakes, heads and their words, ablation, edit, who paid; the numbers inside."""
     from toolkit.api.edit_file import load_edit
     from toolkit.api.extract import open_acts
-    from toolkit.api.load import load
     from toolkit.api.textspan import textspan
     from toolkit.data.classes import classes
     from toolkit.data.folder import image_folder
     from toolkit.figures.report import report as write
 
-    acts = open_acts(store).attach(
-        load(model, pretrained, checkpoint=checkpoint, device=device), image_folder(data) if data else None
-    )
+    acts = open_acts(store).attach(chosen.load(), image_folder(data) if data else None)
     found = classes([name.strip() for name in names.split(",")], templates)
     spans = textspan(acts, texts, size=8) if texts else None
     made = load_edit(edited) if edited else None

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from toolkit.cli.group import ROOT, main
+from toolkit.cli.group import ROOT, Chosen, main, of_model
 from toolkit.errors import InputError, MissingWeightsError
 
 
@@ -30,35 +30,29 @@ from toolkit.errors import InputError, MissingWeightsError
     type=click.Path(path_type=Path, dir_okay=False),
     help="A photograph of yours instead of the built-in world.",
 )
-@click.option("--model", help='open_clip name or a folder, e.g. "ViT-B-32"; default the built-in model.')
-@click.option("--pretrained", help="open_clip tag of the weights.")
-@click.option("--checkpoint", type=click.Path(path_type=Path), help="Local .pt or .safetensors weights.")
 @click.option("--text", default="water", show_default=True, help="Look for heads that write this …")
 @click.option("--against", default="land", show_default=True, help="… rather than this.")
-@click.option("--device", default="cpu", show_default=True)
+@of_model
 @click.option("--no-lab", is_flag=True, help="Do not open JupyterLab afterwards.")
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON and nothing else.")
 def demo(
-    out: Path, images: int, image: Path | None, model: str | None, pretrained: str | None, checkpoint: Path | None,
-    text: str, against: str, device: str, no_lab: bool, as_json: bool,
+    out: Path, images: int, image: Path | None, chosen: Chosen, text: str, against: str, no_lab: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """A tour: groups, the exact sum, layers, heads; as a page, then in JupyterLab."""
     start = time.perf_counter()
     if not as_json:
         click.echo("Loading …", err=True)
-    from toolkit.api.load import load
-
     if image is None and (text, against) != ("water", "land"):
         given = "--text or --against without --image"
         raise InputError("demo", given, "a photograph with them", "name one with --image")
-    if image is None and model is not None:
+    if image is None and chosen.model is not None:
         raise InputError(
             "demo",
-            f"--model {model} without --image",
+            f"--model {chosen.model} without --image",
             "--image with --model, or neither",
             "name a photograph with --image",
         )
-    loaded = load(model, pretrained, checkpoint=checkpoint, device=device)
+    loaded = chosen.load()
     result, path = _glance(loaded, image, text, against, out) if image else _tour(loaded, images, out)
     if as_json:
         click.echo(json.dumps(result.to_dict(), indent=1))
