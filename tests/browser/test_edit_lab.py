@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from playwright.sync_api import Locator, Page, expect
-from servers import Server, cell_count, dark, pixels, wait
+from servers import Server, cell_count, pixels, wait
 
 SETUP = """
 import toolkit as tk
@@ -57,6 +57,11 @@ def test_lab_live_edit(open_lab, lab: Server, screenshots: Path) -> None:
     assert shown.agrees(lab)
     start = shown.after()
     shown.root.screenshot(path=screenshots / "edit-lab-light.png")
+    black = "c => { const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; let n = 0;"
+    black += (
+        " for (let i = 0; i < d.length; i += 4) n += d[i + 3] > 200 && d[i] + d[i + 1] + d[i + 2] < 60; return n; }"
+    )
+    assert shown.plane.evaluate(black) < 400, "grid lines painted before the page knew their colours"
 
     # a drag: solved anew on the way, the last value stands
     box = shown.alpha.bounding_box()

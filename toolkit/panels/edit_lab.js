@@ -146,9 +146,7 @@ class View extends Frame {
     marks.forEach((one) => spots.push({ kind: "mark", x: one[x] ?? NaN, y: one[y] ?? NaN, name: one.name, words: `${one.name}: ${say(one)}` }));
     kept.forEach((one) => spots.push({ kind: "kept", x: one[x] ?? NaN, y: one[y] ?? NaN, name: one.name, words: `kept as ${one.name}: ${say(one)}`, go: () => this.ask("go", { name: one.name }) }));
     spots.push({ kind: "now", old: shown, x: point[x] ?? NaN, y: point[y] ?? NaN });
-    const style = getComputedStyle(this.root);
-    const ink = Object.fromEntries(["soft", "line", "after", "ring", "alert", "paper"].map((name) => [name, style.getPropertyValue(`--tk-${name}`)]));
-    this.plane.paint(spots, [X[x], Y[y]], ink);
+    this.plane.paint(spots, [X[x], Y[y]]);
   }
 
   paintCurve() {

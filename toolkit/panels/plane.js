@@ -15,12 +15,17 @@ export class Plane {
   }
 
   // spots: {kind, x, y, words, go}; kinds: cell, seen, kept, mark, now
-  paint(spots, names, ink) {
+  paint(spots, names) {
     const was = this.spots[this.at]?.words; // a point is known by its words: its place in the list changes
-    Object.assign(this, { spots: spots.filter(({ x, y }) => Number.isFinite(x) && Number.isFinite(y)), names, ink });
+    Object.assign(this, { spots: spots.filter(({ x, y }) => Number.isFinite(x) && Number.isFinite(y)), names });
     this.at = was ? this.spots.findIndex(({ words }) => words === was) : -1;
     this.tip.textContent = this.spots[this.at]?.words || HINT;
-    this.draw();
+    this.settle(99);
+  }
+
+  settle(left) { // colours are known once the page holds the canvas: hosts add a view after its first paint
+    if (this.node.isConnected || !left) this.draw();
+    else requestAnimationFrame(() => this.settle(left - 1));
   }
 
   scale() {
@@ -51,7 +56,8 @@ export class Plane {
     g.scale(density, density);
     g.clearRect(0, 0, W, H);
     g.font = "10px system-ui, sans-serif";
-    const { soft, line, after, ring, alert, paper } = this.ink;
+    const style = getComputedStyle(this.node);
+    const [soft, line, after, ring, alert, paper] = ["soft", "line", "after", "ring", "alert", "paper"].map((name) => style.getPropertyValue(`--tk-${name}`));
     if (!this.spots.length) {
       g.fillStyle = soft;
       g.fillText("hold other classes out", 40, H / 2);
@@ -65,30 +71,29 @@ export class Plane {
       g.beginPath();
       g.arc(px(spot.x), py(spot.y), radius, 0, 7);
       if (fill) { g.fillStyle = fill; g.fill(); }
-      if (stroke) { g.strokeStyle = stroke; g.lineWidth = 1.5; g.stroke(); }
+      if (stroke) { g.strokeStyle = stroke; g.stroke(); }
       g.globalAlpha = 1;
     };
-    const front = this.frontier();
-    g.strokeStyle = alert;
     g.lineWidth = 1.5;
-    g.beginPath();
-    front.forEach((spot) => g.lineTo(px(spot.x), py(spot.y)));
-    g.stroke();
+    const through = (spots, color) => {
+      g.strokeStyle = color;
+      g.beginPath();
+      spots.forEach((spot) => g.lineTo(px(spot.x), py(spot.y)));
+      g.stroke();
+    };
+    const front = this.frontier();
+    through(front, alert);
     for (const spot of this.spots) {
       if (spot.kind === "cell") dot(spot, front.includes(spot) ? 3.5 : 2.5, spot.color, front.includes(spot) ? alert : null);
     }
     const seen = this.spots.filter(({ kind }) => kind === "seen");
-    g.strokeStyle = line;
-    g.beginPath();
-    seen.forEach((spot) => g.lineTo(px(spot.x), py(spot.y)));
-    g.stroke();
+    through(seen, line);
     for (const spot of seen) dot(spot, 2.5, paper, after);
     for (const spot of this.spots.filter(({ kind }) => kind === "mark" || kind === "kept")) {
       g.strokeStyle = g.fillStyle = spot.kind === "kept" ? after : soft;
-      g.lineWidth = 1.5;
       const [x, y] = [px(spot.x), py(spot.y)];
       g.beginPath();
-      g.moveTo(x - 4, y - 4); g.lineTo(x + 4, y + 4); g.moveTo(x - 4, y + 4); g.lineTo(x + 4, y - 4);
+      for (const s of [-4, 4]) { g.moveTo(x - 4, y - s); g.lineTo(x + 4, y + s); }
       g.stroke();
       const wide = g.measureText(spot.name).width;
       g.fillText(spot.name, Math.min(x + 6, W - wide - 4), y - 5);
