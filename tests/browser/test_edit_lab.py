@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from playwright.sync_api import Locator, Page, expect
-from servers import Server, cell_count, pixels, wait
+from servers import Server, cell_count, dark, pixels, wait
 
 SETUP = """
 import toolkit as tk
