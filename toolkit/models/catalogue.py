@@ -75,13 +75,14 @@ def _row(name: str, config: dict[str, Any]) -> Listed:
     if "multimodal_cfg" in config:
         return Listed(name, "ViT with a captioner", False, reason="CoCa's captioner reads the image tokens too")
     kind = _kind(vision)
+    visual = _built(config)
     try:
-        tower = visual_tower(_built(config), name)
+        tower = visual_tower(visual, name)
     except UnsupportedModelError as error:
         return Listed(name, kind, False, reason=_reason(error))
     views = "pool"
     if tower.pool == "attention" and "timm_model_name" in vision:
-        trunk = visual_tower(_built(config), name, "trunk")
+        trunk = visual_tower(visual, name, "trunk")
         views = f"pool, trunk ({len(trunk.blocks)} × {trunk.heads})"
     return Listed(
         name, kind, True, len(tower.blocks), tower.heads, tower.head_dim, _embed(tower), POOLS[tower.pool], views

@@ -85,15 +85,17 @@ class Model:
         """
         if of not in VIEWS:
             raise InputError("view", repr(of), " or ".join(map(repr, VIEWS)), "name one of these")
-        preprocess = None if self._own is not None else self.preprocess
-        return Model(self.clip, preprocess, self.tokenizer, self._name, of)
+        return self._again(self.clip, self._name, of)
 
     def like(self, clip: Any, what: str, *, whole: bool = False) -> Model:
         """Other weights with the preprocess, tokenizer and view of this model. what: joined to its name, or with whole
         the name itself.
         """
+        return self._again(clip, what if whole else f"{self._name}, {what}", self._view)
+
+    def _again(self, clip: Any, name: str, view: str) -> Model:
         preprocess = None if self._own is not None else self.preprocess
-        return Model(clip, preprocess, self.tokenizer, what if whole else f"{self._name}, {what}", self._view)
+        return Model(clip, preprocess, self.tokenizer, name, view)
 
     @property
     def device(self) -> torch.device:
