@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
-from servers import FONTS, TOKEN, Server, run_all
+from servers import FONTS, TOKEN, Server, lab_server, run_all
 
 FLAGS = [
     "--no-sandbox",
@@ -45,13 +45,16 @@ def page(chromium: Browser) -> Iterator[Page]:
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("lab")
-    settings = folder / "config" / "labconfig"
-    settings.mkdir(parents=True)
-    off = '{"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": true}}'
-    (settings / "page_config.json").write_text(off)
-    arguments = ["jupyter", "lab", f"--IdentityProvider.token={TOKEN}", "--LabApp.expose_app_in_browser=True"]
-    server = Server(folder, [*arguments, "--allow-root", "--ServerApp.root_dir=."], f"/api/status?token={TOKEN}")
+    server = lab_server(tmp_path_factory.mktemp("lab"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def notebook7(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    arguments = ["jupyter", "notebook", f"--IdentityProvider.token={TOKEN}", "--allow-root", "--ServerApp.root_dir=."]
+    app = "--JupyterNotebookApp.expose_app_in_browser=True"
+    server = Server(tmp_path_factory.mktemp("notebook7"), [*arguments, app], f"/api/status?token={TOKEN}")
     yield server
     server.stop()
 

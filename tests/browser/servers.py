@@ -97,6 +97,21 @@ class Server:
         return name
 
 
+def lab_server(folder: Path, overrides: dict[str, Any] | None = None) -> Server:
+    """JupyterLab without its announcements. overrides: of its settings."""
+    settings = folder / "config" / "labconfig"
+    settings.mkdir(parents=True)
+    off = '{"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": true}}'
+    (settings / "page_config.json").write_text(off)
+    arguments = ["jupyter", "lab", f"--IdentityProvider.token={TOKEN}", "--LabApp.expose_app_in_browser=True"]
+    if overrides:
+        own = folder / "settings"
+        own.mkdir()
+        (own / "overrides.json").write_text(json.dumps(overrides))
+        arguments.append(f"--LabServerApp.app_settings_dir={own}")
+    return Server(folder, [*arguments, "--allow-root", "--ServerApp.root_dir=."], f"/api/status?token={TOKEN}")
+
+
 def wait(condition: Callable[[], Any], seconds: float = 30, message: str = "") -> Any:
     """The first true value of a condition; an assertion error after so many seconds."""
     end = time.monotonic() + seconds

@@ -232,7 +232,7 @@ def test_the_browsers_colours_and_marks_equal_pythons(tmp_path):
         palette = (DIVERGING_DARK if dark else DIVERGING).tolist()
         expected = [color(np.array([v]), 1.0, dark)[0].tolist() for v in values]
         if node:
-            source = HeadGrid._esm
+            source = HeadGrid._esm + "\nexport { colorOf, markOf };"
             (tmp_path / "grid.mjs").write_text(source)
             numbers = "[-9, -1, -0.37, 0, 1e-9, 0.5, 0.99, 1, 3, NaN, Infinity, -Infinity]"
             code = (

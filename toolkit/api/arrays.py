@@ -13,6 +13,7 @@ import torch
 from toolkit.api.acts import Acts
 from toolkit.core.parts import CONVENTIONS, Convention
 from toolkit.core.rank import TOLERANCE
+from toolkit.data.characters import sendable
 from toolkit.errors import InputError
 from toolkit.store.foreign import Foreign, write_foreign
 from toolkit.store.layout import FORMAT
@@ -93,7 +94,7 @@ def _array(what: str, values: Any, ndim: int) -> Any:
 def _column(what: str, values: Sequence[Any] | None, b: int) -> list[str]:
     if values is None:
         return [str(i) for i in range(b)] if what == "ids" else [""] * b
-    column = [str(v) for v in values]
+    column = [sendable(str(v)) for v in values]
     if len(column) != b or (what == "ids" and len(set(column)) != b):
         given = f"{len(column)} {what}, {len(set(column))} of them different"
         raise InputError(

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
+from toolkit.data.characters import sendable
 from toolkit.data.choice import equal, unknown
 from toolkit.errors import InputError
 
@@ -37,6 +39,11 @@ class Read(NamedTuple):
     note: str = ""
 
 
+def _texts(values: Sequence[str]) -> NDArray[np.object_]:
+    """Ids, labels or groups as Jupyter, JSON and stores can write them."""
+    return np.asarray([sendable(v) for v in values], dtype=object)
+
+
 class Samples(ABC, Sequence[Sample]):
     """Images with ids, labels and groups, read when asked for.
 
@@ -51,7 +58,7 @@ class Samples(ABC, Sequence[Sample]):
                 "one of each per image",
                 "make them equally long",
             )
-        self.ids, self.labels, self.groups = (np.asarray(v, dtype=object) for v in (ids, labels, groups))
+        self.ids, self.labels, self.groups = (_texts(v) for v in (ids, labels, groups))
         self.split = split
 
     @abstractmethod

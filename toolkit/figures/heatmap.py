@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from toolkit.data.characters import sendable
 from toolkit.errors import InputError
 from toolkit.figures.colors import DIVERGING, color, is_bright, plotly_scale
 
@@ -175,6 +176,10 @@ def heatmap_plotly(
 
 def figure_png(figure: Figure, dpi: int = 96) -> bytes:
     """PNG bytes of a matplotlib figure."""
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):
+        text.set_text(sendable(text.get_text()))
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi)
     return buffer.getvalue()

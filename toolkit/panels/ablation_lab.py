@@ -87,8 +87,8 @@ class AblationLab(GroupsPanel):
 
     def __init__(
         self,
-        acts: Acts,
-        classes: Any,
+        acts: Acts | LabSession,
+        classes: Any = None,
         *,
         layers: Any = -4,
         minority: Any = None,
@@ -99,9 +99,9 @@ class AblationLab(GroupsPanel):
     ) -> None:
         if selection is not None and not isinstance(selection, Selection):
             raise InputError("AblationLab", f"selection={selection!r}", "a Selection", "pass heads= to choose heads")
-        self._session = LabSession(acts, classes, layers, minority)
+        self._session = acts if isinstance(acts, LabSession) else LabSession(acts, classes, layers, minority)
         self.change: Change | None = None
-        live = acts.live
+        live = self._session.images.acts.live
         self._begin(engine if engine is not None else Worker() if live is None else engine_for(live))
         # what needs no model must not wait for a run of it, nor numbers for pictures or for intervals
         threads = isinstance(self.engine, Worker)
@@ -285,7 +285,9 @@ class AblationLab(GroupsPanel):
     def _paint_outcome(self, found: tuple[Outcome, list[Any], list[Any]]) -> None:
         outcome, rows, shown = found
         self.change, self._groups = outcome.change, rows
-        self._confusion = {"names": list(self._session.images.classes.names)} | self._session.counts(outcome)
+        self._confusion = {"names": list(self._session.images.classes.names)} | self._session.counts(
+            outcome.before, outcome.after
+        )
         self._facts = self._session.facts | {"effect": outcome.effect, "shown": shown}
         self._ask_flips(outcome)
         self._describe()
@@ -326,10 +328,9 @@ class AblationLab(GroupsPanel):
         if self._groups:
             self.summary = f"{self.title}: {self._session.words(self._groups, *self._facts['shown'])}"
 
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        if not self._groups and isinstance(self._fast, Worker):  # a saved notebook should not keep an empty picture
+    def _await_first(self) -> None:
+        if not self._groups and isinstance(self._fast, Worker):
             self._fast.wait(WAIT)
-        return super()._repr_mimebundle_(**options)
 
     def to_dataframe(self) -> pandas.DataFrame:
         """One row per group: group, n, before, after, change, low, high, level, interval (method) and split."""

@@ -7,17 +7,21 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from difflib import get_close_matches
 from functools import wraps
 from inspect import signature
 from pathlib import Path
 from typing import Any, ClassVar, ParamSpec
+from uuid import uuid4
 
 import anywidget
 import traitlets
 
+from toolkit.data.characters import sendable
 from toolkit.errors import InputError
 from toolkit.panels.compact import compact
+from toolkit.panels.kept import Kept, shell_with_pages
 from toolkit.panels.selection import Selection
 
 P = ParamSpec("P")
@@ -25,20 +29,34 @@ LOCK = threading.RLock()
 """Held while a panel's traits change: traitlets is not made for a worker that paints while the browser reports. One for
 all panels, since a linked selection goes from one to the other."""
 HERE = Path(__file__).parent
+_HOST: ContextVar[Panel | None] = ContextVar("the panel that others are made as parts of", default=None)
+Route = Callable[[dict[str, Any], Any], None]
+"""Where a part's messages go: called with a message and its buffers."""
+
+
+@contextmanager
+def parts_of(host: Panel) -> Iterator[None]:
+    """Panels made inside open no connection of their own before they are shown by themselves."""
+    token = _HOST.set(host)
+    try:
+        yield
+    finally:
+        _HOST.reset(token)
 
 
 def esm(*names: str) -> str:
     """A panel's own code after what all panels share, and after other parts it names; without comments and spaces."""
-    return compact(_read(*(f"{part}.js" for part in ("common", *names))))
+    return compact(read(*(f"{part}.js" for part in ("common", *names))))
 
 
 def css(*names: str) -> str:
     """A panel's own style after what all panels share, and after other parts it names."""
-    text = _read(*(f"{part}.css" for part in ("common", *names)))
+    text = read(*(f"{part}.css" for part in ("common", *names)))
     return re.sub(r"\s*\n\s*|(?<=[;{,]) | (?=[{}])|(?<=[a-z]:) ", "", text).replace(";}", "}")
 
 
-def _read(*files: str) -> str:
+def read(*files: str) -> str:
+    """The text of files of this folder, one after the other."""
     return "".join((HERE / name).read_text(encoding="utf-8") for name in files)
 
 
@@ -69,11 +87,23 @@ class Panel(anywidget.AnyWidget):
     theme = traitlets.Enum(("auto", "light", "dark"), "auto").tag(sync=True)
     error = traitlets.Unicode("").tag(sync=True)
     summary = traitlets.Unicode("").tag(sync=True)
+    _kept = traitlets.Unicode().tag(sync=True)
+    _kept_output: Kept | None = None
+    _beside = False
     _error_of = ""
     _follows: ClassVar[dict[str, str]] = {}
+    _kept_bytes: ClassVar[int] = 40_000
+    """Above these the picture kept with a notebook loses colours, then size."""
     _selection: Selection
+    _route: Route | None = None
+    _host: Panel | None = None
+    _is_part = False
 
     def __init__(self, **arguments: Any) -> None:
+        host = _HOST.get()
+        self._host, self._is_part = host, host is not None
+        if host is not None:
+            arguments.setdefault("layout", host.layout)  # one of its own would be a widget more, with a connection
         own = [p.name for p in signature(type(self).__init__).parameters.values() if p.kind is not p.VAR_KEYWORD][1:]
         known = [*own, *(name for name in self.trait_names() if not name.startswith("_"))]
         for name in arguments:
@@ -82,6 +112,10 @@ class Panel(anywidget.AnyWidget):
                 fix = f"did you mean {near[0]!r}?" if near else "leave it out"
                 raise InputError(type(self).__name__, f"the unknown argument {name!r}", ", ".join(sorted(known)), fix)
         super().__init__(**arguments)
+
+    @traitlets.default("_kept")
+    def _name_of_kept(self) -> str:
+        return uuid4().hex[:12]
 
     @property
     def selection(self) -> Selection:
@@ -122,7 +156,39 @@ class Panel(anywidget.AnyWidget):
 
     def notify_change(self, change: Any) -> None:
         with LOCK:
+            name = change["name"]
+            part = self._route is not None and self.comm is None
+            if part and name in self.keys and self._should_send_property(name, getattr(self, name)):
+                self.send_state(name)
             super().notify_change(change)
+            if name in self.keys:
+                self._touched()
+
+    def _touched(self) -> None:
+        """What is kept of this panel, and of the one it is a part of, is no longer what they show."""
+        for panel in (self, self._host):
+            if panel is not None and panel._kept_output is not None:
+                panel._kept_output.touched()
+
+    def open(self) -> None:
+        if not self._is_part:
+            super().open()
+
+    @property
+    def model_id(self) -> str:
+        self._is_part = False  # whoever asks is about to show it by itself
+        self.open()
+        return str(super().model_id)
+
+    def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
+        found: dict[str, Any] = sendable(super().get_state(key, drop_defaults))
+        return found
+
+    def _send(self, msg: dict[str, Any], buffers: Any = None) -> None:
+        msg = sendable(msg)
+        if self._route is not None:
+            self._route(msg, buffers)
+        super()._send(msg, buffers)
 
     @contextmanager
     def painting(self) -> Iterator[None]:
@@ -134,20 +200,44 @@ class Panel(anywidget.AnyWidget):
         """The panel as a PNG, as it stands now."""
         raise NotImplementedError(f"{type(self).__name__} draws no picture")  # pragma: no cover
 
+    def _await_first(self) -> None:
+        """Wait a moment for first answers: a saved notebook should not keep an empty picture."""
+
+    def _drawn(self, failed: Exception | None) -> None:
+        """Say that no picture could be drawn, or take that back."""
+        if failed is not None:
+            self.error, self._error_of = f"no picture for a notebook without a kernel: {failed}", "png"
+        elif self._error_of == "png":
+            self.error, self._error_of = "", ""
+
+    def _ipython_display_(self) -> None:
+        """Publish the place of the kept picture; IPython then goes on to the bundle, as with any object."""
+        shell = shell_with_pages()
+        if shell is not None:
+            self._kept_output = self._kept_output or Kept(self)
+            self._kept_output.begin(shell)
+            self._beside = True
+        raise NotImplementedError
+
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        """The live view, and beside it a PNG and words for a notebook that is opened without a kernel."""
+        """The live view alone where its kept picture stands beside it; else with a PNG and words, for other hosts."""
+        beside, self._beside = self._beside, False
         bundle = super()._repr_mimebundle_(**options)
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
         data = dict(data)
+        if beside:
+            return sendable(data) | {
+                "text/plain": ""
+            }, metadata  # IPython would add the repr, and the words be there twice
+        self._await_first()
         try:
             data["image/png"] = base64.b64encode(self.png()).decode()
         except Exception as error:  # noqa: BLE001 – a missing picture must not take the live view with it
-            self.error, self._error_of = f"no picture for a notebook without a kernel: {error}", "png"
+            self._drawn(error)
         else:
-            if self._error_of == "png":
-                self.error, self._error_of = "", ""
+            self._drawn(None)
         data["text/plain"] = self.summary  # after the picture, which may have waited for an answer
-        return data, metadata
+        return sendable(data), metadata
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.summary})"

@@ -31,7 +31,7 @@ export class Frame {
   constructor(model, el, name, keys) {
     this.model = model;
     this.seq = 0;
-    this.root = make("div", `tk-panel ${name}`, el, { role: "group" });
+    this.root = make("div", `tk-panel ${name}`, el, { role: "group", "data-kept": model.get("_kept") });
     const head = make("div", "tk-head", this.root);
     this.title = make("div", `tk-title ${name}-title`, head);
     this.tools = make("div", "tk-tools", head);
@@ -60,6 +60,7 @@ export class Frame {
     const chosen = m.get("theme");
     this.theme = chosen === "auto" ? (hostIsDark() ? "dark" : "light") : chosen;
     this.root.dataset.theme = this.theme;
+    this.root.setAttribute("aria-label", m.get("title") || "panel");
     for (const name of ["title", "description", "summary", "error"]) write(this[name], m.get(name));
     this.error.hidden = !m.get("error");
   }

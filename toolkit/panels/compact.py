@@ -11,6 +11,7 @@ TOKEN = re.compile(rf"(?P<text>{QUOTED})|(?P<note>{NOTE})|(?P<tick>`)|(?P<space>
 BEFORE_REGEX = "(,=:[!&|?{};>"
 """After these a slash begins a regular expression (of > only the arrow occurs here), and after these words."""
 WORDS = ("return", "typeof", "case", "in", "of")
+EXPORT = re.compile(r"^export (?=(?:async )?function|class|const|let)", re.MULTILINE)
 TIGHT = set("{}()[];,:?=<>!&|*%")
 """Characters that need no space beside them; + and − may (a + +b)."""
 
@@ -18,11 +19,13 @@ TIGHT = set("{}()[];,:?=<>!&|*%")
 def compact(source: str) -> str:
     """The source with the same meaning: literals untouched, line ends kept where a statement might end there.
 
+    `export` goes where something is declared: all parts are one module, of which only the default is asked for.
+
     >>> compact("// a note\\nconst a = [1, 2];\\n  b(`x ${a ? `, ${ a }` : ''} y`, / +/); // more")
     "const a=[1,2];b(`x ${a?`, ${a}`:''} y`,/ +/);"
     """
     out: list[str] = []
-    _code(source, 0, out, nested=False)
+    _code(EXPORT.sub("", source), 0, out, nested=False)
     return "".join(out).strip()
 
 

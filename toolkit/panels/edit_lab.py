@@ -312,10 +312,9 @@ class EditLab(EditDials):
 
     # as words and pictures
 
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        if not self._groups and isinstance(self.engine, Worker):  # a saved notebook should not keep an empty picture
+    def _await_first(self) -> None:
+        if not self._groups and isinstance(self.engine, Worker):
             self.engine.wait(WAIT)
-        return super()._repr_mimebundle_(**options)
 
 
 def _letters() -> Iterator[str]:

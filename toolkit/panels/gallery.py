@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import traitlets
 from PIL import Image
 
+from toolkit.data.characters import sendable
 from toolkit.data.samples import Samples
 from toolkit.errors import InputError
 from toolkit.figures.thumbnails import captioned, missing, sheet
-from toolkit.panels.base import Panel, css, esm, shows_errors
+from toolkit.panels.base import LOCK, Panel, css, esm, shows_errors
 from toolkit.panels.selection import Selection
 
 if TYPE_CHECKING:
@@ -73,13 +74,7 @@ class Gallery(Panel):
         if selection is not None and not isinstance(selection, Selection):
             raise InputError("Gallery", f"selection={selection!r}", "a Selection", "pass selected= to choose an image")
         self._images = _checked(images)
-        self.ids = self._column("ids", ids, getattr(images, "ids", None), range(len(self._images)))
-        if len(set(self.ids)) != len(self.ids):
-            raise InputError("Gallery", "ids that repeat", "one id per image, all different", "pass ids=")
-        self.captions = self._column("captions", captions, getattr(images, "labels", None), self.ids)
-        self.marks = self._column("marks", marks, None, [""] * len(self._images))
-        if wrong := sorted(set(self.marks) - set(MARKS)):
-            raise InputError("Gallery", f"the mark {wrong[0]!r}", ", ".join(map(repr, MARKS)), "use one of these")
+        self.ids, self.captions, self.marks = self._columns(captions, marks, ids)
         self._side, self._per_page = _whole("tile", tile, 16, 256), _whole("per_page", per_page, 1, 1000)
         super().__init__(**words)
         self._turn(None)
@@ -87,12 +82,41 @@ class Gallery(Panel):
         if selected is not None:
             self.selected = selected
 
+    def _columns(self, captions: Any, marks: Any, ids: Any) -> tuple[tuple[str, ...], ...]:
+        images = self._images
+        names = self._column("ids", ids, getattr(images, "ids", None), range(len(images)))
+        if len(set(names)) != len(names):
+            raise InputError("Gallery", "ids that repeat", "one id per image, all different", "pass ids=")
+        words = self._column("captions", captions, getattr(images, "labels", None), names)
+        signs = self._column("marks", marks, None, [""] * len(images))
+        if wrong := sorted(set(signs) - set(MARKS)):
+            raise InputError("Gallery", f"the mark {wrong[0]!r}", ", ".join(map(repr, MARKS)), "use one of these")
+        return names, words, signs
+
     def _column(self, what: str, given: Any, own: Any, default: Any) -> tuple[str, ...]:
-        column = tuple(str(x) for x in (given if given is not None else own if own is not None else default))
+        column = tuple(sendable(str(x)) for x in (given if given is not None else own if own is not None else default))
         if len(column) != len(self._images):
             given = f"{len(column)} {what} for {len(self._images)} images"
             raise InputError("Gallery", given, f"{len(self._images)}, one per image", f"pass as many {what}")
         return column
+
+    def show(
+        self, images: Any, captions: Sequence[Any] | None = None, marks: Sequence[str] | None = None, ids: Any = None
+    ) -> None:
+        """Show other images in place, from the first page on; arguments as when the gallery was made, also none."""
+        before, self._images = self._images, _checked(images) if len(images) else []
+        try:
+            found = self._columns(captions, marks, ids)
+        except InputError:
+            self._images = before
+            raise
+        with LOCK, self.hold_sync():
+            self.ids, self.captions, self.marks = found
+            if self.page:
+                self.page = 0
+            else:
+                self._turn(None)
+            self._follow(None)
 
     def __len__(self) -> int:
         return len(self._images)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 
 from toolkit.core.heads import HeadSet
+from toolkit.data.characters import sendable
 from toolkit.errors import InputError, StoreError
 from toolkit.models.card import ModelCard
 from toolkit.store.whole import whole_file
@@ -51,7 +52,7 @@ class HeadNotes:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(f"{self.path}.lock", timeout=10):
                 notes = self._read()
-                notes[name] = str(note).strip()
+                notes[name] = sendable(str(note).strip())
                 self._write({k: v for k, v in notes.items() if v})
         except StoreError:
             raise

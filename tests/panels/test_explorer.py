@@ -1,0 +1,306 @@
+"""Explorer: one selection for all panels, a state that restores, a wire that stays small."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import traitlets
+
+import toolkit as tk
+from toolkit.engine.engine import Engine
+from toolkit.panels import composed
+from toolkit.panels.base import parts_of
+from toolkit.panels.explorer import PART, SCRIPTS, Explorer
+from toolkit.panels.explorer_state import read_state
+from toolkit.panels.saved import SETTINGS
+
+PAIR = ("landbird", "waterbird")
+
+
+@pytest.fixture(scope="module")
+def acts() -> tk.Acts:
+    return tk.extract(tk.load(), tk.scenes("val", n=240), progress=False)
+
+
+@pytest.fixture
+def explorer(acts: tk.Acts) -> Explorer:
+    return Explorer(acts.model, acts, PAIR, engine=Engine())
+
+
+def messages(panel: Any) -> list[dict[str, Any]]:
+    """What a panel sends from now on."""
+    sent: list[dict[str, Any]] = []
+    panel.comm.send = lambda data=None, buffers=None, **rest: sent.append(data)
+    return sent
+
+
+def test_choosing_an_error_leads_every_panel_there(explorer: Explorer) -> None:
+    for name in ("grid", "spans", "maps", "ablation", "edit", "two"):
+        explorer.part(name)
+    wrong = next(i for i, c in zip(explorer.gallery.ids, explorer.gallery.captions, strict=True) if "(landbird" in c)
+    before = explorer.gallery.ids
+    explorer.gallery.selected = wrong
+    assert explorer.selection.pair == explorer.pair == PAIR
+    assert explorer.ablation.pair == explorer.edit.pair == explorer.two.pair == PAIR
+    assert explorer.spans.image == explorer.maps.image == explorer.ablation.image == explorer.two.image == wrong
+    assert (explorer.maps.text, explorer.maps.against) == ("a photo of a waterbird", "a photo of a landbird")
+    assert explorer.gallery.ids == before, "the images one chooses from stay where they are"
+    assert explorer.grid.values == pytest.approx(explorer.ablation._session.map("A", PAIR, "zero", ""))
+    explorer.grid.selected = "L3.H7"
+    assert explorer.selection.heads == explorer.maps.heads.heads == ((3, 7),)
+    assert explorer.spans.head == explorer.ablation.head == (3, 7)
+    assert not explorer.error
+    assert not any(panel.error for panel in explorer.parts.values())
+
+
+def test_the_filter_shows_a_cell_and_the_search_orders_it(explorer: Explorer) -> None:
+    explorer.pair = PAIR
+    images = explorer._session.images
+    names = np.array(images.classes.names, dtype=object)
+    cell = (names[images.truth] == "landbird") & (names[images.guess] == "waterbird")
+    assert set(explorer.gallery.ids) == set(images.acts.ids[cell])
+    assert set(explorer.gallery.marks) == {"wrong"}
+    explorer.show = "right"
+    right = (names[images.truth] == "landbird") & (names[images.guess] == "landbird")
+    assert set(explorer.gallery.ids) == set(images.acts.ids[right])
+    assert set(explorer.gallery.marks) == {"right"}
+    explorer.query = "water"
+    assert list(explorer.gallery.ids) == list(
+        tk.search(images.acts.where(id=list(images.acts.ids[right])), "water").ids
+    )
+    assert "by their cosine with “water”" in explorer._found
+    explorer.query = "a zebra"
+    assert "does not know: zebra" in explorer._found
+    explorer.query, explorer.show, explorer.pair = "", "all", None
+    assert len(explorer.gallery) == len(images)
+
+
+def test_state_is_small_plain_and_restores_everything(acts: tk.Acts, explorer: Explorer, tmp_path: Path) -> None:
+    for tab in PART:
+        explorer.tab = tab
+    explorer.pair, explorer.query, explorer.show = PAIR, "water", "mistakes"
+    explorer.selection.image, explorer.selection.heads = explorer.gallery.ids[1], "L3.H7 L2.H6"
+    explorer.spans.query, explorer.maps.beside, explorer.maps.patch = "water", "ablated", (2, 3)
+    explorer.ablation.strengths, explorer.ablation.how = {"L3.H7": 0.0, "L3.H5": 0.5}, "mean"
+    explorer.edit.alpha, explorer.edit.heads, explorer.two.score = 30, "L3.H7 L3.H5", "C"
+    text = json.dumps(explorer.state)
+    assert len(text) < 5000
+    assert json.loads(text) == explorer.state
+    file = tmp_path / "state.json"
+    file.write_text(text)
+    for given in (json.loads(text), text, file, str(file)):
+        assert read_state(given) == json.loads(text)
+    again = Explorer(acts.model, acts, PAIR, state=file, engine=Engine())
+    assert again.state == json.loads(text), "also of panels that are not made yet"
+    for name in PART.values():
+        again.part(name)
+    assert again.state == json.loads(text)
+    assert again.edit.edit is not None
+    assert again.edit.edit.alpha == 30
+    assert again.edit.edit.theta.tolist() == pytest.approx(explorer.edit.edit.theta.tolist())
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"format": 2}, "format 1"), ({"fingerprint": "another"}, "load that model"), ({"class_set": "x"}, "class set"),
+        ({"tabb": 1}, "'tab'"), ({"selection": {"imge": 1}}, "'image'"), ({"panels": {"spam": {}}}, "gallery"),
+        ({"selection": 3}, "a int"),
+    ],
+)  # fmt: skip
+def test_a_state_of_something_else_is_refused_in_words(explorer: Explorer, change: Any, words: str) -> None:
+    state = explorer.state
+    with pytest.raises(tk.InputError, match=words):
+        explorer.state = state | change
+    assert explorer.state == state
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "{", "nul", "no_such_file.json", 7])
+def test_a_state_that_cannot_be_read_is_refused(explorer: Explorer, text: Any) -> None:
+    with pytest.raises(tk.InputError, match="Explorer state"):
+        explorer.state = text
+
+
+def test_a_panel_refuses_settings_it_has_not_before_any_is_set(explorer: Explorer) -> None:
+    assert explorer.ablation.how == "zero"
+    with pytest.raises(tk.InputError, match="did you mean 'effect'"):
+        explorer.state = explorer.state | {"panels": {"ablation": {"how": "mean", "efect": "direct"}}}
+    assert explorer.ablation.how == "zero"
+
+
+def test_every_panel_keeps_settings_it_has() -> None:
+    for name, settings in SETTINGS.items():
+        panel = getattr(tk, name)
+        assert all(hasattr(panel, setting) or setting == "size" for setting in settings), name
+
+
+def test_parts_have_no_connection_of_their_own_until_they_are_shown(explorer: Explorer) -> None:
+    explorer.tab = "off"
+    assert explorer.ablation.comm is None
+    sent = messages(explorer)
+    explorer.ablation.how = "mean"
+    assert any("ablation__how" in message["state"] for message in sent)
+    bundle = explorer.ablation._repr_mimebundle_()
+    data = bundle[0] if isinstance(bundle, tuple) else bundle
+    assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == explorer.ablation.comm.comm_id
+    alone = messages(explorer.ablation)
+    sent.clear()
+    explorer.ablation.how = "zero"
+    assert any("ablation__how" in m["state"] for m in sent)
+    assert any("how" in m["state"] for m in alone)
+
+
+def test_what_the_browser_sets_goes_to_the_part_and_is_echoed_under_its_name(explorer: Explorer) -> None:
+    explorer.tab = "off"
+    sent = messages(explorer)
+    explorer.set_state({"ablation___off": [[3, 7, 0.0]], "tab": "edit", "ablation__theme": "dark", "spam__x": 1})
+    assert str(explorer.ablation.heads) == "L3.H7"
+    assert explorer.tab == "edit"
+    assert explorer.ablation.theme == "auto"
+    echoes = [m["state"] for m in sent if m["method"] == "echo_update"]
+    assert {"ablation___off": [[3, 7, 0.0]]} in echoes
+    with pytest.raises(traitlets.TraitError):
+        explorer.tab = "spam"
+
+
+def test_binary_values_travel_beside_the_message(explorer: Explorer) -> None:
+    explorer.tab = "where"
+    got: list[Any] = []
+    explorer.comm.send = lambda data=None, buffers=None, **rest: got.append((data, buffers))
+    explorer.maps.text = "water"
+    paths = [path for data, buffers in got for path in data["buffer_paths"]]
+    assert ["maps___a", "values"] in paths
+    assert all(len(data["buffer_paths"]) == len(buffers or []) for data, buffers in got)
+    state = explorer.get_state()
+    assert state["maps___a"]["values"] == explorer.maps._a["values"]
+    hosted = composed.HOSTED
+    assert not any(key.split("__", 1)[1] in hosted for key in state if "__" in key and not key.startswith("__"))
+
+
+def test_the_wire_stays_small(acts: tk.Acts) -> None:
+    explorer = Explorer(acts.model, acts, PAIR, engine=Engine())
+    state = explorer.get_state()
+    size = sum(len(v) if isinstance(v, bytes) else len(json.dumps(v, default=str)) for v in state.values())
+    assert size < 250_000, size
+    assert len(Explorer._css.encode()) < 25_000
+
+
+def test_every_script_of_a_panel_is_in_the_bundle_once() -> None:
+    for file in SCRIPTS.values():
+        own = file.replace("_", " ")
+        assert Explorer._esm.count(f"PANELS.{next(k for k, v in SCRIPTS.items() if v == file)}=render") == 1, own
+    assert Explorer._esm.count("class Frame") == 1
+    assert Explorer._esm.endswith("export default{render};")
+
+
+def test_the_report_holds_what_stands_in_the_panels(explorer: Explorer, tmp_path: Path) -> None:
+    explorer.tab, explorer.pair = "off", PAIR
+    explorer.ablation.heads = "L3.H7 L3.H5"
+    explorer.tab = "edit"
+    explorer.tab = "where"
+    path = explorer.report(tmp_path / "found.html")
+    html = path.read_text()
+    facts = json.loads(html.split('id="report">')[1].split("</script>")[0])
+    assert facts["heads"] == "L3.H7 L3.H5"
+    assert facts["state"]["pair"] == list(PAIR)
+    assert facts["edit"]["alpha"] == 10
+    assert len(facts["maps"]) == 1
+    assert path.stat().st_size < 5_000_000
+
+
+def test_without_mistakes_it_still_opens(acts: tk.Acts) -> None:
+    images = tk.Explorer(acts.model, acts, PAIR, engine=Engine())._session.images
+    right = images.acts.take(np.flatnonzero((images.truth == images.guess).numpy()).tolist())
+    explorer = Explorer(acts.model, right, PAIR, engine=Engine())
+    assert len(explorer.gallery) == 0
+    assert explorer._found == "0 mistakes."
+    assert explorer.grid.scores == ("text",)
+    for tab in ("words", "where", "off", "two"):
+        explorer.tab = tab
+    assert not explorer.error
+    explorer.tab = "edit"
+    assert "none is wrong" in explorer.error
+    explorer.show = "all"
+    assert len(explorer.gallery) == len(right)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"data": 3}, "a int as data"), ({"model": "ViT"}, "a Model"), ({"selection": 1}, "a Selection"),
+        ({"stat": 1}, "did you mean 'state'"), ({"edit_on": "x"}, "edit_on"), ({"pair": ("a", "b")}, "landbird"),
+        ({"classes": ["landbird"]}, "a class set of two or more"),
+    ],
+)  # fmt: skip
+def test_wrong_arguments_are_refused_in_words(acts: tk.Acts, arguments: dict[str, Any], words: str) -> None:
+    given: dict[str, Any] = {"model": acts.model, "data": acts, "classes": PAIR, "engine": Engine()} | arguments
+    with pytest.raises(tk.InputError, match=words):
+        _opened(**given)
+
+
+def _opened(model: Any, data: Any, classes: Any, **more: Any) -> None:
+    explorer = Explorer(model, data, classes, **more)
+    if explorer.error:
+        raise tk.InputError("Explorer", explorer.error, "", "")
+
+
+def test_data_without_labels_says_what_to_do(acts: tk.Acts) -> None:
+    alike = acts.samples.take([i for i, label in enumerate(acts.labels) if label == "landbird"])
+    with pytest.raises(tk.InputError, match="name the classes"):
+        Explorer(acts.model, alike)
+
+
+class Waiting:
+    """An explorer with threads, as in a notebook."""
+
+    def __init__(self, **arguments: Any) -> None:
+        self.explorer = Explorer(tk.load(), tk.scenes("val", n=300), PAIR, **arguments)
+
+    def until(self, condition: Any, seconds: float = 60) -> None:
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, self.explorer.error
+            time.sleep(0.01)
+
+
+@pytest.fixture
+def waiting() -> Iterator[Waiting]:
+    return Waiting()
+
+
+def test_with_threads_it_is_there_at_once_and_the_rest_comes(waiting: Waiting) -> None:
+    explorer = waiting.explorer
+    assert (explorer._parts == ["gallery"] and explorer.gallery.ids[0] == "val-0-world-000000") or explorer._parts
+    waiting.until(lambda: "grid" in explorer.parts and not explorer._work)
+    explorer.tab = "edit"
+    waiting.until(lambda: "edit" in explorer.parts and explorer.edit.edit is not None)
+    assert explorer.selection.edit is explorer.edit.edit
+    assert not explorer.error
+
+
+def test_asked_from_many_threads_a_part_is_made_once(waiting: Waiting) -> None:
+    explorer, found = waiting.explorer, []
+    threads = [threading.Thread(target=lambda: found.append(explorer.ablation)) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(found) == 6
+    assert len({id(panel) for panel in found}) == 1
+    assert explorer._parts.count("ablation") == 1
+
+
+def test_a_panel_made_as_a_part_shares_the_layout_of_its_host() -> None:
+    host = tk.HeadGrid(np.eye(3))
+    with parts_of(host):
+        part = tk.HeadGrid(np.eye(3))
+    assert part.layout is host.layout
+    assert part.comm is None
+    assert tk.HeadGrid(np.eye(3)).comm is not None
