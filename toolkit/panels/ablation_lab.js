@@ -85,7 +85,7 @@ class View extends Frame {
     this.map.paint(this.head, palette, place, words, (cell, i) => {
       const s = off(i);
       cell.dataset.s = s === undefined ? "" : s ? String(+s.toFixed(2)).replace(/^0/, "") : "×";
-      cell.setAttribute("aria-pressed", s !== undefined);
+      cell.classList.toggle("tkab-off", s !== undefined); // its name says it: a cell of a grid cannot be pressed
     });
     this.map.node.setAttribute("aria-label", `heads by ${SCORES[score]}`);
     this.bar.style.background = `linear-gradient(to right, ${palette.map((c) => `rgb(${c.join(" ")})`).join(", ")})`;

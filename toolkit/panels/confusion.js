@@ -24,13 +24,13 @@ export class ErrorPicker {
   }
 
   buildMatrix(names) {
-    const table = make("table", "tkc-table", this.node);
+    const table = make("table", "tkc-table", this.node, { "aria-label": "errors" });
     const head = make("tr", "", table);
     make("th", "tkc-corner", head).textContent = "true ↓ predicted →";
-    for (const name of names) make("th", "", head, { scope: "col" }).textContent = name;
+    for (const name of names) make("th", "", head, { scope: "col", title: name }).textContent = name;
     names.forEach((name, y) => {
       const line = make("tr", "", table);
-      make("th", "", line, { scope: "row" }).textContent = name;
+      make("th", "", line, { scope: "row", title: name }).textContent = name;
       names.forEach((_, g) => this.cells.push(this.cell(make("td", "", line), y, g)));
     });
   }

@@ -6,16 +6,17 @@ const at = (x) => `${(100 * x).toFixed(2)}%`;
 
 export class GroupTable {
   constructor(parent) {
-    this.node = make("table", "tkl-groups", parent);
+    this.node = make("table", "tkl-groups", parent, { "aria-label": "accuracies" });
   }
 
-  paint(rows, first) {
-    const key = JSON.stringify([rows, first]);
+  paint(rows, first, was = "before", now = "after") {
+    const key = JSON.stringify([rows, first, was, now]);
     if (key === this.key) return;
     this.key = key;
     this.node.replaceChildren();
     const head = make("tr", "", this.node);
-    for (const words of [first, "n", "before", "after", "change in points [95 %]", ""]) make("th", "", head, { scope: "col" }).textContent = words;
+    for (const words of [first, "n", was, now, "change in points [95 %]"]) make("th", "", head, { scope: "col" }).textContent = words;
+    make("td", "", head);
     rows.forEach(({ name, n, before, after, low, high, other }, i) => {
       const line = make("tr", other && !rows[i - 1]?.other ? "tkl-rule" : "", this.node);
       make("th", "", line, { scope: "row" }).textContent = name;

@@ -105,7 +105,7 @@ class View extends Frame {
         const bar = make("div", "", make("div", "tkse-bar", option, { title: "standard deviation along the text" }));
         bar.style.width = `${(100 * std) / widest}%`;
         make("span", "tkse-value", option).textContent = std.toPrecision(2);
-        const gone = make("button", "tkse-gone", option, { type: "button", tabindex: "-1", "aria-label": `Take “${text}” out of the bank` });
+        const gone = make("span", "tkse-gone", option, { "aria-hidden": "true", title: "take it out of the bank" }); // Delete does it too: an option holds no button
         gone.textContent = "×";
         option.setAttribute("aria-label", `${i + 1}. ${text}, standard deviation ${std.toPrecision(2)}, ${percent(explained)} explained so far`);
         return option;

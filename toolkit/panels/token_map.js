@@ -172,6 +172,7 @@ class View extends Frame {
       node.classList.toggle("tkt-off", on && off);
     });
     write(this.headsName, !known && map.grid ? "this method knows no heads" : `${at === null ? "what each head gives over all patches" : `what each head reads at patch (${cell.join(", ")})`}, ±${signed(most).slice(1)}`);
+    this.heads.node.setAttribute("aria-label", this.headsName.textContent);
     this.all.disabled = !chosen.size;
     const names = this.get("_chosen").map(([l, h]) => `L${l}.H${h}`).join(" ");
     const shown = chosen.size ? `${off ? "off" : "shown"}: ${names}` : "all heads shown";
