@@ -7,18 +7,16 @@ seconds: how often something was painted, and how long after the last move its v
 
 from __future__ import annotations
 
-import importlib.util
-import json
 import os
-import shutil
 import statistics
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import browser
+
 BUDGET = {"median_ms": 100.0, "settle_ms": 300.0}
 SETUP = """
 import toolkit as tk
@@ -44,30 +42,6 @@ WATCH = """() => {
     }));
   }).observe(root, { attributes: true, attributeFilter: ["data-seq"] });
 }"""
-
-
-def rig() -> Any:
-    """The servers of the browser tests."""
-    path = HERE.parent / "tests" / "browser"
-    spec = importlib.util.spec_from_file_location("browser_servers", path / "servers.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def chromium() -> str:
-    """Where the browser is."""
-    from toolkit.errors import MissingWeightsError
-
-    named = os.environ.get("TOOLKIT_BROWSER") or next(
-        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-    )
-    if not named:
-        fix = "install it, or set TOOLKIT_BROWSER to its path"
-        raise MissingWeightsError("bench slider", "no Chromium", "Chromium or Chrome on the path", fix)
-    return named
 
 
 def moves(page: Any, box: dict[str, float], count: int) -> list[float]:
@@ -108,41 +82,17 @@ def drag(page: Any, box: dict[str, float], seconds: float) -> dict[str, Any]:
 
 def run(quick: bool = False) -> dict[str, Any]:
     """The whole benchmark; `quick` makes few moves, for the tests."""
-    from playwright.sync_api import sync_playwright
-
-    servers = rig()
     n, count, seconds, drags = (300, 5, 0.5, 1) if quick else (3000, 60, 3.0, 3)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "config" / "labconfig").mkdir(parents=True)
-        off = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
-        (folder / "config" / "labconfig" / "page_config.json").write_text(json.dumps(off))
-        token = servers.TOKEN
-        arguments = [
-            "jupyter", "lab", f"--IdentityProvider.token={token}", "--LabApp.expose_app_in_browser=True",
-            "--allow-root", "--ServerApp.root_dir=.",
-        ]  # fmt: skip
-        server = servers.Server(folder, arguments, f"/api/status?token={token}")
-        try:
-            with sync_playwright() as playwright:
-                flags = ["--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"]
-                browser = playwright.chromium.launch(executable_path=chromium(), args=flags)
-                page = browser.new_context(viewport={"width": 1200, "height": 1400}).new_page()
-                server.notebook("edit.ipynb", [SETUP.format(n=n), "lab", "print('ALL' + 'DONE')"])
-                page.goto(f"{server.url}/doc/tree/edit.ipynb?token={token}")
-                servers.run_all(page)
-                page.get_by_text("ALLDONE", exact=True).wait_for(timeout=120_000)
-                root = page.locator(".tked").first
-                root.wait_for(timeout=60_000)
-                servers.wait(lambda: root.get_attribute("aria-busy") == "false", 60)
-                page.evaluate(WATCH)
-                box = root.locator("input[type=range]").first.bounding_box()
-                times = moves(page, box, count)
-                dragged = [drag(page, box, seconds) for _ in range(drags)]
-                solve = server.kernel(SOLVE)
-                browser.close()
-        finally:
-            server.stop()
+    with browser.lab() as (servers, server, page):
+        browser.opened(servers, server, page, "edit.ipynb", [SETUP.format(n=n), "lab"])
+        root = page.locator(".tked").first
+        root.wait_for(timeout=60_000)
+        servers.wait(lambda: root.get_attribute("aria-busy") == "false", 60)
+        page.evaluate(WATCH)
+        box = root.locator("input[type=range]").first.bounding_box()
+        times = moves(page, box, count)
+        dragged = [drag(page, box, seconds) for _ in range(drags)]
+        solve = server.kernel(SOLVE)
     times.sort()
     return {
         "device": f"cpu, {os.cpu_count()} cores", "python": sys.version.split()[0], "budget": BUDGET, "images": n,

@@ -171,17 +171,29 @@ def test_edited():
         assert part in text
 
 
-@pytest.mark.slow
-def test_slider(chromium_path):
-    """In a process of its own: the browser tests' Playwright already runs in this one."""
-    code = "import json, slider; r = slider.run(quick=True); print(json.dumps([r, slider.report(r)]))"
+def in_a_browser(name, chromium_path):
+    """A benchmark in a process of its own: the browser tests' Playwright already runs in this one."""
+    code = f"import json, {name} as b; r = b.run(quick=True); print(json.dumps([r, b.report(r)]))"
     places = os.pathsep.join([str(FOLDER), str(FOLDER.parent)])
     environment = os.environ | {"TOOLKIT_BROWSER": str(chromium_path), "PYTHONPATH": places}
     ended = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=300, cwd=FOLDER.parent
     )
     assert ended.returncode == 0, ended.stderr
-    result, text = json.loads(ended.stdout.splitlines()[-1])
+    return json.loads(ended.stdout.splitlines()[-1])
+
+
+@pytest.mark.slow
+def test_explorer(chromium_path):
+    result, text = in_a_browser("explorer", chromium_path)
+    assert 0 < result["first_paint_ms"] < result["scores_ms"]
+    assert 100 < result["wire_kb"] < 300
+    assert "first paint" in text
+
+
+@pytest.mark.slow
+def test_slider(chromium_path):
+    result, text = in_a_browser("slider", chromium_path)
     assert result["moves"] == 4
     assert result["median_ms"] > 0
     assert result["drags"][0]["painted"] >= 1

@@ -109,6 +109,11 @@ _WHERE = {
     "report": "toolkit.figures.report",
     "HeadGrid": "toolkit.panels.head_grid",
     "Gallery": "toolkit.panels.gallery",
+    "Explorer": "toolkit.panels.explorer",
+    "TwoModels": "toolkit.panels.two_models",
+    "search": "toolkit.api.search",
+    "Search": "toolkit.api.search",
+    "Engine": "toolkit.engine.engine",
     "Selection": "toolkit.panels.selection",
     "link": "toolkit.panels.selection",
     "ToolkitError": "toolkit.errors",
@@ -170,6 +175,8 @@ if TYPE_CHECKING:
     from toolkit.api.reproduce import reproduce_waterbirds as reproduce_waterbirds
     from toolkit.api.reproduction import Reproduction as Reproduction
     from toolkit.api.scores import Scores as Scores
+    from toolkit.api.search import Search as Search
+    from toolkit.api.search import search as search
     from toolkit.api.spans import Spans as Spans
     from toolkit.api.spans import load_spans as load_spans
     from toolkit.api.textspan import BankWarning as BankWarning
@@ -198,6 +205,7 @@ if TYPE_CHECKING:
     from toolkit.data.table import table as table
     from toolkit.data.urbancars import urbancars as urbancars
     from toolkit.data.waterbirds import waterbirds as waterbirds
+    from toolkit.engine.engine import Engine as Engine
     from toolkit.errors import DeviceError as DeviceError
     from toolkit.errors import InputError as InputError
     from toolkit.errors import MemoryExhaustedError as MemoryExhaustedError
@@ -217,12 +225,14 @@ if TYPE_CHECKING:
     from toolkit.organism.scenes import scenes as scenes
     from toolkit.panels.ablation_lab import AblationLab as AblationLab
     from toolkit.panels.edit_lab import EditLab as EditLab
+    from toolkit.panels.explorer import Explorer as Explorer
     from toolkit.panels.gallery import Gallery as Gallery
     from toolkit.panels.head_grid import HeadGrid as HeadGrid
     from toolkit.panels.selection import Selection as Selection
     from toolkit.panels.selection import link as link
     from toolkit.panels.span_explorer import SpanExplorer as SpanExplorer
     from toolkit.panels.token_map import TokenMap as TokenMap
+    from toolkit.panels.two_models import TwoModels as TwoModels
     from toolkit.store.notes import HeadNotes as HeadNotes
     from toolkit.store.notes import notes as notes
 

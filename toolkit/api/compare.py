@@ -79,7 +79,7 @@ class Comparison:
         return np.asarray(b - a)
 
     def __str__(self) -> str:
-        names = [one.name or f"α = {one.alpha:g}, β = {one.beta:g}" for one in (self.first, self.second)]
+        names = [one.title for one in (self.first, self.second)]
         n = len(self.predictions)
         return f"from {names[0]!r} to {names[1]!r}: {n} images predicted otherwise\n{self.change}"
 

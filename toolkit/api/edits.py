@@ -255,6 +255,11 @@ class Edit:
         } | kept
         return fit(self.problem, **(given | changes))
 
+    @property
+    def title(self) -> str:
+        """Its name, else its weights."""
+        return self.name or f"α = {self.alpha:g}, β = {self.beta:g}"
+
     def named(self, name: str) -> Self:
         """The same edit under a name."""
         return replace(self, name=str(name))

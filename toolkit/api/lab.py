@@ -218,15 +218,15 @@ class LabSession:
         split = self.images.acts.split
         return f"{named} ({means}, {effect} effect): {worst}, {average}; {len(self.images)} images ({split}){left}."
 
-    def counts(self, outcome: Outcome) -> dict[str, list[int]]:
-        """The confusion before and after: true × predicted, flat; of more than MATRIX classes only the cells `at` of
-        the most frequent mistakes.
+    def counts(self, before: NDArray[np.int64], after: NDArray[np.int64]) -> dict[str, list[int]]:
+        """The confusion of predictions [b] before and after: true × predicted, flat; of more than MATRIX classes only
+        the cells `at` of the most frequent mistakes.
         """
         c, truth = len(self.images.classes), self.images.truth.numpy()
-        cells = {"before": truth * c + outcome.before, "after": truth * c + outcome.after}
+        cells = {"before": truth * c + before, "after": truth * c + after}
         if c <= MATRIX:
             return {name: np.bincount(cell, minlength=c * c).tolist() for name, cell in cells.items()}
-        wrong = cells["before"][truth != outcome.before]
+        wrong = cells["before"][truth != before]
         at, often = np.unique(wrong, return_counts=True)
         shown = at[np.argsort(-often, kind="stable")[:PAIRS]]
         counts = {name: [int((cell == one).sum()) for one in shown] for name, cell in cells.items()}

@@ -44,13 +44,14 @@ def report(
     path: str | Path, acts: Acts, classes: Any, heads: Any = None, *, scores: Scores | None = None,
     spans: Spans | None = None, edit: Edit | None = None, maps: Mapping[str, TokenAttribution] | None = None,
     notes: HeadNotes | None = None, title: str = "From a mistake to the heads behind it",
+    state: Mapping[str, Any] | None = None,
 ) -> Path:  # fmt: skip
     """Write what was found as one HTML file without script or request, the numbers as JSON inside.
 
     path: the file, ending in .html. acts: parts with labels. classes: two or more. heads: the set that was chosen;
     default the one `scores` chooses. scores: of `tk.locate`; default located here, where anything is wrong. spans: the
     heads' texts (`tk.textspan`). edit: judged on the images it holds out. maps: token maps by name. notes: what people
-    wrote about heads (`tk.notes`). title: of the page.
+    wrote about heads (`tk.notes`). title: of the page. state: of an explorer, kept in the JSON.
 
     Returns the path. Everything that comes from data is escaped. Raises InputError for another ending, for other parts
     than those of `scores`, and for a page above 5 MB (too many maps); what was at the path then stays as it was.
@@ -75,7 +76,7 @@ def report(
         _about(images), _mistakes(images, off), *_located(scores), _words(chosen, scores, spans, notes),
         *_without(images, off, scores), *_edited(edit), *_looked(maps),
     ]  # fmt: skip
-    facts = _facts(images, off, scores, spans, edit, maps)
+    facts = _facts(images, off, scores, spans, edit, maps) | ({} if state is None else {"state": dict(state)})
     if acts.card.id.startswith(BUILT_IN):
         sections.append(Section("What these numbers are", HONEST))
     html = _page(title, f"{acts.card.id}; split “{acts.split}”, n = {len(images):,}", sections, facts)

@@ -62,7 +62,7 @@ class TokenMap(LivePanel):
     """
 
     _esm = esm("tiles", "map", "patches", "token_map")
-    _css = css("tiles", "map", "token_map")
+    _css = css("tiles", "map", "patches", "token_map")
     title = traitlets.Unicode("Where it looks").tag(sync=True)
     description = traitlets.Unicode("").tag(sync=True)
     text = traitlets.Unicode("").tag(sync=True)

@@ -1,0 +1,91 @@
+"""Takes the explorer's pictures in a real JupyterLab: `python docs/screenshots.py`. Needs Chromium, and the extra test.
+
+Every picture is what a user sees after the steps written here, on the built-in world.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "benchmarks"))
+import browser  # noqa: E402
+
+SETUP = """
+import toolkit as tk
+explorer = tk.Explorer()
+"""
+COLOURS = 128
+
+
+def keep(root: Any, name: str) -> None:
+    """A screenshot as a small PNG in docs/images."""
+    picture = Image.open(io.BytesIO(root.screenshot())).convert("RGB")
+    path = HERE / "images" / f"{name}.png"
+    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+
+
+def still(servers: Any, server: Any, root: Any) -> None:
+    """Wait until nothing moves any more."""
+    calm = "not explorer._work and not any(getattr(p, '_work', ()) for p in explorer.parts.values())"
+    servers.wait(lambda: server.kernel(calm), 120)
+    servers.wait(lambda: not root.locator(".tk-stale").count(), 60)
+    root.page.mouse.move(2, 2)
+    root.page.wait_for_timeout(400)
+
+
+def main() -> None:
+    """All pictures, in the order of the way through the explorer."""
+    with browser.lab(1180, 1700, scale=1.5) as (servers, server, page):
+        browser.opened(servers, server, page, "explorer.ipynb", [SETUP, "explorer"])
+        root = page.locator(".tkex")
+        root.locator(".tkhg").wait_for(timeout=120_000)
+        root.locator(".tkex-picker").get_by_label("landbird taken for waterbird").click()
+        still(servers, server, root)
+        root.locator(".tkga-tile").nth(7).click()
+        root.locator('.tkhg [aria-label^="layer 3, head 7,"]').click()
+        root.locator('.tkhg [aria-label^="layer 3, head 5,"]').click(modifiers=["Shift"])
+        still(servers, server, root)
+        keep(root, "explorer_mistakes")
+        for tab, act in (
+            ("Words", None),
+            ("Where", None),
+            ("Heads off", heads_off),
+            ("Edit", frontier),
+            ("Two models", None),
+        ):
+            root.get_by_role("tab", name=tab, exact=True).click()
+            servers.wait(lambda: root.get_by_role("tabpanel").locator(".tk-panel").count(), 120)
+            still(servers, server, root)
+            if act is not None:
+                act(root)
+                still(servers, server, root)
+            keep(root, f"explorer_{tab.split()[-1].lower()}")
+        page.evaluate(
+            "() => { window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'}); }"
+        )
+        root.get_by_role("tab", name="Where", exact=True).click()
+        page.wait_for_timeout(3000)
+        still(servers, server, root)
+        keep(root, "explorer_dark")
+
+
+def heads_off(root: Any) -> None:
+    """Switch off what Algorithm 1 chooses."""
+    root.get_by_role("button", name="choose", exact=True).click()
+    root.page.wait_for_timeout(500)
+
+
+def frontier(root: Any) -> None:
+    """Solve the grid of α and β."""
+    root.get_by_role("button", name="fill the frontier").click()
+    root.page.wait_for_timeout(500)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,340 @@
+"""`Explorer`: from a mistake to the heads behind it, their words, where they look, switching them off and the edit."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import traitlets
+
+from toolkit.api.exploration import SHOWS, Exploration, Shown
+from toolkit.api.lab import known_pair
+from toolkit.core.heads import HeadSet
+from toolkit.engine.engine import Engine
+from toolkit.engine.worker import Worker, engine_for
+from toolkit.errors import InputError
+from toolkit.figures.thumbnails import sheet
+from toolkit.panels.base import LOCK, shows_errors
+from toolkit.panels.bundle import bundle, bundle_css
+from toolkit.panels.explorer_parts import PART, TABS, ExplorerParts
+from toolkit.panels.explorer_state import read_state, state_of
+from toolkit.panels.gallery import Gallery
+from toolkit.panels.head_grid import HeadGrid
+from toolkit.panels.saved import restore
+from toolkit.panels.selection import Selection
+from toolkit.panels.token_map import TokenMap
+
+if TYPE_CHECKING:
+    pass
+
+THUMB = 48
+WAIT = 4.0
+"""Seconds the picture of a saved notebook waits for the scores."""
+SCRIPTS = {
+    "grid": "head_grid", "gallery": "gallery", "spans": "span_explorer", "maps": "token_map",
+    "ablation": "ablation_lab", "edit": "edit_lab", "two": "two_models",
+}  # fmt: skip
+SHARED = ("map", "tiles", "labs", "confusion", "curve", "dials", "plane", "patches")
+
+
+class Explorer(ExplorerParts):
+    """The whole way on one selection: choose an error, and head grid, words, token map, ablation, edit and a second
+    model follow.
+
+    model: live; default the built-in one. data: samples (`tk.image_folder(…)`, `tk.waterbirds(…)`, …) or their parts
+    with images; default the built-in world. classes: whose mistakes are looked at, default the labels that occur;
+    images with other labels show what an edit costs elsewhere. state: what `explorer.state` gave, as a mapping, JSON or
+    the path of a file. second: a model, or an edit, to stand beside the first; default the edit solved here. edit_on,
+    held_out: samples or parts an edit is made from and judged on; default ten images of every class, and all others.
+    unrelated: by name, parts an edit should leave alone. texts: the bank of the words. layers: candidates of scores,
+    default the last four. minority: groups of the LTC map. selection: to share with panels in other cells. engine:
+    default the model's worker; `Engine()` works inline.
+
+    `.gallery`, `.grid`, `.spans`, `.maps`, `.ablation`, `.edit`, `.two` are the panels: each also works in a cell of
+    its own. `.selection` is what they share, `.state` a small JSON that restores all, `.report(path)` a page to hand
+    on. `.tab`, `.pair`, `.show` ("mistakes", "right", "all") and `.query` (text → image search) can be read and set.
+
+    >>> import toolkit as tk
+    >>> explorer = tk.Explorer(tk.load(), tk.scenes("val", n=120, kind="birds"), engine=tk.Engine())
+    >>> explorer.pair = ("landbird", "waterbird"); explorer.selection.image = explorer.gallery.ids[0]
+    >>> explorer.state["selection"]["pair"]
+    ['landbird', 'waterbird']
+    """
+
+    _esm = bundle(SHARED, SCRIPTS, "explorer")
+    _css = bundle_css((*SHARED, *SCRIPTS.values()), "explorer")
+    title = traitlets.Unicode("").tag(sync=True)
+    description = traitlets.Unicode("").tag(sync=True)
+    tab = traitlets.Enum(tuple(TABS), "mistakes").tag(sync=True)
+    pair: traitlets.TraitType[Any, Any] = traitlets.Any(None, allow_none=True).tag(sync=True)
+    show = traitlets.Enum(tuple(SHOWS), "mistakes").tag(sync=True)
+    query = traitlets.Unicode("").tag(sync=True)
+    _tabs = traitlets.Dict(TABS).tag(sync=True)
+    _part = traitlets.Dict(PART).tag(sync=True)
+    _shows = traitlets.Dict(SHOWS).tag(sync=True)
+    _confusion: traitlets.Dict[str, Any] = traitlets.Dict({"names": [], "before": [], "after": []}).tag(sync=True)
+    _found = traitlets.Unicode("").tag(sync=True)
+    _thumb = traitlets.Bytes(b"").tag(sync=True)
+    _now = traitlets.Dict().tag(sync=True)
+    _progress = traitlets.Dict().tag(sync=True)
+    _told = traitlets.Unicode("").tag(sync=True)
+    _saved = traitlets.Unicode("").tag(sync=True)
+    _kept_bytes: ClassVar[int] = 20_000
+    _follows: ClassVar[dict[str, str]] = {
+        "pair": "_follow_pair", "image": "_follow_image", "heads": "_follow_rest", "text": "_follow_rest",
+        "edit": "_follow_rest",
+    }  # fmt: skip
+
+    def __init__(
+        self,
+        model: Any = None,
+        data: Any = None,
+        classes: Any = None,
+        *,
+        state: Any = None,
+        second: Any = None,
+        edit_on: Any = None,
+        held_out: Any = None,
+        unrelated: Mapping[str, Any] | None = None,
+        texts: Any = None,
+        layers: Any = -4,
+        minority: Any = None,
+        selection: Selection | None = None,
+        engine: Engine | None = None,
+        **words: Any,
+    ) -> None:
+        if selection is not None and not isinstance(selection, Selection):
+            raise InputError("Explorer", f"selection={selection!r}", "a Selection", "leave selection out")
+        pending = None if state is None else read_state(state)
+        self._session = Exploration(model, data, classes, layers, edit_on, held_out, minority)
+        self._texts, self._second, self._unrelated = texts, second, unrelated
+        self._pending: dict[str, Any] = {}
+        self._against = ""
+        given = {name: words.pop(name) for name in ("tab", "pair", "show", "query") if name in words}
+        super().__init__(**words)
+        self._begin(engine if engine is not None else engine_for(self._session.model))
+        threads = isinstance(self.engine, Worker)
+        self._aside = Worker() if threads else self.engine  # panels are made beside the extraction of another
+        self.selection = Selection() if selection is None else selection
+        self.part("gallery")
+        self._describe()
+        self._submit("parts", self._prepare, self._ready, progress=self._report_progress)
+        for name, value in given.items():
+            setattr(self, name, value)
+        if pending is not None:
+            self.state = pending
+
+    # what is there at once, and what comes when the parts are there
+
+    def _prepare(self, request: Any) -> Shown:
+        self._session.prepare(request.progress)
+        known_pair(self._session.images, self.pair, "Explorer")
+        return self._session.shown(self.show, self.pair, self.query)
+
+    def _ready(self, shown: Shown) -> None:
+        self._confusion = self._session.counts()
+        self._paint_images(shown)
+        if self._session.acts_made and self.pair is None and self.selection.pair is not None:
+            self._follow_pair(None)
+        self._ask_grid()
+        self._follow_image(None)
+        self._open(self.tab)
+
+    def _report_progress(self, done: int, of: int) -> None:
+        if LOCK.acquire(blocking=False):  # whoever holds it may be waiting for the parts
+            try:
+                self._progress = {"done": done, "of": of}
+            finally:
+                LOCK.release()
+
+    # what may be set
+
+    @traitlets.validate("pair")
+    def _valid_pair(self, proposal: dict[str, Any]) -> tuple[str, str] | None:
+        value, names = proposal["value"], self._session.classes.names
+        if value is None:
+            return None
+        if not isinstance(value, list | tuple) or len(value) != 2 or value[0] == value[1] or set(value) - set(names):
+            accepted = f"(true, predicted) of {', '.join(map(repr, names[:8]))}"
+            raise InputError("Explorer.pair", repr(value), accepted, "name two different classes, or None for all")
+        return str(value[0]), str(value[1])
+
+    @traitlets.observe("tab")
+    @shows_errors
+    def _tab_changed(self, change: Any) -> None:
+        if hasattr(self, "_selection"):
+            self._open(self.tab)
+
+    @traitlets.observe("pair", "show", "query")
+    @shows_errors
+    def _filter_changed(self, change: Any) -> None:
+        if not hasattr(self, "_selection"):
+            return
+        if change["name"] == "pair":
+            self._ask_grid()
+            if not self._following:
+                self.selection.pair = self.pair
+            self._suggest_texts()
+        if not self._keeps_images:
+            self._ask_images()
+
+    _keeps_images = False
+
+    def _ask_images(self) -> None:
+        show, pair, query, session = self.show, self.pair, self.query, self._session
+        if not session.acts_made:
+            return
+        engine = self.engine if query.strip() else self._aside
+        self._submit("images", lambda request: session.shown(show, pair, query), self._paint_images, engine=engine)
+
+    def _ask_grid(self) -> None:
+        pair, session = self.pair, self._session
+        if not session.acts_made:
+            return
+
+        def work(request: Any) -> Any:
+            if "grid" not in self.parts:
+                self.part("grid")
+            return session.maps(pair)
+
+        self._submit("grid", work, self._paint_grid, engine=self._aside)
+
+    # what comes of it
+
+    def _paint_images(self, shown: Shown) -> None:
+        images, gallery = self._session.images.acts.samples, self.parts["gallery"]
+        assert isinstance(gallery, Gallery)
+        gallery.show(images.take(shown.rows.tolist()), shown.captions, shown.marks)
+        self._found = shown.words
+        self._describe()
+
+    def _paint_grid(self, maps: Any) -> None:
+        grid = self.parts["grid"]
+        assert isinstance(grid, HeadGrid)
+        grid.values = maps
+        self._describe()
+
+    def _suggest_texts(self) -> None:
+        """The classes of the pair as texts of the token map, unless others were chosen there."""
+        maps = self.parts.get("maps")
+        if self.pair is None or not isinstance(maps, TokenMap):
+            return
+        text, against = (self._session.prompt(name) for name in reversed(self.pair))
+        if maps.against == self._against:
+            with maps.hold_sync():
+                maps.against = self._against = against
+                self.selection.text = text
+
+    # what others choose
+
+    @shows_errors
+    def _follow_pair(self, change: Any) -> None:
+        pair = self.selection.pair
+        if pair is None or all(name in self._session.classes.names for name in pair):
+            self._followed("pair", pair)
+
+    @shows_errors
+    def _follow_image(self, change: Any) -> None:
+        image, session = self.selection.image, self._session
+        if image is not None and session.acts_made:
+            said = session.said(image)
+            if said is not None and said[1] != said[2] and (change is not None):
+                self._keeps_images = True  # the images one chooses from stay where they are
+                try:
+                    self.pair = (said[1], said[2])
+                finally:
+                    self._keeps_images = False
+        self._follow_rest(change)
+        self._ask_thumb(image)
+
+    def _ask_thumb(self, image: str | None) -> None:
+        samples = self._session.samples
+        row = self._session.row_of(image)
+        if row is None:
+            self._thumb = b""
+        else:
+            self._submit(
+                "thumb", lambda request: sheet([samples.read(row).image], THUMB).jpeg, self._paint_thumb,
+                engine=self._aside,
+            )  # fmt: skip
+
+    def _paint_thumb(self, picture: bytes) -> None:
+        self._thumb = picture
+
+    @shows_errors
+    def _follow_rest(self, change: Any) -> None:
+        chosen, session = self.selection, self._session
+        said = session.said(chosen.image) if chosen.image and session.acts_made else None
+        edit = chosen.edit
+        self._now = {
+            "image": chosen.image or "", "of": list(said or ()), "heads": str(HeadSet(chosen.heads)),
+            "text": chosen.text, "edit": "" if edit is None else edit.title,
+        }  # fmt: skip
+
+    # what is kept, and handed on
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """Where one is, as plain values: assign it, or pass it as state=, to come back; `json.dumps` writes it."""
+        return state_of(self, self._session.model.card, self._session.classes, self._pending)
+
+    @state.setter
+    def state(self, state: Any) -> None:
+        found = read_state(state, self._session.model.card, self._session.classes)
+        with LOCK, self.hold_sync():
+            for name in ("tab", "pair", "show", "query"):
+                if name in found:
+                    setattr(self, name, found[name])
+            for name, value in found.get("selection", {}).items():
+                setattr(self.selection, name, tuple(value) if name == "pair" and value else value)
+            for name, settings in found.get("panels", {}).items():
+                if name in self.parts:
+                    restore(self.parts[name], settings)
+                else:
+                    self._pending[name] = settings
+
+    def report(self, path: str | Path = "explorer.html", title: str = "From a mistake to the heads behind it") -> Path:
+        """Write what was found as one HTML file (`tk.report`): scores, heads and words, maps, ablation, edit, who paid,
+        and this state inside. path: ends in .html. Returns it.
+        """
+        from toolkit.panels.handed_on import write_report
+
+        return write_report(self, self._session, path, title)
+
+    def _do(self, ask: dict[str, Any]) -> None:
+        asks: dict[str, Callable[[], None]] = {
+            "let go": lambda: self._let_go(str(ask.get("what", ""))),
+            "state": lambda: setattr(self, "_saved", json.dumps(self.state, indent=1, ensure_ascii=False)),
+            "restore": lambda: setattr(self, "state", str(ask.get("state", ""))),
+            "report": lambda: self._submit("report", lambda request: self.report(), self._written, engine=self._aside),
+        }  # fmt: skip
+        asks[ask["do"]]()
+
+    def _written(self, path: Path) -> None:
+        self._told = f"Written: {path}"
+
+    def _let_go(self, what: str) -> None:
+        nothing: dict[str, Any] = {"image": None, "heads": (), "text": "", "edit": None, "pair": None}
+        if what in nothing:
+            setattr(self.selection, what, nothing[what])
+
+    # as words and a picture
+
+    def _await_first(self) -> None:
+        if isinstance(self.engine, Worker):
+            end = time.monotonic() + WAIT
+            while (self._work or "grid" not in self.parts) and not self.error and time.monotonic() < end:
+                time.sleep(0.02)
+
+    def _describe(self) -> None:
+        session = self._session
+        facts = f"{session.model.card.id}; {len(session.samples)} images"
+        self.summary = f"{facts}: {self._found or 'their parts are on the way.'}"
+
+    def png(self) -> bytes:
+        """The open panel as a PNG: of the mistakes the head grid where there is one, else the images."""
+        name = PART.get(self.tab, "grid" if "grid" in self.parts else "gallery")
+        return self.parts.get(name, self.parts["gallery"]).png()

@@ -1,0 +1,100 @@
+"""An explorer's state: a small JSON that restores it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from toolkit import __version__
+from toolkit.core.heads import HeadSet
+from toolkit.data.classes import ClassSet
+from toolkit.errors import InputError
+from toolkit.models.card import ModelCard
+from toolkit.panels.saved import check_names, settings_of
+
+if TYPE_CHECKING:
+    from toolkit.panels.explorer import Explorer
+
+FORMAT = 1
+FIELDS = (
+    "format",
+    "toolkit",
+    "model",
+    "fingerprint",
+    "class_set",
+    "tab",
+    "pair",
+    "show",
+    "query",
+    "selection",
+    "panels",
+)
+SELECTED = ("image", "heads", "text", "pair")
+PANELS = ("gallery", "grid", "spans", "maps", "ablation", "edit", "two")
+MOST = 1_000_000
+"""Characters of a state that is read."""
+
+
+def state_of(explorer: Explorer, card: ModelCard, classes: ClassSet, pending: Mapping[str, Any]) -> dict[str, Any]:
+    """The tab, the filter, the selection and the settings of every panel; of one not made yet what waits for it."""
+    chosen = explorer.selection
+    return {
+        "format": FORMAT, "toolkit": __version__, "model": card.id, "fingerprint": card.fingerprint,
+        "class_set": classes.hash, "tab": explorer.tab, "pair": _list(explorer.pair), "show": explorer.show,
+        "query": explorer.query,
+        "selection": {
+            "image": chosen.image, "heads": str(HeadSet(chosen.heads)), "text": chosen.text, "pair": _list(chosen.pair),
+        },
+        "panels": dict(pending) | {name: settings_of(panel) for name, panel in explorer.parts.items()},
+    }  # fmt: skip
+
+
+def read_state(state: Any, card: ModelCard | None = None, classes: ClassSet | None = None) -> dict[str, Any]:
+    """A state from a mapping, JSON, or the path of a file of it. Raises InputError for anything else, and where it is
+    of another model or class set.
+    """
+    found = _opened(state)
+    check_names("Explorer state", found, FIELDS)
+    for name, known in (("selection", SELECTED), ("panels", PANELS)):
+        check_names(f"Explorer state, {name}", found.get(name, {}), known)
+    if found.get("format", FORMAT) != FORMAT:
+        given = f"a state of format {found['format']!r}"
+        raise InputError("Explorer state", given, f"format {FORMAT}", "use the version of the toolkit that wrote it")
+    if card is not None and found.get("fingerprint", card.fingerprint) != card.fingerprint:
+        given = f"a state of {found.get('model')!r} ({found['fingerprint']})"
+        raise InputError("Explorer state", given, f"{card.id!r} ({card.fingerprint})", "load that model")
+    if classes is not None and found.get("class_set", classes.hash) != classes.hash:
+        accepted = f"a state of these {len(classes)} classes"
+        raise InputError(
+            "Explorer state", "a state of another class set", accepted, "pass the classes it was made with"
+        )
+    return found
+
+
+def _opened(state: Any) -> dict[str, Any]:
+    if isinstance(state, Mapping):
+        return dict(state)
+    accepted = "what explorer.state gave: a mapping, its JSON, or the path of a .json file"
+    text = state
+    if isinstance(state, Path) or (isinstance(state, str) and state.strip().endswith(".json")):
+        try:
+            text = Path(state).expanduser().read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError("Explorer state", f"{str(state)!r} ({error})", accepted, "check the path") from error
+    if not isinstance(text, str):
+        raise InputError("Explorer state", f"a {type(state).__name__}", accepted, "pass one of these")
+    if len(text) > MOST:
+        raise InputError("Explorer state", f"{len(text):,} characters", f"at most {MOST:,}", accepted)
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError("Explorer state", f"text that is no JSON ({error})", accepted, "copy it whole") from error
+    if not isinstance(found, dict):
+        raise InputError("Explorer state", f"a {type(found).__name__}", accepted, "copy it whole")
+    return found
+
+
+def _list(pair: tuple[str, str] | None) -> list[str] | None:
+    return None if pair is None else list(pair)
