@@ -44,7 +44,7 @@ def test_the_chosen_set_is_that_of_the_plain_loops(acts, birds, model):
         some = acts.draw(10, seed=seed)
         expected = literal.locate(*plain(some, birds, model))
         found = tk.locate(some, birds).choose()
-        assert list(found) == expected.heads
+        assert set(found) == set(expected.heads)  # two lists may end in one set: rounding decides which order is told
         assert found.utility == pytest.approx(expected.utility, abs=1e-6)
 
 

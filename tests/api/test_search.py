@@ -9,7 +9,7 @@ from families import build
 
 import toolkit as tk
 from toolkit.api.lab import LabSession
-from toolkit.api.two_models import TwoSession
+from toolkit.api.two_models import Second
 
 
 @pytest.fixture(scope="module")
@@ -68,13 +68,17 @@ def test_search_wants_parts_and_their_model(acts: tk.Acts) -> None:
 
 def test_an_edit_beside_its_model_predicts_as_the_edit_says(acts: tk.Acts) -> None:
     birds = tk.classes(["waterbird", "landbird"])
-    edit = tk.edit(acts.draw(per_class=20), birds, "L3.H7 L3.H5", alpha=50, steps=60)
-    session = TwoSession(LabSession(acts, birds), edit)
-    found = session.outcome()
-    moved = torch.nn.functional.normalize(acts.embedding * edit.theta.to(acts.embedding), dim=-1)
+    few = acts.draw(per_class=20)
+    edit = tk.edit(few, birds, "L3.H7 L3.H5", alpha=50, steps=60)
+    second = Second(LabSession(acts, birds), edit)
+    found = second.outcome()
+    first = second.labs()[0].images.acts
+    assert second.used == 40
+    assert not set(first.ids) & set(few.ids), "an edit is not judged on what it was made from"
+    moved = torch.nn.functional.normalize(first.embedding * edit.theta.to(first.embedding), dim=-1)
     assert list(found.after) == (moved @ birds.vectors(acts.model).T).argmax(1).tolist()
-    assert list(found.before) == (acts.embedding @ birds.vectors(acts.model).T).argmax(1).tolist()
-    same = TwoSession(LabSession(acts, birds), edit.again(steps=0)).outcome()
+    assert list(found.before) == (first.embedding @ birds.vectors(acts.model).T).argmax(1).tolist()
+    same = Second(LabSession(acts, birds), edit.again(steps=0)).outcome()
     assert list(same.before) == list(same.after)
     assert same.change.worst.after == same.change.worst.before
 
@@ -83,18 +87,42 @@ def test_a_second_model_of_another_shape_stands_beside_the_first(acts: tk.Acts) 
     birds = tk.classes(["waterbird", "landbird"])
     other = tk.wrap(build("vit-finer-grid"), tokenizer=_letters)
     lab = LabSession(acts.take(range(24)), birds)
-    session = TwoSession(lab, other)
-    found = session.outcome()
+    second = Second(lab, other)
+    found = second.outcome()
     unit = torch.nn.functional.normalize(other.encode_image(lab.images.acts.samples), dim=-1)
     assert list(found.after) == (unit @ birds.vectors(other).T).argmax(1).tolist()
-    first, second = session.maps("text", None)
-    assert first is not None
-    assert second is not None
-    assert second.shape[1] == other.card.heads
-    a, b = session.looks(str(acts.ids[0]), "a bird", "")
+    first, theirs = second.maps("A", None)
+    assert first.table is not None
+    assert theirs.heads == other.card.heads
+    a, b = second.looks(str(acts.ids[0]), "a bird", "")
     assert a.total != b.total
-    assert a.grid == acts.card.grid
-    assert b.grid == other.card.grid
+    assert (a.grid, b.grid) == (acts.card.grid, other.card.grid)
+
+
+def test_the_same_model_beside_itself_differs_in_nothing(acts: tk.Acts) -> None:
+    birds = tk.classes(["waterbird", "landbird"])
+    lab = LabSession(acts.using("reference"), birds, minority=["landbird on water"])
+    second = Second(lab, acts.model)
+    for kind in ("A", "C", "LTC"):
+        first, other = second.maps(kind, None)
+        np.testing.assert_allclose(first.table, other.table, atol=1e-6)
+
+
+def test_where_nobody_is_wrong_so_the_true_class_is_asked(acts: tk.Acts) -> None:
+    birds = tk.classes(["waterbird", "landbird"])
+    images = LabSession(acts, birds).images
+    wrong = (images.truth == birds.index("landbird")) & (images.guess == birds.index("waterbird"))
+    without = acts.where(id=list(images.acts.ids[~wrong.numpy()]))
+    lab = LabSession(without, birds)
+    table = lab.map("text", ("landbird", "waterbird"), "zero", "")
+    other = lab.map("text", ("waterbird", "landbird"), "zero", "")
+    rows = lab.images.truth == birds.index("landbird")
+    texts = birds.vectors(acts.model)
+    toward = texts[birds.index("waterbird")] - texts[birds.index("landbird")]
+    expected = (lab.images.acts.heads[rows] @ toward.to(torch.float32)).mean(0)
+    np.testing.assert_allclose(table, expected.numpy(), atol=1e-6)
+    assert np.corrcoef(table.ravel(), other.ravel())[0, 1] < 0.99
+    assert [side.table for side in Second(lab, acts.model).maps("text", ("landbird", "waterbird"))] == [None, None]
 
 
 def _letters(texts: list[str]) -> torch.Tensor:
@@ -103,8 +131,9 @@ def _letters(texts: list[str]) -> torch.Tensor:
 
 
 def test_two_models_refuse_anything_else(acts: tk.Acts) -> None:
-    lab = LabSession(acts, tk.classes(["waterbird", "landbird"]))
+    birds = tk.classes(["waterbird", "landbird"])
     with pytest.raises(tk.InputError, match="a Model"):
-        TwoSession(lab, "ViT-B-16")
-    with pytest.raises(tk.InputError, match="solve an edit"):
-        TwoSession(lab).outcome()
+        Second(LabSession(acts, birds), "ViT-B-16")
+    vectors = tk.classes(["waterbird", "landbird"], vectors=birds.vectors(acts.model))
+    with pytest.raises(tk.InputError, match="without vectors"):
+        Second(LabSession(acts, vectors), tk.wrap(build("vit"), tokenizer=_letters))

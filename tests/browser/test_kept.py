@@ -159,25 +159,29 @@ maps = tk.TokenMap(tk.load(), tk.scenes("test", n=6, kind="birds"), text="a bird
 spans = tk.SpanExplorer(acts)
 lab = tk.AblationLab(acts, birds)
 edit = tk.EditLab(few, birds, "L3.H7 L3.H5", held_out=acts)
+two = tk.TwoModels(few, birds, tk.edit(few, birds, "L3.H7", steps=20))
+explorer = tk.Explorer(tk.load(), acts)
 """
 CHANGES = """[setattr(grid, 'selected', 'L3.H7'), setattr(gallery, 'selected', gallery.ids[50]),
     setattr(maps, 'text', 'water'), setattr(spans, 'head', (3, 2)), setattr(lab, 'heads', 'L3.H7'),
-    setattr(edit, 'alpha', 30), 0][-1]"""
+    setattr(edit, 'alpha', 30), setattr(two, 'other', tk.edit(few, birds, 'L3.H7', alpha=1000)),
+    setattr(explorer, 'pair', ('landbird', 'waterbird')), 0][-1]"""
 
 
 def test_every_panel_keeps_what_it_shows(lab: Server, page: Page, screenshots: Path) -> None:
     host = Host(lab, page, "lab")
-    names = ("grid", "gallery", "maps", "spans", "lab", "edit")
+    names = ("grid", "gallery", "maps", "spans", "lab", "edit", "two", "explorer")
     host.run("panels.ipynb", [PANELS, *names, "print('ALL' + 'DONE')"])
-    before = host.saved("panels.ipynb", *[""] * 6)
+    before = host.saved("panels.ipynb", *[""] * 8)
     lab.kernel(CHANGES)
-    after = host.saved("panels.ipynb", "selected: L3.H7", "000050", "“water”", "L3.H2", "L3.H7 off", "α = 30")
+    words = ("selected: L3.H7", "000050", "“water”", "L3.H2", "L3.H7 off", "α = 30", "α = 1000", "taken for waterbird")
+    after = host.saved("panels.ipynb", *words)
     for name, old, new in zip(names, before, after, strict=True):
         assert old["image/png"] != new["image/png"], name
         assert len(new["image/png"]) < 55_000, name  # in base64
     host.shutdown()
     host.open_without_kernel("panels.ipynb", trusted=True)
-    for number in range(6):
+    for number in range(8):
         output = page.locator("[class^=tk-kept-]").nth(number)
         output.scroll_into_view_if_needed()
         expect(output.locator("img")).to_be_visible()

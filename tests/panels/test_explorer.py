@@ -14,6 +14,7 @@ import pytest
 import traitlets
 
 import toolkit as tk
+from toolkit.api.exploration import NOBODY, Exploration
 from toolkit.engine.engine import Engine
 from toolkit.panels import composed
 from toolkit.panels.base import parts_of
@@ -113,6 +114,9 @@ def test_state_is_small_plain_and_restores_everything(acts: tk.Acts, explorer: E
         ({"format": 2}, "format 1"), ({"fingerprint": "another"}, "load that model"), ({"class_set": "x"}, "class set"),
         ({"tabb": 1}, "'tab'"), ({"selection": {"imge": 1}}, "'image'"), ({"panels": {"spam": {}}}, "gallery"),
         ({"selection": 3}, "a int"),
+        ({"selection": {"image": "nope"}}, "these data have not"), ({"selection": {"heads": "L99.H99"}}, "L99"),
+        ({"panels": {"ablation": {"zzz": 1}}}, "zzz"), ({"panels": {"edit": 3}}, "a int"), ({"tab": "x"}, "mistakes"),
+        ({"pair": ["landbird", "owl"]}, "two of the classes"), ({"pair": [{}, 1]}, "two of the classes"),
     ],
 )  # fmt: skip
 def test_a_state_of_something_else_is_refused_in_words(explorer: Explorer, change: Any, words: str) -> None:
@@ -221,7 +225,7 @@ def test_without_mistakes_it_still_opens(acts: tk.Acts) -> None:
     explorer = Explorer(acts.model, right, PAIR, engine=Engine())
     assert len(explorer.gallery) == 0
     assert explorer._found == "0 mistakes."
-    assert explorer.grid.scores == ("text",)
+    assert explorer.grid.scores == (NOBODY,)
     for tab in ("words", "where", "off", "two"):
         explorer.tab = tab
     assert not explorer.error
@@ -304,3 +308,114 @@ def test_a_panel_made_as_a_part_shares_the_layout_of_its_host() -> None:
     assert part.layout is host.layout
     assert part.comm is None
     assert tk.HeadGrid(np.eye(3)).comm is not None
+
+
+def test_an_edit_is_not_compared_on_the_images_it_was_made_from(explorer: Explorer) -> None:
+    explorer.tab = "edit"
+    explorer.tab = "two"
+    used = len(explorer.edit._session.images)
+    assert used == 20
+    assert f"{used} it was made from left out" in explorer.two.summary
+    assert explorer.two.change.groups[0].n < explorer._confusion["before"][0] + explorer._confusion["before"][1]
+
+
+def test_texts_follow_the_pair_until_the_user_types_one(explorer: Explorer) -> None:
+    explorer.tab = "edit"
+    explorer.tab = "two"
+    explorer.pair = PAIR
+    explorer.tab = "where"
+    explorer.pair = PAIR[::-1]
+    for panel in (explorer.maps, explorer.two):
+        assert (panel.text, panel.against) == ("a photo of a landbird", "a photo of a waterbird")
+        assert panel.error == ""
+    explorer.maps.text = "water"
+    explorer.pair = PAIR
+    assert explorer.maps.text == explorer.two.text == "water"
+
+
+def test_opening_the_words_chooses_no_head_for_the_others(explorer: Explorer) -> None:
+    explorer.tab = "where"
+    explorer.tab = "words"
+    assert explorer.selection.heads == ()
+    assert not explorer.maps.heads
+    table = explorer.grid.values
+    assert explorer.spans.head == tuple(int(i) for i in np.unravel_index(table.argmax(), table.shape))
+    explorer.selection.heads = "L2.H2"
+    assert explorer.spans.head == (2, 2)
+
+
+def test_a_restored_state_does_not_come_back_later(acts: tk.Acts, explorer: Explorer) -> None:
+    explorer.tab = "where"
+    explorer.selection.image, explorer.selection.heads = explorer.gallery.ids[2], "L3.H7"
+    again = Explorer(acts.model, acts, PAIR, state=explorer.state | {"tab": "mistakes"}, engine=Engine())
+    assert again.selection.image == explorer.gallery.ids[2]
+    again.selection.image, again.selection.heads = again.gallery.ids[0], "L2.H1"
+    again.tab = "where"
+    assert again.selection.image == again.maps.image == again.gallery.ids[0]
+    assert again.selection.heads == again.maps.heads.heads == ((2, 1),)
+
+
+def test_linked_to_another_all_of_it_follows(explorer: Explorer) -> None:
+    explorer.tab = "where"
+    grid = tk.HeadGrid(np.zeros((4, 8)))
+    tk.link(grid, explorer)
+    grid.selected = "L3.H2"
+    assert explorer.maps.heads.heads == explorer.grid.selected == ((3, 2),)
+
+
+def test_the_report_says_how_heads_were_switched_off_and_names_both_maps(explorer: Explorer, tmp_path: Path) -> None:
+    explorer.tab, explorer.pair = "off", PAIR
+    explorer.ablation.how, explorer.ablation.strengths = "mean", {"L3.H7": 0.5}
+    explorer.tab = "where"
+    explorer.maps.heads, explorer.maps.beside = "L3.H7", "ablated"
+    html = explorer.report(tmp_path / "found.html").read_text()
+    facts = json.loads(html.split('id="report">')[1].split("</script>")[0])
+    assert "mean-ablation of L3.H7, strength 0.5, direct effect" in html
+    totals = {name: found["total"] for name, found in facts["maps"].items()}
+    assert len(totals) == 2
+    assert {explorer.maps.map.total, explorer.maps.other.total} == set(totals.values())
+    (ablated,) = [name for name in totals if name.startswith("without L3.H7")]
+    assert totals[ablated] == explorer.maps.other.total
+
+
+def test_a_filter_set_meanwhile_is_not_lost(acts: tk.Acts, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = Exploration.shown
+    monkeypatch.setattr(Exploration, "shown", lambda *given: (time.sleep(0.3), slow(*given))[1])
+    explorer = Explorer(acts.model, acts, PAIR)
+    time.sleep(0.15)
+    explorer.pair = PAIR
+    end = time.monotonic() + 30
+    while explorer._work or "grid" not in explorer.parts:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    assert explorer._found.endswith("landbird taken for waterbird, the surest first.")
+    assert len(explorer.gallery) == explorer._confusion["before"][1]
+
+
+def test_an_observer_that_asks_for_a_panel_does_not_hang(waiting: Waiting) -> None:
+    explorer, found = waiting.explorer, []
+    waiting.until(lambda: "grid" in explorer.parts)
+    explorer.selection.observe(lambda change: found.append(explorer.ablation), "heads")
+    explorer.tab = "off"
+    explorer.set_state({"grid___picked": [[3, 7]]})
+    waiting.until(lambda: found and "ablation" in explorer.parts)
+    assert explorer.ablation.head == (3, 7)
+
+
+def test_a_newer_edit_takes_the_place_of_one_under_way(acts: tk.Acts) -> None:
+    birds = tk.classes(PAIR)
+    one, other = (tk.edit(acts.where(label=list(PAIR)).draw(per_class=8), birds, "L3.H7", alpha=a) for a in (1, 1000))
+    shared = tk.Selection(edit=one)
+    two = tk.TwoModels(acts, birds, selection=shared)
+    time.sleep(0.5)
+    shared.edit = other
+    end = time.monotonic() + 30
+    while two._work or two._of != two._names:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    alone = tk.TwoModels(acts, birds, other, engine=Engine())
+    assert two._names[1] == "edited: α = 1000, β = 10"
+    assert [r["after"] for r in two._groups] == [r["after"] for r in alone._groups]
+    shared.edit = None
+    assert two._groups == []
+    assert two._names[1] == ""

@@ -26,6 +26,9 @@ from toolkit.organism.scenes import scenes
 
 Show = Literal["mistakes", "right", "all"]
 SHOWS: dict[Show, str] = {"mistakes": "mistakes", "right": "right ones", "all": "all images"}
+COUNTED: dict[Show, str] = {"mistakes": "mistakes", "right": "right ones", "all": "images"}
+NOBODY = "nobody is wrong so: predicted − true"
+"""The map shown where no image makes the mistake: over the images of the true class."""
 MAPS: tuple[Kind, ...] = KINDS[:5]
 PER_CLASS = 10
 """Images of every class an edit is made from where none are named (R25 draws so many)."""
@@ -65,7 +68,7 @@ class Exploration:
         self._given = {"edit_on": edit_on, "held_out": held_out}
         for name, value in self._given.items():
             if value is not None:
-                _known_data(value, self.model, name)
+                self._given[name] = _known_data(value, self.model, name)
         self._acts: Acts | None = self.data if isinstance(self.data, Acts) else None
         self._lock = threading.RLock()
 
@@ -102,7 +105,7 @@ class Exploration:
         """Scores of the heads for an error, by name [l, h] each; along predicted − true alone where none is wrong."""
         wrong = self.images.mistakes
         if not (wrong if pair is None else wrong.get(pair)):
-            return {"text": self.lab.map("text", pair or self.first_pair, "zero", "")}
+            return {NOBODY: self.lab.map("text", pair or self.first_pair, "zero", "")}
         known = self.lab.scores(pair).names  # one whose averaging set is empty does not exist
         there = [kind for kind in MAPS if kind == "LTC" or kind[-1].lower() in known]
         return {kind: self.lab.map(kind, pair, "zero", "") for kind in there}
@@ -191,25 +194,30 @@ class Exploration:
             few = self._few()
         if held is None:
             used, everything = set(few.ids.astype(str)), self.prepare()
-            held = everything.take([i for i, name in enumerate(everything.ids.astype(str)) if name not in used])
+            rest = [i for i, name in enumerate(everything.ids.astype(str)) if name not in used]
+            if not rest:
+                given = f"{len(everything)} images, all of which an edit would be made from"
+                fix = "pass more images, or held_out="
+                raise InputError("Explorer.edit", given, "others to judge it on", fix)
+            held = everything.take(rest)
         return few, self._wider(held), held
 
     def _few(self) -> Acts:
         """As many images of every class as R25 takes: of DRAWS draws the first with most kinds of mistakes in it, since
         an edit needs a wrong image to learn from.
         """
-        images, acts = self.images, self.images.acts
-        labels = acts.labels.astype(str)
-        least = min(int((labels == label).sum()) for label in set(labels))
-        draws = [acts.draw(per_class=max(1, min(PER_CLASS, least // 2)), seed=seed) for seed in range(DRAWS)]
-        cells = images.truth.numpy() * len(images.classes) + images.guess.numpy()
-        wrong = (images.truth != images.guess).numpy()
-
-        def kinds(draw: Acts) -> int:
-            rows = [self._place[str(name)] for name in draw.ids]
-            return len({int(cells[r]) for r in rows if wrong[r]})
-
-        return max(draws, key=kinds)
+        images = self.images
+        truth, guess = images.truth.numpy(), images.guess.numpy()
+        members = np.split(np.argsort(truth, kind="stable"), np.cumsum(np.bincount(truth))[:-1])
+        members = [rows for rows in members if len(rows)]
+        each = max(1, min(PER_CLASS, min(map(len, members)) // 2))
+        cells = np.where(truth == guess, -1, truth * len(images.classes) + guess)
+        draws = []
+        for seed in range(DRAWS):
+            rng = np.random.default_rng(seed)
+            draws.append(np.sort(np.concatenate([rng.choice(rows, each, replace=False) for rows in members])))
+        best = max(draws, key=lambda rows: len(set(cells[rows].tolist()) - {-1}))
+        return images.acts.take(best.tolist())
 
     def _wider(self, held: Acts) -> ClassSet:
         """The class set with the other labels that occur: what an edit may cost elsewhere."""
@@ -228,10 +236,10 @@ class Exploration:
 
 def _words(show: Show, pair: Pair, n: int) -> str:
     if pair is None:
-        return f"{n} {SHOWS[show]}"
+        return f"{n} {COUNTED[show]}"
     if show == "mistakes":
         return f"{n} images of {pair[0]} taken for {pair[1]}"
-    return f"{n} {SHOWS[show]} of {pair[0]}"
+    return f"{n} {COUNTED[show]} of {pair[0]}"
 
 
 def _images(model: Model, data: Any) -> Samples | Acts:

@@ -101,7 +101,7 @@ class LabSession:
         self.images = judged(acts, classes, "AblationLab")
         self.layers = which_layers(layers, self.images.acts.shape[1], "AblationLab")
         self.shape = self.images.acts.shape[1:3]
-        self._minority = minority_of(self.images, minority)
+        self.minority, self._minority = minority, minority_of(self.images, minority)
         self._scores: dict[Pair, Scores] = {}
         self._effects: dict[tuple[Effect, How], Array] = {}
         self._totals: dict[tuple[bytes, How], NDArray[np.int64]] = {}
@@ -172,6 +172,8 @@ class LabSession:
         if pair is not None:
             y, other = (images.classes.index(name) for name in pair)
             wrong = (images.truth == y) & (images.guess == other)
+        if not bool(wrong.any()):  # nobody is wrong so: what leads there among those who might be
+            wrong = images.truth == y if pair is not None else torch.ones_like(wrong)
         rows = wrong if bool(wrong.any()) else torch.ones_like(wrong)
         if text:
             direction = text_embeddings(images.acts.model, [text])[0].cpu()
@@ -181,7 +183,10 @@ class LabSession:
             return np.asarray((mean / int(rows.sum())).numpy())
         along = self.sums.along[rows][:, list(self.layers)].double()
         at = torch.arange(len(along))
-        toward = along[at, :, :, images.guess[rows]] - along[at, :, :, images.truth[rows]]
+        to, away = images.guess[rows], images.truth[rows]
+        if pair is not None:
+            to, away = torch.full_like(at, other), torch.full_like(at, y)
+        toward = along[at, :, :, to] - along[at, :, :, away]
         return np.asarray(toward.mean(0).numpy())
 
     # switching off

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,56 +20,74 @@ from toolkit.errors import InputError
 from toolkit.models.model import Model
 
 Array = NDArray[np.float64]
-Other = Model | Edit | None
 
 
-class TwoSession:
-    """A lab's images under its own model and under another: a model, or an edit folded into the first."""
+@dataclass(frozen=True, eq=False)
+class Side:
+    """A score of one model's heads: table [l, h], or None where it makes no such mistake; the layers of its rows."""
 
-    def __init__(self, lab: LabSession, other: Any = None) -> None:
-        self.lab = lab
-        self.first: Model = lab.images.acts.model
-        self._given: Other = None
-        self._second: Model | None = None
-        self._lab: LabSession | None = None
-        self.take(other)
+    table: Array | None
+    layers: tuple[int, ...]
+    heads: int
 
-    def take(self, other: Any) -> None:
-        """Compare with another model or edit from now on; None: with nothing."""
-        if other is not None and not isinstance(other, Model | Edit):
+
+class Second:
+    """A model, or an edit folded into the first, beside the first on its images; those an edit was made from are left
+    out. Everything is worked out when first asked for, once, from whatever thread.
+
+    lab: the first model's images. given: a Model of any shape, or an Edit of the first. names: of the two. used: images
+    left out.
+    """
+
+    def __init__(self, lab: LabSession, given: Any) -> None:
+        if not isinstance(given, Model | Edit):
             accepted = "a Model (tk.load, tk.wrap), or what tk.edit gives"
-            raise InputError("TwoModels", f"a {type(other).__name__} as other", accepted, "pass one of these")
-        if other is not self._given:
-            self._given, self._second, self._lab = other, None, None
+            raise InputError("TwoModels", f"a {type(given).__name__} as other", accepted, "pass one of these")
+        if isinstance(given, Model) and lab.images.classes.given is not None:
+            accepted = "classes that either model encodes"
+            fix = "pass tk.classes(names) without vectors"
+            raise InputError("TwoModels", "classes given as vectors of the first model", accepted, fix)
+        self.given, self._all = given, lab
+        self.first: Model = lab.images.acts.model
+        name = f"edited: {given.title}" if isinstance(given, Edit) else given.card.id
+        self.names = [self.first.card.id, name]
+        made_from = set(given.settings["ids"]["CE"]) if isinstance(given, Edit) else set()
+        ids = lab.images.acts.ids.astype(str)
+        self._rows = [i for i, image in enumerate(ids) if image not in made_from]
+        self.used = len(ids) - len(self._rows)
+        if not self._rows:  # no others are there: better than nothing, and said
+            self._rows, self.used = list(range(len(ids))), 0
+            self.names[1] += " (on the images it was made from)"
+        self._lock = threading.Lock()
+        self._model: Model | None = None
+        self._labs: tuple[LabSession, LabSession] | None = None
 
     @property
-    def other(self) -> Other:
-        return self._given
+    def model(self) -> Model:
+        """The second model."""
+        with self._lock:
+            return self._folded()
 
-    @property
-    def names(self) -> list[str]:
-        """What the two are called."""
-        if isinstance(self._given, Edit):
-            return [self.first.card.id, f"edited: {self._given.title}"]
-        return [self.first.card.id, "" if self._given is None else self._given.card.id]
-
-    def second(self) -> Model:
-        """The other model."""
-        if self._second is None:
-            given = self._given
-            if given is None:
-                raise InputError("TwoModels", "one model", "two", "solve an edit, or pass other=")
-            self._second = given.fold(self.first) if isinstance(given, Edit) else given
-        return self._second
+    def _folded(self) -> Model:
+        if self._model is None:
+            self._model = self.given.fold(self.first) if isinstance(self.given, Edit) else self.given
+        return self._model
 
     def labs(self, check: Check = quiet) -> tuple[LabSession, LabSession]:
-        """Both models' images; the second's parts are extracted when first asked for."""
-        if self._lab is None:
-            model, images = self.second(), self.lab.images
-            acts = extract(model, images.acts.samples, progress=check)
-            layers = list(self.lab.layers) if model.card.layers == self.first.card.layers else -4
-            self._lab = LabSession(acts, images.classes, layers)
-        return self.lab, self._lab
+        """The images under either model; the second's parts are extracted when first asked for."""
+        with self._lock:
+            if self._labs is None:
+                lab, model = self._all, self._folded()
+                acts = lab.images.acts.take(self._rows)
+                same = model.card.layers == self.first.card.layers
+                layers = list(lab.layers) if same else -min(len(lab.layers), model.card.layers)
+                found = extract(model, acts.samples, progress=check).using(acts.convention)
+                classes, minority = lab.images.classes, lab.minority
+                self._labs = (
+                    lab if not self.used else LabSession(acts, classes, list(lab.layers), minority),
+                    LabSession(found, classes, layers, minority),
+                )
+            return self._labs
 
     def outcome(self, check: Check = quiet) -> Outcome:
         """What the second predicts otherwise, on the images both could read."""
@@ -80,20 +100,22 @@ class TwoSession:
         before, after = first.guess.numpy(), second.guess.numpy()[[place[name] for name in ids]]
         return Outcome(change(first.accuracy(before), first.accuracy(after)), before, after, "total")
 
-    def maps(self, kind: Kind, pair: Pair, check: Check = quiet) -> list[Array | None]:
-        """[l, h] of either model; None where it makes no such mistake, or the score does not exist."""
-        found: list[Array | None] = []
+    def maps(self, kind: Kind, pair: Pair, check: Check = quiet) -> list[Side]:
+        """A score of the heads of both."""
+        found = []
         for lab in self.labs(check):
+            wrong = lab.images.mistakes
             try:
-                found.append(lab.map(kind, pair, "zero", ""))
-            except InputError:  # no image is wrong in this way, or an averaging set is empty
-                found.append(None)
+                table = lab.map(kind, pair, "zero", "") if (wrong.get(pair) if pair else wrong) else None
+            except InputError:  # an averaging set is empty: the score does not exist
+                table = None
+            found.append(Side(table, tuple(lab.layers), lab.shape[1]))
         return found
 
     def looks(self, image: str, text: str, against: str) -> tuple[TokenAttribution, TokenAttribution]:
         """The token maps of both for a text in an image."""
-        picture = self.lab.images.acts.read(image).image
+        picture = self._all.images.acts.read(image).image
         if picture is None:
             raise InputError("TwoModels", f"{image!r}, which cannot be read", "an image Pillow reads", "choose another")
-        a, b = (token_map(model, picture, text, against or None) for model in (self.first, self.second()))
+        a, b = (token_map(model, picture, text, against or None) for model in (self.first, self.model))
         return a, b

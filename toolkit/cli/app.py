@@ -39,6 +39,7 @@ def app(
         _together(chosen, data)
         made = explorer(chosen, data, images)
     port = _free(port)
+    os.environ.setdefault("TOOLKIT_REPORTS", str(Path.cwd()))  # the kernel works in a folder that goes with it
     from toolkit.cli.served import private_folder, serve
 
     with private_folder() as private:

@@ -44,14 +44,15 @@ def report(
     path: str | Path, acts: Acts, classes: Any, heads: Any = None, *, scores: Scores | None = None,
     spans: Spans | None = None, edit: Edit | None = None, maps: Mapping[str, TokenAttribution] | None = None,
     notes: HeadNotes | None = None, title: str = "From a mistake to the heads behind it",
-    state: Mapping[str, Any] | None = None,
+    state: Mapping[str, Any] | None = None, off: Mapping[str, Any] | None = None,
 ) -> Path:  # fmt: skip
     """Write what was found as one HTML file without script or request, the numbers as JSON inside.
 
     path: the file, ending in .html. acts: parts with labels. classes: two or more. heads: the set that was chosen;
     default the one `scores` chooses. scores: of `tk.locate`; default located here, where anything is wrong. spans: the
     heads' texts (`tk.textspan`). edit: judged on the images it holds out. maps: token maps by name. notes: what people
-    wrote about heads (`tk.notes`). title: of the page. state: of an explorer, kept in the JSON.
+    wrote about heads (`tk.notes`). title: of the page. state: of an explorer, kept in the JSON. off: how the
+    heads are switched off, arguments of `tk.ablate` (how, effect, strength); default zero-ablation, direct effect.
 
     Returns the path. Everything that comes from data is escaped. Raises InputError for another ending, for other parts
     than those of `scores`, and for a page above 5 MB (too many maps); what was at the path then stays as it was.
@@ -71,12 +72,12 @@ def report(
         given = f"scores of {scores.settings['model']!r}"
         raise InputError("report", given, f"scores of {acts.card.id!r}", "locate on these parts")
     chosen = HeadSet.of(heads, *acts.shape[1:3]) if heads is not None else scores.choose() if scores else HeadSet(())
-    off = ablate(images.acts, classes, chosen)
+    without = ablate(images.acts, classes, chosen, **(off or {}))
     sections = [
-        _about(images), _mistakes(images, off), *_located(scores), _words(chosen, scores, spans, notes),
-        *_without(images, off, scores), *_edited(edit), *_looked(maps),
+        _about(images), _mistakes(images, without), *_located(scores), _words(chosen, scores, spans, notes),
+        *_without(images, without, scores), *_edited(edit), *_looked(maps),
     ]  # fmt: skip
-    facts = _facts(images, off, scores, spans, edit, maps) | ({} if state is None else {"state": dict(state)})
+    facts = _facts(images, without, scores, spans, edit, maps) | ({} if state is None else {"state": dict(state)})
     if acts.card.id.startswith(BUILT_IN):
         sections.append(Section("What these numbers are", HONEST))
     html = _page(title, f"{acts.card.id}; split “{acts.split}”, n = {len(images):,}", sections, facts)
@@ -173,7 +174,7 @@ def _without(images: Judged, off: Ablation, scores: Scores | None) -> list[Secti
         for g in off.groups
     ]
     text = (
-        f"Zero-ablation of {off.heads}, direct effect, judged on the same {len(images):,} images: worst group"
+        f"{_how(off)}, judged on the same {len(images):,} images: worst group"
         f" {100 * off.before.worst.value:.1f} % → {100 * off.worst.value:.1f} %, plain average"
         f" {100 * off.before.average('plain').value:.1f} % → {100 * off.average('plain').value:.1f} %."
         f" {len(off.right):,} images became right, {len(off.wrong):,} became wrong.{_overlap(images, scores)}"
@@ -183,6 +184,11 @@ def _without(images: Judged, off: Ablation, scores: Scores | None) -> list[Secti
         if ids:
             found.append(_shown(images.acts, words, [str(i) for i in ids]))
     return found
+
+
+def _how(off: Ablation) -> str:
+    """How heads were switched off, in words: the first line of the result."""
+    return str(off).split("\n", 1)[0]
 
 
 def _shown(acts: Acts, words: str, ids: list[str]) -> Section:

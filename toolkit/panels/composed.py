@@ -51,7 +51,7 @@ class Composed(LivePanel):
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
         found: dict[str, Any] = super().get_state(key, drop_defaults)
         if key is None:
-            for name, panel in self.parts.items():
+            for name, panel in list(self.parts.items()):
                 theirs = panel.get_state([k for k in panel.keys if k not in HOSTED])
                 found |= {f"{name}{SIGN}{k}": value for k, value in theirs.items()}
         return found

@@ -14,7 +14,6 @@ class Part {
   constructor(model, name) {
     this.model = model;
     this.name = name;
-    this.heard = [];
   }
 
   key(trait) { return trait === "theme" ? trait : `${this.name}__${trait}`; }
@@ -192,6 +191,7 @@ class View extends Frame {
     this.state.hidden = !this.state.hidden;
     this.code.setAttribute("aria-expanded", !this.state.hidden);
     if (!this.state.hidden) {
+      this.set({ _saved: "" }); // so that the answer is a change, whatever was typed since the last
       this.ask({ do: "state" });
       this.json.focus();
     }

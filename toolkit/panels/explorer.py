@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import os
+import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,7 +15,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import traitlets
 
 from toolkit.api.exploration import SHOWS, Exploration, Shown
-from toolkit.api.lab import known_pair
 from toolkit.core.heads import HeadSet
 from toolkit.engine.engine import Engine
 from toolkit.engine.worker import Worker, engine_for
@@ -21,11 +24,8 @@ from toolkit.panels.base import LOCK, shows_errors
 from toolkit.panels.bundle import bundle, bundle_css
 from toolkit.panels.explorer_parts import PART, TABS, ExplorerParts
 from toolkit.panels.explorer_state import read_state, state_of
-from toolkit.panels.gallery import Gallery
 from toolkit.panels.head_grid import HeadGrid
-from toolkit.panels.saved import restore
 from toolkit.panels.selection import Selection
-from toolkit.panels.token_map import TokenMap
 
 if TYPE_CHECKING:
     pass
@@ -54,7 +54,7 @@ class Explorer(ExplorerParts):
     default the model's worker; `Engine()` works inline.
 
     `.gallery`, `.grid`, `.spans`, `.maps`, `.ablation`, `.edit`, `.two` are the panels: each also works in a cell of
-    its own. `.selection` is what they share, `.state` a small JSON that restores all, `.report(path)` a page to hand
+    its own. `.selection` is what they share, `.state` a small JSON that restores tab, filter, selection and settings, `.report(path)` a page to hand
     on. `.tab`, `.pair`, `.show` ("mistakes", "right", "all") and `.query` (text → image search) can be read and set.
 
     >>> import toolkit as tk
@@ -108,11 +108,11 @@ class Explorer(ExplorerParts):
     ) -> None:
         if selection is not None and not isinstance(selection, Selection):
             raise InputError("Explorer", f"selection={selection!r}", "a Selection", "leave selection out")
-        pending = None if state is None else read_state(state)
-        self._session = Exploration(model, data, classes, layers, edit_on, held_out, minority)
+        self._session = session = Exploration(model, data, classes, layers, edit_on, held_out, minority)
+        pending = None if state is None else read_state(state, session)
+        self._making = defaultdict(threading.RLock)
         self._texts, self._second, self._unrelated = texts, second, unrelated
         self._pending: dict[str, Any] = {}
-        self._against = ""
         given = {name: words.pop(name) for name in ("tab", "pair", "show", "query") if name in words}
         super().__init__(**words)
         self._begin(engine if engine is not None else engine_for(self._session.model))
@@ -129,16 +129,18 @@ class Explorer(ExplorerParts):
 
     # what is there at once, and what comes when the parts are there
 
-    def _prepare(self, request: Any) -> Shown:
+    def _prepare(self, request: Any) -> tuple[Any, Any]:
         self._session.prepare(request.progress)
-        known_pair(self._session.images, self.pair, "Explorer")
-        return self._session.shown(self.show, self.pair, self.query)
+        asked = (self.show, self.pair, self.query)
+        return asked, self._page(*asked)
 
-    def _ready(self, shown: Shown) -> None:
+    def _ready(self, found: tuple[Any, Any]) -> None:
+        asked, page = found
         self._confusion = self._session.counts()
-        self._paint_images(shown)
-        if self._session.acts_made and self.pair is None and self.selection.pair is not None:
-            self._follow_pair(None)
+        if asked == (self.show, self.pair, self.query):
+            self._paint_images(page)
+        else:
+            self._ask_images()
         self._ask_grid()
         self._follow_image(None)
         self._open(self.tab)
@@ -188,7 +190,13 @@ class Explorer(ExplorerParts):
         if not session.acts_made:
             return
         engine = self.engine if query.strip() else self._aside
-        self._submit("images", lambda request: session.shown(show, pair, query), self._paint_images, engine=engine)
+        self._submit("images", lambda request: self._page(show, pair, query), self._paint_images, engine=engine)
+
+    def _page(self, show: Any, pair: Any, query: str) -> tuple[Shown, Any, Any]:
+        """Images to show, and the first page of them as a sheet: pictures are not read while others wait for LOCK."""
+        shown = self._session.shown(show, pair, query)
+        images = self._session.images.acts.samples.take(shown.rows.tolist())
+        return shown, images, self.gallery.made(images)
 
     def _ask_grid(self) -> None:
         pair, session = self.pair, self._session
@@ -204,10 +212,9 @@ class Explorer(ExplorerParts):
 
     # what comes of it
 
-    def _paint_images(self, shown: Shown) -> None:
-        images, gallery = self._session.images.acts.samples, self.parts["gallery"]
-        assert isinstance(gallery, Gallery)
-        gallery.show(images.take(shown.rows.tolist()), shown.captions, shown.marks)
+    def _paint_images(self, found: tuple[Shown, Any, Any]) -> None:
+        shown, images, made = found
+        self.gallery.show(images, shown.captions, shown.marks, sheet=made)
         self._found = shown.words
         self._describe()
 
@@ -216,17 +223,6 @@ class Explorer(ExplorerParts):
         assert isinstance(grid, HeadGrid)
         grid.values = maps
         self._describe()
-
-    def _suggest_texts(self) -> None:
-        """The classes of the pair as texts of the token map, unless others were chosen there."""
-        maps = self.parts.get("maps")
-        if self.pair is None or not isinstance(maps, TokenMap):
-            return
-        text, against = (self._session.prompt(name) for name in reversed(self.pair))
-        if maps.against == self._against:
-            with maps.hold_sync():
-                maps.against = self._against = against
-                self.selection.text = text
 
     # what others choose
 
@@ -251,15 +247,12 @@ class Explorer(ExplorerParts):
         self._ask_thumb(image)
 
     def _ask_thumb(self, image: str | None) -> None:
-        samples = self._session.samples
-        row = self._session.row_of(image)
-        if row is None:
-            self._thumb = b""
-        else:
-            self._submit(
-                "thumb", lambda request: sheet([samples.read(row).image], THUMB).jpeg, self._paint_thumb,
-                engine=self._aside,
-            )  # fmt: skip
+        samples, row = self._session.samples, self._session.row_of(image)
+
+        def work(request: Any) -> bytes:
+            return b"" if row is None else sheet([samples.read(row).image], THUMB).jpeg
+
+        self._submit("thumb", work, self._paint_thumb, engine=self._aside)
 
     def _paint_thumb(self, picture: bytes) -> None:
         self._thumb = picture
@@ -283,7 +276,7 @@ class Explorer(ExplorerParts):
 
     @state.setter
     def state(self, state: Any) -> None:
-        found = read_state(state, self._session.model.card, self._session.classes)
+        found = read_state(state, self._session)
         with LOCK, self.hold_sync():
             for name in ("tab", "pair", "show", "query"):
                 if name in found:
@@ -292,7 +285,7 @@ class Explorer(ExplorerParts):
                 setattr(self.selection, name, tuple(value) if name == "pair" and value else value)
             for name, settings in found.get("panels", {}).items():
                 if name in self.parts:
-                    restore(self.parts[name], settings)
+                    self._restore(self.parts[name], settings)
                 else:
                     self._pending[name] = settings
 
@@ -309,12 +302,15 @@ class Explorer(ExplorerParts):
             "let go": lambda: self._let_go(str(ask.get("what", ""))),
             "state": lambda: setattr(self, "_saved", json.dumps(self.state, indent=1, ensure_ascii=False)),
             "restore": lambda: setattr(self, "state", str(ask.get("state", ""))),
-            "report": lambda: self._submit("report", lambda request: self.report(), self._written, engine=self._aside),
+            "report": self._report,
         }  # fmt: skip
         asks[ask["do"]]()
 
+    def _report(self) -> None:
+        self._submit("report", lambda request: self.report(_free_name()), self._written, engine=self._aside)
+
     def _written(self, path: Path) -> None:
-        self._told = f"Written: {path}"
+        self._told = f"Written: {path.resolve()}"
 
     def _let_go(self, what: str) -> None:
         nothing: dict[str, Any] = {"image": None, "heads": (), "text": "", "edit": None, "pair": None}
@@ -338,3 +334,10 @@ class Explorer(ExplorerParts):
         """The open panel as a PNG: of the mistakes the head grid where there is one, else the images."""
         name = PART.get(self.tab, "grid" if "grid" in self.parts else "gallery")
         return self.parts.get(name, self.parts["gallery"]).png()
+
+
+def _free_name() -> Path:
+    """Where the button writes a report: in $TOOLKIT_REPORTS or the kernel's folder, over no other."""
+    folder = Path(os.environ.get("TOOLKIT_REPORTS") or ".")
+    names = itertools.chain(["explorer.html"], (f"explorer-{i}.html" for i in itertools.count(2)))
+    return next(folder / name for name in names if not (folder / name).exists())

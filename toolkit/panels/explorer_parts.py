@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+from collections import defaultdict
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import traitlets
 
 from toolkit.api.exploration import Exploration
 from toolkit.engine.worker import Worker
+from toolkit.errors import InputError
 from toolkit.panels.ablation_lab import AblationLab
 from toolkit.panels.base import LOCK, Panel, parts_of
 from toolkit.panels.composed import Composed
@@ -16,6 +21,7 @@ from toolkit.panels.edit_lab import EditLab
 from toolkit.panels.gallery import Gallery
 from toolkit.panels.head_grid import HeadGrid
 from toolkit.panels.saved import restore
+from toolkit.panels.selection import Selection
 from toolkit.panels.span_explorer import SpanExplorer
 from toolkit.panels.token_map import TokenMap
 from toolkit.panels.two_models import TwoModels
@@ -36,7 +42,8 @@ class ExplorerParts(Composed):
 
     _session: Exploration
     _pending: dict[str, Any]
-    _against = ""
+    _suggested = ("", "")
+    _making: defaultdict[str, threading.RLock]
     _texts: Any
     _second: Any
     _unrelated: Mapping[str, Any] | None
@@ -54,17 +61,14 @@ class ExplorerParts(Composed):
             "grid": lambda: HeadGrid(
                 session.maps(self.pair), layers=session.lab.layers, title="Heads behind it", selection=self.selection
             ),
-            "spans": lambda: SpanExplorer(acts, self._texts, head=self._first_head, **live),
+            "spans": lambda: self._make_spans(live),
             "maps": lambda: TokenMap(session.model, acts, **self._first_texts(), **live),
             "ablation": lambda: AblationLab(session.lab, **live),
             "edit": lambda: self._make_edit(live),
             "two": lambda: TwoModels(session.lab, None, self._second, **self._first_texts(), **live),
         }
         with parts_of(self):
-            made = makers[name]()
-        if name in self._pending:
-            restore(made, self._pending.pop(name))
-        return made
+            return makers[name]()
 
     def _make_gallery(self) -> Panel:
         samples = self._session.samples
@@ -74,30 +78,79 @@ class ExplorerParts(Composed):
 
     def _make_edit(self, live: dict[str, Any]) -> Panel:
         few, class_set, held = self._session.for_editing()
-        return EditLab(few, class_set, held_out=held, unrelated=self._unrelated, **live)
+        words = (
+            f"Made from {len(few)} images, which are left out of those it is judged on. Heads taken from the grid were"
+            f" found on all of them, which flatters an edit; Algorithm 1 chooses on the {len(few)} alone."
+        )
+        return EditLab(few, class_set, held_out=held, unrelated=self._unrelated, description=words, **live)
+
+    def _make_spans(self, live: dict[str, Any]) -> Panel:
+        """Words of the head chosen; where none is, of the worst, without choosing it for everybody."""
+        head = None if self.selection.heads else self._worst_head
+        made = SpanExplorer(self._session.images.acts, self._texts, head=head, **live | {"selection": Selection()})
+        made.selection = self.selection
+        return made
 
     @property
-    def _first_head(self) -> Any:
-        """For the words: the worst head where none is selected."""
-        if self.selection.heads:
-            return None
+    def _worst_head(self) -> str:
         table = next(iter(self._session.maps(self.pair).values()))
         row, head = np.unravel_index(int(np.nan_to_num(table, nan=-np.inf).argmax()), table.shape)
         return f"L{self._session.lab.layers[row]}.H{head}"
 
     def _first_texts(self) -> dict[str, Any]:
-        pair = self.pair or self._session.first_pair
-        text, self._against = self._session.prompt(pair[1]), self._session.prompt(pair[0])
-        return {"text": self.selection.text or text, "against": self._against}
+        if self._suggested == ("", ""):
+            self._suggested = self._texts_of(self.pair or self._session.first_pair)
+        text, against = self._suggested
+        return {"text": self.selection.text or text, "against": against}
+
+    def _texts_of(self, pair: tuple[str, str]) -> tuple[str, str]:
+        return self._session.prompt(pair[1]), self._session.prompt(pair[0])
+
+    def _suggest_texts(self) -> None:
+        """The classes of the pair as texts of the maps, unless others were chosen there."""
+        if self.pair is None:
+            return
+        before, self._suggested = self._suggested, self._texts_of(self.pair)
+        text, against = self._suggested
+        own = self.selection.text not in ("", before[0])
+        for panel in (self.parts.get("maps"), self.parts.get("two")):
+            if isinstance(panel, TokenMap | TwoModels) and not own and panel.against in ("", before[1]):
+                with panel.hold_trait_notifications():  # one after the other they would be the same text for a moment
+                    panel.text, panel.against = text, against
+
+    @property
+    def selection(self) -> Selection:
+        """What all panels of the explorer share; another's takes its place in all of them."""
+        return self._selection
+
+    @selection.setter
+    def selection(self, selection: Selection) -> None:
+        Composed.selection.fset(self, selection)  # type: ignore[attr-defined]
+        for panel in self.parts.values():
+            panel.selection = selection
 
     def part(self, name: str) -> Any:
-        """A panel by name; made now where nobody has opened it yet."""
-        if name not in self.parts:
-            made = self._make(name)
-            with LOCK:
-                if name not in self.parts:
-                    self._take_in(name, made)
+        """A panel by name; made now where nobody has opened it yet, once, whoever asks."""
+        # whoever holds LOCK (an observer of the user's) must not wait for another thread, which may need it
+        with nullcontext() if LOCK._is_owned() else self._making[name]:  # type: ignore[attr-defined]
+            if name not in self.parts:
+                made = self._make(name)
+                with LOCK:
+                    if name in self.parts:
+                        made.selection = Selection()  # it came too late, and follows nobody
+                    else:
+                        self._restore(made, self._pending.pop(name, {}))
+                        self._take_in(name, made)
         return self.parts[name]
+
+    def _restore(self, panel: Panel, settings: dict[str, Any]) -> None:
+        """Settings of a state, given to a panel before or after it was made. A panel without some of its settings is
+        better than none.
+        """
+        try:
+            restore(panel, settings)
+        except (InputError, traitlets.TraitError) as error:
+            panel.error = f"not restored: {error}"
 
     gallery = property(lambda self: self.part("gallery"), doc="Gallery of the images found.")
     grid = property(lambda self: self.part("grid"), doc="HeadGrid of the scores for the pair.")
@@ -114,5 +167,9 @@ class ExplorerParts(Composed):
 
     def _open(self, tab: str) -> None:
         name = PART.get(tab)
+        self._forgive(*PART.values())  # what one panel said is nothing to the next
+        two = self.parts.get("two")
+        if isinstance(two, TwoModels):
+            two.wait(tab != "two")
         if name is not None and name not in self.parts:
             self._submit(name, lambda request: self.part(name), lambda panel: None, engine=self._aside)

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit import __version__
+from toolkit.api.exploration import SHOWS, Exploration
 from toolkit.core.heads import HeadSet
 from toolkit.data.classes import ClassSet
 from toolkit.errors import InputError
 from toolkit.models.card import ModelCard
-from toolkit.panels.saved import check_names, settings_of
+from toolkit.panels.explorer_parts import TABS
+from toolkit.panels.saved import SETTINGS, check_names, settings_of
 
 if TYPE_CHECKING:
     from toolkit.panels.explorer import Explorer
@@ -32,7 +34,10 @@ FIELDS = (
     "panels",
 )
 SELECTED = ("image", "heads", "text", "pair")
-PANELS = ("gallery", "grid", "spans", "maps", "ablation", "edit", "two")
+PANELS = {
+    "gallery": "Gallery", "grid": "HeadGrid", "spans": "SpanExplorer", "maps": "TokenMap", "ablation": "AblationLab",
+    "edit": "EditLab", "two": "TwoModels",
+}  # fmt: skip
 MOST = 1_000_000
 """Characters of a state that is read."""
 
@@ -47,30 +52,53 @@ def state_of(explorer: Explorer, card: ModelCard, classes: ClassSet, pending: Ma
         "selection": {
             "image": chosen.image, "heads": str(HeadSet(chosen.heads)), "text": chosen.text, "pair": _list(chosen.pair),
         },
-        "panels": dict(pending) | {name: settings_of(panel) for name, panel in explorer.parts.items()},
+        "panels": dict(pending) | {name: settings_of(panel) for name, panel in list(explorer.parts.items())},
     }  # fmt: skip
 
 
-def read_state(state: Any, card: ModelCard | None = None, classes: ClassSet | None = None) -> dict[str, Any]:
+def read_state(state: Any, session: Exploration | None = None) -> dict[str, Any]:
     """A state from a mapping, JSON, or the path of a file of it. Raises InputError for anything else, and where it is
-    of another model or class set.
+    of another model, class set or data than the session's.
     """
     found = _opened(state)
     check_names("Explorer state", found, FIELDS)
-    for name, known in (("selection", SELECTED), ("panels", PANELS)):
-        check_names(f"Explorer state, {name}", found.get(name, {}), known)
+    chosen, panels = found.get("selection", {}), found.get("panels", {})
+    check_names("Explorer state, selection", chosen, SELECTED)
+    check_names("Explorer state, panels", panels, tuple(PANELS))
+    for name, settings in panels.items():
+        check_names(f"Explorer state, {name}", settings, SETTINGS[PANELS[name]])
     if found.get("format", FORMAT) != FORMAT:
         given = f"a state of format {found['format']!r}"
         raise InputError("Explorer state", given, f"format {FORMAT}", "use the version of the toolkit that wrote it")
-    if card is not None and found.get("fingerprint", card.fingerprint) != card.fingerprint:
+    for name, known in (("tab", TABS), ("show", SHOWS)):
+        if name in found and found[name] not in list(known):
+            raise InputError("Explorer state", f"{name}={found[name]!r}", ", ".join(known), "name one of these")
+    if not isinstance(found.get("query", ""), str) or not isinstance(chosen.get("text", ""), str):
+        raise InputError("Explorer state", "a query or text that is no text", "texts", "copy the state whole")
+    if session is not None:
+        _fits(found, chosen, session)
+    return found
+
+
+def _fits(found: dict[str, Any], chosen: Mapping[str, Any], session: Exploration) -> None:
+    """Refuse a state of another model, class set or data."""
+    card, classes = session.model.card, session.classes
+    if found.get("fingerprint", card.fingerprint) != card.fingerprint:
         given = f"a state of {found.get('model')!r} ({found['fingerprint']})"
         raise InputError("Explorer state", given, f"{card.id!r} ({card.fingerprint})", "load that model")
-    if classes is not None and found.get("class_set", classes.hash) != classes.hash:
+    if found.get("class_set", classes.hash) != classes.hash:
         accepted = f"a state of these {len(classes)} classes"
-        raise InputError(
-            "Explorer state", "a state of another class set", accepted, "pass the classes it was made with"
-        )
-    return found
+        fix = "pass the classes it was made with"
+        raise InputError("Explorer state", "a state of another class set", accepted, fix)
+    if chosen.get("image") is not None and session.row_of(chosen["image"]) is None:
+        given = f"the image {chosen['image']!r}, which these data have not"
+        raise InputError("Explorer state", given, "a state of these data", "pass the data it was made with")
+    HeadSet.of(chosen.get("heads", ""), card.layers, card.heads)
+    for pair in (found.get("pair"), chosen.get("pair")):
+        if pair is not None and (
+            not isinstance(pair, list | tuple) or [p in classes.names for p in pair] != [True] * 2
+        ):
+            raise InputError("Explorer state", f"pair={pair!r}", "two of the classes", "copy the state whole")
 
 
 def _opened(state: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from PIL import Image
 from toolkit.data.characters import sendable
 from toolkit.data.samples import Samples
 from toolkit.errors import InputError
-from toolkit.figures.thumbnails import captioned, missing, sheet
+from toolkit.figures.thumbnails import Sheet, captioned, missing, sheet
 from toolkit.panels.base import LOCK, Panel, css, esm, shows_errors
 from toolkit.panels.selection import Selection
 
@@ -57,6 +57,7 @@ class Gallery(Panel):
     _captions: traitlets.List[str] = traitlets.List(traitlets.Unicode()).tag(sync=True)
     _marks: traitlets.List[str] = traitlets.List(traitlets.Unicode()).tag(sync=True)
     _follows: ClassVar[dict[str, str]] = {"image": "_follow"}
+    _ready_sheet: Sheet | None = None
 
     def __init__(
         self,
@@ -100,10 +101,17 @@ class Gallery(Panel):
             raise InputError("Gallery", given, f"{len(self._images)}, one per image", f"pass as many {what}")
         return column
 
+    def made(self, images: Any) -> Sheet:
+        """The first page of images as `show` takes it, made beforehand: reading them takes a while."""
+        return sheet(_some(images, range(min(self._per_page, len(images)))), self._side)
+
     def show(
-        self, images: Any, captions: Sequence[Any] | None = None, marks: Sequence[str] | None = None, ids: Any = None
-    ) -> None:
-        """Show other images in place, from the first page on; arguments as when the gallery was made, also none."""
+        self, images: Any, captions: Sequence[Any] | None = None, marks: Sequence[str] | None = None, ids: Any = None,
+        *, sheet: Sheet | None = None,
+    ) -> None:  # fmt: skip
+        """Show other images in place, from the first page on; arguments as when the gallery was made, also none.
+        sheet: what `made` gave for them.
+        """
         before, self._images = self._images, _checked(images) if len(images) else []
         try:
             found = self._columns(captions, marks, ids)
@@ -112,10 +120,12 @@ class Gallery(Panel):
             raise
         with LOCK, self.hold_sync():
             self.ids, self.captions, self.marks = found
+            self._ready_sheet = sheet
             if self.page:
                 self.page = 0
             else:
                 self._turn(None)
+            self._ready_sheet = None
             self._follow(None)
 
     def __len__(self) -> int:
@@ -134,7 +144,7 @@ class Gallery(Panel):
     def _turn(self, change: Any) -> None:
         first = self.page * self._per_page
         rows = range(first, min(first + self._per_page, len(self._images)))
-        made = sheet(_some(self._images, rows), self._side)
+        made = self._ready_sheet or sheet(_some(self._images, rows), self._side)
         with self.hold_sync():
             self._pages, self._count, self._first = self._last_page + 1, len(self._images), first
             self._tiles = {"columns": made.columns, "side": made.tile, "n": made.n}
@@ -149,7 +159,10 @@ class Gallery(Panel):
         value: str | None = proposal["value"]
         if value is not None and value not in self.ids:
             raise InputError(
-                "Gallery.selected", repr(value), f"ids such as {self.ids[0]!r}", "choose an image it shows"
+                "Gallery.selected",
+                repr(value),
+                f"{f'ids such as {self.ids[0]!r}' if self.ids else 'none'}",
+                "choose an image it shows",
             )
         return value
 

@@ -36,7 +36,7 @@ STYLE = (
 """Hidden: the picture where the panel is live; a place without a picture; after it, what JupyterLab and Notebook 7
 write in the place of a widget they have not got (their other outputs have a mime type, or hold elements).
 """
-_drawing = threading.Lock()  # one at a time: matplotlib is not made for several threads
+drawing = threading.Lock()  # one at a time: matplotlib is not made for several threads
 
 
 class Kept:
@@ -94,7 +94,7 @@ class Kept:
         """Draw the panel and publish what is new. A picture during which the panel changed is not published, since it
         may be of two states; with `whatever`, it is.
         """
-        with _drawing:
+        with drawing:
             seen, failed, picture = self._state, None, b""
             if seen is self._drawn_of:
                 return
@@ -127,7 +127,7 @@ def shell_with_pages() -> Any:
 def busy(panel: Panel) -> bool:
     """Whether an answer to the panel, or to a part of it, is still on its way."""
     parts = getattr(panel, "parts", {})
-    return any(getattr(one, "_work", ()) for one in (panel, *parts.values()))
+    return any(getattr(one, "_work", ()) for one in (panel, *list(parts.values())))
 
 
 def kept_bundle(name: str, picture: bytes, words: str) -> dict[str, str]:

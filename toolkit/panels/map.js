@@ -12,7 +12,7 @@ export class HeadMap {
     if (this.built === key) return;
     Object.assign(this, { built: key, layers, heads, cells: [] });
     const size = Math.round(Math.max(9, Math.min(24, 330 / layers.length, 300 / heads)));
-    this.view.root.style.setProperty("--tk-cell", `${size}px`);
+    this.node.style.setProperty("--tk-cell", `${size}px`);
     this.node.replaceChildren();
     this.node.style.gridTemplateColumns = `max-content repeat(${heads}, ${size}px)`;
     for (const layer of layers) {
@@ -32,13 +32,14 @@ export class HeadMap {
 
   // colours: a palette [[r, g, b], …] and where in it (0 … 1); words: of the value
   paint(current, palette, place, words, more = () => {}) {
+    const there = this.cells.some((cell) => String(cell.at) === String(current)); // else the first is in the tab order
     this.cells.forEach((cell, i) => {
       const on = String(cell.at) === String(current);
       const at = Math.max(0, Math.min(1, place(i))) * (palette.length - 1);
       const [low, high] = [palette[Math.floor(at)], palette[Math.ceil(at)]];
       cell.style.backgroundColor = `rgb(${low.map((c, k) => Math.round(c + (high[k] - c) * (at % 1))).join(" ")})`;
       cell.setAttribute("aria-selected", on);
-      cell.tabIndex = on ? 0 : -1;
+      cell.tabIndex = on || !(there || i) ? 0 : -1;
       const name = `L${cell.at[0]}.H${cell.at[1]}`;
       const said = words(i);
       cell.title = `${name}, ${said[0]}`;

@@ -13,16 +13,15 @@ from toolkit.panels.base import LOCK, Panel
 SETTINGS: dict[str, tuple[str, ...]] = {
     "HeadGrid": ("score",),
     "Gallery": (),
-    "SpanExplorer": ("size", "method", "ranking", "head", "query", "text"),
+    "SpanExplorer": ("size", "method", "ranking", "query"),
     "TokenMap": (
-        "text", "against", "method", "heads", "image", "beside", "other_image", "other_method", "difference", "opacity",
-        "raw", "limit", "patch",
+        "against", "method", "beside", "other_image", "other_method", "difference", "opacity", "raw", "limit", "patch",
     ),
-    "AblationLab": ("score", "text", "how", "effect", "by", "head", "strengths"),
+    "AblationLab": ("score", "text", "how", "effect", "by", "strengths"),
     "EditLab": ("strategy", "scale", "nonnegative", "heads", "steps", "alpha", "beta"),
-    "TwoModels": ("score",),
+    "TwoModels": ("score", "against"),
 }  # fmt: skip
-"""What a panel is set to, in the order in which it is set again."""
+"""What a panel is set to, in the order in which it is set again; what it shares is the selection's to restore."""
 
 
 def settings_of(panel: Panel) -> dict[str, Any]:
@@ -54,8 +53,6 @@ def check_names(what: str, given: Any, known: tuple[str, ...]) -> None:
 def _plain(name: str, value: Any) -> Any:
     if isinstance(value, HeadSet):
         return str(value)
-    if name == "head":
-        return f"L{value[0]}.H{value[1]}"
     if name == "strengths":
         return {f"L{layer}.H{head}": strength for (layer, head), strength in value.items()}
     return list(value) if isinstance(value, tuple) else value

@@ -68,9 +68,9 @@ class View extends Frame {
 
   paintBoth(palette, names, work) {
     const m = this.model;
-    this.groups.paint(m.get("_groups"), m.get("_facts").groups ? "group" : "class", ...names);
+    this.groups.paint(m.get("_groups"), m.get("_facts").groups ? "group" : "class", ...m.get("_of"));
     this.flips.paint(m.get("_flips"), m.get("_sheet"), m.get("image"));
-    for (const node of [this.groups.node, ...this.flips.nodes]) node.classList.toggle("tk-stale", work.includes("groups"));
+    for (const node of [this.groups.node, ...this.flips.nodes]) node.classList.toggle("tk-stale", work.includes("groups") || String(m.get("_of")) !== String(names));
     this.score.value = m.get("score");
     this.paintMaps(palette, names, work);
     for (const name of ["text", "against"]) if (this.root.getRootNode().activeElement !== this[name]) this[name].value = m.get(name);
@@ -81,16 +81,16 @@ class View extends Frame {
     const both = this.model.get("_maps");
     const tables = both.map(({ values }) => (values.byteLength ? floats(values) : []));
     const most = Math.max(1e-12, ...tables.flatMap((table) => [...table].filter(Number.isFinite).map(Math.abs)));
-    both.forEach(({ layers, heads, kind }, i) => {
+    both.forEach(({ layers, heads, kind, of }, i) => {
       const { box, name, map, none } = this.maps[i];
-      write(name, names[i]);
+      write(name, of[i]);
       map.shape(layers, heads);
       const table = tables[i];
       map.node.hidden = !table.length;
       write(none, table.length ? "" : "makes no such mistake");
       if (table.length) map.paint(this.head, palette, (at) => (Number.isFinite(table[at]) ? 0.5 + table[at] / most / 2 : 0.5), (at) => [`${SCORES[kind]} ${told(table[at])}`]);
-      map.node.setAttribute("aria-label", `heads of ${names[i]} by ${SCORES[kind]}`);
-      box.classList.toggle("tk-stale", work.includes("maps"));
+      map.node.setAttribute("aria-label", `heads of ${of[i]} by ${SCORES[kind]}`);
+      box.classList.toggle("tk-stale", work.includes("maps") || String(of) !== String(names));
     });
     write(this.scale, both.length ? `One scale for both: ${told(-most)} … ${told(most)}. ${this.model.get("_map_words")}` : "");
   }
@@ -132,7 +132,7 @@ class View extends Frame {
 function render({ model, el }) {
   const view = new View(model, el);
   view.asking = new Asker(model);
-  const names = ["score", "pair", "image", "text", "against", "_names", "_maps", "_map_words", "_facts", "_groups", "_flips", "_sheet", "_a", "_b", "_picture", "_head", "_progress", "_work"];
+  const names = ["score", "pair", "image", "text", "against", "_names", "_of", "_maps", "_map_words", "_facts", "_groups", "_flips", "_sheet", "_a", "_b", "_picture", "_head", "_progress", "_work"];
   const stop = keep(view, names, (on) => {
     view.root.addEventListener("click", (e) => view.onClick(e), on);
     for (const name of ["score", "text", "against"]) view[name].addEventListener("change", () => view.set({ [name]: view[name].value }), on);

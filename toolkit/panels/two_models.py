@@ -9,7 +9,7 @@ import numpy as np
 import traitlets
 
 from toolkit.api.lab import WORDS, LabSession, Outcome, known_kind, known_pair
-from toolkit.api.two_models import TwoSession
+from toolkit.api.two_models import Second, Side
 from toolkit.core.heads import HeadSet
 from toolkit.engine.engine import Engine
 from toolkit.engine.worker import Worker
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 PALETTE = {"light": DIVERGING.tolist(), "dark": DIVERGING_DARK.tolist()}
 REST = 0.4
 """Seconds an edit must stay before it is compared: the images run through the edited model once more."""
+PARTS = ("groups", "maps", "looks")
 KINDS = ("A", "−B", "C", "−D", "LTC", "text")
 
 
@@ -61,6 +62,7 @@ class TwoModels(GroupsPanel):
     text = traitlets.Unicode("").tag(sync=True)
     against = traitlets.Unicode("").tag(sync=True)
     _names: traitlets.List[str] = traitlets.List(traitlets.Unicode(), ["", ""]).tag(sync=True)
+    _of: traitlets.List[str] = traitlets.List(traitlets.Unicode(), ["", ""]).tag(sync=True)
     _maps: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _map_words = traitlets.Unicode("").tag(sync=True)
     _facts = traitlets.Dict().tag(sync=True)
@@ -90,15 +92,18 @@ class TwoModels(GroupsPanel):
     ) -> None:
         if selection is not None and not isinstance(selection, Selection):
             raise InputError("TwoModels", f"selection={selection!r}", "a Selection", "leave selection out")
-        lab = acts if isinstance(acts, LabSession) else LabSession(acts, classes, layers)
-        self._session, self._own = TwoSession(lab, other), other is not None
+        self._lab = acts if isinstance(acts, LabSession) else LabSession(acts, classes, layers)
+        self._second = None if other is None else Second(self._lab, other)
+        self._own, self._waits, self._missed = other is not None, False, False
         self.change: Any = None
         self._begin(engine if engine is not None else Worker())
         self._pictures = Worker() if isinstance(self.engine, Worker) else self.engine
         shared = Selection() if selection is None else selection
         given = {name: words.pop(name) for name in ("pair", "image", "text") if name in words}
         super().__init__(**words)
-        self._facts = {"groups": lab.images.has_groups, "images": lab.images.acts.has_images}
+        images = self._lab.images
+        self._facts = {"groups": images.has_groups, "images": images.acts.has_images}
+        self._head = [self._lab.layers[-1], 0]
         self.selection = shared
         for name, value in given.items():
             setattr(self, name, value)
@@ -106,14 +111,21 @@ class TwoModels(GroupsPanel):
 
     @property
     def other(self) -> Any:
-        """The second model or edit; assign another to compare with it."""
-        return self._session.other
+        """The second model or edit; assign another to compare with it, None for none."""
+        return None if self._second is None else self._second.given
 
     @other.setter
     def other(self, other: Any) -> None:
-        self._session.take(other)
+        self._second = None if other is None else Second(self._lab, other)
         self._own = other is not None
         self._ask()
+
+    def wait(self, waits: bool) -> None:
+        """Answer nothing while nobody looks: every answer to an edit runs all images through the edited model."""
+        self._waits = waits
+        if not waits and self._missed:
+            self._missed = False
+            self._ask()
 
     @traitlets.validate("score")
     def _valid_score(self, proposal: dict[str, Any]) -> str:
@@ -124,7 +136,7 @@ class TwoModels(GroupsPanel):
 
     @traitlets.validate("pair")
     def _valid_pair(self, proposal: dict[str, Any]) -> tuple[str, str] | None:
-        return known_pair(self._session.lab.images, proposal["value"], "TwoModels")
+        return known_pair(self._lab.images, proposal["value"], "TwoModels")
 
     @traitlets.observe("score", "pair", "image", "text", "against", "_head")
     @shows_errors
@@ -146,93 +158,122 @@ class TwoModels(GroupsPanel):
         """Compare anew. pause: seconds in which a newer edit may take this one's place."""
         if not hasattr(self, "_selection"):
             return
-        self._names = self._session.names
-        if self._session.other is None:
-            self.summary = f"{self.title}: solve an edit, or name a second model."
+        second = self._second
+        if second is None:
+            self._clear()
             return
-        session = self._session
+        if self._waits:
+            self._missed = True
+            return
+        self._names = second.names
 
-        def work(request: Any) -> Outcome:
+        def work(request: Any) -> tuple[Second, Outcome]:
             if pause and isinstance(self.engine, Worker):
                 time.sleep(pause)
                 request.check()
-            return session.outcome(request.progress)
+            return second, second.outcome(request.progress)
 
         self._submit("groups", work, self._paint, progress=self._report)
         self._ask_maps()
         self._ask_looks()
+
+    def _clear(self) -> None:
+        """There is nothing to compare with."""
+        for part in PARTS:
+            self.engine.cancel(self._key(part))
+        with self.hold_sync():
+            self._names = self._of = [self._lab.images.acts.card.id, ""]
+            self._groups, self._maps, self._a, self._b, self.change = [], [], {}, {}, None
+            self.summary = f"{self.title}: solve an edit, or name a second model."
 
     def _report(self, done: int, of: int) -> None:
         with self.painting():
             self._progress = {"done": done, "of": of}
 
     def _ask_maps(self) -> None:
-        if self._session.other is None:
+        second, kind, pair = self._second, self.score, self.pair
+        if second is None or self._waits:
+            self._missed = self._waits
             return
-        kind, pair, session = self.score, self.pair, self._session
-        self._submit("maps", lambda request: (kind, session.maps(kind, pair, request.progress)), self._paint_maps)
+        self._submit(
+            "maps",
+            lambda request: (second, kind, second.maps(kind, pair, lambda *_: request.check())),
+            self._paint_maps,
+        )
 
     def _ask_looks(self) -> None:
-        image, text, session = self.image, self.text.strip(), self._session
-        if session.other is None or not image or not text or not session.lab.images.acts.has_images:
+        second, image, text, images = self._second, self.image, self.text.strip(), self._lab.images.acts
+        if self._waits:
+            self._missed = True
+            return
+        if second is None or not image or not text or not images.has_images:
+            self.engine.cancel(self._key("looks"))
+            self._a, self._b = {}, {}
             return
         against = self.against.strip()
 
         def work(request: Any) -> Any:
-            found = session.looks(image, text, against)
-            return image, found, encoded(session.lab.images.acts.image(image))
+            return second, image, second.looks(image, text, against), encoded(images.image(image))
 
         self._submit("looks", work, self._paint_looks)
 
     def _do(self, ask: dict[str, Any]) -> None:
         if ask["do"] == "stop":
-            self.engine.cancel(self._key("groups"))
+            for part in PARTS:
+                self.engine.cancel(self._key(part))
 
-    # what comes of it
+    # what comes of it; an answer about another second model is nobody's any more
 
-    def _paint(self, found: Outcome) -> None:
-        self.change, self._groups, self._progress = found.change, found.rows, {}
-        images = self._session.lab.images
+    def _paint(self, found: tuple[Second, Outcome]) -> None:
+        second, outcome = found
+        if second is not self._second:
+            return
+        self.change, self._groups, self._progress, self._of = outcome.change, outcome.rows, {}, second.names
+        images = second.labs()[0].images
         pause = PAUSE if self._pictures is not self.engine else 0
         self._submit(
-            "flips", lambda request: turned(images, found.before, found.after, request, pause), self._paint_flips,
+            "flips", lambda request: turned(images, outcome.before, outcome.after, request, pause), self._paint_flips,
             engine=self._pictures,
         )  # fmt: skip
         rows = self._groups[-2:]
         said = ", ".join(f"{r['name']} {100 * r['before']:.1f} → {100 * r['after']:.1f} %" for r in rows)
+        left = f"; {second.used} it was made from left out" if second.used else ""
         n, split = len(images), images.acts.split
-        self.summary = f"{self.title}: {self._names[0]} → {self._names[1]}: {said}; {n} images ({split})."
+        self.summary = f"{self.title}: {' → '.join(second.names)}: {said}; {n} images ({split}){left}."
 
     def _paint_flips(self, found: tuple[dict[str, Any], bytes]) -> None:
         self._flips, self._sheet = found
 
-    def _paint_maps(self, found: tuple[Any, list[Any]]) -> None:
-        kind, tables = found
-        labs = self._session.labs()
+    def _paint_maps(self, found: tuple[Second, Any, list[Side]]) -> None:
+        second, kind, sides = found
+        if second is not self._second:
+            return
         self._map_words = WORDS[known_kind(kind)]
         self._maps = [
             {
-                "layers": list(lab.layers), "heads": lab.shape[1], "kind": kind,
-                "values": b"" if table is None else np.asarray(table).astype("<f4").tobytes(),
+                "layers": list(side.layers), "heads": side.heads, "kind": kind, "of": second.names,
+                "values": b"" if side.table is None else np.asarray(side.table).astype("<f4").tobytes(),
             }
-            for lab, table in zip(labs, tables, strict=True)
+            for side in sides
         ]  # fmt: skip
 
-    def _paint_looks(self, found: tuple[str, Any, bytes]) -> None:
-        image, (first, second), self._picture = found
-        self._a, self._b = told(first, image), told(second, image) | {"state": self._names[1]}
+    def _paint_looks(self, found: tuple[Second, str, Any, bytes]) -> None:
+        second, image, (first, other), picture = found
+        if second is self._second:
+            self._picture = picture
+            self._a, self._b = told(first, image), told(other, image) | {"state": second.names[1]}
 
     # what others choose
 
     @shows_errors
     def _follow_pair(self, change: Any) -> None:
-        pair, names = self.selection.pair, self._session.lab.images.classes.names
+        pair, names = self.selection.pair, self._lab.images.classes.names
         if pair is None or all(name in names for name in pair):
             self._followed("pair", pair)
 
     @shows_errors
     def _follow_image(self, change: Any) -> None:
-        if self.selection.image in set(map(str, self._session.lab.images.acts.ids)):
+        if self.selection.image in set(map(str, self._lab.images.acts.ids)):
             self._followed("image", self.selection.image)
 
     @shows_errors
@@ -248,9 +289,11 @@ class TwoModels(GroupsPanel):
 
     @shows_errors
     def _follow_edit(self, change: Any) -> None:
-        if not self._own and self.selection.edit is not None:
-            self._session.take(self.selection.edit)
-            self._ask(REST)
+        edit = self.selection.edit
+        if self._own or edit is self.other or (edit is None and change is None):
+            return
+        self._second = None if edit is None else Second(self._lab, edit)
+        self._ask(REST)
 
     def to_dataframe(self) -> pandas.DataFrame:
         """One row per group: group, n, before (first), after (second), change, low, high, level, interval, split."""
