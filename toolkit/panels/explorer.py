@@ -54,8 +54,9 @@ class Explorer(ExplorerParts):
     default the model's worker; `Engine()` works inline.
 
     `.gallery`, `.grid`, `.spans`, `.maps`, `.ablation`, `.edit`, `.two` are the panels: each also works in a cell of
-    its own. `.selection` is what they share, `.state` a small JSON that restores tab, filter, selection and settings, `.report(path)` a page to hand
-    on. `.tab`, `.pair`, `.show` ("mistakes", "right", "all") and `.query` (text → image search) can be read and set.
+    its own. `.selection` is what they share, `.state` a small JSON that restores tab, filter, selection and settings,
+    `.report(path)` a page to hand on. `.tab`, `.pair`, `.show` ("mistakes", "right", "all") and `.query` (text → image
+    search) can be read and set.
 
     >>> import toolkit as tk
     >>> explorer = tk.Explorer(tk.load(), tk.scenes("val", n=120, kind="birds"), engine=tk.Engine())
