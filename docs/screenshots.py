@@ -5,29 +5,27 @@ Every picture is what a user sees after the steps written here, on the built-in 
 
 from __future__ import annotations
 
-import io
 import sys
 from pathlib import Path
 from typing import Any
-
-from PIL import Image
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "benchmarks"))
 import browser  # noqa: E402
 
+from toolkit.panels.kept import small  # noqa: E402
+
 SETUP = """
 import toolkit as tk
 explorer = tk.Explorer()
 """
-COLOURS = 128
+MOST = 400_000
+"""Bytes of a picture; its colours stay within a few levels of what the browser painted."""
 
 
 def keep(root: Any, name: str) -> None:
     """A screenshot as a small PNG in docs/images."""
-    picture = Image.open(io.BytesIO(root.screenshot())).convert("RGB")
-    path = HERE / "images" / f"{name}.png"
-    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+    (HERE / "images" / f"{name}.png").write_bytes(small(root.screenshot(), MOST))
 
 
 def still(servers: Any, server: Any, root: Any) -> None:

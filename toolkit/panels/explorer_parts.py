@@ -33,7 +33,7 @@ TABS = {
     "mistakes": "Mistakes", "words": "Words", "where": "Where", "off": "Heads off", "edit": "Edit", "two": "Two models",
 }  # fmt: skip
 PART = {"words": "spans", "where": "maps", "off": "ablation", "edit": "edit", "two": "two"}
-PER_PAGE, TILE, FIRST = 24, 84, 12
+PER_PAGE, TILE, FIRST = 24, 90, 12
 """Images a page, pixels of one, and how many are shown before anything is known of them."""
 
 
