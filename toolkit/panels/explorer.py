@@ -10,7 +10,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import traitlets
 
@@ -24,11 +24,8 @@ from toolkit.panels.base import LOCK, shows_errors
 from toolkit.panels.bundle import bundle, bundle_css
 from toolkit.panels.explorer_parts import PART, TABS, ExplorerParts
 from toolkit.panels.explorer_state import read_state, state_of
-from toolkit.panels.head_grid import HeadGrid
+from toolkit.panels.handed_on import write_report
 from toolkit.panels.selection import Selection
-
-if TYPE_CHECKING:
-    pass
 
 THUMB = 48
 WAIT = 4.0
@@ -209,7 +206,7 @@ class Explorer(ExplorerParts):
                 self.part("grid")
             return session.maps(pair)
 
-        self._submit("grid", work, self._paint_grid, engine=self._aside)
+        self._submit("grid", lambda request: (pair, work(request)), self._paint_grid, engine=self._aside)
 
     # what comes of it
 
@@ -219,10 +216,11 @@ class Explorer(ExplorerParts):
         self._found = shown.words
         self._describe()
 
-    def _paint_grid(self, maps: Any) -> None:
-        grid = self.parts["grid"]
-        assert isinstance(grid, HeadGrid)
-        grid.values = maps
+    def _paint_grid(self, found: tuple[Any, Any]) -> None:
+        pair, maps = found
+        with self.grid.hold_sync():
+            self.grid.title = "Heads behind all mistakes" if pair is None else f"Heads behind {pair[0]} → {pair[1]}"
+            self.grid.values = maps
         self._describe()
 
     # what others choose
@@ -294,8 +292,6 @@ class Explorer(ExplorerParts):
         """Write what was found as one HTML file (`tk.report`): scores, heads and words, maps, ablation, edit, who paid,
         and this state inside. path: ends in .html. Returns it.
         """
-        from toolkit.panels.handed_on import write_report
-
         return write_report(self, self._session, path, title)
 
     def _do(self, ask: dict[str, Any]) -> None:
@@ -314,9 +310,12 @@ class Explorer(ExplorerParts):
         self._told = f"Written: {path.resolve()}"
 
     def _let_go(self, what: str) -> None:
+        self._told = ""
         nothing: dict[str, Any] = {"image": None, "heads": (), "text": "", "edit": None, "pair": None}
         if what in nothing:
             setattr(self.selection, what, nothing[what])
+        if what == "text":
+            self._suggest_texts(anew=True)
 
     # as words and a picture
 

@@ -59,7 +59,10 @@ class ExplorerParts(Composed):
             live["engine"] = self.engine
         makers: dict[str, Callable[[], Panel]] = {
             "grid": lambda: HeadGrid(
-                session.maps(self.pair), layers=session.lab.layers, title="Heads behind it", selection=self.selection
+                session.maps(self.pair),
+                layers=session.lab.layers,
+                title="Heads behind all mistakes",
+                selection=self.selection,
             ),
             "spans": lambda: self._make_spans(live),
             "maps": lambda: TokenMap(session.model, acts, **self._first_texts(), **live),
@@ -106,15 +109,16 @@ class ExplorerParts(Composed):
     def _texts_of(self, pair: tuple[str, str]) -> tuple[str, str]:
         return self._session.prompt(pair[1]), self._session.prompt(pair[0])
 
-    def _suggest_texts(self) -> None:
-        """The classes of the pair as texts of the maps, unless others were chosen there."""
-        if self.pair is None:
+    def _suggest_texts(self, anew: bool = False) -> None:
+        """The classes of the pair as texts of the maps, unless others were chosen there. anew: even then."""
+        if self.pair is None and not anew:
             return
-        before, self._suggested = self._suggested, self._texts_of(self.pair)
+        before, self._suggested = self._suggested, self._texts_of(self.pair or self._session.first_pair)
         text, against = self._suggested
         own = self.selection.text not in ("", before[0])
         for panel in (self.parts.get("maps"), self.parts.get("two")):
-            if isinstance(panel, TokenMap | TwoModels) and not own and panel.against in ("", before[1]):
+            free = anew or (not own and getattr(panel, "against", None) in ("", before[1]))
+            if isinstance(panel, TokenMap | TwoModels) and free:
                 with panel.hold_trait_notifications():  # one after the other they would be the same text for a moment
                     panel.text, panel.against = text, against
 
