@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,15 @@ BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), 
 def test_the_explorer_of_the_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TOOLKIT_NOTES", str(tmp_path / "notes"))
-    lines = BLOCKS[0].replace("explorer.edit.edit", "explorer.edit.engine.wait(60) and explorer.edit.edit")
     names: dict[str, Any] = {}
-    exec(lines.replace("explorer.ablation.change", "explorer.ablation._fast.wait(60); explorer.ablation.change"), names)
+    for block in BLOCKS[:2]:
+        exec(block, names)
+    explorer, end = names["explorer"], time.monotonic() + 120
+    while explorer.ablation.change is None or "edit" not in explorer.parts or explorer.edit.edit is None:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    exec(BLOCKS[2], names)
+    assert str(explorer.ablation.heads) == "L3.H7 L3.H5"
     assert (tmp_path / "found.html").stat().st_size > 10_000
     assert names["explorer"].error == ""
 

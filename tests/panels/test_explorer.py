@@ -111,7 +111,7 @@ def test_state_is_small_plain_and_restores_everything(acts: tk.Acts, explorer: E
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"format": 2}, "format 1"), ({"fingerprint": "another"}, "load that model"), ({"class_set": "x"}, "class set"),
+        ({"format": 2}, "format 1"), ({"fingerprint": "another"}, "load that model"), ({"class_set": "x"}, "class set"), ({"data": "x"}, "other images or labels"),
         ({"tabb": 1}, "'tab'"), ({"selection": {"imge": 1}}, "'image'"), ({"panels": {"spam": {}}}, "gallery"),
         ({"selection": 3}, "a int"),
         ({"selection": {"image": "nope"}}, "these data have not"), ({"selection": {"heads": "L99.H99"}}, "L99"),

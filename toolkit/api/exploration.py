@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import sha256
 from typing import Any, Literal
 
 import numpy as np
@@ -173,6 +175,12 @@ class Exploration:
     @cached_property
     def _place(self) -> dict[str, int]:
         return {str(name): i for i, name in enumerate(self.images.acts.ids)}
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of the images' ids and labels, in order."""
+        told = json.dumps([[str(i), str(label)] for i, label in zip(self.data.ids, self.data.labels, strict=True)])
+        return sha256(told.encode()).hexdigest()[:16]
 
     def row_of(self, image: str | None) -> int | None:
         """The position of an image among the samples; None for one that is not among them."""

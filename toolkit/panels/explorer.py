@@ -271,7 +271,7 @@ class Explorer(ExplorerParts):
     @property
     def state(self) -> dict[str, Any]:
         """Where one is, as plain values: assign it, or pass it as state=, to come back; `json.dumps` writes it."""
-        return state_of(self, self._session.model.card, self._session.classes, self._pending)
+        return state_of(self, self._session, self._pending)
 
     @state.setter
     def state(self, state: Any) -> None:

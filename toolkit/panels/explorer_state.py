@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Any
 from toolkit import __version__
 from toolkit.api.exploration import SHOWS, Exploration
 from toolkit.core.heads import HeadSet
-from toolkit.data.classes import ClassSet
 from toolkit.errors import InputError
-from toolkit.models.card import ModelCard
 from toolkit.panels.explorer_parts import TABS
 from toolkit.panels.saved import SETTINGS, check_names, settings_of
 
@@ -26,6 +24,7 @@ FIELDS = (
     "model",
     "fingerprint",
     "class_set",
+    "data",
     "tab",
     "pair",
     "show",
@@ -42,12 +41,13 @@ MOST = 1_000_000
 """Characters of a state that is read."""
 
 
-def state_of(explorer: Explorer, card: ModelCard, classes: ClassSet, pending: Mapping[str, Any]) -> dict[str, Any]:
+def state_of(explorer: Explorer, session: Exploration, pending: Mapping[str, Any]) -> dict[str, Any]:
     """The tab, the filter, the selection and the settings of every panel; of one not made yet what waits for it."""
-    chosen = explorer.selection
+    chosen, card = explorer.selection, session.model.card
     return {
         "format": FORMAT, "toolkit": __version__, "model": card.id, "fingerprint": card.fingerprint,
-        "class_set": classes.hash, "tab": explorer.tab, "pair": _list(explorer.pair), "show": explorer.show,
+        "class_set": session.classes.hash,
+        "data": session.fingerprint, "tab": explorer.tab, "pair": _list(explorer.pair), "show": explorer.show,
         "query": explorer.query,
         "selection": {
             "image": chosen.image, "heads": str(HeadSet(chosen.heads)), "text": chosen.text, "pair": _list(chosen.pair),
@@ -90,6 +90,9 @@ def _fits(found: dict[str, Any], chosen: Mapping[str, Any], session: Exploration
         accepted = f"a state of these {len(classes)} classes"
         fix = "pass the classes it was made with"
         raise InputError("Explorer state", "a state of another class set", accepted, fix)
+    if found.get("data", session.fingerprint) != session.fingerprint:
+        given, fix = "a state of other images or labels", "pass the data it was made with"
+        raise InputError("Explorer state", given, f"a state of these {len(session.data)} images", fix)
     if chosen.get("image") is not None and session.row_of(chosen["image"]) is None:
         given = f"the image {chosen['image']!r}, which these data have not"
         raise InputError("Explorer state", given, "a state of these data", "pass the data it was made with")
