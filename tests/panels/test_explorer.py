@@ -14,6 +14,7 @@ import pytest
 import traitlets
 
 import toolkit as tk
+from toolkit.api.edit_lab import EditSession
 from toolkit.api.exploration import NOBODY, Exploration
 from toolkit.engine.engine import Engine
 from toolkit.panels import composed
@@ -111,7 +112,8 @@ def test_state_is_small_plain_and_restores_everything(acts: tk.Acts, explorer: E
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"format": 2}, "format 1"), ({"fingerprint": "another"}, "load that model"), ({"class_set": "x"}, "class set"), ({"data": "x"}, "other images or labels"),
+        ({"format": 2}, "format 1"), ({"fingerprint": "another"}, "load that model"), ({"class_set": "x"}, "class set"),
+        ({"data": "x"}, "other images or labels"),
         ({"tabb": 1}, "'tab'"), ({"selection": {"imge": 1}}, "'image'"), ({"panels": {"spam": {}}}, "gallery"),
         ({"selection": 3}, "a int"),
         ({"selection": {"image": "nope"}}, "these data have not"), ({"selection": {"heads": "L99.H99"}}, "L99"),
@@ -419,3 +421,80 @@ def test_a_newer_edit_takes_the_place_of_one_under_way(acts: tk.Acts) -> None:
     shared.edit = None
     assert two._groups == []
     assert two._names[1] == ""
+
+
+def test_another_cell_lets_the_image_of_the_first_go(explorer: Explorer) -> None:
+    explorer.pair = PAIR
+    explorer.gallery.selected = explorer.gallery.ids[1]
+    explorer.pair = PAIR[::-1]
+    assert explorer.gallery.error == explorer.error == ""
+    assert explorer.selection.image is None
+    assert explorer.gallery.selected is None
+    explorer.show = "right"
+    right = explorer.gallery.selected = explorer.gallery.ids[0]
+    explorer.show = "mistakes"
+    assert explorer.gallery.error == ""
+    assert explorer.selection.image == right, "a right one is no image of another error"
+
+
+@pytest.mark.parametrize("query", ["\U0001f99c", "?!"])
+def test_a_search_without_a_word_breaks_nothing(acts: tk.Acts, query: str) -> None:
+    explorer = Explorer(acts.model, acts, PAIR, query=query, engine=Engine())
+    assert explorer.error == ""
+    assert "grid" in explorer.parts
+    assert "no search for" in explorer._found
+    explorer.query = ""
+    assert explorer._found.endswith("the surest first.")
+
+
+def test_a_state_saved_on_two_models_comes_back_with_its_edit(acts: tk.Acts, explorer: Explorer) -> None:
+    explorer.tab = "edit"
+    explorer.edit.alpha = 100
+    explorer.tab = "two"
+    again = Explorer(acts.model, acts, PAIR, state=explorer.state, engine=Engine())
+    assert again.two._names[1] == "edited: α = 100, β = 10"
+    assert again.two._groups == explorer.two._groups
+
+
+def test_a_report_of_a_restored_state_is_that_of_the_state(acts: tk.Acts, explorer: Explorer, tmp_path: Path) -> None:
+    explorer.tab = "off"
+    explorer.ablation.heads = "L3.H7"
+    explorer.tab = "mistakes"
+    again = Explorer(acts.model, acts, PAIR, state=explorer.state, engine=Engine())
+    assert "ablation" not in again.parts
+    html = again.report(tmp_path / "again.html").read_text()
+    assert "zero-ablation of L3.H7, direct effect" in html
+
+
+def test_what_is_not_the_explorer_s_own_is_not_in_its_state(explorer: Explorer, tmp_path: Path) -> None:
+    explorer.selection.heads = "L3.H7 L11.H15"
+    explorer.selection.image = "dropped.png"
+    explorer.state = explorer.state
+    assert explorer.state["selection"]["heads"] == "L3.H7"
+    assert explorer.state["selection"]["image"] is None
+    explorer.selection.heads = "L3.H7 L11.H15"
+    assert explorer.report(tmp_path / "found.html").exists()
+
+
+def test_settings_that_do_not_fit_are_said_and_taken_back(explorer: Explorer) -> None:
+    explorer.tab = "off"
+    good = explorer.state
+    explorer.state = good | {"panels": {"ablation": {"strengths": {"L3.H7": "x"}}}}
+    assert "not restored" in explorer.ablation.error
+    explorer.state = good
+    assert explorer.ablation.error == ""
+
+
+def test_the_edit_opens_where_algorithm_1_finds_nobody(acts: tk.Acts, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(EditSession, "choose", lambda *given: tk.HeadSet(()))
+    explorer = Explorer(acts.model, acts, PAIR, engine=Engine())
+    explorer.selection.heads = "L3.H5"
+    explorer.tab = "edit"
+    assert explorer.error == ""
+    assert str(explorer.edit.heads) == "L3.H5"
+
+
+def test_where_without_a_choice_shows_a_mistake(explorer: Explorer) -> None:
+    explorer.tab = "where"
+    assert explorer.maps.image == explorer.gallery.ids[0]
+    assert explorer.selection.image is None

@@ -87,6 +87,11 @@ class Exploration:
             return self._acts
 
     @property
+    def unread(self) -> int:
+        """Images that could not be read or shown."""
+        return 0 if self._acts is None or isinstance(self.data, Acts) else len(self.data) - len(self._acts)
+
+    @property
     def acts_made(self) -> bool:
         """Whether the parts are there."""
         return "lab" in self.__dict__
@@ -149,7 +154,10 @@ class Exploration:
     def _order(self, rows: NDArray[np.int64], query: str) -> tuple[NDArray[np.int64], list[str], str]:
         """How to order some rows, what to add to each caption, and what to say of it."""
         if query.strip() and len(rows):
-            found = search(self.images.acts.take(rows.tolist()), query)
+            try:
+                found = search(self.images.acts.take(rows.tolist()), query)
+            except InputError as error:
+                return *self._order(rows, "")[:2], f"the surest first; no search for “{query.strip()[:60]}”: {error}"
             place = {str(name): i for i, name in enumerate(self.images.acts.ids[rows])}
             unknown = f" (words the model does not know: {', '.join(found.unknown)})" if found.unknown else ""
             said = f"by their cosine with “{query.strip()}”{unknown}"

@@ -49,7 +49,7 @@ def groups_matplotlib(rows: Sequence[dict[str, Any]], title: str = "") -> Figure
         axes.spines[side].set_visible(False)
     figure.legend(loc="outside upper right", ncols=2, frameon=False, fontsize=9)
     if title:
-        axes.set_title("\n".join(wrap(title, 96)), loc="left", fontsize=9, parse_math=False)
+        axes.set_title("\n".join(wrap(title, 84)), loc="left", fontsize=9, parse_math=False)
     return figure
 
 

@@ -200,6 +200,11 @@ class Panel(anywidget.AnyWidget):
         """The panel as a PNG, as it stands now."""
         raise NotImplementedError(f"{type(self).__name__} draws no picture")  # pragma: no cover
 
+    @property
+    def _kept_words(self) -> str:
+        """What stands under the kept picture."""
+        return self.summary
+
     def _await_first(self) -> None:
         """Wait a moment for first answers: a saved notebook should not keep an empty picture."""
 

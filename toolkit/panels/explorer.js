@@ -175,7 +175,7 @@ class View extends Frame {
       write(value, said[what] || "none");
       value.title = what === "image" ? now.image || "" : said[what] || "";
       node.dataset.none = !said[what];
-      drop.hidden = what === "pair" ? !pair : !said[what];
+      drop.hidden = what === "edit" || (what === "pair" ? !pair : !said[what]); // an edit is another one, or none
     }
     const url = this.thumb.of(m.get("_thumb"));
     this.chips.image.picture.hidden = !url;

@@ -174,6 +174,7 @@ class Explorer(ExplorerParts):
         if not hasattr(self, "_selection"):
             return
         if change["name"] == "pair":
+            self._let_image_go()
             self._ask_grid()
             if not self._following:
                 self.selection.pair = self.pair
@@ -182,6 +183,13 @@ class Explorer(ExplorerParts):
             self._ask_images()
 
     _keeps_images = False
+
+    def _let_image_go(self) -> None:
+        """Of another error than the one chosen now; else image and words would speak of two."""
+        said = self._session.said(self.selection.image or "") if self._session.acts_made else None
+        wrong = said is not None and said[1] != said[2] and said[1:] != self.pair
+        if wrong and self.pair is not None and not self._keeps_images:
+            self.selection.image = None
 
     def _ask_images(self) -> None:
         show, pair, query, session = self.show, self.pair, self.query, self._session
@@ -276,17 +284,17 @@ class Explorer(ExplorerParts):
     @state.setter
     def state(self, state: Any) -> None:
         found = read_state(state, self._session)
+        panels = found.get("panels", {})
         with LOCK, self.hold_sync():
-            for name in ("tab", "pair", "show", "query"):
+            self._pending |= {name: settings for name, settings in panels.items() if name not in self.parts}
+            for name in ("pair", "show", "query"):
                 if name in found:
                     setattr(self, name, found[name])
             for name, value in found.get("selection", {}).items():
                 setattr(self.selection, name, tuple(value) if name == "pair" and value else value)
-            for name, settings in found.get("panels", {}).items():
-                if name in self.parts:
-                    self._restore(self.parts[name], settings)
-                else:
-                    self._pending[name] = settings
+            for name in panels.keys() & self.parts.keys():
+                self._restore(self.parts[name], panels[name])
+            self.tab = found.get("tab", self.tab)  # opens a panel, which takes what waits for it
 
     def report(self, path: str | Path = "explorer.html", title: str = "From a mistake to the heads behind it") -> Path:
         """Write what was found as one HTML file (`tk.report`): scores, heads and words, maps, ablation, edit, who paid,
@@ -327,8 +335,14 @@ class Explorer(ExplorerParts):
 
     def _describe(self) -> None:
         session = self._session
-        facts = f"{session.model.card.id}; {len(session.samples)} images"
+        left = f", {session.unread} could not be read" if session.unread else ""
+        facts = f"{session.model.card.id}; {len(session.samples)} images{left}"
         self.summary = f"{facts}: {self._found or 'their parts are on the way.'}"
+
+    @property
+    def _kept_words(self) -> str:
+        part = self.parts.get(PART.get(self.tab, ""))
+        return self.summary if part is None else f"{self.summary} {part.summary}"
 
     def png(self) -> bytes:
         """The open panel as a PNG: of the mistakes the head grid where there is one, else the images."""

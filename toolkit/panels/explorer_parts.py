@@ -53,7 +53,7 @@ class ExplorerParts(Composed):
         """A panel of this explorer's images and selection."""
         if name == "gallery":
             return self._make_gallery()
-        session, acts = self._session, self._session.images.acts
+        session, _acts = self._session, self._session.images.acts
         live: dict[str, Any] = {"selection": self.selection}
         if not isinstance(self.engine, Worker):
             live["engine"] = self.engine
@@ -65,7 +65,7 @@ class ExplorerParts(Composed):
                 selection=self.selection,
             ),
             "spans": lambda: self._make_spans(live),
-            "maps": lambda: TokenMap(session.model, acts, **self._first_texts(), **live),
+            "maps": lambda: self._make_maps(live),
             "ablation": lambda: AblationLab(session.lab, **live),
             "edit": lambda: self._make_edit(live),
             "two": lambda: TwoModels(session.lab, None, self._second, **self._first_texts(), **live),
@@ -79,13 +79,29 @@ class ExplorerParts(Composed):
         with parts_of(self):
             return Gallery(first, tile=TILE, per_page=PER_PAGE, selection=self.selection, title="Images")
 
+    def _make_maps(self, live: dict[str, Any]) -> Panel:
+        """A map of the image chosen; where none is, of the surest mistake, without choosing it for everybody."""
+        session = self._session
+        rows = session.shown("mistakes", self.pair, "").rows
+        image = {"image": str(session.images.acts.ids[rows[0]])} if len(rows) else {}
+        own = live | image | self._first_texts() | {"selection": Selection()}
+        made = TokenMap(session.model, session.images.acts, **own)
+        made.selection = self.selection
+        self.selection.text = made.text
+        return made
+
     def _make_edit(self, live: dict[str, Any]) -> Panel:
         few, class_set, held = self._session.for_editing()
         words = (
             f"Made from {len(few)} images, which are left out of those it is judged on. Heads taken from the grid were"
-            f" found on all of them, which flatters an edit; Algorithm 1 chooses on the {len(few)} alone."
+            f" found on the images of *Mistakes*, which flatters an edit judged on these; Algorithm 1 chooses on the"
+            f" {len(few)} alone."
         )
-        return EditLab(few, class_set, held_out=held, unrelated=self._unrelated, description=words, **live)
+        given: dict[str, Any] = {"held_out": held, "unrelated": self._unrelated, "description": words}
+        try:
+            return EditLab(few, class_set, **given, **live)
+        except InputError:  # Algorithm 1 found none to switch off
+            return EditLab(few, class_set, self.selection.heads or self._worst_head, **given, **live)
 
     def _make_spans(self, live: dict[str, Any]) -> Panel:
         """Words of the head chosen; where none is, of the worst, without choosing it for everybody."""
@@ -153,8 +169,11 @@ class ExplorerParts(Composed):
         """
         try:
             restore(panel, settings)
-        except (InputError, traitlets.TraitError) as error:
-            panel.error = f"not restored: {error}"
+        except (InputError, traitlets.TraitError, ValueError, TypeError) as error:
+            panel.error, panel._error_of = f"not restored: {error}", "restore"
+        else:
+            if panel._error_of == "restore":
+                panel.error, panel._error_of = "", ""
 
     gallery = property(lambda self: self.part("gallery"), doc="Gallery of the images found.")
     grid = property(lambda self: self.part("grid"), doc="HeadGrid of the scores for the pair.")
@@ -170,7 +189,9 @@ class ExplorerParts(Composed):
         return self._session.prepare()
 
     def _open(self, tab: str) -> None:
-        name = PART.get(tab)
+        name, waiting = PART.get(tab), self._pending.get("maps", {})
+        if "edit" in self._pending and (tab == "two" or (tab == "where" and waiting.get("beside") == "edited")):
+            self._submit("edit", lambda request: self.part("edit"), lambda panel: None, engine=self._aside)
         self._forgive(*PART.values())  # what one panel said is nothing to the next
         two = self.parts.get("two")
         if isinstance(two, TwoModels):

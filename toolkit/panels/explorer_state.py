@@ -44,13 +44,16 @@ MOST = 1_000_000
 def state_of(explorer: Explorer, session: Exploration, pending: Mapping[str, Any]) -> dict[str, Any]:
     """The tab, the filter, the selection and the settings of every panel; of one not made yet what waits for it."""
     chosen, card = explorer.selection, session.model.card
+    heads = [h for h in chosen.heads if h[0] < card.layers and h[1] < card.heads]  # of a linked panel's other model
+    image = None if session.row_of(chosen.image) is None else chosen.image  # one that was dropped in is not kept
+    pair = chosen.pair if chosen.pair and set(chosen.pair) <= set(session.classes.names) else None
     return {
         "format": FORMAT, "toolkit": __version__, "model": card.id, "fingerprint": card.fingerprint,
         "class_set": session.classes.hash,
         "data": session.fingerprint, "tab": explorer.tab, "pair": _list(explorer.pair), "show": explorer.show,
         "query": explorer.query,
         "selection": {
-            "image": chosen.image, "heads": str(HeadSet(chosen.heads)), "text": chosen.text, "pair": _list(chosen.pair),
+            "image": image, "heads": str(HeadSet(tuple(heads))), "text": chosen.text, "pair": _list(pair),
         },
         "panels": dict(pending) | {name: settings_of(panel) for name, panel in list(explorer.parts.items())},
     }  # fmt: skip

@@ -121,6 +121,8 @@ class Gallery(Panel):
         with LOCK, self.hold_sync():
             self.ids, self.captions, self.marks = found
             self._ready_sheet = sheet
+            if self.selected not in (None, *self.ids):
+                self.selected = None  # here alone: the shared image stays what it is
             if self.page:
                 self.page = 0
             else:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from toolkit.api.attribution import TokenAttribution
 from toolkit.api.exploration import Exploration
 from toolkit.core.heads import HeadSet
+from toolkit.engine.worker import Worker
 from toolkit.figures.report import report
 from toolkit.panels.ablation_lab import AblationLab
 from toolkit.panels.base import LOCK
@@ -21,16 +23,23 @@ if TYPE_CHECKING:
     from toolkit.panels.explorer import Explorer
 
 
+WAIT = 60.0
+"""Seconds that panels of a restored state have to come to rest."""
+
+
 def write_report(explorer: Explorer, session: Exploration, path: str | Path, title: str) -> Path:
     """The report of what stands in the panels: heads off (else those selected, else those Algorithm 1 chooses), words,
     maps shown, the edit, notes, and the state. Returns the path.
     """
     acts, parts = session.prepare(), explorer.parts
+    _all_restored(explorer)
     lab, spans, maps, edit = (parts.get(name) for name in ("ablation", "spans", "maps", "edit"))
     wrong = session.images.mistakes
     with LOCK:
         pair = explorer.pair if explorer.pair in wrong else None
-        heads, how = HeadSet(explorer.selection.heads), {}
+        shape = acts.shape[1:3]
+        heads = HeadSet(tuple(h for h in explorer.selection.heads if h[0] < shape[0] and h[1] < shape[1]))
+        how: dict[str, Any] = {}
         if isinstance(lab, AblationLab) and lab.heads:
             heads, how = lab.heads, {"how": lab.how, "effect": lab.effect, "strength": list(lab.strengths.values())}
         shown = _shown(maps) if isinstance(maps, TokenMap) else {}
@@ -42,6 +51,14 @@ def write_report(explorer: Explorer, session: Exploration, path: str | Path, tit
             notes=spans.notes if isinstance(spans, SpanExplorer) else HeadNotes(acts.card), title=title,
             state=explorer.state, off=how,
         )  # fmt: skip
+
+
+def _all_restored(explorer: Explorer) -> None:
+    """A state that was restored holds settings of panels nobody has opened yet: they belong in the report too."""
+    made = [explorer.part(name) for name in list(explorer._pending)]
+    end = time.monotonic() + WAIT
+    while isinstance(explorer.engine, Worker) and any(getattr(p, "_work", ()) for p in made) and time.monotonic() < end:
+        time.sleep(0.02)
 
 
 def _shown(maps: TokenMap) -> dict[str, TokenAttribution]:

@@ -52,7 +52,7 @@ class Kept:
     def begin(self, shell: Any) -> None:
         """Publish the place of the picture. It is drawn when the cell is over: no live view waits for a picture."""
         self._sent = None
-        self._publish({"text/html": html(self._panel._kept), "text/plain": self._panel.summary}, update=False)
+        self._publish({"text/html": html(self._panel._kept), "text/plain": self._panel._kept_words}, update=False)
         if not self._waits_for_cell:
             self._waits_for_cell = True
             shell.events.register("post_execute", self._cell_over)
@@ -106,7 +106,7 @@ class Kept:
                 return
             self._drawn_of = seen
             self._panel._drawn(failed)
-            found = kept_bundle(self._panel._kept, picture, self._panel.summary)
+            found = kept_bundle(self._panel._kept, picture, self._panel._kept_words)
             if found != self._sent:
                 self._sent = found
                 self._publish(sendable(found), update=True)

@@ -60,7 +60,7 @@ export class Plane {
     const [soft, line, after, ring, alert, paper] = ["soft", "line", "after", "ring", "alert", "paper"].map((name) => style.getPropertyValue(`--tk-${name}`));
     if (!this.spots.length) {
       g.fillStyle = soft;
-      g.fillText("hold other classes out", 40, H / 2);
+      g.fillText("no other classes held out", 40, H / 2);
       return;
     }
     const { ends, px, py } = this.scale();
