@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from narrow import NarrowHost
 from playwright.sync_api import Browser, Page, sync_playwright
 from servers import FONTS, TOKEN, Server, lab_server, run_all
 
@@ -41,6 +42,20 @@ def page(chromium: Browser) -> Iterator[Page]:
     foreign = [u for u in requests if not u.startswith(local) and not any(f in u.lower() for f in FONTS)]
     assert foreign == []
     assert requests
+
+
+@pytest.fixture(autouse=True)
+def own_notes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test writes notes where the user keeps them."""
+    monkeypatch.setenv("TOOLKIT_NOTES", str(tmp_path / "notes"))
+
+
+@pytest.fixture
+def host(page: Page) -> Iterator[NarrowHost]:
+    """A page of the narrow contract; what went wrong in it fails the test."""
+    found = NarrowHost(page)
+    yield found
+    found.close()
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -23,18 +23,6 @@ CHOSEN: dict[str, Callable[..., None]] = {
     "TwoModels": lambda p: (setattr(p, "score", "C"), setattr(p, "pair", ("landbird", "waterbird"))),
     "Explorer": lambda p: (setattr(p, "pair", ("landbird", "waterbird")), setattr(p.selection, "heads", "L3.H7")),
 }
-
-
-@pytest.fixture(autouse=True)
-def own_notes(monkeypatch, tmp_path):
-    monkeypatch.setenv("TOOLKIT_NOTES", str(tmp_path / "notes"))
-
-
-@pytest.fixture
-def host(page: Page) -> Iterator[NarrowHost]:
-    host = NarrowHost(page)
-    yield host
-    host.close()
 
 
 def faults(page: Page) -> list[str]:

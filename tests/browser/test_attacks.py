@@ -160,11 +160,6 @@ TAGS = """root => { const tags = {};
   return tags; }"""
 
 
-@pytest.fixture(autouse=True)
-def own_notes(monkeypatch, tmp_path):
-    monkeypatch.setenv("TOOLKIT_NOTES", str(tmp_path / "notes"))
-
-
 @pytest.fixture
 def host(page: Page) -> Iterator[NarrowHost]:
     host = NarrowHost(page, strict=False)  # nothing but the panels' own care keeps a script from running

@@ -219,13 +219,6 @@ def test_voila(voila: Server, page: Page) -> None:
 # by keyboard alone, where nothing but the narrow contract is there
 
 
-@pytest.fixture
-def host(page: Page) -> Iterator[NarrowHost]:
-    found = NarrowHost(page)
-    yield found
-    found.close()
-
-
 def walk(host: NarrowHost, until: str, most: int = 60) -> Locator:
     """Press Tab until what has the focus matches a selector."""
     for _ in range(most):

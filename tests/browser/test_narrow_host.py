@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 from narrow import PANELS, NarrowHost
 from PIL import Image
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator
 from servers import pixels
 
 from toolkit.figures.colors import color
-
-
-@pytest.fixture(autouse=True)
-def own_notes(monkeypatch, tmp_path):
-    monkeypatch.setenv("TOOLKIT_NOTES", str(tmp_path / "notes"))
-
-
-@pytest.fixture
-def host(page: Page) -> Iterator[NarrowHost]:
-    host = NarrowHost(page)
-    yield host
-    host.close()
 
 
 def text_of(root: Locator, selector: str) -> str:

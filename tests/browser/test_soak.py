@@ -6,10 +6,9 @@ import gc
 import json
 import threading
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-import pytest
 from narrow import NarrowHost
 from playwright.sync_api import Page, expect
 from servers import TOKEN, Server, wait
@@ -140,13 +139,6 @@ def _alive(lab: Server) -> bool:
         return bool(lab.kernel("'explorer' in globals()"))
     except (AssertionError, RuntimeError):
         return False
-
-
-@pytest.fixture
-def host(page: Page) -> Iterator[NarrowHost]:
-    found = NarrowHost(page)
-    yield found
-    found.close()
 
 
 def test_opening_and_leaving_every_tab_leaves_nothing_behind(host: NarrowHost) -> None:

@@ -101,7 +101,7 @@ class Exploration:
         """Scores and effects of heads on these images."""
         acts = self.prepare()
         with self._lock:
-            return LabSession(acts, self.classes, self._layers, self._minority)
+            return LabSession(acts, self.classes, self._layers, self._minority, "Explorer")
 
     @property
     def images(self) -> Judged:

@@ -97,9 +97,11 @@ class Curve:
 class LabSession:
     """Labelled images, the heads of some layers as candidates, and questions about switching heads off."""
 
-    def __init__(self, acts: Any, classes: Any, layers: Any = -4, minority: Any = None) -> None:
-        self.images = judged(acts, classes, "AblationLab")
-        self.layers = which_layers(layers, self.images.acts.shape[1], "AblationLab")
+    def __init__(
+        self, acts: Any, classes: Any, layers: Any = -4, minority: Any = None, operation: str = "AblationLab"
+    ) -> None:
+        self.images = judged(acts, classes, operation)
+        self.layers = which_layers(layers, self.images.acts.shape[1], operation)
         self.shape = self.images.acts.shape[1:3]
         self.minority, self._minority = minority, minority_of(self.images, minority)
         self._scores: dict[Pair, Scores] = {}

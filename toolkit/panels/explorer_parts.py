@@ -53,7 +53,7 @@ class ExplorerParts(Composed):
         """A panel of this explorer's images and selection."""
         if name == "gallery":
             return self._make_gallery()
-        session, _acts = self._session, self._session.images.acts
+        session = self._session
         live: dict[str, Any] = {"selection": self.selection}
         if not isinstance(self.engine, Worker):
             live["engine"] = self.engine
@@ -146,7 +146,7 @@ class ExplorerParts(Composed):
     @selection.setter
     def selection(self, selection: Selection) -> None:
         Composed.selection.fset(self, selection)  # type: ignore[attr-defined]
-        for panel in self.parts.values():
+        for panel in list(self.parts.values()):
             panel.selection = selection
 
     def part(self, name: str) -> Any:

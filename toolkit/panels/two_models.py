@@ -92,7 +92,7 @@ class TwoModels(GroupsPanel):
     ) -> None:
         if selection is not None and not isinstance(selection, Selection):
             raise InputError("TwoModels", f"selection={selection!r}", "a Selection", "leave selection out")
-        self._lab = acts if isinstance(acts, LabSession) else LabSession(acts, classes, layers)
+        self._lab = acts if isinstance(acts, LabSession) else LabSession(acts, classes, layers, operation="TwoModels")
         self._second = None if other is None else Second(self._lab, other)
         self._own, self._waits, self._missed = other is not None, False, False
         self.change: Any = None
