@@ -5,27 +5,27 @@ Every picture is what a user sees after the steps written here, on the built-in 
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 from typing import Any
+
+from PIL import Image
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "benchmarks"))
 import browser  # noqa: E402
 
-from toolkit.panels.kept import small  # noqa: E402
-
 SETUP = """
 import toolkit as tk
 explorer = tk.Explorer()
 """
-MOST = 400_000
-"""Bytes of a picture; its colours stay within a few levels of what the browser painted."""
 
 
 def keep(root: Any, name: str) -> None:
-    """A screenshot as a small PNG in docs/images."""
-    (HERE / "images" / f"{name}.png").write_bytes(small(root.screenshot(), MOST))
+    """A screenshot as a PNG in docs/images."""
+    picture = Image.open(io.BytesIO(root.screenshot())).convert("RGB")  # a palette would tint what is nearly zero
+    picture.save(HERE / "images" / f"{name}.png", optimize=True)
 
 
 def still(servers: Any, server: Any, root: Any) -> None:
@@ -39,7 +39,7 @@ def still(servers: Any, server: Any, root: Any) -> None:
 
 def main() -> None:
     """All pictures, in the order of the way through the explorer."""
-    with browser.lab(1180, 1700, scale=1.5) as (servers, server, page):
+    with browser.lab(1180, 1700) as (servers, server, page):
         browser.opened(servers, server, page, "explorer.ipynb", [SETUP, "explorer"])
         root = page.locator(".tkex")
         root.locator(".tkhg").wait_for(timeout=120_000)
