@@ -94,7 +94,7 @@ class ExplorerParts(Composed):
         few, class_set, held = self._session.for_editing()
         words = (
             f"Made from {len(few)} images, which are left out of those it is judged on. Heads taken from the grid were"
-            f" found on the images of *Mistakes*, which flatters an edit judged on these; Algorithm 1 chooses on the"
+            f" found on the images of the first tab, which flatters an edit judged on these; Algorithm 1 chooses on the"
             f" {len(few)} alone."
         )
         given: dict[str, Any] = {"held_out": held, "unrelated": self._unrelated, "description": words}
