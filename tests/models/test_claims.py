@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import warnings
 
@@ -656,6 +657,30 @@ def test_a_saved_checkpoint_keeps_activation_and_normalisation(tmp_path):
         written_facts(tk.save_checkpoint(tk.wrap(families.build("vit")), tmp_path / "b.safetensors"))["quick_gelu"]
         is False
     )
+
+
+def test_a_saved_model_comes_back_from_its_file_alone(tmp_path):
+    model = tk.load()  # heads of 16, which no shape tells, and words of its own
+    edited = model.clip.visual.proj.detach() * torch.linspace(0.5, 1.5, model.card.embed_dim)
+    clip = copy.deepcopy(model.clip)
+    clip.visual.proj = torch.nn.Parameter(edited)
+    path = tk.save_checkpoint(
+        tk.wrap(clip, tokenizer=model.tokenizer, name=f"{model.card.id}, edited"), tmp_path / "x.safetensors"
+    )
+    again = silent(path)
+    assert (again.card.heads, again.card.head_dim) == (8, 16)
+    images = tk.scenes("val", n=2)
+    assert torch.equal(again.encode_image(images), tk.wrap(clip, model.preprocess).encode_image(images))
+    assert torch.equal(again.encode_text(["water"]), model.encode_text(["water"]))
+
+
+@pytest.mark.parametrize("heads", [[7, 4], [8, 5]])
+def test_heads_that_do_not_divide_the_width_are_refused(tmp_path, heads):
+    model = tk.load()
+    facts = written_facts(tk.save_checkpoint(model, tmp_path / "x.safetensors")) | {"heads": heads}
+    save_file(dict(model.clip.state_dict()), tmp_path / "y.safetensors", {"toolkit": json.dumps(facts)})
+    with pytest.raises(tk.InputError, match="a number that divides it"):
+        tk.load(tmp_path / "y.safetensors")
 
 
 def test_a_saved_quick_model_loads_as_one_under_the_plain_name(tmp_path, monkeypatch):

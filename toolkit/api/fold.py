@@ -56,8 +56,8 @@ def fold_ablation(model: Model, heads: Any, strength: Strength = 0.0) -> Model:
 
 def save_checkpoint(model: Model, path: str | Path) -> Path:
     """Write the weights as .safetensors, which `tk.load(name, checkpoint=path)` and open_clip read; the file's metadata
-    holds the model's name (which heads it is without, and that this is the total effect), its fingerprint, activation
-    and normalisation.
+    holds the model's name (which heads it is without, and that this is the total effect), its fingerprint, activation,
+    normalisation and numbers of heads.
 
     Returns the path. The file appears whole or not at all; one that is there is only replaced when it is complete.
     """
@@ -76,10 +76,19 @@ def save_checkpoint(model: Model, path: str | Path) -> Path:
     facts = {
         "id": card.id, "fingerprint": card.fingerprint, "written_by": "clip-head-toolkit",
         "quick_gelu": computes_quick(model.clip), "preprocess": {"mean": card.mean, "std": card.std, **kept},
+        "heads": [_heads(model.clip, "visual."), _heads(model.clip, "")],
     }  # fmt: skip
     with whole_file(target) as part:
         save_file(state, part, {"format": "pt", "toolkit": json.dumps(facts)})
     return target
+
+
+def _heads(clip: Any, tower: str) -> int | None:
+    """Heads of a plain tower's layers, which the shapes of its weights do not tell; None for towers of other kinds."""
+    try:
+        return int(clip.get_submodule(f"{tower}transformer.resblocks.0.attn").num_heads)
+    except AttributeError:
+        return None
 
 
 def save_huggingface(model: Model, folder: str | Path) -> Path:

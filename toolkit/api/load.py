@@ -8,6 +8,8 @@ from toolkit.errors import InputError
 from toolkit.models.loading import PRECISIONS, load_open_clip
 from toolkit.models.model import Model, check_device, wrap
 
+BUILT_IN = "built-in world model"
+
 
 def load(
     name: str | Path | None = None,
@@ -38,7 +40,7 @@ def load(
     4
     """
     if name is not None or checkpoint is not None or (pretrained and Path(pretrained).is_file()):
-        return load_open_clip(name, pretrained, checkpoint, device, precision)
+        return _with_words(load_open_clip(name, pretrained, checkpoint, device, precision))
     if pretrained:
         raise InputError(
             "load",
@@ -54,4 +56,17 @@ def load(
     clip, tokenizer, provenance = load_clip()
     clip.visual.preprocess_cfg = {"mean": MEAN, "std": STD}
     clip = clip.to(device=target, dtype=PRECISIONS[precision])
-    return wrap(clip, tokenizer=tokenizer, name=f"built-in world model, seed {provenance['seed']}")
+    return wrap(clip, tokenizer=tokenizer, name=f"{BUILT_IN}, seed {provenance['seed']}")
+
+
+def _with_words(model: Model) -> Model:
+    """A model read from a file that was made from the built-in one, with that one's tokenizer."""
+    if not model.card.id.startswith(BUILT_IN):
+        return model
+    from toolkit.organism.model import WEIGHTS
+    from toolkit.organism.tokenizer import WordTokenizer
+
+    tokenizer = WordTokenizer.load(WEIGHTS / "tokenizer.json")
+    if model.tokenizer is not None or getattr(model.clip, "vocab_size", None) != tokenizer.vocab_size:
+        return model
+    return wrap(model.clip, tokenizer=tokenizer, name=model.card.id)

@@ -24,7 +24,8 @@ def activation(quick: bool) -> str:
 @dataclass(frozen=True)
 class Claims:
     """What lies beside the weights of a checkpoint. source: in words; model: an open_clip model_cfg; preprocess: the
-    settings found; quick_gelu: None where nothing is said; name: the open_clip name of a known download.
+    settings found; quick_gelu: None where nothing is said; name: the open_clip name of a known download; heads: per layer
+    of the image and the text tower, where they are said.
     """
 
     source: str = ""
@@ -32,6 +33,7 @@ class Claims:
     preprocess: dict[str, Any] = field(default_factory=dict)
     quick_gelu: bool | None = None
     name: str | None = None
+    heads: tuple[int | None, int | None] = (None, None)
 
 
 def claims_beside(path: Path) -> Claims | None:
@@ -81,6 +83,9 @@ def claims_of_written(written: dict[str, Any]) -> Claims | None:
     if type(written.get("quick_gelu")) is bool:
         source = "what tk.save_checkpoint wrote into it"
         preprocess = check_preprocess(written.get("preprocess") or {}, source)
-        return Claims(source, preprocess=preprocess, quick_gelu=written["quick_gelu"])
+        said = written.get("heads")
+        heads = tuple(n if type(n) is int and n > 0 else None for n in said) if isinstance(said, list) else ()
+        return Claims(source, preprocess=preprocess, quick_gelu=written["quick_gelu"],
+                      heads=(heads[0], heads[1]) if len(heads) == 2 else (None, None))  # fmt: skip
     found = re.match(r"([^:,]+):([^,]+)", written.get("id", ""))
     return (claims_of_tag(found[1], found[2]) or claims_of_download(Path(found[2]), found[1])) if found else None

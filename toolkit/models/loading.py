@@ -286,6 +286,7 @@ def _unnamed_config(path: Path, state: dict[str, Any], claims: Claims) -> dict[s
             f" (it looks like {looks})" * bool(looks)
         )
         raise InputError("load", given, "a CLIP with OpenAI's names, or a config beside the file", fix)
+    _with_heads(config, claims, path)
     names = model_names(config)
     other = [differences(config, _named_config(name)) for name in names]
     if names and all(other):
@@ -298,6 +299,21 @@ def _unnamed_config(path: Path, state: dict[str, Any], claims: Claims) -> dict[s
             f" name the architecture to choose{also}"
         )
     return config
+
+
+def _with_heads(config: dict[str, Any], claims: Claims, path: Path) -> None:
+    """Put the numbers of heads that a file tells into a config made from shapes, which assumes heads of 64."""
+    for part, heads in zip(("vision_cfg", "text_cfg"), claims.heads, strict=True):
+        own = config[part]
+        if heads is None or isinstance(own["layers"], list):
+            continue
+        if own["width"] % heads:
+            given = f"{path.name}, which says {heads} heads for a {part[:-4]} tower of width {own['width']}"
+            raise InputError("load", given, "a number that divides it", "write the checkpoint again")
+        if part == "text_cfg":
+            own["heads"] = heads
+        elif own["width"] // heads != 64:
+            own["head_width"] = own["width"] // heads
 
 
 def _named_tokenizer(name: str) -> Tokenizer | None:
