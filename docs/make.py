@@ -1,5 +1,5 @@
 """Makes the pictures and tables of built_in_world.md and maps.md, and the pictures of editing.md, from measured
-results: `python docs/make.py`.
+results, and glossary.md from `tk.glossary()`: `python docs/make.py`.
 
 The results are those of `toolkit bench organism --seed N [--weights FOLDER] --json`, one file per training seed in
 docs/results; and those of `toolkit bench edited --json` and `toolkit bench maps --json`. The training record of seed 0
@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 import toolkit as tk
+from toolkit.api.glossary import page as glossary_page
 from toolkit.figures.pictures import GRID, INK, MUTED, SERIES, contact_sheet
 from toolkit.organism import shapes
 from toolkit.organism.draws import Draws
@@ -352,6 +353,7 @@ def main() -> None:
     page.write_text(fill(page.read_text(), {"numbers": numbers_table(results), "factors": factor_table()}))
     page = HERE / "maps.md"
     page.write_text(fill(page.read_text(), {"maps": map_tables(maps)}))
+    (HERE / "glossary.md").write_text(glossary_page(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,11 @@ __version__ = "0.1.0"
 
 _WHERE = {
     "load": "toolkit.api.load",
+    "glossary": "toolkit.api.glossary",
+    "Glossary": "toolkit.api.glossary",
+    "Term": "toolkit.api.terms",
+    "why": "toolkit.api.why",
+    "Why": "toolkit.api.why",
     "decompose": "toolkit.api.decompose",
     "estimate": "toolkit.api.estimate",
     "extract": "toolkit.api.extract",
@@ -124,9 +129,10 @@ _WHERE = {
     "MemoryExhaustedError": "toolkit.errors",
     "StoreError": "toolkit.errors",
 }
-__all__ = sorted(_WHERE)
+__all__ = sorted([*_WHERE, "teach"])
 
 if TYPE_CHECKING:
+    from toolkit import teach as teach
     from toolkit.api.ablate import ablate as ablate
     from toolkit.api.ablation import Ablation as Ablation
     from toolkit.api.acts import Acts as Acts
@@ -163,6 +169,8 @@ if TYPE_CHECKING:
     from toolkit.api.frontiers import Frontier as Frontier
     from toolkit.api.gaps import ShortcutGaps as ShortcutGaps
     from toolkit.api.gaps import shortcut_gaps as shortcut_gaps
+    from toolkit.api.glossary import Glossary as Glossary
+    from toolkit.api.glossary import glossary as glossary
     from toolkit.api.load import load as load
     from toolkit.api.localisation import Localisation as Localisation
     from toolkit.api.localisation import aiou as aiou
@@ -179,11 +187,14 @@ if TYPE_CHECKING:
     from toolkit.api.search import search as search
     from toolkit.api.spans import Spans as Spans
     from toolkit.api.spans import load_spans as load_spans
+    from toolkit.api.terms import Term as Term
     from toolkit.api.textspan import BankWarning as BankWarning
     from toolkit.api.textspan import textspan as textspan
     from toolkit.api.token_map import Traced as Traced
     from toolkit.api.token_map import token_map as token_map
     from toolkit.api.token_map import trace_tokens as trace_tokens
+    from toolkit.api.why import Why as Why
+    from toolkit.api.why import why as why
     from toolkit.core.ablation import ablate_direct as ablate_direct
     from toolkit.core.ablation import layer_curve as layer_curve
     from toolkit.core.heads import HeadSet as HeadSet
@@ -239,6 +250,8 @@ if TYPE_CHECKING:
 
 def __getattr__(name: str) -> Any:
     """Public names are imported when first used, so that `import toolkit` needs no torch."""
+    if name == "teach":
+        return import_module("toolkit.teach")
     if name not in _WHERE:
         from difflib import get_close_matches
 

@@ -22,7 +22,9 @@ from jupyter_client.session import json_packer
 from playwright.sync_api import Locator, Page, Route
 
 import toolkit as tk
+from toolkit.api.workbook import Workbook
 from toolkit.panels.base import LOCK, Panel
+from toolkit.panels.predict import Predict
 
 ADDRESS = "http://127.0.0.1:9/narrow"  # never reached: the browser's requests for it are answered here
 SCRIPT = Path(__file__).with_name("narrow.js").read_text(encoding="utf-8")
@@ -198,6 +200,13 @@ def two_models() -> Panel:
     return tk.TwoModels(test, birds, edit, image=str(test.ids[3]), text="a landbird", against="a waterbird")
 
 
+def predict() -> Panel:
+    return Predict(
+        "How many of 100 landbirds on water does it get right?", 34.2, low=0, high=100, unit="%",
+        because="Water is what it looks for.", workbook=Workbook(),
+    )  # fmt: skip
+
+
 PANELS: dict[str, Callable[[], Panel]] = {
     "HeadGrid": head_grid,
     "Gallery": gallery,
@@ -206,5 +215,6 @@ PANELS: dict[str, Callable[[], Panel]] = {
     "AblationLab": lambda: tk.AblationLab(world()["test"], world()["birds"]),
     "EditLab": lambda: tk.EditLab(world()["few"], world()["every"], "L3.H7 L3.H5", held_out=world()["val"]),
     "TwoModels": lambda: two_models(),
+    "Predict": predict,
     "Explorer": lambda: tk.Explorer(world()["model"], world()["val"], ["landbird", "waterbird"]),
 }

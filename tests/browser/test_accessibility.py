@@ -21,6 +21,7 @@ CHOSEN: dict[str, Callable[..., None]] = {
     "AblationLab": lambda p: (p.choose(), setattr(p, "pair", ("landbird", "waterbird")), setattr(p, "text", "water")),
     "EditLab": lambda p: (p.keep("mine"), setattr(p, "alpha", 1000), setattr(p, "image", p._flips["right"][0][0])),
     "TwoModels": lambda p: (setattr(p, "score", "C"), setattr(p, "pair", ("landbird", "waterbird"))),
+    "Predict": lambda p: (setattr(p, "guess", 60), p.reveal()),
     "Explorer": lambda p: (setattr(p, "pair", ("landbird", "waterbird")), setattr(p.selection, "heads", "L3.H7")),
 }
 
@@ -59,6 +60,10 @@ def test_axe_finds_nothing_grave(page: Page, host: NarrowHost, name: str, screen
     host.pump_until(lambda: root.get_by_role("alert").is_visible() and keys.is_visible())
     check("in use")
     panel.error = ""
+    root.locator(":scope > .tk-head").get_by_label("Why: formula, shapes, caveats").click()
+    root.locator(":scope > .tk-why summary").click()
+    host.pump_until(lambda: root.locator(":scope > .tk-why details[open]").is_visible())
+    check("why")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

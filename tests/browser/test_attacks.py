@@ -19,9 +19,11 @@ from playwright.sync_api import Locator, Page
 from servers import TOKEN, Server, wait
 
 import toolkit as tk
+from toolkit.api.workbook import Workbook
 from toolkit.data.banks import bank_of
 from toolkit.data.samples import Samples
 from toolkit.panels.base import Panel
+from toolkit.panels.predict import Predict
 
 ODD = (
     "long " * 300, "\u202eright to left\u202c \u05d0\u05d1", "zero\u200bwidth\u200d\ufeff", "\U0001f426 \u0301 bird",
@@ -108,6 +110,15 @@ def two_models(words: tuple[str, ...]) -> Panel:
     return tk.TwoModels(acts, classes, edit, description=words[2], **given)
 
 
+def predict(words: tuple[str, ...]) -> Panel:
+    options = [*words[:6], *words[-6:]]
+    given = {"unit": words[1], "description": words[2], "because": words[3]}
+    truth = {option: float(i) for i, option in enumerate(options)}
+    panel = Predict(words[0], truth, options=options, guess=words[4], workbook=Workbook(), **given)
+    panel.reveal()
+    return panel
+
+
 def explorer(words: tuple[str, ...]) -> Panel:
     panel = tk.Explorer(
         tk.load(), named(words)["acts"], named(words)["classes"], title=words[0], description=words[2], query=words[4]
@@ -125,6 +136,7 @@ PANELS: dict[str, Callable[[tuple[str, ...]], Panel]] = {
     "AblationLab": ablation_lab,
     "EditLab": edit_lab,
     "TwoModels": two_models,
+    "Predict": predict,
     "Explorer": explorer,
 }
 
@@ -142,6 +154,7 @@ SHOWN: dict[str, Callable[[Any, tuple[str, ...]], list[str]]] = {
     "AblationLab": lambda panel, words: in_lab(panel, words),
     "EditLab": lambda panel, words: in_lab(panel, words[::-1]),
     "TwoModels": lambda panel, words: [words[0], words[2], words[3], words[4], *panel._names],
+    "Predict": lambda panel, words: [*words[:4], *panel.options],
     "Explorer": lambda panel, words: [
         *words[:12],
         *panel.gallery._captions,

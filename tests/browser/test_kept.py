@@ -160,28 +160,40 @@ spans = tk.SpanExplorer(acts)
 lab = tk.AblationLab(acts, birds)
 edit = tk.EditLab(few, birds, "L3.H7 L3.H5", held_out=acts)
 two = tk.TwoModels(few, birds, tk.edit(few, birds, "L3.H7", steps=20))
+from toolkit.panels.predict import Predict
+asked = Predict("How many of 100 does it get right?", 34.2, low=0, high=100, unit="%", guess=60)
 explorer = tk.Explorer(tk.load(), acts)
 """
 CHANGES = """[setattr(grid, 'selected', 'L3.H7'), setattr(gallery, 'selected', gallery.ids[50]),
     setattr(maps, 'text', 'water'), setattr(spans, 'head', (3, 2)), setattr(lab, 'heads', 'L3.H7'),
     setattr(edit, 'alpha', 30), setattr(two, 'other', tk.edit(few, birds, 'L3.H7', alpha=1000)),
-    setattr(explorer, 'pair', ('landbird', 'waterbird')), 0][-1]"""
+    asked.reveal(), setattr(explorer, 'pair', ('landbird', 'waterbird')), 0][-1]"""
 
 
 def test_every_panel_keeps_what_it_shows(lab: Server, page: Page, screenshots: Path) -> None:
     host = Host(lab, page, "lab")
-    names = ("grid", "gallery", "maps", "spans", "lab", "edit", "two", "explorer")
+    names = ("grid", "gallery", "maps", "spans", "lab", "edit", "two", "asked", "explorer")
     host.run("panels.ipynb", [PANELS, *names, "print('ALL' + 'DONE')"])
-    before = host.saved("panels.ipynb", *[""] * 8)
+    before = host.saved("panels.ipynb", *[""] * len(names))
     lab.kernel(CHANGES)
-    words = ("selected: L3.H7", "000050", "“water”", "L3.H2", "L3.H7 off", "α = 30", "α = 1000", "taken for waterbird")
+    words = (
+        "selected: L3.H7",
+        "000050",
+        "“water”",
+        "L3.H2",
+        "L3.H7 off",
+        "α = 30",
+        "α = 1000",
+        "25.8 points",
+        "taken for waterbird",
+    )
     after = host.saved("panels.ipynb", *words)
     for name, old, new in zip(names, before, after, strict=True):
         assert old["image/png"] != new["image/png"], name
         assert len(new["image/png"]) < 55_000, name  # in base64
     host.shutdown()
     host.open_without_kernel("panels.ipynb", trusted=True)
-    for number in range(8):
+    for number in range(len(names)):
         output = page.locator("[class^=tk-kept-]").nth(number)
         output.scroll_into_view_if_needed()
         expect(output.locator("img")).to_be_visible()

@@ -175,6 +175,21 @@ def use_two_models(host: NarrowHost, root: Locator, panel) -> None:
     host.still(root)
 
 
+def use_predict(host: NarrowHost, root: Locator, panel) -> None:
+    reveal = root.get_by_role("button", name="Reveal", exact=True)
+    assert reveal.is_disabled()
+    box = root.get_by_role("spinbutton")
+    box.fill("61")
+    host.pump_until(lambda: panel.guess == 61)
+    root.get_by_role("slider").focus()
+    host.page.keyboard.press("ArrowLeft")
+    host.pump_until(lambda: panel.guess == 60 and box.input_value() == "60")
+    assert "34.2" not in root.inner_text()
+    host.page.keyboard.press("Enter")
+    host.pump_until(lambda: panel.revealed and root.locator(".tkp-result").is_visible())
+    assert text_of(root, ".tkp-sentence") == "You expected 60 %, it is 34.2 %: 25.8 points too high."
+
+
 def use_explorer(host: NarrowHost, root: Locator, panel) -> None:
     host.pump_until(lambda: root.locator(".tkhg-cell").count() == 32)
     host.still(root)
@@ -205,6 +220,7 @@ USES: dict[str, Callable[[NarrowHost, Locator, object], None]] = {
     "AblationLab": use_ablation_lab,
     "EditLab": use_edit_lab,
     "TwoModels": use_two_models,
+    "Predict": use_predict,
     "Explorer": use_explorer,
 }
 

@@ -230,7 +230,7 @@ def test_words_are_words():
     text = kept.html("abc", b"png", EVIL)
     assert text.count("<img") == 1
     assert text.count(html.escape(EVIL)) == 2
-    assert kept.html("abc").endswith('<div class="tk-kept-abc"></div>'), "an empty place takes no room"
+    assert kept.html("abc").endswith('<div class="tk-kept-abc mathjax_ignore"></div>'), "an empty place takes no room"
 
 
 def test_pictures_are_small_and_true():

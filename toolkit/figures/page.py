@@ -27,15 +27,15 @@ pre { background: var(--card); border: 1px solid var(--line); border-radius: 8px
 pre { overflow-x: auto; font-size: .82rem; }
 .table { overflow-x: auto; margin: .6rem 0 1rem; } table { border-collapse: collapse; font-size: .88rem; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .9rem .3rem 0; border-bottom: 1px solid var(--line); }
-th { font-weight: 600; } thead th { color: var(--soft); }
+td { white-space: pre-line; } th { font-weight: 600; } thead th { color: var(--soft); }
 footer { margin-top: 3rem; border-top: 1px solid var(--line); padding-top: 1rem; }
 """
 
 
 @dataclass(frozen=True)
 class Section:
-    """A heading, a paragraph, a picture (PNG bytes) with its description, words in fixed width, and a table (column
-    names, rows); all but the heading optional.
+    """A heading, a paragraph, a picture (PNG bytes) with its description, words in fixed width, a table (column
+    names, rows), and rows folded away under a name each; all but the heading optional.
     """
 
     heading: str
@@ -44,6 +44,7 @@ class Section:
     description: str = ""
     fixed: str = ""
     table: tuple[Sequence[str], Sequence[Sequence[str]]] | None = None
+    folded: Sequence[tuple[str, Sequence[Sequence[str]]]] = ()
 
 
 def png(picture: Any) -> bytes:
@@ -81,6 +82,7 @@ def sections_html(sections: Sequence[Section]) -> str:
             )
         body += [_table(*s.table)] if s.table else []
         body += [f"<pre>{escape(s.fixed)}</pre>"] if s.fixed else []
+        body += [f"<details><summary>{escape(a)}</summary>{_table(('', ''), rows)}</details>" for a, rows in s.folded]
     return "".join(body)
 
 

@@ -21,16 +21,20 @@ from toolkit.api.judged import Judged, judged
 from toolkit.api.locate import locate
 from toolkit.api.scores import Scores
 from toolkit.api.spans import Spans
+from toolkit.api.why import why
 from toolkit.core.heads import HeadSet
 from toolkit.errors import InputError
 from toolkit.figures.demo import HONEST
 from toolkit.figures.groups import groups_matplotlib
+from toolkit.figures.handed_in import handed_in
 from toolkit.figures.heatmap import heatmap_matplotlib
 from toolkit.figures.maps import maps_matplotlib
 from toolkit.figures.page import STYLE, Section, png, sections_html, write
 from toolkit.figures.thumbnails import captioned, missing
 
 if TYPE_CHECKING:
+    from toolkit.api.workbook import Workbook
+    from toolkit.models.card import ModelCard
     from toolkit.store.notes import HeadNotes
 
 MOST_BYTES = 5_000_000
@@ -44,7 +48,7 @@ def report(
     path: str | Path, acts: Acts, classes: Any, heads: Any = None, *, scores: Scores | None = None,
     spans: Spans | None = None, edit: Edit | None = None, maps: Mapping[str, TokenAttribution] | None = None,
     notes: HeadNotes | None = None, title: str = "From a mistake to the heads behind it",
-    state: Mapping[str, Any] | None = None, off: Mapping[str, Any] | None = None,
+    state: Mapping[str, Any] | None = None, off: Mapping[str, Any] | None = None, workbook: Workbook | None = None,
 ) -> Path:  # fmt: skip
     """Write what was found as one HTML file without script or request, the numbers as JSON inside.
 
@@ -53,6 +57,7 @@ def report(
     heads' texts (`tk.textspan`). edit: judged on the images it holds out. maps: token maps by name. notes: what people
     wrote about heads (`tk.notes`). title: of the page. state: of an explorer, kept in the JSON. off: how the
     heads are switched off, arguments of `tk.ablate` (how, effect, strength); default zero-ablation, direct effect.
+    workbook: what was predicted, solved and noted while learning, for a teacher (`toolkit.teach`).
 
     Returns the path. Everything that comes from data is escaped. Raises InputError for another ending, for other parts
     than those of `scores`, and for a page above 5 MB (too many maps); what was at the path then stays as it was.
@@ -76,8 +81,11 @@ def report(
     sections = [
         _about(images), _mistakes(images, without), *_located(scores), _words(chosen, scores, spans, notes),
         *_without(images, without, scores), *_edited(edit), *_looked(maps),
+        *handed_in(workbook), _how_to_read(acts.card, spans, edit, maps),
     ]  # fmt: skip
     facts = _facts(images, without, scores, spans, edit, maps) | ({} if state is None else {"state": dict(state)})
+    if workbook is not None:
+        facts["workbook"] = workbook.to_dict()
     if acts.card.id.startswith(BUILT_IN):
         sections.append(Section("What these numbers are", HONEST))
     html = _page(title, f"{acts.card.id}; split “{acts.split}”, n = {len(images):,}", sections, facts)
@@ -229,6 +237,13 @@ def _looked(maps: Mapping[str, TokenAttribution] | None) -> list[Section]:
         return []
     text = "What every patch gave to the text; patches and rest sum to the cosine. Raw and signed, one scale."
     return [Section("Where they look", text, png(maps_matplotlib(dict(maps))), "; ".join(maps))]
+
+
+def _how_to_read(card: ModelCard, spans: Any, edit: Any, maps: Any) -> Section:
+    """The whys of the panels whose numbers stand in this page, folded away."""
+    there = {"AblationLab": True, "SpanExplorer": spans is not None, "EditLab": edit is not None, "TokenMap": maps}
+    found = [why(name, card) for name, on in there.items() if on]
+    return Section("How to read this", folded=[(one.asks, [*one.rows()[1:], *one.meanings()]) for one in found])
 
 
 def _facts(

@@ -24,8 +24,8 @@ def activation(quick: bool) -> str:
 @dataclass(frozen=True)
 class Claims:
     """What lies beside the weights of a checkpoint. source: in words; model: an open_clip model_cfg; preprocess: the
-    settings found; quick_gelu: None where nothing is said; name: the open_clip name of a known download; heads: per layer
-    of the image and the text tower, where they are said.
+    settings found; quick_gelu: None where nothing is said; name: the open_clip name of a known download; heads: per
+    layer of the image and the text tower, where they are said.
     """
 
     source: str = ""

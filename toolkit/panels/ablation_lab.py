@@ -123,6 +123,8 @@ class AblationLab(GroupsPanel):
         self._ask_map()
         self._ask_outcome()
 
+    _card = property(lambda self: self._session.images.acts.card)
+
     # what may be set
 
     @traitlets.validate("head")

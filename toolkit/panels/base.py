@@ -12,17 +12,21 @@ from difflib import get_close_matches
 from functools import wraps
 from inspect import signature
 from pathlib import Path
-from typing import Any, ClassVar, ParamSpec
+from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec
 from uuid import uuid4
 
 import anywidget
 import traitlets
 
+from toolkit.api.why import WHYS, Why, why
 from toolkit.data.characters import sendable
 from toolkit.errors import InputError
 from toolkit.panels.compact import compact
 from toolkit.panels.kept import Kept, shell_with_pages
 from toolkit.panels.selection import Selection
+
+if TYPE_CHECKING:
+    from toolkit.models.card import ModelCard
 
 P = ParamSpec("P")
 LOCK = threading.RLock()
@@ -52,7 +56,8 @@ def esm(*names: str) -> str:
 def css(*names: str) -> str:
     """A panel's own style after what all panels share, and after other parts it names."""
     text = read(*(f"{part}.css" for part in ("common", *names)))
-    return re.sub(r"\s*\n\s*|(?<=[;{,]) | (?=[{}])|(?<=[a-z]:) ", "", text).replace(";}", "}")
+    text = re.sub(r"\s*\n\s*|(?<=[;{,>]) | (?=[{}>!])|(?<=[a-z]:) |\b0(?=\.\d)", "", text).replace(";}", "}")
+    return re.sub(r'="([a-z]+)"]', r"=\1]", text)
 
 
 def read(*files: str) -> str:
@@ -88,6 +93,7 @@ class Panel(anywidget.AnyWidget):
     error = traitlets.Unicode("").tag(sync=True)
     summary = traitlets.Unicode("").tag(sync=True)
     _kept = traitlets.Unicode().tag(sync=True)
+    _reading = traitlets.Dict().tag(sync=True)
     _kept_output: Kept | None = None
     _beside = False
     _error_of = ""
@@ -116,6 +122,23 @@ class Panel(anywidget.AnyWidget):
     @traitlets.default("_kept")
     def _name_of_kept(self) -> str:
         return uuid4().hex[:12]
+
+    @traitlets.default("_reading")
+    def _told_of_why(self) -> dict[str, Any]:
+        return {} if self.why is None else self.why.told()
+
+    @property
+    def _card(self) -> ModelCard | None:
+        """The card of the model the panel is about: its host's, where it has none itself."""
+        return None if self._host is None else self._host._card
+
+    @property
+    def why(self) -> Why | None:
+        """What the panel asks, by which formula, with which shapes, and what it does not show; of a panel without one,
+        None.
+        """
+        name = next((kind.__name__ for kind in type(self).mro() if kind.__name__ in WHYS), None)
+        return None if name is None else why(name, self._card)
 
     @property
     def selection(self) -> Selection:

@@ -26,7 +26,18 @@ export function hostIsDark() {
   return matchMedia("(prefers-color-scheme: dark)").matches;
 }
 
-// The frame: title, tools and help, description, body, the list of keys, the summary in words, the error.
+function define(parent, name, rows) { // terms and what they mean: [term, words, kind of the words]
+  const list = make("dl", name, parent);
+  for (const [term, words, kind] of rows) {
+    make("dt", "", list).textContent = term;
+    make("dd", kind && `tk-${kind}`, list).textContent = words;
+  }
+  return list;
+}
+
+const WHY = "Why: formula, shapes, caveats";
+
+// The frame: title and tools, why the panel is there, description, body, the list of keys, the summary in words, the error.
 export class Frame {
   constructor(model, el, name, keys) {
     this.model = model;
@@ -35,24 +46,46 @@ export class Frame {
     const head = make("div", "tk-head", this.root);
     this.title = make("div", `tk-title ${name}-title`, head);
     this.tools = make("div", "tk-tools", head);
-    this.help = make("button", "", this.tools, { type: "button", "aria-label": "Keys", "aria-expanded": "false" });
-    this.help.textContent = "?";
+    this.folds = {};
+    const { rows, terms } = model.get("_reading");
+    if (rows) {
+      const side = make("div", "tk-why", this.root);
+      define(side, "", rows);
+      const more = make("details", "", side);
+      make("summary", "", more).textContent = "Terms";
+      define(more, "", terms);
+      keys = [...keys, ["w", WHY]];
+      this.fold("w", "why", WHY, side);
+    }
     this.description = make("div", "tk-description", this.root);
     this.body = make("div", `${name}-body`, this.root);
-    this.keys = make("dl", "tk-keys", this.root, { hidden: "" });
-    for (const [key, does] of keys) {
-      make("dt", "", this.keys).textContent = key;
-      make("dd", "", this.keys).textContent = does;
-    }
+    this.keys = define(this.root, "tk-keys", keys);
+    this.fold("?", "?", "Keys", this.keys);
+    this.help = this.tools.firstChild; // other tools stand before it
     this.summary = make("div", `tk-summary ${name}-summary`, this.root, { "aria-live": "polite" });
     this.error = make("div", "tk-error", this.root, { role: "alert", hidden: "" });
   }
 
-  tool(text, label) { // a button before the help button
-    const button = make("button", "", null, { type: "button", "aria-label": label });
+  button(parent, text, more) {
+    const button = make("button", "", parent, { type: "button", ...more });
     button.textContent = text;
-    this.tools.insertBefore(button, this.help);
     return button;
+  }
+
+  tool(text, label) { // a button before the help button
+    return this.tools.insertBefore(this.button(null, text, { "aria-label": label }), this.help);
+  }
+
+  fold(key, text, label, node) { // a part that a button and a key show and hide
+    const button = this.tool(text, label);
+    const turn = () => {
+      if (node.contains(this.active)) button.focus(); // it is about to be hidden
+      node.hidden = !node.hidden;
+      button.setAttribute("aria-expanded", !node.hidden);
+    };
+    turn();
+    button.addEventListener("click", turn);
+    this.folds[key] = { button, node, turn };
   }
 
   paintFrame() {
@@ -65,19 +98,19 @@ export class Frame {
     this.error.hidden = !m.get("error");
   }
 
-  painted() { this.root.dataset.seq = ++this.seq; } // what tests wait for
+  get active() { return this.root.getRootNode().activeElement; }
 
-  toggleHelp() {
-    this.keys.hidden = !this.keys.hidden;
-    this.help.setAttribute("aria-expanded", !this.keys.hidden);
-  }
+  painted() { this.root.dataset.seq = ++this.seq; } // what tests wait for
 
   keydown(event) {
     const held = event.ctrlKey || event.metaKey;
     if (event.key !== "Tab" && !(held && event.key === "s")) event.stopPropagation(); // the notebook would take letters for its own commands
     if (held || event.altKey) return;
     if (event.target.matches?.(event.key === "Escape" ? "[type=text], textarea" : "select, input, textarea")) return;
-    if (event.key === "?") return this.done(event, () => this.toggleHelp());
+    const fold = this.folds[event.key];
+    if (fold) return this.done(event, fold.turn);
+    const here = Object.values(this.folds).find(({ button, node }) => !node.hidden && [button, node].some((part) => part.contains(event.target)));
+    if (here && event.key === "Escape") return this.done(event, here.turn);
     this.onKey(event);
   }
 
@@ -115,7 +148,6 @@ export function keep(view, names, listen) {
   const stop = new AbortController();
   const on = { signal: stop.signal };
   view.root.addEventListener("keydown", (e) => view.keydown(e), on);
-  view.help.addEventListener("click", () => view.toggleHelp(), on);
   listen(on);
   let asked = false;
   const repaint = () => { // one picture per update, however many traits changed

@@ -1,7 +1,7 @@
 // α and β: sliders on a log scale with a true zero, typed values, and a pad for both at once. After labs.js.
 
 const [PER, TOP] = [20, 160]; // positions a decade; 10⁸ at the top. Position 0 is zero, position 1 is 1.
-const valueAt = (position) => (position <= 0 ? 0 : Number((10 ** ((position - 1) / PER)).toPrecision(3)));
+const valueAt = (position) => (position <= 0 ? 0 : Number((10 ** ((Math.min(position, TOP + 1) - 1) / PER)).toPrecision(3)));
 const placeOf = (value) => (value <= 0 ? 0 : Math.max(1, Math.min(TOP + 1, Math.round(PER * Math.log10(value)) + 1)));
 export const told = (value) => (value >= 1e5 ? String(value.toExponential()).replace("e+", "e") : String(value));
 export const brief = (value) => told(Number(value.toPrecision(3)));
@@ -55,7 +55,7 @@ export class Pad { // α to the right, β upwards; zero is a band of its own
       const box = this.node.getBoundingClientRect();
       const x = Math.round(((event.clientX - box.left) / box.width) * (TOP + 1));
       const y = Math.round((1 - (event.clientY - box.top) / box.height) * (TOP + 1));
-      this.change(...[x, y].map((p) => valueAt(Math.max(0, Math.min(TOP + 1, p)))));
+      this.change(valueAt(x), valueAt(y));
     };
     this.node.addEventListener("pointerdown", (e) => { this.node.setPointerCapture(e.pointerId); this.held = true; this.node.focus(); move(e); e.preventDefault(); }, on);
     this.node.addEventListener("pointermove", (e) => this.held && move(e), on);
@@ -66,7 +66,7 @@ export class Pad { // α to the right, β upwards; zero is a band of its own
     const by = event.shiftKey ? PER : PER / 4;
     const step = { ArrowLeft: [-by, 0], ArrowRight: [by, 0], ArrowDown: [0, -by], ArrowUp: [0, by] }[event.key];
     if (!step) return false;
-    this.change(...values.map((v, i) => valueAt(Math.max(0, Math.min(TOP + 1, placeOf(v) + step[i])))));
+    this.change(...values.map((v, i) => valueAt(placeOf(v) + step[i])));
     return true;
   }
 

@@ -37,6 +37,8 @@ class EditDials(GroupsPanel):
     _follows: ClassVar[dict[str, str]] = {"pair": "_follow_pair", "image": "_follow_image"}
     _session: EditSession
 
+    _card = property(lambda self: self._session.images.acts.card)
+
     def _begin_dials(self, session: EditSession) -> None:
         self._session, self._visits = session, Visits()
         self._asked_last: Settings | None = None

@@ -16,6 +16,7 @@ const ALL = ["success", "worst", "like", "locality", "agreement"];
 const LINES = [["success", "target classes", ""], ["worst", "worst group", "4 3"], ["locality", "other classes", ""]];
 const WAYS = ["diagonal", "rank 1", "rank 4", "rank 16", "full"];
 const times = (x) => `×${x.toFixed(2)}`;
+const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 const whole = (x) => `${Math.round(100 * x)} %`;
 
 class View extends Frame {
@@ -55,12 +56,6 @@ class View extends Frame {
     this.told = make("div", "tkl-soft tked-wide", main);
     this.words = make("div", "tked-words", main);
     this.flips = new Flips(this, main);
-  }
-
-  button(parent, text) {
-    const button = make("button", "", parent, { type: "button" });
-    button.textContent = text;
-    return button;
   }
 
   choice(parent, words, options) {
@@ -117,19 +112,19 @@ class View extends Frame {
     this.options(this.pair, [["", `all ${all}`], ...pairs.map(([y, o, n], i) => [String(i), `${y} → ${o} (${n})`])]);
     const pair = this.get("pair");
     this.pair.value = pair === null ? "" : String(pairs.findIndex(([y, o]) => y === pair[0] && o === pair[1]));
-    if (this.root.getRootNode().activeElement !== this.typed) this.typed.value = this.get("_typed");
+    if (this.active !== this.typed) this.typed.value = this.get("_typed");
   }
 
   paintPlane() {
     const [x, y] = [this.x.value, this.y.value];
     const [front, trail, marks, kept, point] = ["_front", "_trail", "_marks", "_names", "_point"].map((name) => this.get(name));
-    const shown = JSON.stringify(this.get("_shown")) !== JSON.stringify(this.settings);
+    const shown = !same(this.get("_shown"), this.settings);
     const key = [x, y, front, trail, marks, kept, point, this.theme, shown, JSON.stringify(this.settings.slice(2))];
     if (key.every((part, i) => part === this.planeKey?.[i])) return;
     this.planeKey = key;
     const palette = this.get("_palette")[this.theme];
     const spots = [];
-    const old = JSON.stringify(front.of) !== JSON.stringify([0, 0, ...this.settings.slice(2)]); // a grid of other settings
+    const old = !same(front.of, [0, 0, ...this.settings.slice(2)]); // a grid of other settings
     const planes = this.get("_planes");
     const say = (one) => Object.entries({ ...X, ...Y }).map(([name, words]) => (Number.isFinite(one[name]) ? `${words} ${share(one[name])}` : "")).filter(Boolean).join(", ");
     (front.alphas || []).forEach((alpha, i) => front.betas.forEach((beta, j) => {
@@ -156,12 +151,13 @@ class View extends Frame {
     const last = curve.step[curve.step.length - 1] || 1;
     const [px, py] = [(t) => 34 + (t / last) * 200, (v) => 160 - 148 * v];
     this.curve.replaceChildren();
+    const text = (x, y, anchor, words) => { drawn("text", this.curve, { x, y, "text-anchor": anchor }).textContent = words; };
     for (const v of [0, 0.5, 1]) {
       drawn("line", this.curve, { x1: 34, x2: 234, y1: py(v), y2: py(v), stroke: "var(--tk-line)" });
-      drawn("text", this.curve, { x: 30, y: py(v) + 3, "text-anchor": "end" }).textContent = whole(v);
+      text(30, py(v) + 3, "end", whole(v));
+      text(px(v * last), 174, "middle", Math.round(v * last));
     }
-    for (const t of [0, 0.5, 1]) drawn("text", this.curve, { x: px(t * last), y: 174, "text-anchor": "middle" }).textContent = Math.round(t * last);
-    drawn("text", this.curve, { x: 134, y: 187, "text-anchor": "middle" }).textContent = "steps of Adam";
+    text(134, 187, "middle", "steps of Adam");
     const most = Math.max(...curve.total);
     const lines = [...LINES.map(([name, words, dash]) => [curve[name], words, dash, name === "locality" ? "var(--tk-alert)" : "var(--tk-after)"]),
       [curve.total.map((v) => v / most), "objective", "1 3", "var(--tk-soft)"]];
@@ -174,7 +170,7 @@ class View extends Frame {
       let at = py(known[known.length - 1][0]) + 3;
       while (taken.some((other) => Math.abs(other - at) < 10)) at += 10;
       taken.push(at);
-      drawn("text", this.curve, { x: 238, y: at }).textContent = words;
+      text(238, at, "start", words);
     }
     const name = LINES.map(([name, words]) => `${words} ${curve[name].at(-1) === null ? "unknown" : share(curve[name].at(-1))}`);
     this.curve.setAttribute("aria-label", `after ${last} steps: ${name.join(", ")}`);
@@ -217,11 +213,10 @@ class View extends Frame {
 
   paintState() {
     const [work, progress] = [this.get("_work"), this.get("_progress")];
-    const now = JSON.stringify(this.settings);
     const stale = (nodes, on) => nodes.forEach((node) => node.classList.toggle("tk-stale", on));
-    const other = work.includes("solve") || JSON.stringify(this.get("_shown")) !== now;
+    const other = work.includes("solve") || !same(this.get("_shown"), this.settings);
     stale([this.groups.node, this.told], other);
-    stale([this.words, this.curve], other || work.includes("words") || JSON.stringify(this.get("_curve").of) !== now);
+    stale([this.words, this.curve], other || work.includes("words") || !same(this.get("_curve").of, this.settings));
     stale(this.flips.nodes, other || work.includes("flips"));
     const [undo, redo] = this.get("_can");
     this.undo.disabled = !undo;
@@ -265,12 +260,13 @@ function render({ model, el }) {
   const stop = keep(view, names, (on) => {
     view.root.addEventListener("click", (e) => view.onClick(e), on);
     for (const part of [view.alpha, view.beta, view.pad, view.plane]) part.listen(on);
-    view.steps.addEventListener("input", () => view.set({ steps: Number(view.steps.value) }), on);
-    view.strategy.addEventListener("change", () => view.set({ strategy: view.strategy.value }), on);
-    view.scale.addEventListener("change", () => view.set({ scale: view.scale.value ? Number(view.scale.value) : null }), on);
-    view.nonnegative.addEventListener("change", () => view.set({ nonnegative: view.nonnegative.checked }), on);
-    view.pair.addEventListener("change", () => view.set({ pair: view.pair.value ? view.get("_pairs")[view.pair.value].slice(0, 2) : null }), on);
-    view.typed.addEventListener("change", () => view.set({ _typed: view.typed.value }), on);
+    const read = (name, event, value, trait = name) => view[name].addEventListener(event, ({ target }) => view.set({ [trait]: value(target) }), on);
+    read("steps", "input", ({ value }) => Number(value));
+    read("strategy", "change", ({ value }) => value);
+    read("scale", "change", ({ value }) => (value ? Number(value) : null));
+    read("nonnegative", "change", ({ checked }) => checked);
+    read("pair", "change", ({ value }) => (value ? view.get("_pairs")[value].slice(0, 2) : null));
+    read("typed", "change", ({ value }) => value, "_typed");
     for (const axis of [view.x, view.y]) axis.addEventListener("change", () => view.paintPlane(), on);
   });
   return () => {

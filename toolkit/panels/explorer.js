@@ -4,6 +4,8 @@ const KEYS = [
   ["Tab", "to what is chosen, the tabs, the panel"],
   ["Tabs: arrows, Home, End", "to another panel"],
   ["Mistakes: arrows, Enter", "choose a cell of the confusion"],
+  ["t", "the guided tour, or back to its box"],
+  ["Tour: →, ←, Enter, Home, End, Escape", "next, back, next, first, last, leave"],
   ["In a panel: ?", "its own keys"],
   ["?", "show or hide this list"],
 ];
@@ -37,6 +39,7 @@ class View extends Frame {
     this.asker = new Asker(model);
     this.shown = new Map(); // part → what takes its view away
     this.id = Math.random().toString(36).slice(2, 8);
+    this.guide = new Guide(this);
     this.report = this.tool("report", "Write a report");
     this.code = this.tool("state", "Show the state to copy or restore");
     this.code.setAttribute("aria-expanded", "false");
@@ -45,6 +48,7 @@ class View extends Frame {
     this.thumb = new SheetUrl();
     this.chips = Object.fromEntries(Object.entries(CHOSEN).map(([what, words]) => [what, this.chip(what, words)]));
     this.buildState();
+    this.body.append(this.guide.box);
     this.tabs = make("div", "tkex-tabs", this.body, { role: "tablist", "aria-label": "panels" });
     this.panes = {};
     this.buildTabs(model.get("_tabs"));
@@ -159,6 +163,7 @@ class View extends Frame {
       this.json.value = this.saved;
     }
     this.mount();
+    this.guide.paint();
     this.root.setAttribute("aria-busy", busy.length > 0);
     this.painted();
   }
@@ -199,6 +204,7 @@ class View extends Frame {
 
   onClick(event) {
     const target = event.target;
+    if (this.guide.onClick(target)) return;
     if (target.tab) return this.set({ tab: target.tab });
     if (target.what) return this.ask({ do: "let go", what: target.what });
     if (target === this.report) return this.ask({ do: "report" });
@@ -210,6 +216,7 @@ class View extends Frame {
   }
 
   onKey(event) {
+    if (this.guide.onKey(event)) return;
     if (event.target.tab) return this.onTabKey(event);
     if (this.pickerBox.contains(event.target) && this.picker.moved(event)) event.preventDefault();
   }
@@ -229,7 +236,8 @@ class View extends Frame {
 
 function render({ model, el }) {
   const view = new View(model, el);
-  const names = ["tab", "pair", "show", "query", "_parts", "_confusion", "_found", "_now", "_thumb", "_progress", "_told", "_saved", "_work"];
+  const names = ["tab", "pair", "show", "query", "_parts", "_confusion", "_found", "_now", "_thumb", "_progress", "_told", "_saved", "_work",
+    "guide", "_tour"];
   const stop = keep(view, names, (on) => {
     view.root.addEventListener("click", (e) => view.onClick(e), on);
     view.show.addEventListener("change", () => view.set({ show: view.show.value }), on);
@@ -237,6 +245,7 @@ function render({ model, el }) {
   });
   return () => {
     view.away();
+    view.guide.away();
     stop();
     view.thumb.drop();
   };

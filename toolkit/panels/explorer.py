@@ -22,8 +22,9 @@ from toolkit.errors import InputError
 from toolkit.figures.thumbnails import sheet
 from toolkit.panels.base import LOCK, shows_errors
 from toolkit.panels.bundle import bundle, bundle_css
-from toolkit.panels.explorer_parts import PART, TABS, ExplorerParts
+from toolkit.panels.explorer_parts import PART, TABS
 from toolkit.panels.explorer_state import read_state, state_of
+from toolkit.panels.guide import Guided
 from toolkit.panels.handed_on import write_report
 from toolkit.panels.selection import Selection
 
@@ -34,10 +35,10 @@ SCRIPTS = {
     "grid": "head_grid", "gallery": "gallery", "spans": "span_explorer", "maps": "token_map",
     "ablation": "ablation_lab", "edit": "edit_lab", "two": "two_models",
 }  # fmt: skip
-SHARED = ("map", "tiles", "labs", "confusion", "curve", "dials", "plane", "patches")
+SHARED = ("map", "tiles", "labs", "confusion", "curve", "dials", "plane", "patches", "guide")
 
 
-class Explorer(ExplorerParts):
+class Explorer(Guided):
     """The whole way on one selection: choose an error, and head grid, words, token map, ablation, edit and a second
     model follow.
 
@@ -53,7 +54,7 @@ class Explorer(ExplorerParts):
     `.gallery`, `.grid`, `.spans`, `.maps`, `.ablation`, `.edit`, `.two` are the panels: each also works in a cell of
     its own. `.selection` is what they share, `.state` a small JSON that restores tab, filter, selection and settings,
     `.report(path)` a page to hand on. `.tab`, `.pair`, `.show` ("mistakes", "right", "all") and `.query` (text → image
-    search) can be read and set.
+    search) can be read and set. `.guide = 0` begins the guided tour (`.tour`), `.wait()` waits for results.
 
     >>> import toolkit as tk
     >>> explorer = tk.Explorer(tk.load(), tk.scenes("val", n=120, kind="birds"), engine=tk.Engine())
@@ -111,7 +112,7 @@ class Explorer(ExplorerParts):
         self._making = defaultdict(threading.RLock)
         self._texts, self._second, self._unrelated = texts, second, unrelated
         self._pending: dict[str, Any] = {}
-        given = {name: words.pop(name) for name in ("tab", "pair", "show", "query") if name in words}
+        given = {name: words.pop(name) for name in ("tab", "pair", "show", "query", "guide") if name in words}
         super().__init__(**words)
         self._begin(engine if engine is not None else engine_for(self._session.model))
         threads = isinstance(self.engine, Worker)

@@ -33,7 +33,7 @@ TABS = {
     "mistakes": "Mistakes", "words": "Words", "where": "Where", "off": "Heads off", "edit": "Edit", "two": "Two models",
 }  # fmt: skip
 PART = {"words": "spans", "where": "maps", "off": "ablation", "edit": "edit", "two": "two"}
-PER_PAGE, TILE, FIRST = 24, 90, 12
+PER_PAGE, TILE, FIRST = 24, 90, 8
 """Images a page, pixels of one, and how many are shown before anything is known of them."""
 
 
@@ -175,6 +175,7 @@ class ExplorerParts(Composed):
             if panel._error_of == "restore":
                 panel.error, panel._error_of = "", ""
 
+    _card = property(lambda self: self._session.model.card)
     gallery = property(lambda self: self.part("gallery"), doc="Gallery of the images found.")
     grid = property(lambda self: self.part("grid"), doc="HeadGrid of the scores for the pair.")
     spans = property(lambda self: self.part("spans"), doc="SpanExplorer.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.api.attribution import TokenAttribution
 from toolkit.api.exploration import Exploration
+from toolkit.api.workbook import workbook
 from toolkit.core.heads import HeadSet
 from toolkit.engine.worker import Worker
 from toolkit.figures.report import report
@@ -29,7 +30,7 @@ WAIT = 60.0
 
 def write_report(explorer: Explorer, session: Exploration, path: str | Path, title: str) -> Path:
     """The report of what stands in the panels: heads off (else those selected, else those Algorithm 1 chooses), words,
-    maps shown, the edit, notes, and the state. Returns the path.
+    maps shown, the edit, notes, what stands in the kernel's workbook, and the state. Returns the path.
     """
     acts, parts = session.prepare(), explorer.parts
     _all_restored(explorer)
@@ -49,7 +50,7 @@ def write_report(explorer: Explorer, session: Exploration, path: str | Path, tit
             spans=spans.spans if isinstance(spans, SpanExplorer) else None,
             edit=edit.edit if isinstance(edit, EditLab) else explorer.selection.edit, maps=shown or None,
             notes=spans.notes if isinstance(spans, SpanExplorer) else HeadNotes(acts.card), title=title,
-            state=explorer.state, off=how,
+            state=explorer.state, off=how, workbook=workbook() or None,
         )  # fmt: skip
 
 

@@ -106,7 +106,8 @@ class Kept:
                 return
             self._drawn_of = seen
             self._panel._drawn(failed)
-            found = kept_bundle(self._panel._kept, picture, self._panel._kept_words)
+            why = self._panel.why
+            found = kept_bundle(self._panel._kept, picture, self._panel._kept_words, "" if why is None else why.html())
             if found != self._sent:
                 self._sent = found
                 self._publish(sendable(found), update=True)
@@ -130,21 +131,22 @@ def busy(panel: Panel) -> bool:
     return any(getattr(one, "_work", ()) for one in (panel, *list(parts.values())))
 
 
-def kept_bundle(name: str, picture: bytes, words: str) -> dict[str, str]:
-    """The output by mime type; a host shows one of them."""
-    data = {"text/html": html(name, picture, words), "text/plain": words}
+def kept_bundle(name: str, picture: bytes, words: str, why: str = "") -> dict[str, str]:
+    """The output by mime type; a host shows one of them. why: as HTML, after the words; plain text goes without."""
+    data = {"text/html": html(name, picture, words, why), "text/plain": words}
     return data | ({"image/png": base64.b64encode(picture).decode()} if picture else {})
 
 
-def html(name: str, picture: bytes = b"", words: str = "") -> str:
-    """The picture with its words under it; an empty place without both."""
+def html(name: str, picture: bytes = b"", words: str = "", why: str = "") -> str:
+    """The picture with its words and its why (HTML) under it; an empty place without picture and words."""
     name = escape(name)
     style = f"<style>{STYLE.format(id=name)}</style>"
     if not picture and not words:
-        return f'{style}<div class="tk-kept-{name}"></div>'
+        return f'{style}<div class="tk-kept-{name} mathjax_ignore"></div>'
     data, said = base64.b64encode(picture).decode(), escape(words)
     shown = f'<img src="data:image/png;base64,{data}" alt="{said}" style="max-width:100%">' if picture else ""
-    return f'{style}<div class="tk-kept-{name}">{shown}<p>{said}</p><p><small>{NOTE}</small></p></div>'
+    inside = f"{shown}<p>{said}</p>{why}<p><small>{NOTE}</small></p>"
+    return f'{style}<div class="tk-kept-{name} mathjax_ignore">{inside}</div>'  # two dollars are no formula
 
 
 def small(png: bytes, largest: int) -> bytes:

@@ -4,6 +4,12 @@ const HINT = "Rings: visited. Dots: the grid; orange α > β, blue β > α. Line
 const [W, H] = [316, 230];
 const EDGE = { left: 42, right: 8, top: 10, bottom: 34 };
 
+function line(g, points) { // through points of a canvas
+  g.beginPath();
+  for (const point of points) g.lineTo(...point);
+  g.stroke();
+}
+
 export class Plane {
   constructor(view, parent) {
     Object.assign(this, { view, spots: [], at: -1 });
@@ -57,7 +63,7 @@ export class Plane {
     g.clearRect(0, 0, W, H);
     g.font = "10px system-ui, sans-serif";
     const style = getComputedStyle(this.node);
-    const [soft, line, after, ring, alert, paper] = ["soft", "line", "after", "ring", "alert", "paper"].map((name) => style.getPropertyValue(`--tk-${name}`));
+    const [soft, thin, after, ring, alert, paper] = ["soft", "line", "after", "ring", "alert", "paper"].map((name) => style.getPropertyValue(`--tk-${name}`));
     if (!this.spots.length) {
       g.fillStyle = soft;
       g.fillText("no other classes held out", 40, H / 2);
@@ -65,7 +71,7 @@ export class Plane {
     }
     const { ends, px, py } = this.scale();
     this.place = { px, py };
-    this.axes(g, ends, px, py, soft, line);
+    this.axes(g, ends, px, py, soft, thin);
     const dot = (spot, radius, fill, stroke) => {
       g.globalAlpha = spot.old ? 0.3 : 1;
       g.beginPath();
@@ -77,9 +83,7 @@ export class Plane {
     g.lineWidth = 1.5;
     const through = (spots, color) => {
       g.strokeStyle = color;
-      g.beginPath();
-      spots.forEach((spot) => g.lineTo(px(spot.x), py(spot.y)));
-      g.stroke();
+      line(g, spots.map((spot) => [px(spot.x), py(spot.y)]));
     };
     const front = this.frontier();
     through(front, alert);
@@ -87,14 +91,12 @@ export class Plane {
       if (spot.kind === "cell") dot(spot, front.includes(spot) ? 3.5 : 2.5, spot.color, front.includes(spot) ? alert : null);
     }
     const seen = this.spots.filter(({ kind }) => kind === "seen");
-    through(seen, line);
+    through(seen, thin);
     for (const spot of seen) dot(spot, 2.5, paper, after);
     for (const spot of this.spots.filter(({ kind }) => kind === "mark" || kind === "kept")) {
       g.strokeStyle = g.fillStyle = spot.kind === "kept" ? after : soft;
       const [x, y] = [px(spot.x), py(spot.y)];
-      g.beginPath();
-      for (const s of [-4, 4]) { g.moveTo(x - 4, y - s); g.lineTo(x + 4, y + s); }
-      g.stroke();
+      for (const s of [-4, 4]) line(g, [[x - 4, y - s], [x + 4, y + s]]);
       const wide = g.measureText(spot.name).width;
       g.fillText(spot.name, Math.min(x + 6, W - wide - 4), y - 5);
     }
@@ -103,18 +105,15 @@ export class Plane {
     this.node.setAttribute("aria-label", `${this.names.join(" against ")}; ${this.spots.length} points, arrows and Enter`);
   }
 
-  axes(g, ends, px, py, soft, line) {
-    g.strokeStyle = line;
+  axes(g, ends, px, py, soft, thin) {
+    g.strokeStyle = thin;
     g.fillStyle = soft;
     g.lineWidth = 1;
     ends.forEach(([low, high], axis) => {
       const step = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5].find((s) => (high - low) / s <= 6) || 1;
       for (let v = Math.ceil(low / step) * step; v <= high; v += step) {
         const at = Math.round(axis ? py(v) : px(v)) + 0.5;
-        g.beginPath();
-        g.moveTo(axis ? EDGE.left : at, axis ? at : EDGE.top);
-        g.lineTo(axis ? W - EDGE.right : at, axis ? at : H - EDGE.bottom);
-        g.stroke();
+        line(g, axis ? [[EDGE.left, at], [W - EDGE.right, at]] : [[at, EDGE.top], [at, H - EDGE.bottom]]);
         g.textAlign = axis ? "right" : "center";
         g.fillText(Number((100 * v).toFixed(1)), axis ? EDGE.left - 5 : at, axis ? at + 3 : H - EDGE.bottom + 12);
       }

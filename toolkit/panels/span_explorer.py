@@ -118,6 +118,8 @@ class SpanExplorer(LivePanel):
         self._show_note()
         self.everything()
 
+    _card = property(lambda self: self._session.acts.card)
+
     @property
     def bank(self) -> Bank:
         """The bank as edited so far."""

@@ -130,6 +130,8 @@ class TokenMap(LivePanel):
         self.selection = shared
         self._ask()
 
+    _card = property(lambda self: self._session.model.card)
+
     @property
     def heads(self) -> HeadSet:
         """The heads whose patches are shown (empty: all); assign in any spelling."""

@@ -109,6 +109,8 @@ class TwoModels(GroupsPanel):
             setattr(self, name, value)
         self._ask()
 
+    _card = property(lambda self: self._lab.images.acts.card)
+
     @property
     def other(self) -> Any:
         """The second model or edit; assign another to compare with it, None for none."""
