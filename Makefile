@@ -1,6 +1,6 @@
 # `make demo` and `make test` do all of their own set-up; they need python3 and make, nothing else.
 # The environment is .venv, or $TOOLKIT_VENV. Another Python: make test PYTHON=python3.12. More arguments: ARGS="…".
-# Tests run in two processes side by side, the browser's in one of them: make test JOBS=0 for one after the other.
+# Tests run in two processes side by side, those with a Jupyter server in one: make test JOBS=0 for one after the other.
 
 PYTHON ?= python3
 ARGS ?=

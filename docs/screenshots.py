@@ -64,6 +64,13 @@ def main() -> None:
                 act(root)
                 still(servers, server, root)
             keep(root, f"explorer_{tab.split()[-1].lower()}")
+        root.get_by_role("tab", name="Mistakes", exact=True).click()
+        root.get_by_role("button", name="Guided tour").click()
+        for _ in range(5):  # to the map
+            root.page.keyboard.press("ArrowRight")
+            still(servers, server, root)
+        keep(root, "explorer_tour")
+        root.page.keyboard.press("Escape")
         page.evaluate(
             "() => { window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'}); }"
         )

@@ -13,6 +13,8 @@ import pytest
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 BROWSER = "tests/browser/"
+PAGES = tuple(f"{BROWSER}test_{name}.py" for name in ("accessibility", "guide", "narrow_host", "report", "why"))
+"""Files whose pages come from no server: a second process may run them in a browser of its own."""
 NO_BROWSER_TESTS = "TOOLKIT_REQUIRE_BROWSER=1, but no test with the marker `browser` was collected"
 REQUIRED = os.environ.get("TOOLKIT_REQUIRE_BROWSER") == "1"
 if "PYTEST_XDIST_WORKER" in os.environ:  # tests side by side, kernels they start too: a thread each
@@ -71,8 +73,8 @@ def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Side by side, the tests of a file stay in one process, and those with a browser in one all together: there is one
-    browser, and one server of each kind. (`--dist loadgroup` of pytest-xdist 3.8 groups nothing under pytest 9.2.)
+    """Side by side, the tests of a file stay in one process, and those with a Jupyter server in one all together, since
+    there is one of each kind. (`--dist loadgroup` of pytest-xdist 3.8 groups nothing under pytest 9.2.)
     """
     from xdist.scheduler import LoadScopeScheduling
 
@@ -86,7 +88,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 def scope(nodeid: str) -> str:
     """What must run in one process with a test."""
-    return BROWSER if nodeid.startswith(BROWSER) else nodeid.partition("::")[0]
+    file = nodeid.partition("::")[0]
+    return BROWSER if file.startswith(BROWSER) and file not in PAGES else file
 
 
 def whole_run(config: pytest.Config) -> bool:

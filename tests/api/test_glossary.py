@@ -34,7 +34,7 @@ def test_every_term_is_found_by_its_name_in_any_case():
         found.terms[0].says = "another"
 
 
-@pytest.mark.parametrize(("asked", "near"), [("hed", "'head'"), ("textspam", "'TextSpan'"), ("against", "contrast")])
+@pytest.mark.parametrize(("asked", "near"), [("hed", "'head'"), ("textspam", "'TextSpan'"), ("contrats", "contrast")])
 def test_a_word_it_does_not_hold_is_answered_with_the_nearest(asked, near):
     with pytest.raises(tk.InputError, match=f"did you mean .*{near}"):
         tk.glossary(asked)
@@ -124,3 +124,10 @@ def test_averages_are_the_conventions_of_the_code():
     weighted = found.average("train_weighted", weights={"a": 1, "b": 3}).value
     assert weighted == 0.25
     assert all(name in tk.glossary("average").says for name in ("plain", "group_mean", "train_weighted"))
+
+
+def test_terms_are_found_under_their_other_names():
+    from toolkit.api.terms import ALSO
+
+    assert all(tk.glossary(also).name == name for also, name in ALSO.items())
+    assert tk.glossary("de_b") == tk.glossary("DE_A … DE_D")

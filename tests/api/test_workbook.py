@@ -121,3 +121,52 @@ def test_half_characters_are_kept_as_text(tmp_path):
     book = Workbook("A\ud800", tmp_path / "a.json")
     book.note("x\udfff")
     assert "\\udfff" in Workbook(path=book.path).notes[0]["text"]
+
+
+def test_a_new_session_takes_no_help_back(tmp_path):
+    book = Workbook(path=tmp_path / "a.json")
+    book.helped(exercise="x", hints=3, solution=True)
+    Workbook(path=book.path).tried(exercise="x", passed=True, answer=1, reasons=[], hints=0, solution=False)
+    (row,) = book.exercises
+    assert (row["hints"], row["solution"], row["passed"]) == (3, True, True)
+
+
+def test_a_name_is_written_on_a_book_that_is_there(tmp_path):
+    Workbook("Ada", tmp_path / "a.json").note("here")
+    assert Workbook("Grace", tmp_path / "a.json").name == "Grace"
+    assert Workbook(path=tmp_path / "a.json").name == "Grace"
+
+
+def test_a_name_alone_goes_along(tmp_path):
+    workbook("Ada")
+    assert workbook(path=tmp_path / "a.json").name == "Ada"
+
+
+def test_books_are_joined_without_losing_a_pass_or_a_first_guess(tmp_path):
+    kept = Workbook("Ada", tmp_path / "a.json")
+    kept.tried(exercise="x", passed=False, answer="a", reasons=[], hints=1, solution=False)
+    kept.predicted(question="q", guess=1, truth=3)
+    kept.note("same", about="L1.H1")
+    mine = workbook()
+    mine.tried(exercise="x", passed=True, answer="b", reasons=[], hints=0, solution=False)
+    mine.predicted(question="q", guess=2, truth=3)
+    mine.note("same", about="L2.H2")
+    joined = workbook(path=kept.path)
+    (row,) = joined.exercises
+    assert (row["passed"], row["answer"], row["tries"], row["hints"]) == (True, "b", 2, 1)
+    assert [p["guess"] for p in joined.predictions] == [1]
+    assert [n["about"] for n in joined.notes] == ["L1.H1", "L2.H2"]
+
+
+def test_rows_that_lack_something_are_completed(tmp_path):
+    content = {"format": 1, "name": "x", "predictions": [{"question": "q"}], "notes": [{"text": "t", "about": 7}],
+               "exercises": [{"exercise": "e", "reasons": 7, "passed": "yes", "tries": -1}]}  # fmt: skip
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(content).replace("7", "NaN", 1))
+    found = Workbook(path=path).to_dict()
+    json.dumps(found, allow_nan=False)
+    assert found["predictions"][0]["truth"] is None
+    assert found["notes"][0]["about"] == ""
+    assert found["exercises"][0] == {
+        "exercise": "e", "reasons": [], "passed": False, "tries": 0, "hints": 0, "solution": False, "answer": None,
+    }  # fmt: skip

@@ -50,9 +50,11 @@ def test_a_narrow_bank_names_a_head_it_cannot_span(val):
 
 
 def test_few_images_shuffle_the_ranks(edit, birds):
-    found = teach.few_images(edit, birds, n=10, many=100, draws=8)
+    found = teach.few_images(edit, birds, n=10, many=60, draws=8)
     assert found.numbers["few"] < found.numbers["many"]
     looks_well(found)
+    with pytest.raises(tk.InputError, match="smallest class"):
+        teach.few_images(edit, birds, n=10, many=100)
 
 
 def test_without_beta_the_other_classes_pay(edit, val):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
 import toolkit as tk
 from toolkit import teach
+from toolkit.teach import tasks
+from toolkit.teach.tasks import TASKS
 
 
 @pytest.fixture(scope="module")
@@ -76,10 +80,15 @@ HOSTILE = {
 def test_files_that_are_no_hand_ins_are_told_and_harm_nothing(tmp_path):
     for name, text in HOSTILE.items():
         (tmp_path / name).write_text(text)
+    answers = [{"val-3-birds1-000000": []}, [10**400], {"a": {}}, "an array", float("nan"), None, [[1] * 3] * 3]
+    rows = [{"exercise": task[0], "answer": answer, "reasons": 7} for task in TASKS for answer in answers]
+    odd = {"format": 1, "name": "<b>", "predictions": [{"question": "q"}], "exercises": rows, "notes": []}
+    (tmp_path / "odd.json").write_text(json.dumps(odd))
     (tmp_path / "bytes.html").write_bytes(b"\xff\xfe\x00")
     teach.Workbook("Ada", tmp_path / "good.json").note("here")
-    table = teach.collect(tmp_path)
+    table = teach.collect(tmp_path, regrade=True)
     assert set(table[table.kind == "problem"].file) == {*HOSTILE, "bytes.html"}
+    assert not any(table[table.file == "odd.json"].passed)
     assert table[table.kind == "note"].text.tolist() == ["here"]
 
 
@@ -90,6 +99,27 @@ def test_odd_values_in_a_row_do_not_break_the_table(tmp_path):
     (found,) = teach.collect(tmp_path, regrade=True).itertuples()
     assert found.passed is False
     assert (found.tries, found.hints) == (0, 0)
+
+
+def test_the_table_of_the_instructor_page(tmp_path):
+    for file, name, passed in (("a", "Ada", True), ("b", "", False), ("c", "Ada", False)):
+        book = teach.Workbook(name, tmp_path / f"{file}.json")
+        book.tried(exercise="exact sum", passed=passed, answer=1, reasons=[], hints=0, solution=False)
+    page = (Path(__file__).parents[2] / "docs" / "teaching.md").read_text(encoding="utf-8")
+    (line,) = re.findall(r"^table\[table.kind.*$", page, re.MULTILINE)
+    found = eval(line, {"table": teach.collect(tmp_path)})  # noqa: S307 – a line of our own page
+    assert found["exact sum"].tolist() == [False, True, False]
+
+
+def test_a_solution_read_in_another_session_is_remembered(tmp_path, monkeypatch):
+    teach.workbook(path=tmp_path / "a.json")
+    first = teach.exercise("exact sum")
+    first.solution()
+    monkeypatch.setattr(tasks, "_made", {})
+    again = teach.exercise("exact sum")
+    assert again is not first
+    again.check([[0.0] * 96] * 8)
+    assert teach.workbook().exercises[0]["solution"] is True
 
 
 def test_nothing_to_collect_is_an_error(tmp_path):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, overload
 
-from toolkit.api.terms import SOURCES, TERMS, Term, markdown_of
+from toolkit.api.terms import ALSO, SOURCES, TERMS, Term, markdown_of
 from toolkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,12 +24,13 @@ class Glossary:
 
     def __getitem__(self, name: str) -> Term:
         known = {term.name.casefold(): term for term in self.terms}
+        known |= {also.casefold(): known[name.casefold()] for also, name in ALSO.items() if name.casefold() in known}
         asked = name.strip().casefold() if isinstance(name, str) else ""
         if asked in known:
             return known[asked]
         near = get_close_matches(asked, known, 1, 0.5) or [key for key in known if asked and asked in key]
         fix = f"did you mean {known[near[0]].name!r}?" if near else "look through tk.glossary()"
-        raise InputError("glossary", repr(name), f"one of {len(known)} names, such as {self.terms[0].name!r}", fix)
+        raise InputError("glossary", repr(name), f"one of {len(self.terms)} names, such as {self.terms[0].name!r}", fix)
 
     def __iter__(self) -> Iterator[Term]:
         return iter(self.terms)
@@ -57,7 +58,7 @@ def glossary(name: str) -> Term: ...
 def glossary(name: str | None = None) -> Glossary | Term:
     """The field's words as this toolkit means them; with a name, that one.
 
-    name: of a term, in any case ("head", "DE_A … DE_D"); default all of them.
+    name: of a term, in any case ("head", "DE_D", "alpha"); default all of them.
 
     Returns a `Glossary`: .terms, `["head"]`, .to_dataframe(); or a `Term`: .name, .says, .formula, .reference. Raises
     InputError, with the nearest name, for a word it does not hold.

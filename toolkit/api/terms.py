@@ -34,8 +34,8 @@ def markdown_of(term: Term) -> str:
 SOURCES = (
     "G24: Gandelsman, Efros, Steinhardt, Interpreting CLIP's Image Representation via Text-Based Decomposition (arXiv "
     "2310.05916). R25: Model Editing for CLIP with Unknown Spurious Correlations in Visual Encoder (ICLR 2025 "
-    "submission). LTC: Locate-Then-Correct (arXiv 2505.17425). M23: McGrath et al., The Hydra Effect (arXiv "
-    "2307.15771)."
+    "submission). LTC: Locate-Then-Correct (arXiv 2505.17425). Y23: Yang et al., Mitigating Spurious Correlations in "
+    "Multi-modal Models during Fine-tuning (ICML 2023). M23: McGrath et al., The Hydra Effect (arXiv 2307.15771)."
 )
 
 TERMS: tuple[Term, ...] = (
@@ -101,7 +101,8 @@ TERMS: tuple[Term, ...] = (
     Term("Algorithm 1", "Ranks the heads by each of the four scores and takes, of all beginnings of these lists (up "
          "to 15 heads), the one with the largest utility. Here no head at all is compared too.", "", "R25 alg. 1"),
     Term("LTC", "Locate-Then-Correct: every image votes for the head whose own logit difference speaks most for the "
-         "prediction; heads that win among wrong images more often than among right ones are spurious.",
+         "prediction; of groups in which class and cue disagree, heads that win clearly more often among the wrong "
+         "images than among the right ones are spurious.",
          "V_W − V_C > 1/q", "LTC §3"),
     Term("shortcut", "A cue that goes along with the class in training but is not the class, such as water behind a "
          "waterbird."),
@@ -132,6 +133,18 @@ TERMS: tuple[Term, ...] = (
     Term("rollout", "The product over layers of mean attention plus identity. The same for every text: a baseline.",
          "Π (Ā + I) / 2", "Abnar and Zuidema 2020"),
     # the edit
+    Term("pointing game", "The share of images in which the strongest pixel of a map lies on the object."),
+    Term("mIoU", "Map and mask as two sets of pixels each, object and rest: their overlap over their union, averaged. "
+         "A map counts as object where it is above its own mean.", "", "G24"),
+    Term("AIoU", "Whether the map of the true class covers the object better than that of the best other class; 0.5 is "
+         "a tie.", "IoU_y / (IoU_y + max over y′ ≠ y of IoU_y′)", "Y23 eq. 8–9"),
+    Term("insertion and deletion", "How a score rises or falls as patches come back or go in the order of a map. A "
+         "random order is the control.", "", "Petsiuk et al. 2018"),
+    Term("ROAD", "Deletion by pixels, with holes filled from their surroundings, so that the hole itself is no cue.",
+         "", "Rong et al. 2022"),
+    Term("η²", "The share of a head's variance that lies between the images of different values of a factor, such as "
+         "the background; in factorial scenes no factor goes with any other.", "Σ n_g ‖c̄_g − c̄‖² / Σ ‖c − c̄‖²"),
+
     Term("θ (diagonal edit)", "One factor for every dimension of the image embedding, learned from a few labelled "
          "images. It starts at 1 and depends on its settings alone.", "y = θ ⊙ E, then normalised", "R25 §3.3"),
     Term("α", "The weight of success in the loss of an edit; 0 turns it off.",
@@ -145,7 +158,14 @@ TERMS: tuple[Term, ...] = (
          "the other classes, and the share of predictions there that stay.",
          "mean over C ∪ A of KL(g(E) ‖ g(θ ⊙ E))", "R25 eq. 11–13"),
     Term("frontier", "Of a grid of edits over α and β, those that no other beats in one measure without losing in the "
-         "other.", "", "R25 fig. 7–8"),
+         "other. R25 fig. 7–8 vary α and β.", "", "R25 fig. 7–8"),
     Term("fold", "To write an edit into the projection, so that it becomes an ordinary checkpoint with nothing added.",
          "P ← P diag(θ)", "R25 §3.3"),
 )  # fmt: skip
+ALSO = {
+    **{f"DE_{letter}": "DE_A … DE_D" for letter in "ABCD"}, **dict.fromkeys(("W", "C", "A"), "W, C, A"),
+    "theta": "θ (diagonal edit)", "θ": "θ (diagonal edit)", "diagonal edit": "θ (diagonal edit)", "alpha": "α",
+    "beta": "β", "contrast": "contrast (against)", "against": "contrast (against)", "utility": "utility U",
+    "biases": "bias and constant parts", "constant": "bias and constant parts", "ablation": "zero-ablation",
+}  # fmt: skip
+"""Other names under which a term is looked up."""

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from toolkit.models.card import ModelCard
 
 G24, R25, LTC = "G24 (arXiv 2310.05916)", "R25 (ICLR 2025 submission)", "LTC (arXiv 2505.17425)"
-LETTERS = {"b": "b", "l": "l", "some": "l", "h": "h", "k": "k", "d": "d", "grid": "rows × columns"}
+LETTERS = {
+    "b": "image", "l": "layers", "some": "layers shown", "h": "heads", "k": "k of a head", "d": "d of the embedding",
+    "grid": "rows × columns",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, repr=False)
@@ -181,7 +184,8 @@ WHYS = {one.panel: one for one in (
         (
             "α, β and heads are chosen while looking at these numbers: report on images nobody looked at.",
             "What is not held out is not measured: other data may suffer unseen.",
-            "The edit learns from the model without the heads; it rarely gets beyond that model.",
+            "At large α the edit follows the model without the heads, mistakes included; at small α the labels pull it"
+            " beyond, which may be learning by heart.",
             "The words say what θ turns up and down, not why an image changed.",
         ),
         f"{R25} §3.3, equations 11–13.",

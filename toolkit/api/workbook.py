@@ -40,8 +40,9 @@ class Workbook:
         self.path = None if path is None else _checked(path)
         self._content: dict[str, Any] = {"name": str(name)} | {kind: [] for kind in KINDS}
         if self.path is not None and self.path.exists():
-            found = _read(self.path)
-            self._content = found | ({"name": str(name)} if name else {})
+            self._content = _read(self.path)
+            if name:
+                self.name = name
 
     @property
     def name(self) -> str:
@@ -107,7 +108,8 @@ class Workbook:
             row["tries"] += 1
             if not row["passed"]:
                 row.update(passed=bool(passed), answer=_plain(answer), reasons=[_plain(r) for r in reasons],
-                           hints=int(hints), solution=bool(solution), at=_now())  # fmt: skip
+                           hints=max(int(hints), row["hints"]), solution=bool(solution or row["solution"]),
+                           at=_now())  # fmt: skip
 
         self._change(change)
 
@@ -179,7 +181,8 @@ def workbook(name: str | None = None, path: str | Path | None = None) -> Workboo
     """The kernel's workbook, which predictions, exercises and reports use.
 
     name: write on it who you are. path: keep it in this .json file from now on, where other notebooks find it too; what
-    was written before goes with it. Raises InputError for a file of another kind, and leaves it as it is.
+    was written in memory before goes with it (what is in another file stays there). Raises InputError for a file of
+    another kind, and leaves it as it is.
 
     >>> import toolkit as tk
     >>> tk.teach.workbook("Ada").name
@@ -188,7 +191,7 @@ def workbook(name: str | None = None, path: str | Path | None = None) -> Workboo
     global _current
     if path is not None and (_current.path is None or _current.path != _checked(path)):
         new, old = Workbook(path=path), _current
-        if old.path is None and old:
+        if old.path is None:
             new._change(lambda content: _join(content, old._now()))
         _current = new
     if name is not None:
@@ -207,10 +210,20 @@ def note(text: str, about: str = "") -> None:
 
 
 def _join(content: dict[str, Any], more: Mapping[str, Any]) -> None:
+    """Add what another workbook holds: first guesses stay, what was passed in either is passed."""
     content["name"] = content["name"] or more["name"]
-    for kind, key in zip(KINDS, ("question", "exercise", "text"), strict=True):
-        known = {row[key] for row in content[kind]}
-        content[kind] += [row for row in more[kind] if row[key] not in known]
+    asked = {row["question"] for row in content["predictions"]}
+    content["predictions"] += [row for row in more["predictions"] if row["question"] not in asked]
+    known = {row["exercise"]: row for row in content["exercises"]}
+    for row in more["exercises"]:
+        mine = known.get(row["exercise"])
+        if mine is None:
+            content["exercises"].append(row)
+            continue
+        tries, hints = mine["tries"] + row["tries"], max(mine["hints"], row["hints"])
+        mine.update(row if row["passed"] and not mine["passed"] else {})
+        mine.update(tries=tries, hints=hints, solution=mine["solution"] or row["solution"])
+    content["notes"] += [row for row in more["notes"] if row not in content["notes"]]
 
 
 def _checked(path: str | Path) -> Path:
@@ -230,7 +243,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def checked_content(found: Any, where: str) -> dict[str, Any]:
-    """name and lists of a workbook that was read; raises InputError for anything else."""
+    """name and lists of a workbook that was read, every row complete; raises InputError for anything else."""
     good = (
         isinstance(found, dict) and found.get("format") == FORMAT and isinstance(found.get("name"), str)
         and all(isinstance(found.get(kind), list) for kind in KINDS)
@@ -239,12 +252,22 @@ def checked_content(found: Any, where: str) -> dict[str, Any]:
     )  # fmt: skip
     if not good:
         raise InputError("workbook", f"{where}, which holds something else", "a workbook", "name another file")
-    content = {key: found[key] for key in ("name", *KINDS)}
+    content = _plain({key: found[key] for key in ("name", *KINDS)})
+    for row in content["predictions"]:
+        row |= {"guess": row.get("guess"), "truth": row.get("truth"), "unit": _text(row.get("unit"))}
+        row["options"] = row["options"] if isinstance(row.get("options"), list) else None
     for row in content["exercises"]:
-        row.update({"passed": row.get("passed") is True, "reasons": list(row.get("reasons") or ()),
-                    "answer": row.get("answer"), "solution": bool(row.get("solution")),
-                    **{key: _count(row.get(key)) for key in ("tries", "hints")}})  # fmt: skip
-    return content
+        reasons = row.get("reasons")
+        row |= {"passed": row.get("passed") is True, "reasons": reasons if isinstance(reasons, list) else [],
+                "answer": row.get("answer"), "solution": row.get("solution") is True,
+                **{key: _count(row.get(key)) for key in ("tries", "hints")}}  # fmt: skip
+    for row in content["notes"]:
+        row["about"] = _text(row.get("about"))
+    return dict(content)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _count(value: Any) -> int:

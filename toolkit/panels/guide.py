@@ -136,7 +136,7 @@ STEPS = Tour((
         "Before and after",
         "β is 10 again. The model before and after the edit, or beside a second model, on one scale: groups, heads, and"
         " one image. Those the edit was made from are left out.",
-        "Is the change of the worst group larger than its interval, and what does the average hide?",
+        "Does the interval of the worst group's change leave zero out, and what does the average hide?",
         "two", (("edit.beta", 10), ("tab", "two")), "wait().two.change",
     ),
     Step(

@@ -28,6 +28,7 @@ _WHERE = {
     "random_heads": ("toolkit.teach.breaks", "random_heads"),
     "rescaled_maps": ("toolkit.teach.breaks", "rescaled_maps"),
     "waterbirds_folder": ("toolkit.teach.folders", "waterbirds_folder"),
+    "celeba_folder": ("toolkit.teach.folders", "celeba_folder"),
     "imagenet_r_folder": ("toolkit.teach.folders", "imagenet_r_folder"),
     "collect": ("toolkit.teach.collected", "collect"),
 }
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from toolkit.teach.breaks import zero_beta as zero_beta
     from toolkit.teach.broken import Broken as Broken
     from toolkit.teach.collected import collect as collect
+    from toolkit.teach.folders import celeba_folder as celeba_folder
     from toolkit.teach.folders import imagenet_r_folder as imagenet_r_folder
     from toolkit.teach.folders import waterbirds_folder as waterbirds_folder
     from toolkit.teach.grade import Grade as Grade

@@ -15,6 +15,7 @@ from toolkit.api.ablate import ablate
 from toolkit.api.acts import Acts
 from toolkit.api.banks import bank
 from toolkit.api.edit import edit
+from toolkit.api.judged import judged
 from toolkit.api.locate import locate
 from toolkit.api.textspan import textspan
 from toolkit.api.token_map import token_map
@@ -29,6 +30,9 @@ def narrow_bank(acts: Acts, head: Any, texts: Sequence[str], full: Any = "world"
 
     acts: parts. head: one head. texts: the narrow bank, two texts or more. full: the bank that can, default the
     built-in one. size: texts picked.
+
+    Returns a `Broken`; .numbers: "narrow", "full", the shares explained, and "named", the first texts. Raises
+    InputError for several heads; the toolkit warns of the bank (`tk.BankWarning`), and rightly so.
 
     >>> import toolkit as tk
     >>> acts = tk.extract(tk.load(), tk.scenes("val", n=120), progress=False)
@@ -59,16 +63,36 @@ def narrow_bank(acts: Acts, head: Any, texts: Sequence[str], full: Any = "world"
 def few_images(acts: Acts, classes: Any, n: int = 10, many: int = 100, score: str = "d", draws: int = 20) -> Broken:
     """Twenty images instead of two hundred: the ranking of heads changes from draw to draw.
 
-    acts: parts with labels. n, many: images a class, few and enough. score: "a" to "d". draws: of each size, seeds 0 to
-    draws − 1. Raises InputError where there are not so many images.
+    acts: parts with labels; draws share images, so `many` may be at most a third of the smallest class. n, many:
+    images a class, few and enough. score: "a" to "d", of the heads of the last two layers. draws: of each size, seeds 0
+    to draws − 1; those without a mistake say nothing and are left out.
+
+    Returns a `Broken`; .numbers: "few", "many", the share of the five worst heads that two draws have in common. Raises
+    InputError for other sizes, and where fewer than two draws hold a mistake.
+
+    >>> import toolkit as tk
+    >>> acts = tk.extract(tk.load(), tk.scenes("edit", n=200, kind="birds"), progress=False)
+    >>> found = tk.teach.few_images(acts, tk.classes(["waterbird", "landbird"]), n=5, many=20, draws=4)
+    >>> found.numbers["few"] <= found.numbers["many"]
+    True
     """
-    ranks = {size: _ranks(acts, classes, size, score, draws) for size in (n, many)}
+    images = judged(acts, classes, "few_images", None)
+    smallest = int(np.bincount(images.truth.numpy(), minlength=len(images.classes)).min())
+    if not 1 <= n < many <= smallest // 3:
+        given, accepted = (
+            f"n={n!r}, many={many!r} of {smallest} in the smallest class",
+            f"1 ≤ n < many ≤ {smallest // 3}",
+        )
+        raise InputError("few_images", given, accepted, "draw fewer, or pass more images")
+    ranks = {size: _ranks(images.acts, classes, size, score, draws) for size in (n, many)}
     spread = {size: float(np.mean([_agreement(a, b) for i, a in enumerate(found) for b in found[:i]]))
               for size, found in ranks.items()}  # fmt: skip
+    kinds = len(images.classes)
+    of, heads = f"{len(ranks[n])} draws from {len(images):,}", len(ranks[n][0])
     return Broken(
-        f"{2 * n} images instead of {2 * many}",
-        f"{n} images a class: of the five worst heads by score {score.upper()}, two draws share {5 * spread[n]:.1f} on"
-        " average.",
+        f"{kinds * n} images instead of {kinds * many}",
+        f"{n} images a class, {of}: of the five worst of {heads} heads by score {score.upper()}, two draws share"
+        f" {5 * spread[n]:.1f} on average (by chance {25 / heads:.1f}).",
         f"{many} images a class: {5 * spread[many]:.1f} of five.",
         "A rank without its interval is one draw. Look at scores.interval and scores.stability, or draw again.",
         {"few": spread[n], "many": spread[many]},
@@ -77,31 +101,38 @@ def few_images(acts: Acts, classes: Any, n: int = 10, many: int = 100, score: st
 
 
 def zero_beta(
-    few: Acts, classes: Any, heads: Any, held_out: Acts, beta: float = 100, steps: int = 300, alpha: float = 0,
+    few: Acts, classes: Any, heads: Any, held_out: Acts, beta: float = 300, steps: int = 200, alpha: float = 0,
 ) -> Broken:  # fmt: skip
     """β = 0: nothing holds what was right, and the edit gains where one looks while it loses elsewhere.
 
     few: the images it is made from. classes: all of them. heads: the located ones (unused while alpha is 0). held_out:
-    parts with images of other classes. beta: of the sound one. steps: default 300. alpha: default 0, which leaves the
-    labels alone to pull.
+    parts with images of target and of other classes. beta: of the sound one. steps: default 200. alpha: default 0,
+    which leaves the labels alone to pull.
+
+    Returns a `Broken`; .numbers: "zero", "beta", each (target classes after, others before, others after). Raises
+    InputError where no held-out image is of another class (of several data sets, `tk.extract` their `tk.joined`).
+
+    >>> import toolkit as tk
+    >>> few = tk.extract(tk.load(), tk.scenes("edit", n=60, kind="birds"), progress=False).draw(per_class=10)
+    >>> val = tk.extract(tk.load(), tk.scenes("val", n=200), progress=False)
+    >>> found = tk.teach.zero_beta(few, tk.classes(sorted(set(val.labels))), "L3.H7", val)
+    >>> found.numbers["zero"][2] < found.numbers["beta"][2]
+    True
     """
     edits = [edit(few, classes, heads, alpha=alpha, beta=b, steps=steps, held_out=held_out) for b in (0, beta)]
     rows = []
     for one in edits:
         if one.success is None or one.locality is None or one.locality.change is None:
             given = f"held-out images of {len(set(held_out.labels))} classes"
-            raise InputError(
-                "zero_beta", given, "images of target and of other classes", "pass tk.scenes(kind='world')"
-            )
+            fix = "pass tk.scenes(kind='world'), or parts of tk.joined(these, others)"
+            raise InputError("zero_beta", given, "images of target and of other classes", fix)
         other = one.locality.change
         rows.append((one.success.value, other.before.average("plain").value, other.after.average("plain").value))
-    said = [
-        f"the target classes are at {100 * s:.1f} %, the others go from {100 * b:.1f} to {100 * a:.1f} %"
-        for s, b, a in rows
-    ]
+    said = [f"target classes {100 * s:.1f} %, the others {100 * b:.1f} → {100 * a:.1f} %" for s, b, a in rows]
+    n = f"{len(held_out):,} held-out images, split “{held_out.split}”"
     return Broken(
         "An edit with β = 0",
-        f"β = 0, {steps} steps: {said[0]}.", f"β = {beta:g}: {said[1]}.",
+        f"β = 0, {steps} steps: {said[0]} ({n}).", f"β = {beta:g}: {said[1]}.",
         "Success alone is no measure of an edit. Look at images it should not touch, and along the steps.",
         {"zero": rows[0], "beta": rows[1]},
         lambda: pictures.along_steps([one.curve() for one in edits], ["β = 0", f"β = {beta:g}"]),
@@ -115,19 +146,29 @@ def random_heads(
 
     acts: parts with labels. size: heads a set. n: images on which the best set is picked. sets: how many are tried.
     seed: of sets and images. without: heads that are known to matter, left out of the draw.
+
+    Returns a `Broken`; .numbers: "picked", "again" (change of the accuracy where it was picked, and elsewhere),
+    "heads". Raises InputError for more images or heads than there are.
+
+    >>> import toolkit as tk
+    >>> acts = tk.extract(tk.load(), tk.scenes("val", n=80, kind="birds"), progress=False)
+    >>> found = tk.teach.random_heads(acts, tk.classes(["waterbird", "landbird"]), n=10, sets=20)
+    >>> found.numbers["again"] <= found.numbers["picked"]
+    True
     """
-    draw = np.random.default_rng(seed)
-    order = draw.permutation(len(acts))
-    if not 2 <= n < len(acts):
-        raise InputError("random_heads", f"n={n!r} of {len(acts)} images", f"2 to {len(acts) - 1}", "pick on fewer")
-    small, rest = order[:n], order[n:]
+    images = judged(acts, classes, "random_heads", None).acts
     total, per_layer = acts.shape[1:3]
     known = set(HeadSet.of(without, total, per_layer))
     every = [(i, j) for i in range(total) for j in range(per_layer) if (i, j) not in known]
-    tried = [
-        HeadSet(tuple(sorted(every[i] for i in draw.choice(len(every), size, replace=False)))) for _ in range(sets)
-    ]
-    became = np.stack([_became(acts, classes, one) for one in tried])  # [set, image]: +1 right now, −1 wrong now
+    for name, value, most in (("n", n, len(images) - 1), ("size", size, len(every)), ("sets", sets, 100_000)):
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+            raise InputError("random_heads", f"{name}={value!r}", f"1 to {most:,}", "pass such a number")
+    draw = np.random.default_rng(seed)
+    order = draw.permutation(len(images))
+    small, rest = order[:n], order[n:]
+    drawn = [draw.choice(len(every), size, replace=False) for _ in range(sets)]
+    tried = [HeadSet(tuple(sorted(every[i] for i in one))) for one in drawn]
+    became = np.stack([_became(images, classes, one) for one in tried])  # [set, image]: +1 right now, −1 wrong now
     gains, again = became[:, small].mean(1), became[:, rest].mean(1)
     best = int(gains.argmax())
     return Broken(
@@ -146,6 +187,15 @@ def rescaled_maps(model: Any, image: Any, text: str, heads: Any, idle: Any, agai
     """Rescaling every map to its own range: a head that writes next to nothing looks as strong as one that decides.
 
     model: live. image: PIL or a sample. text, against: as in `tk.token_map`. heads: that matter; idle: that do not.
+
+    Returns a `Broken`; .numbers: "largest", the largest |value| of a patch of either map. Raises InputError as
+    `tk.token_map` does.
+
+    >>> import toolkit as tk
+    >>> image = tk.scenes("val", n=1, kind="birds")[0]
+    >>> strong, weak = tk.teach.rescaled_maps(tk.load(), image, "water", "L3.H7", "L0.H3").numbers["largest"]
+    >>> strong > 5 * weak
+    True
     """
     names = [str(HeadSet.of(one)) for one in (heads, idle)]
     maps = [token_map(model, image, text, against=against, heads=name) for name in names]
@@ -168,17 +218,12 @@ def _one(acts: Acts, head: Any) -> tuple[int, int]:
 
 
 def _ranks(acts: Acts, classes: Any, n: int, score: str, draws: int) -> list[list[tuple[int, int]]]:
-    found = []
-    for seed in range(draws):
-        try:
-            found.append(list(locate(acts.draw(per_class=n, seed=seed), classes, layers=-2).ranking(score)))
-        except InputError as error:
-            if "none is wrong" not in str(error):
-                raise
-    if len(found) < 2:
-        given = f"{draws} draws of {n} images a class, {len(found)} of them with a mistake"
+    few = [acts.draw(per_class=n, seed=seed) for seed in range(draws)]
+    wrong = [one for one in few if judged(one, classes, "few_images", None).mistakes]
+    if len(wrong) < 2:
+        given = f"{draws} draws of {n} images a class, {len(wrong)} of them with a mistake"
         raise InputError("few_images", given, "two draws with mistakes or more", "draw more images, or more often")
-    return found
+    return [list(locate(one, classes, layers=-2).ranking(score)) for one in wrong]
 
 
 def _agreement(a: list[tuple[int, int]], b: list[tuple[int, int]], top: int = 5) -> float:

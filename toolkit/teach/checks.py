@@ -113,7 +113,8 @@ def maps(answer: Any) -> Reasons:
     data = scenes("val", n=400, seed=3, kind="birds").take(list(IMAGES))
     ids = [str(name) for name in data.ids]
     places = ("object", "background")
-    if not isinstance(answer, Mapping) or set(map(str, answer)) != set(ids) or not set(answer.values()) <= set(places):
+    named = isinstance(answer, Mapping) and set(map(str, answer)) == set(ids)
+    if not named or not all(isinstance(place, str) and place in places for place in answer.values()):
         given = repr(dict(answer))[:120] if isinstance(answer, Mapping) else f"a {type(answer).__name__}"
         accepted = f"a dictionary from {', '.join(ids)} to 'object' or 'background'"
         raise InputError("object or background", given, accepted, "use the ids as they stand in the data")
@@ -234,7 +235,7 @@ def _heads(exercise: str, answer: Any) -> HeadSet:
 def _array(exercise: str, answer: Any) -> torch.Tensor:
     try:
         found = torch.as_tensor(answer, dtype=torch.float32).detach().cpu()
-    except (TypeError, ValueError, RuntimeError) as error:
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise InputError(
             exercise, f"a {type(answer).__name__} ({error})", "numbers [8, 96]", "pass a tensor"
         ) from error

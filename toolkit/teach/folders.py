@@ -38,7 +38,11 @@ def waterbirds_folder(top: str | Path, train: int = 160, val: int = 120, test: i
 
 def imagenet_r_folder(top: str | Path, n: int = 500, seed: int = 9) -> Path:
     """Those of n unrelated scenes whose class ImageNet-R has too (balloons, umbrellas, mushrooms), in its layout.
-    Returns the folder, for `tk.imagenet_r`.
+    Returns the folder, for `tk.imagenet_r`. Raises InputError where something is there already.
+
+    >>> import toolkit as tk, tempfile
+    >>> len(set(tk.imagenet_r(tk.teach.imagenet_r_folder(tempfile.mkdtemp(), n=60), classes=3).labels)) <= 3
+    True
     """
     root = _new(Path(top) / "imagenet-r")
     data = scenes("test", n, seed, kind="unrelated").where(label=list(WNIDS))
@@ -58,3 +62,25 @@ def _write(data: Scenes, root: Path, paths: list[str]) -> None:
     for sample, path in zip(data, paths, strict=True):
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         sample.image.save(root / path)
+
+
+def celeba_folder(top: str | Path, n: int = 60, seed: int = 3) -> Path:
+    """n scenes in CelebA's layout, a third of them in every split. They are no portraits: `Male` says that it is a
+    waterbird, `Blond_Hair` that the scene is on water. Returns the folder, for `tk.celeba`. Raises InputError where
+    something is there already.
+
+    >>> import toolkit as tk, tempfile
+    >>> len(tk.celeba(tk.teach.celeba_folder(tempfile.mkdtemp(), n=6), "test", target="Male", attribute="Blond_Hair"))
+    2
+    """
+    root = _new(Path(top) / "celeba")
+    data = scenes("val", n, seed, kind="birds")
+    names = [f"{i + 1:06}.jpg" for i in range(n)]
+    _write(data, root / "img_align_celeba", names)
+    rows = [str(n), "Blond_Hair Male "]
+    for name, label, group in zip(names, data.labels, data.groups, strict=True):
+        rows.append(f"{name} {1 if str(group).endswith('on water') else -1:2} {1 if label == 'waterbird' else -1:2}")
+    (root / "list_attr_celeba.txt").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    splits = "".join(f"{name} {i * 3 // n}\n" for i, name in enumerate(names))
+    (root / "list_eval_partition.txt").write_text(splits, encoding="utf-8")
+    return root

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -17,6 +18,8 @@ from toolkit.teach.grade import Grade, Reason
 if TYPE_CHECKING:
     import pandas
 
+LARGEST = 1000
+"""Numbers of an answer that the workbook keeps."""
 OFTEN = 6
 """Tries after which the images that judge are not fresh any more."""
 
@@ -187,7 +190,10 @@ def exercise(title: str) -> Exercise:
         raise InputError("exercise", repr(title), ", ".join(map(repr, known)), f"did you mean {near[0]!r}?" if near else
                          "see teach.exercises()")  # fmt: skip
     if name not in _made:
-        _made[name] = Exercise(*known[name])
+        _made[name] = made = Exercise(*known[name])
+        row = next((row for row in workbook().exercises if row["exercise"] == name), None)
+        if row is not None:  # of another session: what was tried and read there counts
+            made._tries, made._hints, made._solved = row["tries"], row["hints"], row["solution"]
     return _made[name]
 
 
@@ -201,6 +207,8 @@ def exercises() -> pandas.DataFrame:
 
 
 def _kept(answer: Any) -> Any:
-    """What the workbook keeps of an answer: a long array as its shape."""
+    """What the workbook keeps of an answer; of a long array its shape alone."""
     shape = getattr(answer, "shape", None)
-    return f"an array {list(shape)}" if shape is not None and len(shape) else answer
+    if shape is None or not hasattr(answer, "tolist"):
+        return answer
+    return answer.tolist() if math.prod(shape) <= LARGEST else f"an array {list(shape)}"
