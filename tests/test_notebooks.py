@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LAB = [path for path in NOTEBOOKS if path.stem[:2] in ("01", "02", "03", "05", "06")]
 NOWHERE = dict.fromkeys(("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
+GUIDE = (ROOT / "docs" / "teaching.md").read_text(encoding="utf-8").split("**Exercises.**")[0]
 TEXT = {path.stem: nbformat.read(path, as_version=4) for path in NOTEBOOKS}
 
 
@@ -57,12 +58,27 @@ def run(notebook, folder, monkeypatch, **variables):
     return ["".join(output.text for output in ask.outputs if output.name == "stdout").strip() for ask in asks]
 
 
+def as_told(truth, said):
+    """Whether the instructor page's words hold a truth: an option, the largest of several, or a number as rounded."""
+    found = ast.literal_eval(truth) if truth[0] in "{0123456789-" else truth
+    if isinstance(found, dict):
+        found = max(found, key=found.get)
+    if isinstance(found, str):
+        return found in said
+    number = re.search(r"\d+(?:\.(\d+))?", said)
+    return round(found, len(number[1] or "")) == float(number[0])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_notebook_runs(path, monkeypatch, tmp_path):
     notebook = nbformat.read(path, as_version=4)
     revealed = run(notebook, tmp_path, monkeypatch)
     assert all(re.fullmatch(r"True\|.+", line) for line in revealed), revealed
+    expected = re.findall(rf"^\| {path.stem[:2]} \| [^|]+ \| ([^|]+) \| [^|]+ \|$", GUIDE, re.MULTILINE)
+    assert len(expected) == len(revealed)
+    for line, said in zip(revealed, expected, strict=True):
+        assert as_told(line.removeprefix("True|"), said), f"{line} in the notebook, {said} on the instructor page"
     notebook.metadata.pop("widgets", None)  # whoever saves with it saves more
     assert len(nbformat.writes(notebook)) < 1_000_000
     for cell in notebook.cells:
@@ -156,9 +172,9 @@ def test_the_cells_of_the_lab_stand_on_their_own(path):
 
 def test_every_exercise_stands_in_its_notebook():
     for task in TASKS:
-        (name,) = [stem for stem in TEXT if stem.startswith(task[5])]
+        (name,) = [stem for stem in TEXT if stem.startswith(task.notebook)]
         sources = [cell.source for cell in TEXT[name].cells if cell.cell_type == "code"]
-        assert any(f'exercise("{task[0]}")' in source for source in sources), task[0]
+        assert any(f'exercise("{task.title}")' in source for source in sources), task.title
         assert any(".check(answer)" in source for source in sources)
 
 

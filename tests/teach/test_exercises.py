@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -11,13 +14,13 @@ from toolkit.teach import checks
 from toolkit.teach.solutions import HINTS, SOLUTIONS
 from toolkit.teach.tasks import OFTEN, TASKS, exercise, exercises
 
-TITLES = [task[0] for task in TASKS]
+TITLES = [task.title for task in TASKS]
 
 
 def test_every_exercise_has_hints_and_a_solution():
     assert list(SOLUTIONS) == list(HINTS) == TITLES
     assert all(len(hints) >= 3 for hints in HINTS.values())
-    assert all(1 <= task[3] <= 4 and 1 <= task[4] <= 60 for task in TASKS)
+    assert all(1 <= task.difficulty <= 4 and 1 <= task.minutes <= 60 for task in TASKS)
 
 
 @pytest.mark.slow
@@ -143,6 +146,21 @@ def test_a_failed_grade_points_to_the_next_step_and_escapes():
     assert "✗" in grade._repr_html_()
     assert "●○○○" in repr(task)
     assert "exact sum" in task._repr_html_()
+
+
+@pytest.mark.slow
+def test_the_instructor_page_has_the_numbers_of_the_checks():
+    page = (Path(__file__).parents[2] / "docs" / "teaching.md").read_text(encoding="utf-8")
+    rows = {
+        line.split("|")[1].strip(): line for line in page.splitlines() if line.startswith("| ") and line.count("|") == 6
+    }
+    gains = [float(re.search(r"([+-][\d.]+) points \(\+20", checks.guilty(heads)[1].text)[1]) for heads in (
+        "L3.H7 L3.H5 L2.H4", "L3.H7 L3.H5 L2.H4 L3.H4 L2.H3", "L3.H7 L3.H5")]  # fmt: skip
+    said = [float(x) for x in re.findall(r"\+([\d.]+)", rows["guilty heads"])]
+    assert [round(gain, 1 if x % 1 else 0) for gain, x in zip(gains, said, strict=True)] == said
+    for alpha, beta in ((5, 10), (10, 10), (0, 10)):
+        kept = re.search(r"keeps (\d+) %", checks.price((alpha, beta))[0].text)[1]
+        assert f"{kept} %" in rows["price of an edit"], (alpha, beta)
 
 
 @pytest.mark.slow

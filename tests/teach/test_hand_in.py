@@ -81,7 +81,7 @@ def test_files_that_are_no_hand_ins_are_told_and_harm_nothing(tmp_path):
     for name, text in HOSTILE.items():
         (tmp_path / name).write_text(text)
     answers = [{"val-3-birds1-000000": []}, [10**400], {"a": {}}, "an array", float("nan"), None, [[1] * 3] * 3]
-    rows = [{"exercise": task[0], "answer": answer, "reasons": 7} for task in TASKS for answer in answers]
+    rows = [{"exercise": task.title, "answer": answer, "reasons": 7} for task in TASKS for answer in answers]
     odd = {"format": 1, "name": "<b>", "predictions": [{"question": "q"}], "exercises": rows, "notes": []}
     (tmp_path / "odd.json").write_text(json.dumps(odd))
     (tmp_path / "bytes.html").write_bytes(b"\xff\xfe\x00")

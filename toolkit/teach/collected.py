@@ -115,7 +115,7 @@ def _again(row: dict[str, Any]) -> dict[str, Any]:
     """An answer, checked anew; without a mark in the workbook of this kernel."""
     from toolkit.teach.tasks import TASKS
 
-    checks = {task[0]: task[6] for task in TASKS}
+    checks = {task.title: task._check for task in TASKS}
     answer = row["answer"]
     if row["exercise"] not in checks or answer is None:
         return {"passed": None, "text": f"no exercise of this toolkit, or no answer: {answer!r}"}

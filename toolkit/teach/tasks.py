@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -126,49 +126,56 @@ class Text:
         return f"<{tag} style='white-space:pre-wrap'>{escape(self.text)}</{tag}>"
 
 
-TASKS: tuple[tuple[Any, ...], ...] = (
-    (
+TASKS = (
+    Exercise(
         "exact sum",
         'Make the embedding of each of the 8 images of `tk.scenes("val", n=8, seed=1)` out of its parts alone: out of'
         " heads, mlps, biases and constant, without touching parts.embedding.",
-        "an array [8, 96]", 1, 5, "02", checks.sums, False,
+        "an array [8, 96]",
+        difficulty=1, minutes=5, notebook="02", _check=checks.sums,
     ),
-    (
+    Exercise(
         "background heads",
         "Find the heads that carry the background: those whose contribution varies mostly with where a scene is set."
         " The scenes that judge have every factor independent of every other.",
-        'heads, such as "L0.H1 L1.H2"', 2, 10, "03", checks.background, False,
+        'heads, such as "L0.H1 L1.H2"',
+        difficulty=2, minutes=10, notebook="03", _check=checks.background,
     ),
-    (
+    Exercise(
         "head in words",
         "Find the head that is most about the light, the one about the weather and the one about the colour of things.",
-        'a dictionary {"light": head, "weather": head, "colour": head}', 2, 10, "03", checks.words, False,
+        'a dictionary {"light": head, "weather": head, "colour": head}',
+        difficulty=2, minutes=10, notebook="03", _check=checks.words,
     ),
-    (
+    Exercise(
         "object or background",
         'Six birds: `tk.scenes("val", n=400, seed=3, kind="birds").take([0, 1, 10, 11, 27, 31])`. For each, does the'
         " larger part of what speaks for the class that was predicted, against the other, lie on the object or on the"
         " background?",
-        'a dictionary from id to "object" or "background"', 2, 10, "04", checks.maps, False,
+        'a dictionary from id to "object" or "background"',
+        difficulty=2, minutes=10, notebook="04", _check=checks.maps,
     ),
-    (
+    Exercise(
         "how many images",
         "From how many labelled images a class do the first three heads of score D come out the same in four draws of"
         " five? Name the smallest number you would trust; the truth is what all 800 images of the edit split say.",
-        "a whole number, images a class", 3, 10, "05", checks.sample, False,
+        "a whole number, images a class",
+        difficulty=3, minutes=10, notebook="05", _check=checks.sample,
     ),
-    (
+    Exercise(
         "guilty heads",
         "Switch off at most five heads (zero-ablation, direct effect) so that the worst group of fresh test birds gains"
         " at least 20 points, the plain average does not fall, and the 18 other classes lose at most 2 points.",
-        'at most five heads, such as "L0.H1 L1.H2"', 3, 15, "05", checks.guilty, True,
+        'at most five heads, such as "L0.H1 L1.H2"',
+        difficulty=3, minutes=15, notebook="05", _check=checks.guilty, _judged=True,
     ),
-    (
+    Exercise(
         "price of an edit",
         'The edit is made from twenty birds, `tk.scenes("edit", n=400, kind="birds")` drawn with per_class=10 and'
         " seed=0, with all 20 classes and the heads L3.H7 and L3.H5. Choose α and β so that it keeps at least 90 % of"
         " what the birds gain without these heads, and costs the 18 other classes at most 2 points.",
-        '{"alpha": α, "beta": β}', 4, 20, "06", checks.price, True,
+        '{"alpha": α, "beta": β}',
+        difficulty=4, minutes=20, notebook="06", _check=checks.price, _judged=True,
     ),
 )  # fmt: skip
 _made: dict[str, Exercise] = {}
@@ -183,14 +190,14 @@ def exercise(title: str) -> Exercise:
     >>> tk.teach.exercise("exact sum").difficulty
     1
     """
-    known = {row[0]: row for row in TASKS}
+    known = {task.title: task for task in TASKS}
     name = str(title).strip().lower().replace("_", " ").replace("-", " ")
     if name not in known:
         near = get_close_matches(name, known, 1)
         raise InputError("exercise", repr(title), ", ".join(map(repr, known)), f"did you mean {near[0]!r}?" if near else
                          "see teach.exercises()")  # fmt: skip
     if name not in _made:
-        _made[name] = made = Exercise(*known[name])
+        _made[name] = made = replace(known[name])
         row = next((row for row in workbook().exercises if row["exercise"] == name), None)
         if row is not None:  # of another session: what was tried and read there counts
             made._tries, made._hints, made._solved = row["tries"], row["hints"], row["solution"]
@@ -202,7 +209,7 @@ def exercises() -> pandas.DataFrame:
     import pandas
 
     passed = {row["exercise"]: row["passed"] for row in workbook().exercises}
-    rows = [(t[0], t[3], t[4], t[5], passed.get(t[0], False)) for t in TASKS]
+    rows = [(t.title, t.difficulty, t.minutes, t.notebook, passed.get(t.title, False)) for t in TASKS]
     return pandas.DataFrame(rows, columns=["exercise", "difficulty", "minutes", "notebook", "passed"])
 
 
