@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 
 import numpy as np
@@ -15,39 +14,19 @@ from toolkit.api.reproduction import Reproduction
 from toolkit.cli import main
 
 SPLITS = {"train": 0, "val": 1, "test": 2}
-SPECIES = {"landbird": "001.Land_bird", "waterbird": "002.Water_bird"}
-WNIDS = {"balloon": "n02782093", "umbrella": "n04507155", "mushroom": "n07734744"}
 
 
 def written(top, sizes):
     """Scenes of the built-in world as a Waterbirds folder; returns the scenes of each split."""
-    root, rows, data = top / "waterbird_complete95_forest2water2", [], {}
-    for split, n in sizes.items():
-        scenes = tk.scenes("edit" if split == "train" else split, n, 5, kind="birds")
-        data[split] = scenes
-        scenes.pixels(range(n))  # painted together
-        for i, sample in enumerate(scenes):
-            path = f"{SPECIES[sample.label]}/{split}_{i:04}.png"
-            (root / path).parent.mkdir(parents=True, exist_ok=True)
-            sample.image.save(root / path)
-            on_water = int(sample.group.endswith("water"))
-            rows.append((len(rows), path, int(sample.label == "waterbird"), SPLITS[split], on_water, "/o/ocean/1.jpg"))
-    with (root / "metadata.csv").open("w", newline="") as file:
-        columns = ("img_id", "img_filename", "y", "split", "place", "place_filename")
-        csv.writer(file).writerows([columns, *rows])
-    return data
+    tk.teach.waterbirds_folder(top, **sizes, seed=5)
+    return {split: tk.scenes("edit" if split == "train" else split, n, 5, kind="birds") for split, n in sizes.items()}
 
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory):
     top = tmp_path_factory.mktemp("data")
     data = written(top / "birds", {"train": 160, "val": 120, "test": 400})
-    others = tk.scenes("test", 500, 9, kind="unrelated").where(label=list(WNIDS))
-    others.pixels(range(len(others)))
-    for i, sample in enumerate(others):
-        folder = top / "imagenet-r" / WNIDS[sample.label]
-        folder.mkdir(parents=True, exist_ok=True)
-        sample.image.save(folder / f"cartoon_{i}.jpg")
+    tk.teach.imagenet_r_folder(top, n=500, seed=9)
     return top, data
 
 
