@@ -19,7 +19,7 @@ import nbformat
 import numpy as np
 from jupyter_client import BlockingKernelClient
 from PIL import Image
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Dialog, Locator, Page, expect
 
 TOKEN = "browser-tests"
 FONTS = ("font-awesome", "fontawesome")  # Voilà's own two requests
@@ -126,6 +126,21 @@ def wait(condition: Callable[[], Any], seconds: float = 30, message: str = "") -
 def pixels(where: Page | Locator) -> np.ndarray:
     """What is painted [h, w, 3]."""
     return np.asarray(Image.open(io.BytesIO(where.screenshot())).convert("RGB")).astype(int)
+
+
+def dialogs_of(page: Page) -> list[str]:
+    """What the page says in dialogs from here on; Jupyter's own "leave without saving?" is answered with yes."""
+    heard: list[str] = []
+
+    def answer(dialog: Dialog) -> None:
+        if dialog.type == "beforeunload":  # dismissed, the page would stay, and `goto` would fail
+            dialog.accept()
+        else:
+            heard.append(dialog.message)
+            dialog.dismiss()
+
+    page.on("dialog", answer)
+    return heard
 
 
 def run_all(page: Page, token: str = "notebook:run-all-cells") -> None:

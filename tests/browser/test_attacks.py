@@ -16,7 +16,7 @@ from jupyter_client.session import json_packer
 from narrow import NarrowHost
 from PIL import Image
 from playwright.sync_api import Locator, Page
-from servers import TOKEN, Server, wait
+from servers import TOKEN, Server, dialogs_of, wait
 
 import toolkit as tk
 from toolkit.api.workbook import Workbook
@@ -209,8 +209,7 @@ def settled(host: NarrowHost, name: str, words: tuple[str, ...]) -> tuple[Panel,
 
 @pytest.mark.parametrize("name", PANELS)
 def test_hostile_words_are_shown_and_do_nothing(host: NarrowHost, name: str, screenshots) -> None:
-    dialogs: list[str] = []
-    host.page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    dialogs = dialogs_of(host.page)
     _, plain = settled(host, name, PLAIN)
     panel, root = settled(host, name, WORDS)
     assert harm(host.page) == []
@@ -284,8 +283,7 @@ def unharmed(page: Page, dialogs: list[str]) -> None:
 
 
 def test_a_notebook_of_hostile_words_live_saved_and_reopened(open_lab, lab: Server, page: Page, screenshots) -> None:
-    dialogs: list[str] = []
-    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    dialogs = dialogs_of(page)
     cells = [SETUP, *(f"panel = PANELS[{name!r}](WORDS); panel" for name in PANELS), "print('ALL' + 'DONE')"]
     page = open_lab("attacked.ipynb", cells)
     wait(lambda: page.locator(".tk-panel[data-seq]:not(.tk-panel .tk-panel)").count() == len(PANELS), 90)
@@ -299,6 +297,9 @@ def test_a_notebook_of_hostile_words_live_saved_and_reopened(open_lab, lab: Serv
     assert {kind for data in outputs(path) for kind in data} <= KINDS
     stop = "() => { window.jupyterapp.shell.currentWidget.context.sessionContext.shutdown(); }"
     page.evaluate(stop)
+    page.evaluate(
+        "() => { window.jupyterapp.shell.currentWidget.context.model.dirty = true; }"
+    )  # as a late picture does
     book = nbformat.read(path, as_version=4)
     book.metadata["handed"] = "on"
     nbformat.write(book, lab.folder / "attacked-handed-on.ipynb")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from attacks import ATTACKS
+from servers import dialogs_of
 
 import toolkit as tk
 
@@ -23,9 +24,8 @@ def test_hostile_words_are_shown_and_not_run(chromium, tmp_path, screenshots, sc
     path = tk.report(tmp_path / "x.html", acts, classes, "L1.H2 L0.H0", title=ATTACKS[1])
     context = chromium.new_context(viewport={"width": 900, "height": 1200}, color_scheme=scheme)
     page = context.new_page()
-    requests, dialogs = [], []
+    requests, dialogs = [], dialogs_of(page)
     page.on("request", lambda request: requests.append(request.url))
-    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
     page.goto(path.as_uri())
     page.mouse.move(300, 300)
     assert page.evaluate("window.hit") is None
