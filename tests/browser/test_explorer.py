@@ -13,6 +13,7 @@ from playwright.sync_api import Locator, Page, WebSocket, expect
 from servers import TOKEN, Server, cell_count, dark, pixels, run_all, wait
 
 import toolkit as tk
+from toolkit.api import workbook
 
 SETUP = """
 import toolkit as tk
@@ -294,14 +295,31 @@ def test_state_is_shown_and_restored_in_the_panel(host: NarrowHost) -> None:
     host.pump_until(lambda: root.locator(":scope > .tk-error").is_hidden())
 
 
-def test_the_report_is_written_from_the_panel(
-    host: NarrowHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_report_hands_in_what_was_predicted(
+    host: NarrowHost, page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, screenshots: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(workbook, "_current", tk.teach.Workbook("Ada"))  # the kernel's
+    question = host.show(tk.teach.predict("How many are wrong?", low=0, high=10, truth=7))
+    question.get_by_label("your guess as a number").fill("5")
+    question.get_by_role("button", name="Reveal", exact=True).click()
+    host.pump_until(lambda: tk.teach.workbook().predictions)
     explorer = tk.Explorer(tk.load(), tk.scenes("val", n=200), ["landbird", "waterbird"])
     root = host.show(explorer)
     host.pump_until(lambda: "grid" in explorer.parts)
     host.still(root)
     root.get_by_label("Write a report").click()
     host.pump_until(lambda: "explorer.html" in root.locator(".tkex-summary").inner_text(), 60)
-    assert 10_000 < (tmp_path / "explorer.html").stat().st_size < 5_000_000
+    path = tmp_path / "explorer.html"
+    assert 10_000 < path.stat().st_size < 5_000_000
+    (row,) = tk.teach.collect(tmp_path).itertuples()
+    assert (row.name, row.kind, row.answer, row.truth) == ("Ada", "prediction", 5, 7)
+
+    reader = page.context.browser.new_context(viewport={"width": 900, "height": 1200}).new_page()
+    reader.goto(path.as_uri())
+    assert reader.get_by_role("heading", name="Predictions of Ada").is_visible()
+    line = reader.get_by_role("row", name="How many are wrong?")
+    assert line.locator("td").all_inner_texts() == ["5", "7"]
+    line.scroll_into_view_if_needed()
+    reader.screenshot(path=screenshots / "handed-in.png")
+    reader.context.close()
