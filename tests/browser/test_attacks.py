@@ -295,11 +295,8 @@ def test_a_notebook_of_hostile_words_live_saved_and_reopened(open_lab, lab: Serv
     save = "() => { window.jupyterapp.commands.execute('docmanager:save'); }"
     wait(lambda: (page.evaluate(save), page.wait_for_timeout(500), len(kept()) == len(PANELS))[-1], 60)
     assert {kind for data in outputs(path) for kind in data} <= KINDS
-    stop = "() => { window.jupyterapp.shell.currentWidget.context.sessionContext.shutdown(); }"
-    page.evaluate(stop)
-    page.evaluate(
-        "() => { window.jupyterapp.shell.currentWidget.context.model.dirty = true; }"
-    )  # as a late picture does
+    unsaved = "context.sessionContext.shutdown(); context.model.dirty = true;"  # as a picture that comes late makes it
+    page.evaluate(f"() => {{ const context = window.jupyterapp.shell.currentWidget.context; {unsaved} }}")
     book = nbformat.read(path, as_version=4)
     book.metadata["handed"] = "on"
     nbformat.write(book, lab.folder / "attacked-handed-on.ipynb")
