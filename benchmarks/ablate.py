@@ -13,9 +13,9 @@ from typing import Any
 import torch
 
 import toolkit as tk
-from toolkit.api.flips import flips
-from toolkit.api.lab import LabSession
+from toolkit.api.switch_off.flips import flips
 from toolkit.core.sums import ClassSums, group_hits
+from toolkit.labs.ablation import AblationSession
 
 BUDGET = {"click_ms": 100.0}
 
@@ -32,7 +32,7 @@ def seconds(run: Any, rounds: int) -> list[float]:
 def built_in(n: int, rounds: int) -> dict[str, Any]:
     """The lab's own work for one click: predictions, groups with intervals, confusion, flips."""
     acts = tk.extract(tk.load(), tk.scenes("test", n, seed=9173, kind="birds"), progress=False)
-    session = LabSession(acts, tk.classes(["waterbird", "landbird"]))
+    session = AblationSession(acts, tk.classes(["waterbird", "landbird"]))
     layers, heads = session.shape
     first = seconds(lambda: (session.sums, session.before), 1)[0]
     rng = torch.Generator().manual_seed(0)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 import toolkit as tk
-from toolkit.api.frontiers import MEASURES
+from toolkit.api.edit.frontier_result import MEASURES
 
 BIRDS = ("waterbird", "landbird")
 DRAWS, STEPS = 8, 300

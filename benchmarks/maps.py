@@ -18,8 +18,8 @@ import open_clip
 import torch
 
 import toolkit as tk
-from toolkit.api.localisation import enlarged, framed_masks
-from toolkit.api.map_methods import METHODS
+from toolkit.api.where.localisation import enlarged, framed_masks
+from toolkit.api.where.map_methods import METHODS
 from toolkit.core.localise import Localised, joined, localise
 
 SHAPES = ("ViT-B-16", "ViT-L-14")

@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 import toolkit as tk
-from toolkit.api.glossary import page as glossary_page
+from toolkit.explanations.glossary import page as glossary_page
 from toolkit.figures.pictures import GRID, INK, MUTED, SERIES, contact_sheet
 from toolkit.organism import shapes
 from toolkit.organism.draws import Draws

@@ -12,7 +12,10 @@ import pytest
 import toolkit as tk
 
 PACKAGE = Path(tk.__file__).parent
-ORDER = ["errors", "core", "models", "data", "organism", "store", "api", "engine", "figures", "panels", "teach", "cli"]
+ORDER = [
+    *("version", "errors", "engine", "core", "models", "data", "organism", "store", "api", "explanations", "labs"),
+    *("figures", "panels", "teach", "cli"),
+]
 FOREIGN = {
     "core": {"torch", "numpy", "scipy", "pandas", "xarray", "threadpoolctl"},
     "models": {"torch", "numpy", "open_clip", "timm", "PIL", "safetensors", "huggingface_hub"},
@@ -88,6 +91,94 @@ def test_a_misspelt_public_name_is_answered_with_the_right_one():
         tk.decompos  # noqa: B018
 
 
-def test_files_stay_readable():
-    for path in [*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.js"), *PACKAGE.rglob("*.css")]:
-        assert len(path.read_text().splitlines()) <= 370, path
+def test_no_file_or_folder_bears_a_public_name():
+    """Importing it would put the module in the place of the verb: `tk.explain` was one until a folder took its name."""
+    assert {path.stem for path in PACKAGE.iterdir()} & set(tk.__all__) == {"teach"}
+
+
+ROOMS = ["checks", "images", "words", "locate", "switch_off", "where", "edit", "protocol"]
+
+
+def test_the_rooms_of_the_verbs_stand_one_above_the_other():
+    assert sorted(p.stem for p in (PACKAGE / "api").iterdir() if p.stem not in ("__init__", "__pycache__")) == sorted(
+        ROOMS
+    )
+    for path in FILES:
+        inside = path.relative_to(PACKAGE).parts
+        if inside[0] == "api" and len(inside) > 2:
+            for name in imports(path):
+                if name.startswith("toolkit.api."):
+                    theirs = name.split(".")[2]
+                    assert ROOMS.index(theirs) <= ROOMS.index(inside[1]), f"{path} imports {name}"
+
+
+def modules() -> dict[str, Path]:
+    """Every file of the package by the name it is imported under."""
+    found = {}
+    for path in PACKAGE.rglob("*.py"):
+        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+        found[".".join(parts).removesuffix(".__init__")] = path
+    return found
+
+
+def needs(path: Path, known: dict[str, Path]) -> set[str]:
+    """The files that a file imports from, wherever the import stands: under TYPE_CHECKING and in functions too."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names if alias.name in known}
+        elif isinstance(node, ast.ImportFrom) and node.module in known:
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= (inner & known.keys()) or {node.module}
+    return found
+
+
+def circles(graph: dict[str, set[str]]) -> list[set[str]]:
+    """Files that import each other by whatever detour: what is left when nobody without arrows in or out is left."""
+    left = dict(graph)
+    while True:
+        targets = set().union(*left.values()) if left else set()
+        loose = {name for name, theirs in left.items() if not theirs & left.keys() or name not in targets}
+        if not loose:
+            return [{name} | left[name] & left.keys() for name in sorted(left)]
+        left = {name: theirs for name, theirs in left.items() if name not in loose}
+
+
+def test_the_finder_of_circles_finds_one():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}) == [{"b", "c"}, {"b", "c"}]
+    assert circles({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
+
+
+def test_no_file_imports_itself_by_a_detour():
+    known = modules()
+    assert circles({name: needs(path, known) - {name} for name, path in known.items()}) == []
+
+
+def test_no_two_classes_share_a_name():
+    seen: dict[str, Path] = {}
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                assert seen.setdefault(node.name, path) == path, f"{node.name} in {path} and {seen[node.name]}"
+
+
+LINES, METHODS = 450, 25
+
+
+def test_what_is_long_says_why():
+    for path in FILES:
+        tree = ast.parse(path.read_text())
+        if len(path.read_text().splitlines()) > LINES:
+            assert "Long because" in (ast.get_docstring(tree) or ""), path
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef):
+                public = [n for n in node.body if isinstance(n, ast.FunctionDef) and not n.name.startswith("_")]
+                reason = "Long because" in (ast.get_docstring(node) or "")
+                assert len(public) <= METHODS or reason, f"{path}: {node.name} has {len(public)} public methods"
+
+
+def test_the_lazy_table_and_what_type_checkers_see_are_the_same():
+    tree = ast.parse((PACKAGE / "__init__.py").read_text())
+    (seen,) = [node for node in tree.body if isinstance(node, ast.If)]
+    told = {a.asname: n.module for n in seen.body if isinstance(n, ast.ImportFrom) for a in n.names}
+    assert {name: told[name] for name in told if name != "teach"} == tk._WHERE

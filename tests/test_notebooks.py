@@ -14,7 +14,7 @@ import pytest
 from nbclient import NotebookClient
 
 import toolkit as tk
-from toolkit.panels.guide import cells
+from toolkit.panels.explorer.guide import cells
 from toolkit.teach.tasks import TASKS
 
 ROOT = Path(__file__).parents[1]
@@ -28,7 +28,7 @@ TEXT = {path.stem: nbformat.read(path, as_version=4) for path in NOTEBOOKS}
 REVEAL = """
 import gc, time, warnings
 warnings.simplefilter("ignore")
-from toolkit.panels.predict import Predict
+from toolkit.panels.predict.panel import Predict
 for one in [one for one in gc.get_objects() if isinstance(one, Predict) and not one.revealed]:
     one.reveal()
     end = time.monotonic() + 60

@@ -12,72 +12,72 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from toolkit.version import __version__ as __version__
 
 _WHERE = {
-    "load": "toolkit.api.load",
-    "glossary": "toolkit.api.glossary",
-    "Glossary": "toolkit.api.glossary",
-    "Term": "toolkit.api.terms",
-    "why": "toolkit.api.why",
-    "Why": "toolkit.api.why",
-    "decompose": "toolkit.api.decompose",
-    "estimate": "toolkit.api.estimate",
-    "extract": "toolkit.api.extract",
-    "open_acts": "toolkit.api.extract",
-    "from_arrays": "toolkit.api.arrays",
-    "from_npy": "toolkit.api.arrays",
-    "Acts": "toolkit.api.acts",
-    "textspan": "toolkit.api.textspan",
-    "BankWarning": "toolkit.api.textspan",
-    "load_spans": "toolkit.api.spans",
-    "Spans": "toolkit.api.spans",
-    "heads_for": "toolkit.api.concepts",
-    "ConceptHeads": "toolkit.api.concepts",
-    "head_pca": "toolkit.api.pca",
-    "locate": "toolkit.api.locate",
-    "Scores": "toolkit.api.scores",
-    "ablate": "toolkit.api.ablate",
-    "Ablation": "toolkit.api.ablation",
-    "ltc_correct": "toolkit.api.ltc",
-    "head_effects": "toolkit.api.effects",
-    "HeadEffects": "toolkit.api.effects",
-    "fold_ablation": "toolkit.api.fold",
-    "edit": "toolkit.api.edit",
-    "Edit": "toolkit.api.edits",
-    "EditWarning": "toolkit.api.edit_problem",
-    "load_edit": "toolkit.api.edit_file",
-    "compare": "toolkit.api.compare",
-    "frontier": "toolkit.api.frontier",
-    "Frontier": "toolkit.api.frontiers",
+    "load": "toolkit.api.images.load",
+    "glossary": "toolkit.explanations.glossary",
+    "Glossary": "toolkit.explanations.glossary",
+    "Term": "toolkit.explanations.terms",
+    "why": "toolkit.explanations.why",
+    "Why": "toolkit.explanations.why",
+    "decompose": "toolkit.api.images.decompose",
+    "estimate": "toolkit.api.images.estimate",
+    "extract": "toolkit.api.images.extract",
+    "open_acts": "toolkit.api.images.extract",
+    "from_arrays": "toolkit.api.images.arrays",
+    "from_npy": "toolkit.api.images.arrays",
+    "Acts": "toolkit.api.images.acts",
+    "textspan": "toolkit.api.words.textspan",
+    "BankWarning": "toolkit.api.words.textspan",
+    "load_spans": "toolkit.api.words.spans",
+    "Spans": "toolkit.api.words.spans",
+    "heads_for": "toolkit.api.words.concepts",
+    "ConceptHeads": "toolkit.api.words.concepts",
+    "head_pca": "toolkit.api.words.pca",
+    "locate": "toolkit.api.locate.locate",
+    "Scores": "toolkit.api.locate.scores",
+    "ablate": "toolkit.api.switch_off.ablate",
+    "Ablation": "toolkit.api.switch_off.ablation",
+    "ltc_correct": "toolkit.api.switch_off.ltc",
+    "head_effects": "toolkit.api.switch_off.effects",
+    "HeadEffects": "toolkit.api.switch_off.effects",
+    "fold_ablation": "toolkit.api.switch_off.fold",
+    "edit": "toolkit.api.edit.edit",
+    "Edit": "toolkit.api.edit.result",
+    "EditWarning": "toolkit.api.edit.problem",
+    "load_edit": "toolkit.api.edit.load_edit",
+    "compare": "toolkit.api.edit.compare",
+    "frontier": "toolkit.api.edit.frontier",
+    "Frontier": "toolkit.api.edit.frontier_result",
     "frontier_plotly": "toolkit.figures.frontier",
     "frontier_matplotlib": "toolkit.figures.frontier",
-    "EditLab": "toolkit.panels.edit_lab",
-    "token_map": "toolkit.api.token_map",
-    "trace_tokens": "toolkit.api.token_map",
-    "Traced": "toolkit.api.token_map",
-    "TokenAttribution": "toolkit.api.attribution",
-    "grad_cam": "toolkit.api.cam",
-    "legrad": "toolkit.api.attention_maps",
-    "game": "toolkit.api.attention_maps",
-    "rollout": "toolkit.api.attention_maps",
-    "attention_map": "toolkit.api.attention_maps",
-    "explain": "toolkit.api.map_methods",
-    "faithfulness": "toolkit.api.faithfulness",
-    "Faithfulness": "toolkit.api.faithfulness",
-    "localisation": "toolkit.api.localisation",
-    "Localisation": "toolkit.api.localisation",
-    "aiou": "toolkit.api.localisation",
-    "agreement": "toolkit.api.agreement",
-    "permuted": "toolkit.api.agreement",
-    "save_checkpoint": "toolkit.api.fold",
-    "save_huggingface": "toolkit.api.fold",
-    "HeadPCA": "toolkit.api.pca",
-    "bank": "toolkit.api.banks",
+    "EditLab": "toolkit.panels.edit_lab.panel",
+    "token_map": "toolkit.api.where.token_map",
+    "trace_tokens": "toolkit.api.where.token_map",
+    "Traced": "toolkit.api.where.token_map",
+    "TokenAttribution": "toolkit.api.where.attribution",
+    "grad_cam": "toolkit.api.where.cam",
+    "legrad": "toolkit.api.where.attention_maps",
+    "game": "toolkit.api.where.attention_maps",
+    "rollout": "toolkit.api.where.attention_maps",
+    "attention_map": "toolkit.api.where.attention_maps",
+    "explain": "toolkit.api.where.map_methods",
+    "faithfulness": "toolkit.api.where.faithfulness",
+    "Faithfulness": "toolkit.api.where.faithfulness",
+    "localisation": "toolkit.api.where.localisation",
+    "Localisation": "toolkit.api.where.localisation",
+    "aiou": "toolkit.api.where.localisation",
+    "agreement": "toolkit.api.where.agreement",
+    "permuted": "toolkit.api.where.agreement",
+    "save_checkpoint": "toolkit.api.switch_off.fold",
+    "save_huggingface": "toolkit.api.switch_off.fold",
+    "HeadPCA": "toolkit.api.words.pca",
+    "bank": "toolkit.api.words.banks",
     "notes": "toolkit.store.notes",
     "HeadNotes": "toolkit.store.notes",
-    "SpanExplorer": "toolkit.panels.span_explorer",
-    "AblationLab": "toolkit.panels.ablation_lab",
+    "SpanExplorer": "toolkit.panels.span_explorer.panel",
+    "AblationLab": "toolkit.panels.ablation_lab.panel",
     "Bank": "toolkit.data.banks",
     "near_duplicates": "toolkit.data.overlap",
     "wrap": "toolkit.models.model",
@@ -91,8 +91,8 @@ _WHERE = {
     "head_roles": "toolkit.core.roles",
     "HeadRoles": "toolkit.core.roles",
     "accuracy": "toolkit.core.metrics",
-    "reproduce_waterbirds": "toolkit.api.reproduce",
-    "Reproduction": "toolkit.api.reproduction",
+    "reproduce_waterbirds": "toolkit.api.protocol.reproduce",
+    "Reproduction": "toolkit.api.protocol.reproduction",
     "classes": "toolkit.data.classes",
     "image_folder": "toolkit.data.folder",
     "joined": "toolkit.data.joined",
@@ -105,22 +105,22 @@ _WHERE = {
     "table": "toolkit.data.table",
     "FileSamples": "toolkit.data.files",
     "DataWarning": "toolkit.data.files",
-    "shortcut_gaps": "toolkit.api.gaps",
-    "ShortcutGaps": "toolkit.api.gaps",
+    "shortcut_gaps": "toolkit.api.switch_off.gaps",
+    "ShortcutGaps": "toolkit.api.switch_off.gaps",
     "scenes": "toolkit.organism.scenes",
-    "TokenMap": "toolkit.panels.token_map",
+    "TokenMap": "toolkit.panels.token_map.panel",
     "maps_matplotlib": "toolkit.figures.maps",
     "maps_plotly": "toolkit.figures.maps",
     "report": "toolkit.figures.report",
-    "HeadGrid": "toolkit.panels.head_grid",
-    "Gallery": "toolkit.panels.gallery",
-    "Explorer": "toolkit.panels.explorer",
-    "TwoModels": "toolkit.panels.two_models",
-    "search": "toolkit.api.search",
-    "Search": "toolkit.api.search",
+    "HeadGrid": "toolkit.panels.head_grid.panel",
+    "Gallery": "toolkit.panels.gallery.panel",
+    "Explorer": "toolkit.panels.explorer.panel",
+    "TwoModels": "toolkit.panels.two_models.panel",
+    "search": "toolkit.api.images.search",
+    "Search": "toolkit.api.images.search",
     "Engine": "toolkit.engine.engine",
-    "Selection": "toolkit.panels.selection",
-    "link": "toolkit.panels.selection",
+    "Selection": "toolkit.panels.base.selection",
+    "link": "toolkit.panels.base.selection",
     "ToolkitError": "toolkit.errors",
     "InputError": "toolkit.errors",
     "UnsupportedModelError": "toolkit.errors",
@@ -133,68 +133,63 @@ __all__ = sorted([*_WHERE, "teach"])
 
 if TYPE_CHECKING:
     from toolkit import teach as teach
-    from toolkit.api.ablate import ablate as ablate
-    from toolkit.api.ablation import Ablation as Ablation
-    from toolkit.api.acts import Acts as Acts
-    from toolkit.api.agreement import agreement as agreement
-    from toolkit.api.agreement import permuted as permuted
-    from toolkit.api.arrays import from_arrays as from_arrays
-    from toolkit.api.arrays import from_npy as from_npy
-    from toolkit.api.attention_maps import attention_map as attention_map
-    from toolkit.api.attention_maps import game as game
-    from toolkit.api.attention_maps import legrad as legrad
-    from toolkit.api.attention_maps import rollout as rollout
-    from toolkit.api.attribution import TokenAttribution as TokenAttribution
-    from toolkit.api.banks import bank as bank
-    from toolkit.api.cam import grad_cam as grad_cam
-    from toolkit.api.compare import compare as compare
-    from toolkit.api.concepts import ConceptHeads as ConceptHeads
-    from toolkit.api.concepts import heads_for as heads_for
-    from toolkit.api.decompose import decompose as decompose
-    from toolkit.api.edit import edit as edit
-    from toolkit.api.edit_file import load_edit as load_edit
-    from toolkit.api.edit_problem import EditWarning as EditWarning
-    from toolkit.api.edits import Edit as Edit
-    from toolkit.api.effects import HeadEffects as HeadEffects
-    from toolkit.api.effects import head_effects as head_effects
-    from toolkit.api.estimate import estimate as estimate
-    from toolkit.api.extract import extract as extract
-    from toolkit.api.extract import open_acts as open_acts
-    from toolkit.api.faithfulness import Faithfulness as Faithfulness
-    from toolkit.api.faithfulness import faithfulness as faithfulness
-    from toolkit.api.fold import fold_ablation as fold_ablation
-    from toolkit.api.fold import save_checkpoint as save_checkpoint
-    from toolkit.api.fold import save_huggingface as save_huggingface
-    from toolkit.api.frontier import frontier as frontier
-    from toolkit.api.frontiers import Frontier as Frontier
-    from toolkit.api.gaps import ShortcutGaps as ShortcutGaps
-    from toolkit.api.gaps import shortcut_gaps as shortcut_gaps
-    from toolkit.api.glossary import Glossary as Glossary
-    from toolkit.api.glossary import glossary as glossary
-    from toolkit.api.load import load as load
-    from toolkit.api.localisation import Localisation as Localisation
-    from toolkit.api.localisation import aiou as aiou
-    from toolkit.api.localisation import localisation as localisation
-    from toolkit.api.locate import locate as locate
-    from toolkit.api.ltc import ltc_correct as ltc_correct
-    from toolkit.api.map_methods import explain as explain
-    from toolkit.api.pca import HeadPCA as HeadPCA
-    from toolkit.api.pca import head_pca as head_pca
-    from toolkit.api.reproduce import reproduce_waterbirds as reproduce_waterbirds
-    from toolkit.api.reproduction import Reproduction as Reproduction
-    from toolkit.api.scores import Scores as Scores
-    from toolkit.api.search import Search as Search
-    from toolkit.api.search import search as search
-    from toolkit.api.spans import Spans as Spans
-    from toolkit.api.spans import load_spans as load_spans
-    from toolkit.api.terms import Term as Term
-    from toolkit.api.textspan import BankWarning as BankWarning
-    from toolkit.api.textspan import textspan as textspan
-    from toolkit.api.token_map import Traced as Traced
-    from toolkit.api.token_map import token_map as token_map
-    from toolkit.api.token_map import trace_tokens as trace_tokens
-    from toolkit.api.why import Why as Why
-    from toolkit.api.why import why as why
+    from toolkit.api.edit.compare import compare as compare
+    from toolkit.api.edit.edit import edit as edit
+    from toolkit.api.edit.frontier import frontier as frontier
+    from toolkit.api.edit.frontier_result import Frontier as Frontier
+    from toolkit.api.edit.load_edit import load_edit as load_edit
+    from toolkit.api.edit.problem import EditWarning as EditWarning
+    from toolkit.api.edit.result import Edit as Edit
+    from toolkit.api.images.acts import Acts as Acts
+    from toolkit.api.images.arrays import from_arrays as from_arrays
+    from toolkit.api.images.arrays import from_npy as from_npy
+    from toolkit.api.images.decompose import decompose as decompose
+    from toolkit.api.images.estimate import estimate as estimate
+    from toolkit.api.images.extract import extract as extract
+    from toolkit.api.images.extract import open_acts as open_acts
+    from toolkit.api.images.load import load as load
+    from toolkit.api.images.search import Search as Search
+    from toolkit.api.images.search import search as search
+    from toolkit.api.locate.locate import locate as locate
+    from toolkit.api.locate.scores import Scores as Scores
+    from toolkit.api.protocol.reproduce import reproduce_waterbirds as reproduce_waterbirds
+    from toolkit.api.protocol.reproduction import Reproduction as Reproduction
+    from toolkit.api.switch_off.ablate import ablate as ablate
+    from toolkit.api.switch_off.ablation import Ablation as Ablation
+    from toolkit.api.switch_off.effects import HeadEffects as HeadEffects
+    from toolkit.api.switch_off.effects import head_effects as head_effects
+    from toolkit.api.switch_off.fold import fold_ablation as fold_ablation
+    from toolkit.api.switch_off.fold import save_checkpoint as save_checkpoint
+    from toolkit.api.switch_off.fold import save_huggingface as save_huggingface
+    from toolkit.api.switch_off.gaps import ShortcutGaps as ShortcutGaps
+    from toolkit.api.switch_off.gaps import shortcut_gaps as shortcut_gaps
+    from toolkit.api.switch_off.ltc import ltc_correct as ltc_correct
+    from toolkit.api.where.agreement import agreement as agreement
+    from toolkit.api.where.agreement import permuted as permuted
+    from toolkit.api.where.attention_maps import attention_map as attention_map
+    from toolkit.api.where.attention_maps import game as game
+    from toolkit.api.where.attention_maps import legrad as legrad
+    from toolkit.api.where.attention_maps import rollout as rollout
+    from toolkit.api.where.attribution import TokenAttribution as TokenAttribution
+    from toolkit.api.where.cam import grad_cam as grad_cam
+    from toolkit.api.where.faithfulness import Faithfulness as Faithfulness
+    from toolkit.api.where.faithfulness import faithfulness as faithfulness
+    from toolkit.api.where.localisation import Localisation as Localisation
+    from toolkit.api.where.localisation import aiou as aiou
+    from toolkit.api.where.localisation import localisation as localisation
+    from toolkit.api.where.map_methods import explain as explain
+    from toolkit.api.where.token_map import Traced as Traced
+    from toolkit.api.where.token_map import token_map as token_map
+    from toolkit.api.where.token_map import trace_tokens as trace_tokens
+    from toolkit.api.words.banks import bank as bank
+    from toolkit.api.words.concepts import ConceptHeads as ConceptHeads
+    from toolkit.api.words.concepts import heads_for as heads_for
+    from toolkit.api.words.pca import HeadPCA as HeadPCA
+    from toolkit.api.words.pca import head_pca as head_pca
+    from toolkit.api.words.spans import Spans as Spans
+    from toolkit.api.words.spans import load_spans as load_spans
+    from toolkit.api.words.textspan import BankWarning as BankWarning
+    from toolkit.api.words.textspan import textspan as textspan
     from toolkit.core.ablation import ablate_direct as ablate_direct
     from toolkit.core.ablation import layer_curve as layer_curve
     from toolkit.core.heads import HeadSet as HeadSet
@@ -224,6 +219,11 @@ if TYPE_CHECKING:
     from toolkit.errors import StoreError as StoreError
     from toolkit.errors import ToolkitError as ToolkitError
     from toolkit.errors import UnsupportedModelError as UnsupportedModelError
+    from toolkit.explanations.glossary import Glossary as Glossary
+    from toolkit.explanations.glossary import glossary as glossary
+    from toolkit.explanations.terms import Term as Term
+    from toolkit.explanations.why import Why as Why
+    from toolkit.explanations.why import why as why
     from toolkit.figures.frontier import frontier_matplotlib as frontier_matplotlib
     from toolkit.figures.frontier import frontier_plotly as frontier_plotly
     from toolkit.figures.maps import maps_matplotlib as maps_matplotlib
@@ -234,16 +234,16 @@ if TYPE_CHECKING:
     from toolkit.models.model import wrap as wrap
     from toolkit.models.words import ModelWarning as ModelWarning
     from toolkit.organism.scenes import scenes as scenes
-    from toolkit.panels.ablation_lab import AblationLab as AblationLab
-    from toolkit.panels.edit_lab import EditLab as EditLab
-    from toolkit.panels.explorer import Explorer as Explorer
-    from toolkit.panels.gallery import Gallery as Gallery
-    from toolkit.panels.head_grid import HeadGrid as HeadGrid
-    from toolkit.panels.selection import Selection as Selection
-    from toolkit.panels.selection import link as link
-    from toolkit.panels.span_explorer import SpanExplorer as SpanExplorer
-    from toolkit.panels.token_map import TokenMap as TokenMap
-    from toolkit.panels.two_models import TwoModels as TwoModels
+    from toolkit.panels.ablation_lab.panel import AblationLab as AblationLab
+    from toolkit.panels.base.selection import Selection as Selection
+    from toolkit.panels.base.selection import link as link
+    from toolkit.panels.edit_lab.panel import EditLab as EditLab
+    from toolkit.panels.explorer.panel import Explorer as Explorer
+    from toolkit.panels.gallery.panel import Gallery as Gallery
+    from toolkit.panels.head_grid.panel import HeadGrid as HeadGrid
+    from toolkit.panels.span_explorer.panel import SpanExplorer as SpanExplorer
+    from toolkit.panels.token_map.panel import TokenMap as TokenMap
+    from toolkit.panels.two_models.panel import TwoModels as TwoModels
     from toolkit.store.notes import HeadNotes as HeadNotes
     from toolkit.store.notes import notes as notes
 

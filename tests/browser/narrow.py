@@ -22,9 +22,9 @@ from jupyter_client.session import json_packer
 from playwright.sync_api import Locator, Page, Route
 
 import toolkit as tk
-from toolkit.api.workbook import Workbook
-from toolkit.panels.base import LOCK, Panel
-from toolkit.panels.predict import Predict
+from toolkit.explanations.workbook import Workbook
+from toolkit.panels.base.panel import LOCK, Panel
+from toolkit.panels.predict.panel import Predict
 
 ADDRESS = "http://127.0.0.1:9/narrow"  # never reached: the browser's requests for it are answered here
 SCRIPT = Path(__file__).with_name("narrow.js").read_text(encoding="utf-8")

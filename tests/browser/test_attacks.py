@@ -19,11 +19,11 @@ from playwright.sync_api import Locator, Page
 from servers import TOKEN, Server, dialogs_of, wait
 
 import toolkit as tk
-from toolkit.api.workbook import Workbook
 from toolkit.data.banks import bank_of
 from toolkit.data.samples import Samples
-from toolkit.panels.base import Panel
-from toolkit.panels.predict import Predict
+from toolkit.explanations.workbook import Workbook
+from toolkit.panels.base.panel import Panel
+from toolkit.panels.predict.panel import Predict
 
 ODD = (
     "long " * 300, "\u202eright to left\u202c \u05d0\u05d1", "zero\u200bwidth\u200d\ufeff", "\U0001f426 \u0301 bird",

@@ -13,7 +13,7 @@ from playwright.sync_api import Locator, Page, WebSocket, expect
 from servers import TOKEN, Server, cell_count, dark, pixels, run_all, wait
 
 import toolkit as tk
-from toolkit.api import workbook
+from toolkit.explanations import workbook
 
 SETUP = """
 import toolkit as tk

@@ -11,8 +11,8 @@ from servers import Server, cell_count, dark, pixels, wait
 SETUP = """
 import numpy as np
 from PIL import Image
-from toolkit.panels.gallery import Gallery
-from toolkit.panels.selection import Selection
+from toolkit.panels.gallery.panel import Gallery
+from toolkit.panels.base.selection import Selection
 colours = [(20 * i, 255 - 20 * i, 128) for i in range(12)]
 pictures = [Image.new("RGB", (64, 64), c) for c in colours]
 shared = Selection()

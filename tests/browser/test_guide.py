@@ -12,7 +12,7 @@ from playwright.sync_api import Locator
 from test_accessibility import faults
 
 import toolkit as tk
-from toolkit.panels.guide import STEPS
+from toolkit.panels.explorer.guide import STEPS
 
 PARTS = {"words": "spans", "where": "maps", "off": "ablation", "edit": "edit", "two": "two"}
 SEEN = """root => {

@@ -14,8 +14,8 @@ from toolkit.figures.colors import NAN, color
 
 SETUP = """
 import numpy as np
-from toolkit.panels.head_grid import HeadGrid
-from toolkit.panels.selection import Selection
+from toolkit.panels.head_grid.panel import HeadGrid
+from toolkit.panels.base.selection import Selection
 values = np.linspace(-1, 1, 32).reshape(4, 8)
 values[0, 1], values[1, 2], values[2, 5] = np.nan, -9, np.inf
 shared = Selection()
@@ -186,8 +186,8 @@ def test_lab_restart_and_run_all_then_handed_on_as_a_file(open_lab, lab: Server,
 
 SCORES = """
 import numpy as np
-from toolkit.panels.head_grid import HeadGrid
-from toolkit.panels.selection import Selection
+from toolkit.panels.head_grid.panel import HeadGrid
+from toolkit.panels.base.selection import Selection
 values, shared = np.linspace(-1, 1, 32).reshape(4, 8), Selection()
 grid = HeadGrid({"A": values, "B, signed": -values}, title="badness", limit=1.0, selection=shared)
 other = HeadGrid(values, title="linked", limit=1.0, selection=shared)

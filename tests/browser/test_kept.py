@@ -18,7 +18,7 @@ EVIL = '<img src=x onerror="window.hacked=1">'
 SETUP = f"""
 import numpy as np
 from IPython.display import display
-from toolkit.panels.head_grid import HeadGrid
+from toolkit.panels.head_grid.panel import HeadGrid
 values = np.linspace(-1, 1, 32).reshape(4, 8)
 grid = HeadGrid(values, layers=[8, 9, 10, 11], title={EVIL!r}, limit=1.0)
 twin = HeadGrid(-values, title="twin", limit=1.0)
@@ -160,7 +160,7 @@ spans = tk.SpanExplorer(acts)
 lab = tk.AblationLab(acts, birds)
 edit = tk.EditLab(few, birds, "L3.H7 L3.H5", held_out=acts)
 two = tk.TwoModels(few, birds, tk.edit(few, birds, "L3.H7", steps=20))
-from toolkit.panels.predict import Predict
+from toolkit.panels.predict.panel import Predict
 asked = Predict("How many of 100 does it get right?", 34.2, low=0, high=100, unit="%", guess=60)
 explorer = tk.Explorer(tk.load(), acts)
 """

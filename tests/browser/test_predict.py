@@ -14,7 +14,7 @@ from test_accessibility import faults
 
 import toolkit as tk
 from toolkit.engine.worker import Worker
-from toolkit.panels.predict import Predict
+from toolkit.panels.predict.panel import Predict
 
 FOUR = ("layer 0", "layer 1", "layer 2", "layer 3")
 BARS = {"layer 0": 0.08, "layer 1": 0.4123, "layer 2": -0.1, "layer 3": math.nan}

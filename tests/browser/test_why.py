@@ -8,7 +8,7 @@ from narrow import PANELS, NarrowHost
 from playwright.sync_api import Locator, Page
 
 import toolkit as tk
-from toolkit.panels.base import Panel
+from toolkit.panels.base.panel import Panel
 
 NAME = "Why: formula, shapes, caveats"
 PAINTED = (

@@ -136,7 +136,7 @@ def test_total_ablation_is_what_the_model_gives_without_the_head(family):
 
 @pytest.mark.parametrize("family", [*TIMM, "huggingface"])
 def test_folded_edits_equal_the_edited_embedding(family):
-    from toolkit.api.fold import fold_matrix
+    from toolkit.api.switch_off.fold import fold_matrix
 
     model, images = tk.wrap(build(family, torch.float64)), pictures(2, torch.float64)
     d = model.card.embed_dim

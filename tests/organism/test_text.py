@@ -124,8 +124,8 @@ def test_the_page_of_a_photograph_names_unknown_words(tmp_path):
     from PIL import Image
 
     import toolkit as tk
-    from toolkit.api.tour import glance
     from toolkit.figures.demo import write_glance
+    from toolkit.labs.tour import glance
 
     with pytest.warns(UnknownWordWarning):
         result = glance(tk.load(), Image.new("RGB", (64, 64), "white"), "a zebra", "a lakes")

@@ -12,9 +12,9 @@ import torch
 from PIL import Image
 
 import toolkit as tk
-from toolkit.api.lab import LabSession
 from toolkit.engine.engine import Engine
 from toolkit.engine.worker import Worker
+from toolkit.labs.ablation import AblationSession
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,7 @@ def test_the_curve_switches_off_the_worst_heads(lab, acts, birds):
 
 
 def test_random_orders_of_the_curve_by_hand(acts, birds):
-    session = LabSession(acts, birds)
+    session = AblationSession(acts, birds)
     table = np.arange(32, dtype=float).reshape(4, 8)
     rng = np.random.default_rng(0)
     worst = []

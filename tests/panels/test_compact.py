@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.panels.base import HERE
-from toolkit.panels.compact import compact
+from toolkit.panels.base.compact import compact
+from toolkit.panels.base.panel import PANELS
 
-FILES = sorted(path.name for path in HERE.glob("*.js"))
+FILES = sorted(str(path.relative_to(PANELS)) for path in PANELS.rglob("*.js"))
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_nothing_goes_but_comments_spaces_and_last_semicolons(name):
-    source = (HERE / name).read_text(encoding="utf-8")
+    source = (PANELS / name).read_text(encoding="utf-8")
     code = re.sub(r"(?m)^\s*// .*$|(?<=[;{},)]) // .*$|^export (?!default)", "", source)
     found = compact(source)
     dense = [re.sub(r"\s", "", text) for text in (found, code)]

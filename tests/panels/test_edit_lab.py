@@ -12,9 +12,9 @@ import torch
 from PIL import Image
 
 import toolkit as tk
-from toolkit.api.edit_lab import Settings
 from toolkit.engine.engine import Engine
 from toolkit.engine.worker import Worker
+from toolkit.labs.edit import Settings
 
 HEADS = "L3.H7 L3.H5"
 
@@ -137,7 +137,7 @@ def test_there_and_back(lab):
 
 
 def test_a_drag_is_one_move(lab, monkeypatch):
-    monkeypatch.setattr("toolkit.panels.visits.REST", 60)
+    monkeypatch.setattr("toolkit.panels.edit_lab.visits.REST", 60)
     for alpha in range(11, 16):
         lab.alpha = alpha
     lab.undo()
@@ -313,7 +313,7 @@ def test_with_workers_the_newest_wins_and_a_slow_solve_keeps_nobody_waiting(few,
         return made
 
     monkeypatch.setattr(lab._session, "solve", slow)
-    monkeypatch.setattr("toolkit.panels.edit_lab.QUICK", 0)
+    monkeypatch.setattr("toolkit.panels.edit_lab.panel.QUICK", 0)
     lab.alpha = 3
     assert lab._can[0]
     end = time.monotonic() + 20

@@ -14,14 +14,14 @@ import pytest
 import traitlets
 
 import toolkit as tk
-from toolkit.api.edit_lab import EditSession
-from toolkit.api.exploration import NOBODY, Exploration
 from toolkit.engine.engine import Engine
-from toolkit.panels import composed
-from toolkit.panels.base import parts_of
-from toolkit.panels.explorer import PART, SCRIPTS, Explorer
-from toolkit.panels.explorer_state import read_state
-from toolkit.panels.saved import SETTINGS
+from toolkit.labs.edit import EditSession
+from toolkit.labs.explorer import NOBODY, ExplorerSession
+from toolkit.panels.base import composed
+from toolkit.panels.base.panel import parts_of
+from toolkit.panels.base.saved import SETTINGS
+from toolkit.panels.explorer.panel import PART, SCRIPTS, Explorer
+from toolkit.panels.explorer.state import read_state
 
 PAIR = ("landbird", "waterbird")
 
@@ -381,8 +381,8 @@ def test_the_report_says_how_heads_were_switched_off_and_names_both_maps(explore
 
 
 def test_a_filter_set_meanwhile_is_not_lost(acts: tk.Acts, monkeypatch: pytest.MonkeyPatch) -> None:
-    slow = Exploration.shown
-    monkeypatch.setattr(Exploration, "shown", lambda *given: (time.sleep(0.3), slow(*given))[1])
+    slow = ExplorerSession.shown
+    monkeypatch.setattr(ExplorerSession, "shown", lambda *given: (time.sleep(0.3), slow(*given))[1])
     explorer = Explorer(acts.model, acts, PAIR)
     time.sleep(0.15)
     explorer.pair = PAIR

@@ -14,7 +14,7 @@ from PIL import Image
 import toolkit as tk
 from toolkit.errors import InputError
 from toolkit.figures.thumbnails import fitted, sheet
-from toolkit.panels.gallery import Gallery
+from toolkit.panels.gallery.panel import Gallery
 
 
 def plain(*colours, size=(40, 40)):

@@ -12,11 +12,11 @@ import pytest
 
 import toolkit as tk
 from toolkit.engine.engine import Engine
-from toolkit.panels import guide
-from toolkit.panels.base import HERE, LOCK
-from toolkit.panels.explorer import Explorer
-from toolkit.panels.explorer_parts import TABS
-from toolkit.panels.guide import STEPS, Own, cells
+from toolkit.panels.base.panel import LOCK, PANELS
+from toolkit.panels.explorer import guide
+from toolkit.panels.explorer.guide import STEPS, Own, cells
+from toolkit.panels.explorer.panel import Explorer
+from toolkit.panels.explorer.parts import TABS
 
 PAIR = ("landbird", "waterbird")
 
@@ -124,10 +124,10 @@ def test_what_is_no_step_is_refused_in_words(acts: tk.Acts, value: Any) -> None:
 
 
 def test_every_target_is_known_to_the_script_and_drawn_by_one() -> None:
-    source = (HERE / "guide.js").read_text(encoding="utf-8")
+    source = (PANELS / "explorer" / "guide.js").read_text(encoding="utf-8")
     known = dict(re.findall(r'(\w+): "(\.tk[^"]*)"', source.split("const LOOK")[1].split("};")[0]))
     assert {step.target for step in STEPS} == set(known)
-    scripts = "".join(path.read_text(encoding="utf-8") for path in HERE.glob("*.js"))
+    scripts = "".join(path.read_text(encoding="utf-8") for path in PANELS.rglob("*.js"))
     for selector in known.values():
         for name in re.findall(r"\.(tk[\w-]+)", selector):
             made = rf'["`\s]{name}["`\s]|\(model, el, "{name}"'
@@ -185,7 +185,7 @@ def test_with_every_class_of_other_data(acts: tk.Acts) -> None:
 
 
 def test_the_same_without_algorithm_1(acts: tk.Acts, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("toolkit.api.lab.LabSession.choose", lambda *given: tk.HeadSet(()))
+    monkeypatch.setattr("toolkit.labs.ablation.AblationSession.choose", lambda *given: tk.HeadSet(()))
     explorer = Explorer(acts.model, acts, PAIR, engine=Engine(), guide=3)
     table = explorer.grid.values
     row, head = np.unravel_index(table.argmax(), table.shape)

@@ -17,8 +17,8 @@ from PIL import Image
 from toolkit.errors import InputError
 from toolkit.figures.colors import DIVERGING, DIVERGING_DARK, NAN, color
 from toolkit.figures.heatmap import mark_of
-from toolkit.panels.head_grid import HeadGrid
-from toolkit.panels.selection import Selection
+from toolkit.panels.base.selection import Selection
+from toolkit.panels.head_grid.panel import HeadGrid
 
 VALUES = np.arange(12.0).reshape(3, 4) - 5
 

@@ -18,10 +18,11 @@ from nbclient import NotebookClient
 from PIL import Image
 
 from toolkit.engine.worker import Worker
-from toolkit.panels import base, kept
-from toolkit.panels.base import parts_of
-from toolkit.panels.head_grid import HeadGrid
-from toolkit.panels.live import LivePanel
+from toolkit.panels.base import kept
+from toolkit.panels.base import panel as base
+from toolkit.panels.base.live import LivePanel
+from toolkit.panels.base.panel import parts_of
+from toolkit.panels.head_grid.panel import HeadGrid
 
 VALUES = np.linspace(-1, 1, 12).reshape(3, 4)
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -267,7 +268,7 @@ class Page(HTMLParser):
 
 CELLS = [
     "import numpy as np\nfrom IPython.display import display, update_display\nfrom ipywidgets import HBox, Output\n"
-    "from toolkit.panels.head_grid import HeadGrid\nvalues = np.linspace(-1, 1, 12).reshape(3, 4)",
+    "from toolkit.panels.head_grid.panel import HeadGrid\nvalues = np.linspace(-1, 1, 12).reshape(3, 4)",
     f"a = HeadGrid(values, title={EVIL!r})\nprint('one')\na",
     "b = HeadGrid(-values, title='b')\ndisplay(a, b)\nprint('two')\na.selected = 'L1.H2'",
     "handle = display(HeadGrid(values, title='c'), display_id=True)",

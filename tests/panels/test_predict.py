@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import toolkit as tk
-from toolkit.api.workbook import Workbook, workbook
 from toolkit.engine.worker import Worker
 from toolkit.errors import InputError
-from toolkit.panels.predict import Predict
+from toolkit.explanations.workbook import Workbook, workbook
+from toolkit.panels.predict.panel import Predict
 
 SECRET = 271.828
 FOUR = ("layer 0", "layer 1", "layer 2", "layer 3")
@@ -268,7 +268,7 @@ def test_the_workbook_gets_what_was_revealed():
 
 
 def test_the_kernel_s_workbook_by_default_and_one_that_cannot_be_written(monkeypatch):
-    monkeypatch.setattr("toolkit.api.workbook._current", Workbook())
+    monkeypatch.setattr("toolkit.explanations.workbook._current", Workbook())
     panel = Predict("How many of them?", 3, low=0, high=12, engine=tk.Engine(), guess=4)
     panel.reveal()
     (row,) = workbook().predictions

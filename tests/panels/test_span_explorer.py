@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 
 import toolkit as tk
-from toolkit.api.explore import HeadSession
 from toolkit.engine.engine import Engine
 from toolkit.engine.worker import Worker
-from toolkit.panels import span_explorer as module
+from toolkit.labs.words import WordsSession
+from toolkit.panels.span_explorer import panel as module
 
 
 @pytest.fixture(autouse=True)
@@ -272,7 +272,7 @@ def test_stopping_leaves_nothing_behind(acts):
 
 
 def test_the_bank_is_encoded_by_the_worker(acts, monkeypatch):
-    from toolkit.api import explore
+    from toolkit.labs import words as explore
 
     threads = []
     encode = explore.vectors_of
@@ -312,7 +312,7 @@ def test_beside_a_worker_the_newest_head_wins(acts):
     engine = Worker()
     explorer = tk.SpanExplorer(acts, head="L3.H7", engine=engine)
     assert engine.wait(30)
-    gate, held = threading.Event(), HeadSession.describe
+    gate, held = threading.Event(), WordsSession.describe
 
     def slow(self, *arguments, **options):
         gate.wait(10)

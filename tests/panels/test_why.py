@@ -10,10 +10,10 @@ import open_clip
 import pytest
 
 import toolkit as tk
-from toolkit.api.why import WHYS
-from toolkit.panels import kept
-from toolkit.panels.base import Panel
-from toolkit.panels.live import LivePanel
+from toolkit.explanations.why import WHYS
+from toolkit.panels.base import kept
+from toolkit.panels.base.live import LivePanel
+from toolkit.panels.base.panel import Panel
 
 PANELS = ("HeadGrid", "Gallery", "SpanExplorer", "TokenMap", "AblationLab", "EditLab", "TwoModels", "Explorer")
 EVIL = '<img src=x onerror="alert(1)"> & more'

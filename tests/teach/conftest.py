@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from toolkit.api import workbook as module
+from toolkit.explanations import workbook as module
 from toolkit.teach import tasks
 
 

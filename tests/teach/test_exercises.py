@@ -26,7 +26,7 @@ def test_every_exercise_has_hints_and_a_solution():
 @pytest.mark.slow
 @pytest.mark.parametrize("title", TITLES)
 def test_solution_passes(title, book):
-    grade = exercise(title).check(SOLUTIONS[title]())
+    grade = exercise(title).check(SOLUTIONS[title](tk))
     assert grade.passed, grade
     assert bool(grade)
     assert book.exercises[0]["passed"] is True

@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 
 import click
 
-from toolkit import __version__
 from toolkit.errors import ToolkitError
+from toolkit.version import __version__
 
 ROOT = Path(__file__).resolve().parents[2]
 """The checkout, where there is one."""
 
 
-class Group(click.Group):
+class Commands(click.Group):
     """Shows the toolkit's own errors as one clear message instead of a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -26,7 +26,7 @@ class Group(click.Group):
             raise click.ClickException(str(error)) from error
 
 
-@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, package_name="clip-head-toolkit")
 def main() -> None:
     """From a CLIP mistake to the attention heads that cause it."""
@@ -48,7 +48,7 @@ class Chosen(NamedTuple):
 
     def load(self, **options: Any) -> Any:
         """The model, ready."""
-        from toolkit.api.load import load
+        from toolkit.api.images.load import load
 
         found = load(self.model, self.pretrained, checkpoint=self.checkpoint, device=self.device, **options)
         return found if self.view == "pool" else found.view(self.view)

@@ -40,7 +40,7 @@ def waterbirds(
     overwrite: bool, out: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """R25 on Binary Waterbirds: base, TextSpan heads, located ablation over draws, validation variant, edit."""
-    from toolkit.api.reproduce import reproduce_waterbirds
+    from toolkit.api.protocol.reproduce import reproduce_waterbirds
     from toolkit.store.whole import whole_file
 
     counts = [word.strip() for word in sizes.split(",")]

@@ -26,7 +26,7 @@ def extract(
     as_json: bool,
 ) -> None:  # fmt: skip
     """The parts of every image below FOLDER (sub-folders are classes) into a store; run again, it resumes."""
-    from toolkit.api.extract import extract as run
+    from toolkit.api.images.extract import extract as run
     from toolkit.data.folder import image_folder
 
     data = image_folder(folder, split)
@@ -70,7 +70,7 @@ def _models(as_json: bool) -> None:
 
 def _facts(store: Path) -> dict[str, Any]:
     """What a store holds, as plain values."""
-    from toolkit.api.extract import open_acts
+    from toolkit.api.images.extract import open_acts
 
     acts = open_acts(store)
     report = acts.report
@@ -104,9 +104,9 @@ def report(
     data: Path | None, chosen: Chosen, out: Path,
 ) -> None:  # fmt: skip
     """One HTML file about a STORE: mistakes, heads and their words, ablation, edit, who paid; the numbers inside."""
-    from toolkit.api.edit_file import load_edit
-    from toolkit.api.extract import open_acts
-    from toolkit.api.textspan import textspan
+    from toolkit.api.edit.load_edit import load_edit
+    from toolkit.api.images.extract import open_acts
+    from toolkit.api.words.textspan import textspan
     from toolkit.data.classes import classes
     from toolkit.data.folder import image_folder
     from toolkit.figures.report import report as write

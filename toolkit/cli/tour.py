@@ -63,8 +63,8 @@ def demo(
 
 
 def _tour(model: Any, images: int, out: Path) -> tuple[Any, Path]:
-    from toolkit.api.tour import tour
     from toolkit.figures.demo import HONEST, write_tour
+    from toolkit.labs.tour import tour
 
     result = tour(model, images)
     click.echo(f"{model}\n{result.data}\n\n{result.birds}\n", err=True)
@@ -80,8 +80,8 @@ def _tour(model: Any, images: int, out: Path) -> tuple[Any, Path]:
 def _glance(model: Any, image: Path, text: str, against: str, out: Path) -> tuple[Any, Path]:
     from PIL import Image, ImageOps, UnidentifiedImageError
 
-    from toolkit.api.tour import glance
     from toolkit.figures.demo import write_glance
+    from toolkit.labs.tour import glance
 
     if not image.is_file():
         raise MissingWeightsError("demo", f"--image {image}, which is not a file", "a photograph", "check the path")

@@ -6,12 +6,9 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Protocol
 
 from toolkit.errors import ToolkitError
-
-if TYPE_CHECKING:
-    from toolkit.engine.engine import Engine
 
 State = Literal["waiting", "running", "done", "failed", "superseded", "cancelled"]
 PATIENCE = 0.25
@@ -25,6 +22,22 @@ class StoppedError(ToolkitError):
     """The work was superseded by a newer request of its key, or cancelled; nothing is wrong."""
 
 
+class Queue(Protocol):
+    """What a request asks of the engine it waits in."""
+
+    def newest(self, key: str) -> Request | None:
+        """The newest request of a key that is not over."""
+
+    def painted(self, key: str) -> float:
+        """When the last result of a key was handed on."""
+
+    def mark(self, key: str) -> None:
+        """A result of this key was handed on just now."""
+
+    def over(self, request: Request) -> None:
+        """A request ended."""
+
+
 class Request:
     """One request. The work gets it as its only argument and calls `partial`, `progress` and `check`.
 
@@ -34,7 +47,7 @@ class Request:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: Queue,
         key: str,
         work: Callable[[Request], Any],
         done: Callable[[Any], None] | None,
@@ -45,7 +58,7 @@ class Request:
     ) -> None:
         self.key = key
         self.state: State = "waiting"
-        self._engine: Engine | None = engine
+        self._engine: Queue | None = engine
         self._work: Callable[[Request], Any] | None = work
         self._done, self._partial, self._progress, self._failed = done, partial, progress, failed
         self._ended = over

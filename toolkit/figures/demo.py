@@ -8,12 +8,12 @@ from typing import Any
 
 from PIL import Image
 
-from toolkit.api.tour import DIRECTION, Glance, Tour
 from toolkit.core.metrics import Accuracy
 from toolkit.data.samples import Samples
 from toolkit.figures.heatmap import heatmap_matplotlib
 from toolkit.figures.page import Section, page, png, write
 from toolkit.figures.pictures import ablation_curves, contact_sheet, group_bars
+from toolkit.labs.tour import DIRECTION, DemoTour, Glance
 from toolkit.organism.scenes import Scenes
 
 MATCHING = ("waterbird on water", "landbird on land")
@@ -24,7 +24,7 @@ HONEST = (
 )
 
 
-def write_tour(result: Tour, folder: Path) -> Path:
+def write_tour(result: DemoTour, folder: Path) -> Path:
     """Write the tour's pictures, its numbers (demo.json) and the page index.html; the page's path."""
     card, birds = result.model.card, result.birds
     average, worst = birds.average("plain"), birds.worst

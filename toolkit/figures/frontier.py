@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from toolkit.api.frontiers import WORDS, Frontier, Measure
+from toolkit.api.edit.frontier_result import WORDS, Frontier, Measure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from toolkit.figures.page import Section
 
 if TYPE_CHECKING:
-    from toolkit.api.workbook import Workbook
+    from toolkit.explanations.workbook import Workbook
 
 
 def handed_in(workbook: Workbook | None) -> list[Section]:

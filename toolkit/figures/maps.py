@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from toolkit.api.attribution import TokenAttribution
+from toolkit.api.where.attribution import TokenAttribution
 from toolkit.errors import InputError
 from toolkit.figures.colors import DIVERGING, color, plotly_scale
 

@@ -11,19 +11,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from toolkit import __version__
-from toolkit.api.ablate import ablate
-from toolkit.api.ablation import Ablation
-from toolkit.api.acts import Acts
-from toolkit.api.attribution import TokenAttribution
-from toolkit.api.edits import Edit
-from toolkit.api.judged import Judged, judged
-from toolkit.api.locate import locate
-from toolkit.api.scores import Scores
-from toolkit.api.spans import Spans
-from toolkit.api.why import why
+from toolkit.api.edit.result import Edit
+from toolkit.api.images.acts import Acts
+from toolkit.api.images.judged import Judged, judged
+from toolkit.api.locate.locate import locate
+from toolkit.api.locate.scores import Scores
+from toolkit.api.switch_off.ablate import ablate
+from toolkit.api.switch_off.ablation import Ablation
+from toolkit.api.where.attribution import TokenAttribution
+from toolkit.api.words.spans import Spans
 from toolkit.core.heads import HeadSet
 from toolkit.errors import InputError
+from toolkit.explanations.why import why
 from toolkit.figures.demo import HONEST
 from toolkit.figures.groups import groups_matplotlib
 from toolkit.figures.handed_in import handed_in
@@ -31,9 +30,10 @@ from toolkit.figures.heatmap import heatmap_matplotlib
 from toolkit.figures.maps import maps_matplotlib
 from toolkit.figures.page import STYLE, Section, png, sections_html, write
 from toolkit.figures.thumbnails import captioned, missing
+from toolkit.version import __version__
 
 if TYPE_CHECKING:
-    from toolkit.api.workbook import Workbook
+    from toolkit.explanations.workbook import Workbook
     from toolkit.models.card import ModelCard
     from toolkit.store.notes import HeadNotes
 

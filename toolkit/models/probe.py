@@ -16,7 +16,7 @@ from toolkit.models.model import Model
 from toolkit.models.towers import refuse_reruns, watched_place
 
 
-class Probe(nn.Module):
+class LayerProbe(nn.Module):
     """A module of its own around a model's forward: images [b, 3, H, W] → scores [b, 1].
 
     at: an identity through which the activations of the watched place flow, float32 or better, as the start of the

@@ -1,1 +1,1 @@
-"""Widgets: one panel is one .py, one .js and one .css. Panels know results and figures, never torch."""
+"""Widgets: one panel is one folder. Panels know labs, results and figures, never torch."""

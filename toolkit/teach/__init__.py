@@ -11,11 +11,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 _WHERE = {
-    "predict": ("toolkit.panels.predict", "Predict"),
-    "Predict": ("toolkit.panels.predict", "Predict"),
-    "Workbook": ("toolkit.api.workbook", "Workbook"),
-    "workbook": ("toolkit.api.workbook", "workbook"),
-    "note": ("toolkit.api.workbook", "note"),
+    "predict": ("toolkit.panels.predict.panel", "Predict"),
+    "Predict": ("toolkit.panels.predict.panel", "Predict"),
+    "Workbook": ("toolkit.explanations.workbook", "Workbook"),
+    "workbook": ("toolkit.explanations.workbook", "workbook"),
+    "note": ("toolkit.explanations.workbook", "note"),
     "Exercise": ("toolkit.teach.tasks", "Exercise"),
     "exercise": ("toolkit.teach.tasks", "exercise"),
     "exercises": ("toolkit.teach.tasks", "exercises"),
@@ -35,10 +35,10 @@ _WHERE = {
 __all__ = sorted(_WHERE)
 
 if TYPE_CHECKING:
-    from toolkit.api.workbook import Workbook as Workbook
-    from toolkit.api.workbook import note as note
-    from toolkit.api.workbook import workbook as workbook
-    from toolkit.panels.predict import Predict as Predict
+    from toolkit.explanations.workbook import Workbook as Workbook
+    from toolkit.explanations.workbook import note as note
+    from toolkit.explanations.workbook import workbook as workbook
+    from toolkit.panels.predict.panel import Predict as Predict
     from toolkit.teach.breaks import few_images as few_images
     from toolkit.teach.breaks import narrow_bank as narrow_bank
     from toolkit.teach.breaks import random_heads as random_heads

@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.api.ablate import ablate
-from toolkit.api.acts import Acts
-from toolkit.api.banks import bank
-from toolkit.api.edit import edit
-from toolkit.api.judged import judged
-from toolkit.api.locate import locate
-from toolkit.api.textspan import textspan
-from toolkit.api.token_map import token_map
+from toolkit.api.edit.edit import edit
+from toolkit.api.images.acts import Acts
+from toolkit.api.images.judged import judged
+from toolkit.api.locate.locate import locate
+from toolkit.api.switch_off.ablate import ablate
+from toolkit.api.where.token_map import token_map
+from toolkit.api.words.banks import bank
+from toolkit.api.words.textspan import textspan
 from toolkit.core.heads import HeadSet
 from toolkit.errors import InputError
 from toolkit.teach import pictures

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from toolkit.api.ablate import ablate
-from toolkit.api.decompose import decompose
-from toolkit.api.edit import edit
-from toolkit.api.locate import locate
-from toolkit.api.token_map import token_map
+from toolkit.api.edit.edit import edit
+from toolkit.api.images.decompose import decompose
+from toolkit.api.locate.locate import locate
+from toolkit.api.switch_off.ablate import ablate
+from toolkit.api.where.token_map import token_map
 from toolkit.core.heads import HeadSet
 from toolkit.errors import InputError
 from toolkit.organism.scenes import scenes

@@ -8,8 +8,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolkit.api.workbook import checked_content
 from toolkit.errors import InputError
+from toolkit.explanations.workbook import checked_content
 
 if TYPE_CHECKING:
     import pandas
@@ -80,7 +80,7 @@ def _content(file: Path) -> dict[str, Any]:
 def _inside(page: str) -> str:
     """The JSON of a report."""
 
-    class Reader(HTMLParser):
+    class _PageReader(HTMLParser):
         inside, found = False, ""
 
         def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -92,7 +92,7 @@ def _inside(page: str) -> str:
         def handle_data(self, data: str) -> None:
             self.found += data if self.inside else ""
 
-    reader = Reader()
+    reader = _PageReader()
     reader.feed(page)
     return reader.found
 

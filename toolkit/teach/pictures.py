@@ -14,7 +14,7 @@ from toolkit.teach.broken import BETTER, FAINT, INK, WORSE
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from toolkit.api.attribution import TokenAttribution
+    from toolkit.api.where.attribution import TokenAttribution
 
 
 def _axes(width: float, height: float, columns: int = 2, **options: Any) -> tuple[Figure, Any]:

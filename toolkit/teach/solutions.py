@@ -1,7 +1,7 @@
 """One way to solve every exercise, and hints on the way there. Spoilers.
 
 `SOLUTIONS` has a function for every exercise; each uses the public toolkit alone, chooses on validation or edit images
-and returns an answer that passes. `exercise.solution()` shows it.
+and returns an answer that passes; `tk` is the toolkit. `exercise.solution()` shows it.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-
-import toolkit as tk
 
 HINTS: dict[str, tuple[str, ...]] = {
     "exact sum": (
@@ -53,13 +51,13 @@ HINTS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-def exact_sum() -> Any:
+def exact_sum(tk: Any) -> Any:
     """Every part once, summed over layers and heads."""
     parts = tk.decompose(tk.load(), tk.scenes("val", n=8, seed=1))
     return parts.heads.sum((1, 2)) + parts.mlps.sum(1) + parts.biases.sum(1) + parts.constant  # [image, d]
 
 
-def background_heads() -> Any:
+def background_heads(tk: Any) -> Any:
     """Heads whose first text is a background, strongest first; the light's heads are left out."""
     acts = tk.extract(tk.load(), tk.scenes("val", n=1000), progress=False)
     spans = tk.textspan(acts, "world", size=3)
@@ -74,7 +72,7 @@ def background_heads() -> Any:
     return found
 
 
-def head_in_words() -> Any:
+def head_in_words(tk: Any) -> Any:
     """Which head do the words of a factor explain best?"""
     acts = tk.extract(tk.load(), tk.scenes("val", n=1000), progress=False)
     texts = {"light": "a sunset scene", "weather": "rain", "colour": "a red object"}
@@ -85,7 +83,7 @@ def head_in_words() -> Any:
     return found
 
 
-def object_or_background() -> Any:
+def object_or_background(tk: Any) -> Any:
     """The map of what decided, weighed by the planted mask."""
     model, birds = tk.load(), tk.classes(["waterbird", "landbird"])
     data = tk.scenes("val", n=400, seed=3, kind="birds").take([0, 1, 10, 11, 27, 31])
@@ -100,7 +98,7 @@ def object_or_background() -> Any:
     return found
 
 
-def how_many_images() -> Any:
+def how_many_images(tk: Any) -> Any:
     """Double until the first three heads of score D come back in four draws of five."""
     birds = tk.classes(["waterbird", "landbird"])
     acts = tk.extract(tk.load(), tk.scenes("edit", n=800, kind="birds"), progress=False)
@@ -115,7 +113,7 @@ def how_many_images() -> Any:
     return 200
 
 
-def guilty_heads() -> Any:
+def guilty_heads(tk: Any) -> Any:
     """Down the order of score D on edit images, as long as the worst group of validation images gains."""
     model, birds = tk.load(), tk.classes(["waterbird", "landbird"])
     found_on = tk.extract(model, tk.scenes("edit", n=400, kind="birds"), progress=False)
@@ -125,7 +123,7 @@ def guilty_heads() -> Any:
     return order[: 1 + int(np.argmax(worst))]
 
 
-def price_of_an_edit() -> Any:
+def price_of_an_edit(tk: Any) -> Any:
     """A small grid on validation images; of what loses at most 1.5 points there, the most birds."""
     model, everything = tk.load(), tk.classes(sorted(set(tk.scenes("val", n=1000).labels)))
     few = tk.extract(model, tk.scenes("edit", n=400, kind="birds"), progress=False).draw(per_class=10, seed=0)
@@ -142,7 +140,7 @@ def price_of_an_edit() -> Any:
     return answer
 
 
-SOLUTIONS: dict[str, Callable[[], Any]] = {
+SOLUTIONS: dict[str, Callable[[Any], Any]] = {
     "exact sum": exact_sum,
     "background heads": background_heads,
     "head in words": head_in_words,

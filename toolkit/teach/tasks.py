@@ -10,8 +10,8 @@ from difflib import get_close_matches
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from toolkit.api.workbook import workbook
 from toolkit.errors import InputError
+from toolkit.explanations.workbook import workbook
 from toolkit.teach import checks
 from toolkit.teach.grade import Grade, Reason
 

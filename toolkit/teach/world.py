@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from toolkit.api.acts import Acts
-from toolkit.api.decompose import decompose
-from toolkit.api.extract import extract
-from toolkit.api.load import load
+from toolkit.api.images.acts import Acts
+from toolkit.api.images.decompose import decompose
+from toolkit.api.images.extract import extract
+from toolkit.api.images.load import load
 from toolkit.core.roles import HeadRoles, head_roles
 from toolkit.data.classes import ClassSet, classes
 from toolkit.models.model import Model

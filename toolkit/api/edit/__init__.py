@@ -1,0 +1,1 @@
+"""The edit of the image projection: its problem, solution, frontier, price and file."""

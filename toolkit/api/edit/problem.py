@@ -1,0 +1,138 @@
+"""What an edit is fitted to: the labelled images, the sets W and C ∪ A, the heads, and checked settings."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from toolkit.api.edit.settings import Pair, known_scale
+from toolkit.api.images.judged import Judged, judged
+from toolkit.core.effects import error_sets
+from toolkit.core.heads import HeadSet
+from toolkit.core.moments import head_numbers
+from toolkit.core.objective import Objective
+from toolkit.core.parts import Convention
+from toolkit.errors import InputError
+
+
+class EditWarning(UserWarning):
+    """Something about an edit that a user should know before believing it."""
+
+
+@dataclass(frozen=True, eq=False)
+class EditProblem:
+    """Labelled images and what an edit should do to each.
+
+    images: those used, all of them in L_CE. heads: whose ablation success learns from. pairs: the (true, predicted)
+    asked for; empty: all mistakes. wrong, kept: rows of W and of C ∪ A. scale: of the logits. notes: what a user should
+    know.
+    """
+
+    images: Judged
+    heads: HeadSet
+    pairs: tuple[Pair, ...]
+    wrong: Tensor
+    kept: Tensor
+    scale: float
+    notes: tuple[str, ...]
+
+    @cached_property
+    def objective(self) -> Objective:
+        images = self.images
+        e = images.embedding.double()
+        layers = sorted({layer for layer, _ in self.heads})
+        ablated, maps = e.clone(), images.acts.head_maps[layers].double().cpu()
+        rows = 0
+        for state in images.acts.states() if layers else ():
+            numbers = head_numbers(state, layers).cpu()
+            some = slice(rows, rows := rows + len(numbers))
+            for layer, head in self.heads:
+                at = layers.index(layer)
+                ablated[some] -= numbers[:, at, head] @ maps[at, head]
+        texts = images.texts.cpu().double()
+        return Objective(e, ablated, texts, images.truth, self.wrong, self.kept, self.scale)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Classes the edit is for: those its images are of, of a pair those of the pair. The others should stay."""
+        classes = self.images.classes
+        own = [classes.names[i] for i in sorted(set(self.images.truth.tolist()))]
+        asked = {name for pair in self.pairs for name in pair}
+        return tuple(name for name in own if name in asked) or tuple(own)
+
+    @property
+    def ids(self) -> dict[str, list[str]]:
+        """Ids of the images by set: "W", "C ∪ A", "CE" (all)."""
+        ids = [str(i) for i in self.images.acts.ids]
+        sets = {"W": self.wrong.tolist(), "C ∪ A": self.kept.tolist(), "CE": range(len(ids))}
+        return {name: [ids[i] for i in rows] for name, rows in sets.items()}
+
+    def like_wrong(self, images: Judged) -> Tensor:
+        """[b]: which other images make the mistakes of W: a pair of it, or any mistake on a target class."""
+        classes = self.images.classes
+        wrong = images.truth != images.guess
+        if not self.pairs:
+            target = torch.tensor([classes.index(name) for name in self.targets])
+            return wrong & torch.isin(images.truth, target)
+        cells = [(classes.index(y), classes.index(o)) for y, o in self.pairs]
+        return sum(((images.truth == y) & (images.guess == o) for y, o in cells), torch.zeros_like(wrong))
+
+
+def edit_problem(
+    acts: Any,
+    classes: Any,
+    heads: Any,
+    pairs: Sequence[Pair] = (),
+    logit_scale: float | None = None,
+    convention: Convention | None = None,
+    operation: str = "edit",
+) -> EditProblem:
+    """Check what an edit is asked for. Raises InputError as `judged`, for unknown heads and pairs, and bad scales;
+    warns of heads found under another class set.
+    """
+    images = judged(acts, classes, operation, convention)
+    chosen = HeadSet.of(heads, *images.acts.shape[1:3])
+    own = images.acts.card.logit_scale
+    scale = known_scale(logit_scale, own) or own
+    notes = []
+    if chosen.class_set and chosen.class_set != images.classes.hash:
+        note = f"the heads {chosen} were found under another class set than these {len(images.classes)} classes"
+        warnings.warn(EditWarning(f"{operation}: {note}; locate them with the classes of the edit"), stacklevel=3)
+        notes.append(note)
+    wrong, kept = _sets(images, tuple(pairs))
+    return EditProblem(images, chosen, tuple(pairs), wrong, kept, scale, tuple(notes))
+
+
+def _sets(images: Judged, pairs: tuple[Pair, ...]) -> tuple[Tensor, Tensor]:
+    """Rows of W and of C ∪ A: over all pairs, or all wrong and all right images."""
+    right = images.truth == images.guess
+    if not pairs:
+        return (~right).nonzero()[:, 0], right.nonzero()[:, 0]
+    wrong, kept = torch.zeros_like(right), torch.zeros_like(right)
+    for y, other in pairs:
+        sets = error_sets(images.truth, images.guess, images.classes.index(y), images.classes.index(other))
+        wrong[sets.wrong] = True
+        kept[torch.cat([sets.correct, sets.others])] = True
+    return wrong.nonzero()[:, 0], kept.nonzero()[:, 0]
+
+
+def check_possible(problem: EditProblem, alpha: float) -> None:
+    """Raise InputError where L_success is asked for and has nothing to learn from."""
+    if alpha == 0:
+        return
+    fix = "look at the confusion, or pass alpha=0 for the other losses alone"
+    if not len(problem.wrong):
+        n = len(problem.images)
+        of = f" as {' or '.join(f'{y} taken for {o}' for y, o in problem.pairs)}" if problem.pairs else ""
+        given = f"nothing to do: of {n} images none is wrong{of}"
+        raise InputError("edit", given, "at least one wrong image", fix)
+    if not len(problem.heads):
+        given = f"no heads with alpha={alpha:g}"
+        accepted = "heads: L_success learns from the embeddings without them"
+        raise InputError("edit", given, accepted, "choose some, tk.locate(…).choose(), or pass alpha=0")

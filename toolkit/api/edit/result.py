@@ -1,0 +1,394 @@
+"""`Edit`: an edit of the image projection, what it was made from, and what may be done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from toolkit.api.checks import Check, check_model, quiet
+from toolkit.api.edit.file import save_edit
+from toolkit.api.edit.held_out import HeldOut, held_out
+from toolkit.api.edit.history import History
+from toolkit.api.edit.inspect_edit import Inspection, inspect_edit
+from toolkit.api.edit.outcome import Locality, Outcome, Success, outcome_of
+from toolkit.api.edit.problem import EditProblem, check_possible
+from toolkit.api.edit.settings import known_options, known_steps, known_strategy, known_weight
+from toolkit.api.edit.solve import Each, converged, stepped
+from toolkit.api.switch_off.fold import fold_matrix
+from toolkit.core.solvers import RATE, converge, gradient, loss
+from toolkit.core.strategies import Strategy
+from toolkit.core.threads import one_blas_thread
+from toolkit.errors import InputError
+from toolkit.models.model import Model, check_device
+
+if TYPE_CHECKING:
+    import pandas
+
+
+CHANGES = (
+    "alpha", "beta", "steps", "strategy", "nonnegative", "allowance", "rate", "seed", "name", "device", "check"
+)  # fmt: skip
+
+
+class Loss(NamedTuple):
+    """L_CE, L_success and L_locality, unweighted (nan without images), and total = ce + α success + β locality."""
+
+    ce: float
+    success: float
+    locality: float
+    total: float
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Edit:
+    """An edit y = E M, for the diagonal y = θ ⊙ E; made by `tk.edit`, read by `tk.load_edit`.
+
+    theta [k]: the parameters, float64: [d] scales; of "full" the matrix [d · d]; of "rank R" A [d · R], then B [R · d].
+    strategy: how they are used. alpha, beta: weights. step: of the trajectory at which it was taken. name: for people.
+    settings: model, data, heads, sets and how it was made. history: step by step (None for an edit read from a file
+    whose images were not given).
+
+    Long because one object is all of an edit: losses, what it does to images, its words, its file.
+    """
+
+    theta: Tensor
+    strategy: Strategy
+    alpha: float
+    beta: float
+    step: int
+    name: str
+    settings: dict[str, Any]
+    history: History | None
+    _problem: EditProblem | None
+    _held: HeldOut | None
+    _metrics: dict[str, Any] | None = None
+    _texts: Tensor | None = None
+
+    @property
+    def problem(self) -> EditProblem:
+        """What it was fitted to. Raises InputError for an edit that was read without its images."""
+        if self._problem is None:
+            fix = "pass the parts they are among: tk.load_edit(path, acts)"
+            raise InputError("edit", "an edit without the images it was made from", "their parts", fix)
+        return self._problem
+
+    def loss(self, theta: Any = None) -> Loss:
+        """The losses at parameters [k], default the edit's own, in float64."""
+        found = loss(self.problem.objective, self.strategy, self._checked(theta)[None])
+        total = found.total(self.alpha, self.beta)
+        return Loss(*(float(x) for x in (*found[:3], total)))
+
+    def gradient(self, theta: Any = None) -> Tensor:
+        """[k]: the analytic gradient of the total at parameters [k], default the edit's own."""
+        at = self._checked(theta)[None]
+        weights = (at.new_tensor([x]) for x in (self.alpha, self.beta))
+        return gradient(self.problem.objective, self.strategy, at, *weights)[0]
+
+    def pulls(self, theta: Any = None) -> dict[str, float]:
+        """Share of L_CE, α L_success and β L_locality in the sum of their gradients' norms: which of them decides.
+        Once α and β dwarf the cross-entropy, only α : β matters.
+        """
+        at, objective = self._checked(theta)[None], self.problem.objective
+        zero = at.new_zeros(1)
+        ce = gradient(objective, self.strategy, at, zero, zero)
+        both = [gradient(objective, self.strategy, at, *w) - ce for w in ((zero + 1, zero), (zero, zero + 1))]
+        sizes = [float(x.norm()) for x in (ce, self.alpha * both[0], self.beta * both[1])]
+        return dict(zip(("ce", "success", "locality"), (x / (sum(sizes) or 1.0) for x in sizes), strict=True))
+
+    @cached_property
+    def gap(self) -> float:
+        """What is left of the attainable decrease of the total: (L(θ) − L*) / (L(1) − L*), L* the lowest value that
+        L-BFGS reaches from the identity, or the edit itself. 0 is converged; `bound` is what no edit gets below.
+        """
+        return self.gap_to()
+
+    def gap_to(self, check: Callable[[], None] | None = None) -> float:
+        """`gap`; check: called now and then, may raise to end it."""
+        with one_blas_thread():
+            found = converge(
+                self.problem.objective, self.strategy, self.alpha, self.beta,
+                nonnegative=bool(self.settings["nonnegative"]), seed=int(self.settings["seed"]), tolerance=1e-5,
+                check=None if check is None else lambda total: check(),
+            )  # fmt: skip
+        own = self.loss().total
+        lowest = min(*found.totals, own)
+        left, attained = own - lowest, found.totals[0] - lowest
+        return left / attained if attained > 0 else 0.0
+
+    @property
+    def bound(self) -> float:
+        """A number that the total is above, whatever the parameters: every image at its own best distribution."""
+        return self.problem.objective.bound(self.alpha, self.beta)
+
+    @property
+    def negative(self) -> int:
+        """Parameters below zero: of a diagonal edit, dimensions whose sign it turned."""
+        return int((self.theta < 0).sum())
+
+    def apply(self, embeddings: Tensor) -> Tensor:
+        """Edited embeddings [..., d], not normalised: θ ⊙ E, or E M."""
+        if not isinstance(embeddings, Tensor) or embeddings.shape[-1:] != (self.strategy.d,):
+            shape = list(getattr(embeddings, "shape", []))
+            given = f"embeddings of shape {shape}, a {type(embeddings).__name__}"
+            raise InputError("edit.apply", given, f"a tensor [..., {self.strategy.d}]", "embed with its model")
+        return self.strategy.apply(self.theta, embeddings)
+
+    def logits(self, embeddings: Tensor, texts: Tensor) -> Tensor:
+        """Products [b, c] of edited embeddings with class vectors; arg-max needs no norm."""
+        return embeddings @ self.strategy.texts(self.theta[None], texts.double())[0].to(embeddings).T
+
+    @property
+    def moved(self) -> NDArray[np.float64]:
+        """[d]: how far every dimension moved: θ − 1 for the diagonal, else the norm of its column of M − I."""
+        if self.strategy.name == "diagonal":
+            return np.asarray((self.theta - 1).cpu().numpy())
+        eye = torch.eye(self.strategy.d, dtype=torch.float64)
+        return np.asarray((self.apply(eye) - eye).norm(dim=0).numpy())
+
+    # on images
+
+    def on(self, acts: Any = None, unrelated: Mapping[str, Any] | None = None) -> Outcome:
+        """What the edit does to other images: success, locality, who paid. acts: parts of the same model. unrelated: by
+        name, parts an edit should leave alone, or (parts, their own classes). Default of either: what was given to
+        `tk.edit`. Images the edit was made from are left out of both.
+        """
+        if acts is None and unrelated is None:
+            return self._outcome
+        known = self._held
+        data = known.images.acts if acts is None and known is not None and not known.own else acts
+        held = held_out(self.problem, data, unrelated)
+        if unrelated is None and known is not None:
+            held = replace(held, unrelated=known.unrelated)
+        return outcome_of(held, self.logits)
+
+    @cached_property
+    def _outcome(self) -> Outcome:
+        return outcome_of(self._held or held_out(self.problem), self.logits)
+
+    @property
+    def success(self) -> Success:
+        """Accuracy on the target classes by group, and images like W, on the held-out images."""
+        if self._outcome.success is None:
+            given = "held-out images none of which is of a target class"
+            raise InputError("edit.success", given, ", ".join(map(repr, self.problem.targets)), "hold others out")
+        return self._outcome.success
+
+    @property
+    def locality(self) -> Locality | None:
+        """Accuracy and agreement on the other classes of the held-out images (without held-out images: on those of its
+        own that were right); None where there are no such images.
+        """
+        return self._outcome.locality
+
+    def curve(self, most: int = 101) -> pandas.DataFrame:
+        """Held-out success and locality along the steps, as in R25's figures: step, success, worst, like, locality,
+        agreement; total, corrected, retained on the images it was made from; split, n_target, n_other. most: rows.
+        """
+        import pandas
+
+        if self.history is None:
+            fix = "solve it again: edit.again()"
+            raise InputError("edit.curve", "an edit read from a file", "an edit with its history", fix)
+        rows = np.unique(np.linspace(0, len(self.history) - 1, max(2, most)).round().astype(int))
+        held, theta = self._held or held_out(self.problem), self.history.theta[rows]
+        rates = held.rates(lambda texts: self.strategy.texts(theta, texts))
+        own = {name: getattr(self.history, name)[rows] for name in ("total", "corrected", "retained")}
+        frame = pandas.DataFrame({"step": self.history.steps[rows]} | rates | own)
+        return frame.assign(split=held.split, n_target=held.sizes["success"], n_other=held.sizes["agreement"])
+
+    @property
+    def right(self) -> tuple[Any, ...]:
+        """Ids of held-out images that became right."""
+        return self._outcome.right
+
+    @property
+    def wrong(self) -> tuple[Any, ...]:
+        """Ids of held-out images that became wrong: who paid."""
+        return self._outcome.wrong
+
+    def inspect(self, texts: Any = None, acts: Any = None, layers: Any = None) -> Inspection:
+        """What the edit did, in words: dimensions that moved, texts and heads turned up and down (`Inspection`)."""
+        if acts is None:
+            held = self._held
+            acts = self.problem.images.acts
+            if held is not None and held.target.any():
+                acts = held.images.acts.take(held.target.nonzero()[:, 0].tolist())
+        return inspect_edit(self.apply, self.moved, acts, texts, layers)
+
+    # keeping it
+
+    def at(self, step: int) -> Edit:
+        """The edit at an earlier step of its trajectory: what `tk.edit(…, steps=step)` gives."""
+        if self.history is None or self.settings["steps"] == "converge" or step not in self.history.steps:
+            known = "none" if self.history is None else f"steps up to {int(self.history.steps[-1])} that were recorded"
+            raise InputError("edit.at", f"step {step!r}", known, f"solve it: tk.edit(…, steps={step!r})")
+        i = self.history.steps.tolist().index(step)
+        made = self.settings | {"steps": int(step), "allowance": None}
+        history = replace(self.history, steps=self.history.steps[: i + 1], theta=self.history.theta[: i + 1])
+        theta = self.history.theta[i].clone()
+        return replace(self, theta=theta, step=int(step), name="", settings=made, history=history)
+
+    def again(self, **changes: Any) -> Edit:
+        """Solve it again, with changes: alpha, beta, steps, strategy, nonnegative, allowance, rate, seed, name, device,
+        check. Without changes the same θ.
+
+        >>> import toolkit as tk
+        >>> few = tk.extract(tk.load(), tk.scenes("edit", n=60, kind="birds"), progress=False).draw(per_class=10)
+        >>> made = tk.edit(few, tk.classes(["waterbird", "landbird"]), "L3.H7", steps=5)
+        >>> bool((made.again().theta == made.theta).all()), made.again(alpha=0).alpha
+        (True, 0.0)
+        """
+        unknown = set(changes) - set(CHANGES)
+        if unknown:
+            odd = f"the unknown argument {min(unknown)!r}"
+            raise InputError("edit.again", odd, ", ".join(CHANGES), "for other data or heads use tk.edit")
+        kept = {name: self.settings[name] for name in ("steps", "nonnegative", "allowance", "rate", "seed")}
+        given: dict[str, Any] = {
+            "alpha": self.alpha,
+            "beta": self.beta,
+            "strategy": self.strategy.name,
+            "held": self._held,
+        } | kept
+        return fit(self.problem, **(given | changes))
+
+    @property
+    def title(self) -> str:
+        """Its name, else its weights."""
+        return self.name or f"α = {self.alpha:g}, β = {self.beta:g}"
+
+    def named(self, name: str) -> Self:
+        """The same edit under a name."""
+        return replace(self, name=str(name))
+
+    def fold(self, model: Model) -> Model:
+        """A copy of the model whose image projection is P diag(θ) (P M): an ordinary model of the same architecture
+        whose embeddings are θ ⊙ E. The model given is not changed. Raises InputError for another model, and for one
+        whose tower has no linear output.
+        """
+        check_model(model, "edit.fold")
+        card, own = model.card, self.settings["fingerprint"]
+        same = card.fingerprint == own if own else card.embed_dim == self.strategy.d  # arrays know no model
+        if not same:
+            given = f"the model {card.id!r} with fingerprint {card.fingerprint}, d = {card.embed_dim}"
+            accepted = f"{self.settings['model']!r} with fingerprint {own or '(unknown)'}, d = {self.strategy.d}"
+            raise InputError("edit.fold", given, accepted, "load the model the edit was made for")
+        words = self.name or f"{self.strategy.name}, α = {self.alpha:g}, β = {self.beta:g}, {self.step} steps"
+        eye = torch.eye(self.strategy.d, dtype=torch.float64)
+        scales = self.theta.cpu() if self.strategy.name == "diagonal" else None
+        return fold_matrix(model, self.apply(eye).cpu(), f"{card.id}, edited ({words})", scales)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the edit as .safetensors, and beside it as .json for people: parameters, model, ids by set, α, β,
+        steps, heads, metrics. `tk.load_edit` reads the former alone. Returns its path.
+        """
+        texts = self._texts if self._problem is None else self._problem.images.texts
+        return save_edit(path, self.theta, texts, self.facts)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What is written beside the parameters."""
+        shared = {
+            "name": self.name, "strategy": self.strategy.name, "alpha": self.alpha, "beta": self.beta,
+            "step": self.step, "negative": self.negative,
+        }  # fmt: skip
+        return shared | self.settings | {"metrics": self.metrics}
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """Held-out success and locality as plain numbers, each with split, n and interval; of an edit read from a file
+        those of the file, but where other images were given to judge it on.
+        """
+        if self._problem is None or (self._metrics is not None and self._held is None):
+            return self._metrics or {}
+        frame = self._outcome.to_dataframe()
+        rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+        shares = [share.facts for share in self._outcome.shares]
+        words = "95 %: rows, of the change (paired bootstrap inside groups); shares, of the value (Wilson)"
+        return {"intervals": words, "rows": rows, "shares": shares}
+
+    def _checked(self, theta: Any) -> Tensor:
+        if theta is None:
+            return self.theta
+        try:
+            at = torch.as_tensor(theta, dtype=self.theta.dtype, device=self.theta.device).detach()
+        except (TypeError, ValueError, RuntimeError) as error:
+            accepted = f"{list(self.theta.shape)} finite numbers"
+            raise InputError("edit.loss", f"theta={theta!r:.80}", accepted, "pass such parameters") from error
+        if at.shape != self.theta.shape or not at.isfinite().all():
+            given = f"theta of shape {list(at.shape)}" + ("" if at.isfinite().all() else " with NaN or infinity")
+            raise InputError("edit.loss", given, f"{list(self.theta.shape)} finite numbers", "pass such parameters")
+        return at
+
+    def __str__(self) -> str:
+        ended = "converged" if self.settings.get("done", True) else "stopped before it converged,"
+        made = f"{ended} after {self.step} iterations" if self.settings["steps"] == "converge" else f"{self.step} steps"
+        named = f"{self.name!r}: " if self.name else ""
+        head = (
+            f"edit {named}{self.strategy.name}, α = {self.alpha:g}, β = {self.beta:g}, scale"
+            f" {self.settings['logit_scale']:g}, {made}; heads {self.settings['heads'] or 'none'}"
+        )
+        notes = "".join(f"\n  note: {note}" for note in self.settings["notes"])
+        if self._problem is None:
+            return f"{head}; read from a file, without its images{notes}"
+        sizes = ", ".join(f"{name} {n}" for name, n in self.settings["sizes"].items())
+        if self.settings["steps"] == "converge":
+            left = f"{100 * self.gap:.2g} % of the attainable decrease is left"
+            notes += f"\n  {left}; no edit gets below {self.bound:.4g}"
+        return f"{head}; images: {sizes}{notes}\n{self._outcome}"
+
+    __repr__ = __str__
+
+
+def fit(
+    problem: EditProblem,
+    alpha: float,
+    beta: float,
+    steps: int | str = 100,
+    strategy: str = "diagonal",
+    *,
+    held: HeldOut | None = None,
+    nonnegative: bool = False,
+    allowance: float | None = None,
+    rate: float = RATE,
+    seed: int = 0,
+    name: str = "",
+    device: Any = "cpu",
+    check: Check = quiet,
+    each: Each | None = None,
+) -> Edit:
+    """The edit of a problem; arguments as for `edit`. each: called after every step with its number and θ [k]."""
+    a, b = known_weight("alpha", alpha), known_weight("beta", beta)
+    count, way = known_steps(steps), known_strategy(strategy, problem.images.embedding.shape[1])
+    options = known_options(way, rate, nonnegative, allowance, seed)
+    place = check_device(device, "edit")
+    check_possible(problem, a)
+    settings = _settings(problem) | options | {"steps": "converge" if count is None else count}
+    options.pop("allowance")
+    if count is None:
+        history, done = converged(problem, way, a, b, options, place, check)
+        settings["done"] = done
+    else:
+        history = stepped(problem, way, a, b, count, options, place, check, each)
+    at = len(history) - 1 if allowance is None else history.best(allowance)
+    return Edit(
+        history.theta[at].clone(), way, a, b, int(history.steps[at]), name, settings, history, problem, held
+    )  # fmt: skip
+
+
+def _settings(problem: EditProblem) -> dict[str, Any]:
+    """What the edit was made from, as plain values."""
+    facts = dict(problem.images.facts)
+    return facts | {
+        "classes": list(facts["classes"]), "heads": str(problem.heads), "logit_scale": problem.scale,
+        "pairs": [list(pair) for pair in problem.pairs], "targets": list(problem.targets),
+        "ids": problem.ids, "sizes": {name: len(ids) for name, ids in problem.ids.items()},
+        "notes": list(problem.notes),
+    }  # fmt: skip

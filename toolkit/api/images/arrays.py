@@ -1,0 +1,140 @@
+"""Parts made by other code as `Acts`: arrays in memory or on disk, and the files of the public decomposition code."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from toolkit.api.images.acts import Acts
+from toolkit.core.parts import CONVENTIONS, Convention
+from toolkit.core.rank import TOLERANCE
+from toolkit.data.characters import sendable
+from toolkit.errors import InputError
+from toolkit.store.foreign import Foreign, write_foreign
+from toolkit.store.layout import FORMAT
+
+
+def from_arrays(
+    heads: Any,
+    mlps: Any = None,
+    rest: Any = None,
+    labels: Sequence[Any] | None = None,
+    groups: Sequence[Any] | None = None,
+    ids: Sequence[Any] | None = None,
+    scale: Literal["unit", "raw"] = "unit",
+    convention: Convention = "separate",
+    name: str = "arrays",
+    split: str = "test",
+    store: str | Path | None = None,
+) -> Acts:
+    """Head contributions made by other code, as `Acts`; everything after extraction runs on them as on our own.
+
+    heads: [b, l, h, d] in the joint space, an array, tensor or memory map, which is read in blocks; every head is kept
+    as coordinates in its own span (its numerical rank: singular values above 1e-6 of the largest for float32, 1e-12 for
+    float64, 2e-3 for float16, 2e-2 for bfloat16). mlps: [b, m, d], the other parts of the embedding. rest: [b, d], what
+    neither holds (biases and the constant). scale: "unit" (default): the parts sum to the unit embedding; "raw": to the
+    model's own.
+    labels, groups, ids: one per image. convention: in which the parts were made; it cannot be changed afterwards.
+    store: a new place on disk for what does not fit in memory, default none.
+
+    Without mlps and rest the sum is not known; whatever needs the embedding then says so. Raises InputError for shapes
+    that do not fit, numbers that are not finite, and sums far from unit norm with scale="unit".
+
+    >>> import numpy as np, toolkit as tk
+    >>> rng = np.random.default_rng(0)
+    >>> tk.from_arrays(rng.normal(size=(30, 2, 3, 8)) @ rng.normal(size=(8, 16)), labels=["a", "b"] * 15)
+    Acts(30 images, split 'test', arrays, 2 layers × 3 heads × 8, convention='separate')
+    """
+    tolerance = TOLERANCE.get(str(getattr(heads, "dtype", "float64")).removeprefix("torch."), TOLERANCE["float32"])
+    heads = _array("heads", heads, 4)
+    b, layers, count, d = heads.shape
+    parts = {
+        "mlps": None if mlps is None else _array("mlps", mlps, 3),
+        "rest": None if rest is None else _array("rest", rest, 2),
+    }
+    for what, values in parts.items():
+        if values is not None and (len(values) != b or values.shape[-1] != d):
+            given = f"{what} of shape {values.shape} beside heads {heads.shape}"
+            raise InputError(
+                "from_arrays", given, f"{b} images and d = {d}", "pass arrays of the same images and space"
+            )
+    for what, allowed, value in (("scale", ("unit", "raw"), scale), ("convention", CONVENTIONS, convention)):
+        if value not in allowed:
+            raise InputError("from_arrays", f"{what}={value!r}", " or ".join(map(repr, allowed)), "pass one of these")
+    columns = {
+        what: _column(what, values, b) for what, values in (("ids", ids), ("labels", labels), ("groups", groups))
+    }
+    card = {"id": name, "fingerprint": "", "layers": layers, "heads": count, "head_dim": 0, "width": 0, "embed_dim": d,
+            "grid": [0, 0], "image_size": [0, 0], "pool": "cls", "logit_scale": 100.0, "mean": [], "std": [],
+            "precision": "float32", "device": "cpu"}  # fmt: skip
+    attrs = {"format": FORMAT, "digest": "arrays", "card": card, "split": split, "precision": "float32",
+             "normed": False, "convention": convention}  # fmt: skip
+    foreign = Foreign(heads, parts["mlps"], parts["rest"], columns, scale == "unit", tolerance, attrs)
+    return Acts(write_foreign(foreign, None if store is None else Path(store).expanduser()), None, convention)
+
+
+def _array(what: str, values: Any, ndim: int) -> Any:
+    axes = {"heads": "[b, l, h, d]", "mlps": "[b, m, d]", "rest": "[b, d]"}[what]
+    if isinstance(values, torch.Tensor):
+        values = values.detach().cpu()
+        values = (values.float() if values.dtype == torch.bfloat16 else values).numpy()
+    found = values
+    found = found if isinstance(found, np.ndarray) else np.asarray(found)
+    if found.ndim != ndim or found.dtype.kind != "f" or 0 in found.shape:
+        given = f"{what} of shape {found.shape} and type {found.dtype}"
+        raise InputError("from_arrays", given, f"floating-point numbers {axes}, none of them 0", "pass such an array")
+    return found
+
+
+def _column(what: str, values: Sequence[Any] | None, b: int) -> list[str]:
+    if values is None:
+        return [str(i) for i in range(b)] if what == "ids" else [""] * b
+    column = [sendable(str(v)) for v in values]
+    if len(column) != b or (what == "ids" and len(set(column)) != b):
+        given = f"{len(column)} {what}, {len(set(column))} of them different"
+        raise InputError(
+            "from_arrays", given, f"{b}, one per image{', all different' * (what == 'ids')}", "pass such a list"
+        )
+    return column
+
+
+def from_npy(
+    folder: str | Path,
+    dataset: str | None = None,
+    model: str | None = None,
+    labels: Sequence[Any] | None = None,
+    **given: Any,
+) -> Acts:
+    """The .npy files that the public decomposition code writes (reference_decomposition A4): `DATASET_attn_MODEL.npy`
+    [b, l, h, d] and `DATASET_mlp_MODEL.npy` [b, l + 1, d], unit scale, convention `reference`; read as memory maps.
+
+    folder: where they lie. dataset, model: which pair, where there are several. labels, groups, ids: as in
+    `from_arrays`; the files hold none. Raises InputError when there is no such pair.
+
+    >>> import toolkit as tk
+    >>> tk.from_npy("output_dir", "imagenet", "ViT-H-14")  # doctest: +SKIP
+    Acts(50000 images, split 'test', ViT-H-14, 32 layers × 16 heads × 83, convention='reference')
+    """
+    place = Path(folder).expanduser()
+    found = {}
+    for path in sorted(place.glob("*_attn_*.npy")):
+        match = re.fullmatch(r"(?P<data>.+?)_attn_(?P<model>.+)\.npy", path.name)
+        assert match is not None
+        pair = (match["data"], match["model"])
+        if not pair[0].endswith("_cls") and dataset in (None, pair[0]) and model in (None, pair[1]):
+            found[pair] = path
+    if len(found) != 1:
+        names = ", ".join(f"{d} / {m}" for d, m in found) or "none"
+        given_ = f"{str(folder)!r} with dataset={dataset!r}, model={model!r}: {names}"
+        raise InputError("from_npy", given_, "one DATASET_attn_MODEL.npy", "name dataset= and model=")
+    (data, name), path = next(iter(found.items()))
+    other = place / f"{data}_mlp_{name}.npy"
+    if not other.exists():
+        raise InputError("from_npy", f"{path.name} without {other.name}", "both files", "copy the other one too")
+    heads, mlps = (np.load(p, mmap_mode="r", allow_pickle=False) for p in (path, other))
+    return from_arrays(heads, mlps, labels=labels, convention="reference", name=name, **given)

@@ -1,0 +1,89 @@
+"""`tk.estimate`: what a decomposition will cost, before it runs."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from toolkit.api.checks import check_model
+from toolkit.models.model import Model
+from toolkit.store.errors import size
+from toolkit.store.layout import image_bytes, readout_bytes, shapes_of
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What taking a data set apart costs.
+
+    seconds: from a timed probe of `probed` images, reading them included. bytes: of all parts in memory, as
+    `tk.decompose` returns them. store_bytes: on disk, as `tk.extract` keeps them (float32). peak_memory: bytes for the
+    weights, one batch on the way and all parts in memory.
+    """
+
+    images: int
+    seconds: float
+    bytes: int
+    store_bytes: int
+    peak_memory: int
+    probed: int
+    batch_size: int
+
+    def __str__(self) -> str:
+        per = self.seconds / self.images
+        return (
+            f"{self.images:,} images: about {_time(self.seconds)} ({1 / per:,.0f} images/s, from {self.probed} timed), "
+            f"{size(self.bytes)} of parts ({size(self.bytes / self.images)} an image), {size(self.store_bytes)} in a"
+            f" store, "
+            f"about {size(self.peak_memory)} of memory at {self.batch_size} images at a time"
+        )
+
+
+def estimate(model: Model, data: Any, batch_size: int = 64) -> Estimate:
+    """What `tk.decompose` and `tk.extract` of (model, data) will cost, from the geometry and a short timed probe.
+
+    data: anything `tk.decompose` accepts. batch_size: as it will be used.
+
+    >>> import toolkit as tk
+    >>> tk.estimate(tk.load(), tk.scenes("test", n=100)).images
+    100
+    """
+    check_model(model, "estimate")
+    source = model.images(data, "estimate")
+    card = model.card
+    probe = min(len(source), batch_size, 16)
+    source_probe = source.batches(probe)
+    model.trace(next(source_probe)[:1])  # first call: lazy initialisation is not part of the rate
+    _settle(model)
+    start = time.perf_counter()
+    model.trace(next(iter(source.batches(probe))))
+    _settle(model)
+    seconds = (time.perf_counter() - start) * len(source) / probe
+    terms = card.terms
+    mixes, d = card.layers * card.heads * card.head_dim, card.embed_dim
+    numbers = mixes + terms * d + card.layers * d + 2 * d + 3  # mixes, mlps, biases, constant, embedding, norm, σ, μ
+    kept = torch.promote_types(model.dtype, torch.float32).itemsize
+    weights = sum(p.numel() * p.element_size() for p in model.clip.parameters())
+    tokens = card.grid[0] * card.grid[1] + 1
+    itemsize = model.dtype.itemsize
+    # widest moment of a block: stream, its norm, q, k, v, the mix and the 4× MLP
+    working = batch_size * tokens * card.width * 12 * itemsize
+    if card.pool == "norm_then_mean":
+        working += batch_size * tokens * card.width * (2 * card.layers + 1) * 2 * itemsize
+    total = len(source) * numbers * kept
+    stored = len(source) * image_bytes(shapes_of(card), "float32") + readout_bytes(card)
+    return Estimate(len(source), seconds, total, stored, weights + working + 2 * total, probe, batch_size)
+
+
+def _settle(model: Model) -> None:
+    """Wait for the device: CUDA runs behind the clock."""
+    if model.device.type == "cuda":
+        torch.cuda.synchronize(model.device)
+
+
+def _time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,154 @@
+"""`tk.extract`: a whole data set through the model once, its parts kept."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from toolkit.api.checks import check_model
+from toolkit.api.images.acts import Acts
+from toolkit.core.parts import CONVENTIONS, Convention
+from toolkit.data.samples import Samples
+from toolkit.errors import InputError, StoreError
+from toolkit.models.batch import best_batch
+from toolkit.models.model import Model
+from toolkit.store import layout
+from toolkit.store.extraction import Extraction
+from toolkit.store.layout import Precision
+from toolkit.store.place import Place, is_store
+from toolkit.store.reader import Store, open_store
+from toolkit.store.writer import different
+
+Report = Callable[[int, int], None]
+
+
+def extract(
+    model: Model,
+    data: Samples,
+    store: str | Path | None = None,
+    *,
+    convention: Convention = "separate",
+    precision: Precision = "float32",
+    batch_size: int | None = None,
+    workers: int | None = None,
+    overwrite: bool = False,
+    progress: bool | Report = True,
+) -> Acts:
+    """The parts of every image of a data set (G24 eq. 4–5; methods §1), in memory or in a zarr v3 store on disk.
+
+    data: samples such as `tk.scenes(…)` or `tk.image_folder(…)`. store: where to keep them, e.g. "waterbirds.zarr";
+    None (default): in memory. convention: how `.heads` and the like are shown; the store serves both. precision:
+    "float32" (default) or "float16", which halves the mixes and MLP terms; `.error` is what the stored parts then miss
+    the embedding by. batch_size: images at a time; default 64, on a CUDA device as many as its memory holds; it halves
+    by itself when memory runs out. workers: threads that decode, default one per core. overwrite: replace a store of
+    something else (which stays until the new one is whole). progress: a bar (default), False, or a function of (images
+    done, of).
+
+    Returns `Acts`. A run that was killed at any point is taken up by the same call, with the same result. A store that
+    is already whole is opened. Images that cannot be read or shown are left out, odd ones converted, and both listed in
+    `.report`; nobody else's label moves. Raises StoreError when the place holds something else, is being written, not
+    writable or full; what was there stays as it was.
+
+    >>> import toolkit as tk
+    >>> acts = tk.extract(tk.load(), tk.scenes("edit", n=20), progress=False)
+    >>> acts.heads.shape, acts.error < 1e-5
+    (torch.Size([20, 4, 8, 96]), True)
+    """
+    _check(model, data, convention, precision, {"batch_size": batch_size, "workers": workers})
+    model.refresh()
+    place = None if store is None else Path(store).expanduser()
+    if place is not None:
+        Place(place, "extract").recover()
+    if place is not None and place.exists() and (found := _already(place, model, data, precision, overwrite)):
+        return Acts(found, None, convention, model, data)
+    with bar(progress) as report:
+        batch = batch_size or best_batch(model)
+        options: dict[str, Any] = {"precision": precision, "batch_size": batch, "workers": workers}
+        run = Extraction(model, data, place, overwrite=overwrite, report=report, **options)
+        run.run()
+    made = Store(run.writer.group) if place is None else open_store(place)
+    return Acts(made, None, convention, model, data)
+
+
+def open_acts(store: str | Path, convention: Convention | None = None) -> Acts:
+    """The parts kept in a store, without a model: what needs one says so (`acts.attach(model, data)`).
+
+    store: path of a store made by `tk.extract` or `tk.from_arrays`. convention: default "separate", or the one in which
+    other code's arrays were made. Raises StoreError for anything else.
+
+    >>> import toolkit as tk
+    >>> tk.open_acts("waterbirds.zarr")  # doctest: +SKIP
+    Acts(5794 images, split 'test', ViT-L-14, 24 layers × 16 heads × 64, convention='separate', store 'waterbirds.zarr')
+    """
+    found = open_store(store, "open_acts")
+    acts = Acts(found, None, found.attrs.get("convention") or "separate")
+    return acts if convention is None else acts.using(convention)
+
+
+def _check(model: Any, data: Any, convention: Any, precision: Any, counts: dict[str, Any]) -> None:
+    check_model(model, "extract")
+    if not isinstance(data, Samples):
+        fix = "write tk.image_folder(folder) or tk.scenes(…); for a few images there is tk.decompose"
+        raise InputError("extract", f"a {type(data).__name__} as data", "samples", fix)
+    for name, value, allowed in (
+        ("convention", convention, CONVENTIONS),
+        ("precision", precision, ("float32", "float16")),
+    ):
+        if value not in allowed:
+            raise InputError("extract", f"{name}={value!r}", " or ".join(map(repr, allowed)), f"pass one as {name}")
+    if convention == "reference" and not model.card.fixed_biases:
+        given = f"convention='reference' with {model.card.id!r}, whose attention biases differ from image to image"
+        raise InputError("extract", given, "'separate'", "leave convention out")
+    for name, value in counts.items():
+        if not (isinstance(value, int) and value >= 1) and value is not None:
+            raise InputError("extract", f"{name}={value!r}", "a whole number of at least 1", f"pass such a {name}")
+    if len(data) == 0:
+        raise InputError("extract", "data without images", "at least one image", "pass other data")
+
+
+def _already(place: Path, model: Model, data: Samples, precision: Precision, overwrite: bool) -> Store | None:
+    """The whole store at this place if it is the one asked for; None where it is to be replaced."""
+    if not is_store(place):
+        given = f"store={str(place)!r}, where something lies that is no store"
+        raise StoreError("extract", given, "a new name, or a store of this toolkit", "name another place")
+    header = layout.header_of(model, data, precision)
+    try:
+        found = open_store(place)
+    except StoreError:
+        if overwrite:  # damaged, or of a later version: it is to be replaced anyway
+            return None
+        raise
+    if found.attrs["digest"] == header.digest:
+        return found
+    if overwrite:
+        return None
+    given = f"store={place.name!r}, a store of something else ({different(found.attrs.get('key'), header.key)})"
+    fix = "name another store, or pass overwrite=True"
+    raise StoreError("extract", given, "the same model, data and settings", fix)
+
+
+@contextmanager
+def bar(progress: bool | Report, words: str = "extract", unit: str = "image") -> Iterator[Report]:
+    """What to call after every batch: a bar with rate and time left, in a terminal or a notebook."""
+    if callable(progress):
+        yield progress
+    elif not progress:
+        yield lambda done, of: None
+    else:
+        from tqdm.auto import tqdm
+
+        bars: list[Any] = []
+
+        def report(done: int, of: int) -> None:
+            if not bars:  # from where this run takes up: the rate is of this run alone
+                bars.append(tqdm(total=of, initial=done, unit=unit, desc=words, file=sys.stderr))
+            bars[0].update(done - bars[0].n)
+
+        try:
+            yield report
+        finally:
+            for one in bars:
+                one.close()

@@ -1,0 +1,120 @@
+"""Labelled images of one class set: what locating, ablating and editing have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from toolkit.api.images.acts import Acts
+from toolkit.core.metrics import Accuracy, accuracy
+from toolkit.core.outcomes import group_members
+from toolkit.core.parts import Convention
+from toolkit.data.classes import ClassSet
+from toolkit.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """The images of `acts` whose label is in a class set, and what the model says of them.
+
+    acts: those images. classes: the class set. texts [c, d]: its unit vectors. truth, guess [b]: label and arg-max
+    prediction. left_out: images whose label is not in the class set.
+    """
+
+    acts: Acts
+    classes: ClassSet
+    texts: Tensor
+    embedding: Tensor
+    truth: Tensor
+    guess: Tensor
+    left_out: int
+
+    def __len__(self) -> int:
+        return len(self.acts)
+
+    @property
+    def has_groups(self) -> bool:
+        return any(name not in ("", "None", "nan") for name in set(self.acts.groups.astype(str)))
+
+    @property
+    def group_names(self) -> NDArray[np.object_]:
+        """[b]: the group of every image; its label where no groups are known."""
+        return (self.acts.groups if self.has_groups else self.acts.labels).astype(str).astype(object)
+
+    @cached_property
+    def members(self) -> tuple[tuple[str, ...], Tensor]:
+        """The groups in order, and the group index of every image [b]."""
+        names, member = group_members(self.group_names)
+        return names, torch.from_numpy(member)
+
+    @cached_property
+    def mistakes(self) -> dict[tuple[str, str], int]:
+        """(true, predicted) → images, of all pairs with a mistake, in the order of the classes."""
+        names, c = self.classes.names, len(self.classes)
+        cells = np.bincount((self.truth * c + self.guess).numpy(), minlength=c * c).reshape(c, c)
+        return {(names[y], names[o]): int(cells[y, o]) for y, o in np.argwhere(cells).tolist() if y != o}
+
+    def accuracy(self, guess: Any) -> Accuracy:
+        """Accuracy of predictions [b] by group."""
+        names = self.group_names
+        found = accuracy(guess, self.truth, names, split=self.acts.split, ids=self.acts.ids)
+        return replace(found, left_out=self.left_out)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """For results: model, convention, split, n, class set."""
+        card = self.acts.card
+        return {
+            "model": card.id, "fingerprint": card.fingerprint, "convention": self.acts.convention,
+            "split": self.acts.split, "n": len(self), "left_out": self.left_out,
+            "classes": self.classes.names, "class_set": self.classes.hash,
+        }  # fmt: skip
+
+
+def judged(acts: Any, classes: Any, operation: str, convention: Convention | None = None) -> Judged:
+    """Check acts and classes against each other, and predict.
+
+    Raises InputError for anything else than parts and a class set of two or more, for a class set of another d, images
+    without any label in the class set, and embeddings that are not finite.
+    """
+    if not isinstance(acts, Acts) or not len(acts):
+        given = "parts of no image" if isinstance(acts, Acts) else f"a {type(acts).__name__}"
+        fix = "extract them first: tk.extract(model, data)"
+        raise InputError(operation, given, "the parts of a data set", fix)
+    if convention is not None:
+        acts = acts.using(convention)
+    if not isinstance(classes, ClassSet) or len(classes) < 2:
+        given = f"{len(classes)} class" if isinstance(classes, ClassSet) else f"a {type(classes).__name__} as classes"
+        raise InputError(operation, given, "a class set of two or more", 'write tk.classes(["landbird", "waterbird"])')
+    texts, embedding = classes.vectors(acts.live), acts.embedding
+    if texts.shape[1] != embedding.shape[1]:
+        given = f"class vectors [{len(texts)}, {texts.shape[1]}] for embeddings of d = {embedding.shape[1]}"
+        raise InputError(operation, given, "vectors of the model the parts were made with", "encode them with it")
+    truth = truth_of(acts, classes)
+    rows = np.flatnonzero(truth >= 0)
+    if not len(rows):
+        given = f"{len(acts)} images, none with a label in the class set (labels such as {acts.labels[0]!r})"
+        raise InputError(operation, given, ", ".join(map(repr, classes.names[:8])), "use classes that are labels")
+    embedding = embedding[torch.from_numpy(rows).to(embedding.device)]
+    bad = (~embedding.isfinite().all(1)).nonzero()[:, 0].tolist()
+    if bad:
+        given = f"{len(bad)} images with NaN or infinite parts, {acts.ids[rows[bad[0]]]!r} for one"
+        raise InputError(operation, given, "finite parts", "leave these images out: acts.take(rows)")
+    guess = (embedding.cpu() @ texts.to(embedding).cpu().T).argmax(1)
+    some = acts if len(rows) == len(acts) else acts.take(rows.tolist())
+    kept = torch.from_numpy(truth[rows])
+    return Judged(some, classes, texts, embedding.cpu(), kept, guess, len(acts) - len(rows))
+
+
+def truth_of(acts: Acts, classes: ClassSet) -> NDArray[np.int64]:
+    """Labels as class indices [b], −1 for others; numbers that a store kept as texts are numbers again."""
+    truth = classes.encode(acts.labels)
+    if (truth < 0).all() and all(str(label).isdecimal() for label in acts.labels):
+        return classes.encode([int(label) for label in acts.labels])  # stores keep labels as texts
+    return truth

@@ -1,0 +1,1 @@
+"""From mistakes to the heads behind them: evidence, scores, the choice of a set."""

@@ -1,0 +1,1 @@
+"""What happens without some heads: direct and total effects, folding, LTC."""

@@ -1,0 +1,196 @@
+"""`tk.head_effects`: what every head, or every set of heads, does to every group; in the sum and in the network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from toolkit.api.checks import Check, quiet
+from toolkit.api.images.judged import Judged, judged
+from toolkit.api.locate.evidence import LARGEST
+from toolkit.api.switch_off.ablate import EFFECTS, Strength, strengths
+from toolkit.api.switch_off.total import HOWS, How, donor_rows, total_outputs
+from toolkit.core.heads import HeadSet
+from toolkit.core.sums import ClassSums, class_sums, group_hits
+from toolkit.errors import InputError
+from toolkit.store.errors import size
+
+if TYPE_CHECKING:
+    import pandas
+
+Array = NDArray[np.float64]
+AT_ONCE = 200_000_000
+"""Bytes of logits that are made together."""
+
+
+@dataclass(frozen=True, eq=False)
+class Effect:
+    """Of s head sets, each changed alone: groups [s, g]: accuracy of every group; margin [s]: mean over the images of
+    the true class's logit less the mean of the others, on the norm of the unchanged embedding.
+    """
+
+    groups: Array
+    margin: Array
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class HeadEffects:
+    """Direct and total effects of s head sets on g groups; made by `tk.head_effects`.
+
+    sets: the head sets. groups: names; sizes: images of each. base: with nothing changed. direct, total: with each set
+    changed; None where not asked for. shape (l, h): of the model, for `.map`. settings: model, data, class set.
+    """
+
+    sets: tuple[HeadSet, ...]
+    groups: tuple[str, ...]
+    sizes: tuple[int, ...]
+    base: Effect
+    direct: Effect | None
+    total: Effect | None
+    shape: tuple[int, int]
+    settings: dict[str, Any]
+
+    def change(self, of: str = "worst", effect: Literal["direct", "total", "difference"] = "direct") -> Array:
+        """[s]: change of the "worst" group's accuracy, of the "average" (plain: over images), of the "margin", or of a
+        group by name; "difference" is total − direct: what later layers make of it.
+        """
+        if effect == "difference":
+            return self.change(of, "total") - self.change(of, "direct")
+        found = {"direct": self.direct, "total": self.total}.get(effect)
+        if found is None:
+            known = [name for name in EFFECTS if getattr(self, name) is not None]
+            raise InputError("head_effects", f"the effect {effect!r}", ", ".join(known), f"ask for effect={effect!r}")
+        return self._of(found, of) - self._of(self.base, of)
+
+    def _of(self, effect: Effect, of: str) -> Array:
+        if of == "worst":
+            return np.asarray(effect.groups.min(1))
+        if of == "average":
+            return np.asarray(effect.groups @ np.array(self.sizes) / sum(self.sizes))
+        if of == "margin":
+            return effect.margin
+        if of not in self.groups:
+            accepted = ", ".join(map(repr, ("worst", "average", "margin", *self.groups)))
+            raise InputError("head_effects", f"the group {of!r}", accepted, "name one of these")
+        return np.asarray(effect.groups[:, self.groups.index(of)])
+
+    def map(self, of: str = "worst", effect: Literal["direct", "total", "difference"] = "direct") -> Array:
+        """[l, h]: the same for single heads, as a map for `tk.HeadGrid`; nan for heads that were not asked for."""
+        table = np.full(self.shape, np.nan)
+        for heads, value in zip(self.sets, self.change(of, effect), strict=True):
+            if len(heads) == 1:
+                table[heads.heads[0]] = value
+        return table
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """One row per set: heads; then for each effect asked for (and their difference) the change of the worst group,
+        the plain average, the margin and every group.
+        """
+        import pandas
+
+        columns: dict[str, Any] = {"heads": [str(heads) for heads in self.sets]}
+        asked: list[Any] = [name for name in EFFECTS if getattr(self, name) is not None]
+        for effect in [*asked, *(["difference"] if len(asked) == 2 else [])]:
+            for of in ("worst", "average", "margin", *self.groups):
+                columns[f"{effect}: {of}"] = self.change(of, effect)
+        return pandas.DataFrame(columns)
+
+    def __repr__(self) -> str:
+        asked = " and ".join(name for name in EFFECTS if getattr(self, name) is not None)
+        return f"HeadEffects({len(self.sets)} sets, {asked}, {len(self.groups)} groups, n = {sum(self.sizes)})"
+
+
+def head_effects(
+    acts: Any,
+    classes: Any,
+    sets: Iterable[Any] | None = None,
+    effect: Literal["direct", "total", "both"] = "direct",
+    how: How = "zero",
+    strength: Strength = 0.0,
+    *,
+    seed: int = 0,
+    check: Check = quiet,
+) -> HeadEffects:
+    """What changing every head alone (or every set of `sets`) does to all groups, in one batched call.
+
+    acts: parts with labels. classes: two or more. sets: head sets in any spelling, default every head of the model by
+    itself. effect: "direct" (default), "total" (the model is run once per set; needs `acts.attach(model, data)`) or
+    "both". how: "zero" (default), "mean" or "resample" (over these images). strength: as for `tk.ablate`. seed: of the
+    resampling. check: called with (runs of one image done, of) during total runs; what it raises ends the work.
+
+    Returns `HeadEffects`. Raises InputError as `tk.ablate` does.
+
+    >>> import toolkit as tk
+    >>> acts = tk.extract(tk.load(), tk.scenes("test", n=80, kind="birds"), progress=False)
+    >>> tk.head_effects(acts, tk.classes(["waterbird", "landbird"])).map("worst").shape
+    (4, 8)
+    """
+    for name, value, allowed in (("effect", effect, (*EFFECTS, "both")), ("how", how, HOWS)):
+        if value not in allowed:
+            accepted = " or ".join(map(repr, allowed))
+            raise InputError("head_effects", f"{name}={value!r}", accepted, f"pass one of these as {name}")
+    images = judged(acts, classes, "head_effects")
+    l, h = images.acts.shape[1:3]
+    every = [[(layer, head)] for layer in range(l) for head in range(h)] if sets is None else list(sets)
+    named = tuple(HeadSet.of(heads, l, h) for heads in every)
+    if not named:
+        raise InputError("head_effects", "no sets", "at least one head set", "leave sets out for every head alone")
+    scales = torch.stack([strengths(heads, strength, l, h) for heads in named])
+    names, member = images.members
+    base = _summary(images, (images.embedding @ images.texts.to(images.embedding).T)[None])
+    direct = _direct(images, scales, how, seed) if effect != "total" else None
+    total = _total(images, scales, how, seed, check) if effect != "direct" else None
+    sizes = tuple(torch.bincount(member, minlength=len(names)).tolist())
+    over = "" if how == "zero" else f"these images (n = {len(images)}, split {images.acts.split!r})"
+    settings = images.facts | {"how": how, "strength": strength, "reference": over, "seed": seed}
+    return HeadEffects(named, names, sizes, base, direct, total, (l, h), settings)
+
+
+def affordable_sums(images: Judged, operation: str) -> ClassSums:
+    """The class sums of the images. Raises InputError where they would not fit into memory."""
+    needed = 4 * len(images) * int(np.prod(images.acts.shape[1:3])) * len(images.classes)
+    if needed > LARGEST:
+        given = f"{len(images):,} images × {len(images.classes):,} classes: {size(needed)}"
+        fix = "draw some of the images: acts.draw(per_class=…), or name fewer classes"
+        raise InputError(operation, given, f"up to {size(LARGEST)}", fix)
+    return class_sums(images.acts.batches(), images.texts.cpu())
+
+
+def _direct(images: Judged, scales: Tensor, how: str, seed: int) -> Effect:
+    sums = affordable_sums(images, "head_effects")
+    step = max(1, AT_ONCE // (4 * sums.logits.numel()))
+    instead = sums.mean if how == "mean" else None
+    if how == "resample":
+        instead = sums.along[torch.from_numpy(donor_rows(len(images), len(images), seed))]
+    return _cat([_summary(images, sums.without(1 - some, instead)) for some in scales.split(step)])
+
+
+def _total(images: Judged, scales: Tensor, how: How, seed: int, check: Check) -> Effect:
+    acts = images.acts
+    needed = 4 * len(scales) * len(images) * len(images.classes)
+    if needed > LARGEST:
+        given = f"{len(scales)} sets × {len(images):,} images × {len(images.classes):,} classes: {size(needed)}"
+        raise InputError("head_effects", given, f"up to {size(LARGEST)}", "ask for fewer sets or images at a time")
+    norms = torch.cat([parts.norm for parts in acts.batches()]).cpu()
+    logits = total_outputs(acts.model, acts.samples, scales, how, seed=seed, check=check, texts=images.texts)
+    return _summary(images, logits / norms[:, None].float())
+
+
+def _summary(images: Judged, logits: Tensor) -> Effect:
+    """Group accuracies and mean margins of logits [s, b, c]."""
+    names, member = images.members
+    hits = group_hits(logits, images.truth, member, len(names))
+    sizes = torch.bincount(member, minlength=len(names))
+    own = logits.gather(2, images.truth.expand(len(logits), -1)[..., None])[..., 0]
+    rest = (logits.sum(2) - own) / (logits.shape[2] - 1)
+    return Effect((hits / sizes).numpy(), (own - rest).double().mean(1).numpy())
+
+
+def _cat(found: list[Effect]) -> Effect:
+    return Effect(np.concatenate([f.groups for f in found]), np.concatenate([f.margin for f in found]))

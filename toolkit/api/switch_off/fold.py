@@ -1,0 +1,157 @@
+"""A model without some of its heads, or with an edited projection, as a model of its own."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from toolkit.api.checks import check_model
+from toolkit.api.switch_off.ablate import Strength, strengths
+from toolkit.core.heads import HeadSet
+from toolkit.errors import InputError, UnsupportedModelError
+from toolkit.models.adapted import HuggingFaceClip
+from toolkit.models.checkpoints import from_huggingface
+from toolkit.models.claims import computes_quick
+from toolkit.models.huggingface import huggingface_model
+from toolkit.models.model import Model
+from toolkit.models.towers import output_of, tower_of
+from toolkit.store.whole import whole_file
+
+
+def fold_ablation(model: Model, heads: Any, strength: Strength = 0.0) -> Model:
+    """A copy of the model whose output projections have these heads' columns multiplied by `strength`: the total effect
+    of zero-ablation, built in. (The direct effect, and mean ablation, are no change of weights.)
+
+    heads: in any spelling. strength: as for `tk.ablate`. The model given is not changed.
+
+    >>> import toolkit as tk
+    >>> tk.fold_ablation(tk.load(), "L3.H7").card.id
+    'built-in world model, seed 0, without L3.H7 (total effect)'
+    """
+    check_model(model, "fold_ablation")
+    card = model.card
+    chosen = HeadSet.of(heads, card.layers, card.heads)
+    scale = strengths(chosen, strength, card.layers, card.heads)
+    clip = copy.deepcopy(model.clip)
+    blocks = tower_of(clip, model._view).blocks
+    if any(block.inner is not None for block in blocks):
+        given = f"{card.id!r}, in which a norm of all heads together stands before the output projection"
+        accepted = "a tower whose heads reach the output projection one by one"
+        fix = "use model.encode_image(…, ablate=…), the same effect without folding"
+        raise UnsupportedModelError("fold_ablation", given, accepted, fix)
+    with torch.no_grad():
+        for block, row in zip(blocks, scale, strict=True):
+            weight = block.out_weight
+            columns = row.to(weight.device).repeat_interleave(weight.shape[1] // card.heads)
+            weight.mul_(columns.to(weight.dtype))
+    used = sorted({float(scale[head]) for head in chosen})
+    what = "without" if used in ([], [0.0]) else "with strength " + ", ".join(f"{s:g}" for s in used) + " of"
+    return model.like(clip, f"{what} {chosen or 'no head'} (total effect)")
+
+
+def save_checkpoint(model: Model, path: str | Path) -> Path:
+    """Write the weights as .safetensors, which `tk.load(name, checkpoint=path)` and open_clip read; the file's metadata
+    holds the model's name (which heads it is without, and that this is the total effect), its fingerprint, activation,
+    normalisation and numbers of heads.
+
+    Returns the path. The file appears whole or not at all; one that is there is only replaced when it is complete.
+    """
+    from safetensors.torch import save_file
+
+    check_model(model, "save_checkpoint")
+    target = Path(path).expanduser()
+    if target.suffix != ".safetensors":
+        raise InputError("save_checkpoint", repr(target.name), "a name ending in .safetensors", "rename it")
+    clip = model.clip
+    own = from_huggingface(clip.clip_model.state_dict()) if isinstance(clip, HuggingFaceClip) else clip.state_dict()
+    state = {name: t.detach().cpu().contiguous().clone() for name, t in own.items()}
+    card = model.card
+    attached = getattr(model.clip.visual, "preprocess_cfg", None) or {}
+    kept = {k: attached[k] for k in ("interpolation", "resize_mode") if k in attached}
+    facts = {
+        "id": card.id, "fingerprint": card.fingerprint, "written_by": "clip-head-toolkit",
+        "quick_gelu": computes_quick(model.clip), "preprocess": {"mean": card.mean, "std": card.std, **kept},
+        "heads": [_heads(model.clip, "visual."), _heads(model.clip, "")],
+    }  # fmt: skip
+    with whole_file(target) as part:
+        save_file(state, part, {"format": "pt", "toolkit": json.dumps(facts)})
+    return target
+
+
+def _heads(clip: Any, tower: str) -> int | None:
+    """Heads of a plain tower's layers, which the shapes of its weights do not tell; None for towers of other kinds."""
+    try:
+        return int(clip.get_submodule(f"{tower}transformer.resblocks.0.attn").num_heads)
+    except AttributeError:
+        return None
+
+
+def save_huggingface(model: Model, folder: str | Path) -> Path:
+    """Write the model as a Hugging Face folder, which `transformers.CLIPModel.from_pretrained(folder)` and `tk.load`
+    read: config.json, preprocessor_config.json, model.safetensors. The tokenizer stays with its own folder.
+
+    Returns the folder. Raises UnsupportedModelError, with the reason, for an architecture that CLIPModel has not. Every
+    file appears whole or not at all, the weights last.
+    """
+    from safetensors.torch import save_file
+
+    check_model(model, "save_huggingface")
+    card, target = model.card, Path(folder).expanduser()
+    if isinstance(model.clip, HuggingFaceClip):
+        own = model.clip.clip_model
+        state, config = own.state_dict(), own.config.to_dict()
+    else:
+        state, config = huggingface_model(model.clip, card.id)
+    attached = getattr(model.clip.visual, "preprocess_cfg", None) or {}
+    size, squash = dict(zip(("height", "width"), card.image_size, strict=True)), "squash"
+    if attached.get("resize_mode", "shortest") != squash:
+        how: dict[str, Any] = {"size": {"shortest_edge": min(card.image_size)}, "do_center_crop": True}
+    else:
+        how = {"size": size, "do_center_crop": False}
+    pictures = {
+        "image_processor_type": "CLIPImageProcessor", "image_mean": list(card.mean), "image_std": list(card.std),
+        "crop_size": size, "resample": 2 if attached.get("interpolation") == "bilinear" else 3, **how,
+    }  # fmt: skip
+    target.mkdir(parents=True, exist_ok=True)
+    for name, facts in (("config.json", config), ("preprocessor_config.json", pictures)):
+        with whole_file(target / name) as part:
+            part.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    facts = {"id": card.id, "fingerprint": card.fingerprint, "written_by": "clip-head-toolkit"}
+    with whole_file(target / "model.safetensors") as part:
+        tensors = {name: t.detach().cpu().clone() for name, t in state.items()}
+        save_file(tensors, part, {"format": "pt", "toolkit": json.dumps(facts)})
+    return target
+
+
+def fold_matrix(model: Model, matrix: Tensor, name: str, scales: Tensor | None = None) -> Model:
+    """A copy of the model whose embeddings are E M: the image projection P becomes P M (methods §4).
+
+    matrix M [d, d]. scales [d]: θ of M = diag(θ), folded without rounding of the zeros. Raises UnsupportedModelError
+    for a tower that ends without a linear output, into which nothing can be folded.
+    """
+    clip = copy.deepcopy(model.clip)
+    last = output_of(clip.visual)
+    if last is None:
+        given = f"{model.card.id!r}, whose image tower has no linear output"
+        accepted = "a tower that ends in one linear layer (a projection, or that of an attention pool)"
+        raise UnsupportedModelError("edit.fold", given, accepted, "use edit.apply on its embeddings instead")
+    weight, transposed, bias = last
+    with torch.no_grad():
+        rows = weight.T if transposed else weight
+        found = _times(rows, matrix, scales)
+        weight.copy_(found.T if transposed else found)
+        if bias is not None:
+            bias.copy_(_times(bias[None], matrix, scales)[0])
+    return model.like(clip, name, whole=True)
+
+
+def _times(rows: Tensor, matrix: Tensor, scales: Tensor | None) -> Tensor:
+    """rows M in double precision, in the type of the rows."""
+    wide = rows.detach().double()
+    found = wide @ matrix.to(wide) if scales is None else wide * scales.to(wide)
+    return found.to(rows)

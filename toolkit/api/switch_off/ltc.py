@@ -1,0 +1,97 @@
+"""`tk.ltc_correct`: Locate-Then-Correct's correction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from toolkit.api.images.judged import Judged, judged
+from toolkit.api.switch_off.ablation import Ablation
+from toolkit.core.heads import HeadSet
+from toolkit.core.inject import MODES, Mode, directions, inject
+from toolkit.errors import InputError
+
+
+def ltc_correct(
+    acts: Any,
+    classes: Any,
+    spurious: Any,
+    salient: Any = (),
+    pairs: Sequence[tuple[str, str]] | Any = (),
+    mode: Mode = "ltc",
+) -> Ablation:
+    """Mean-ablate the spurious heads and draw the salient ones towards what tells the classes apart (LTC §4).
+
+    acts: parts with labels. classes: two or more. spurious, salient: heads in any spelling (`scores.ltc.spurious`,
+    `.salient`). pairs: texts of an attribute and of its opposite, encoded by the live model; or their differences
+    [m, d]. mode: "ltc" (default) keeps every salient head's own norm; "ltc_released" gives it norm 1, as the public
+    code does, so that it counts as much as the whole embedding. The means are over these images, as there.
+
+    Returns an `Ablation` (direct effect, how=mode). Raises InputError for salient heads without pairs, heads in both
+    sets, and a pair that is not one.
+
+    >>> import toolkit as tk
+    >>> acts = tk.extract(tk.load(), tk.scenes("test", n=80, kind="birds"), progress=False)
+    >>> birds = tk.classes(["waterbird", "landbird"])
+    >>> tk.ltc_correct(acts, birds, "L3.H5", "L3.H1", [("a long neck", "a short neck")]).how
+    'ltc'
+    """
+    if mode not in MODES:
+        raise InputError("ltc_correct", f"mode={mode!r}", " or ".join(map(repr, MODES)), "pass one of these")
+    images = judged(acts, classes, "ltc_correct")
+    layers, per_layer = images.acts.shape[1:3]
+    off, on = (HeadSet.of(heads, layers, per_layer) for heads in (spurious, salient))
+    if both := [head for head in on if head in off]:
+        raise InputError(
+            "ltc_correct", f"{HeadSet(tuple(both))} in both sets", "two sets without common heads", "choose"
+        )
+    basis = _basis(images, pairs) if len(on) else None
+    change = torch.zeros_like(images.embedding)
+    at = 0
+    for parts in images.acts.batches():
+        rows = slice(at, at + len(parts.embedding))
+        at = rows.stop
+        for layer in sorted({layer for layer, _ in (*off, *on)}):
+            own = parts.layer(layer).cpu()
+            change[rows] -= sum((own[:, h] for at_, h in off if at_ == layer), torch.zeros_like(change[rows]))
+            for at_, head in on:
+                if at_ == layer and basis is not None:
+                    change[rows] += inject(own[:, head], basis, mode) - own[:, head]
+    if len(off):
+        change += _mean(images, off)
+    where = f"its mean over these images (n = {len(images)}, split {images.acts.split!r})"
+    settings = images.facts | {"how": mode, "effect": "direct", "salient": str(on), "spurious": str(off)}
+    named = f"{where}; {on} drawn towards {len(basis)} directions" if basis is not None else where
+    embedding = images.embedding + change
+    return Ablation(off, mode, "direct", (0.0,) * len(off), named, embedding, settings, images)
+
+
+def _mean(images: Judged, heads: HeadSet) -> Tensor:
+    """[d]: the sum of the heads' means."""
+    layers, per_layer = images.acts.shape[1:3]
+    table = 1 - heads.scale(layers, per_layer, 0.0)
+    total = sum(parts.of(table).double().sum(0).cpu() for parts in images.acts.batches())
+    assert isinstance(total, Tensor)
+    return (total / len(images)).to(images.embedding)
+
+
+def _basis(images: Judged, pairs: Any) -> Tensor:
+    d = images.embedding.shape[1]
+    accepted = f"pairs of texts [(“a long neck”, “a short neck”), …], or differences [m, {d}]"
+    if hasattr(pairs, "ndim"):
+        differences = torch.as_tensor(pairs)
+        if differences.ndim != 2 or differences.shape[1] != d or not bool(differences.isfinite().all()):
+            raise InputError("ltc_correct", f"differences {tuple(differences.shape)}", accepted, "pass such vectors")
+    else:
+        found = list(pairs)
+        if not found or not all(isinstance(p, tuple | list) and len(p) == 2 for p in found):
+            raise InputError("ltc_correct", f"salient heads with pairs {found!r:.60}", accepted, "name attribute pairs")
+        model = images.acts.model
+        raw = [model.encode_text([pair[i] for pair in found], normalize=False) for i in (0, 1)]
+        differences = (raw[0] - raw[1]).cpu()
+    if not bool(differences.any()):
+        raise InputError("ltc_correct", "pairs whose texts are encoded alike", accepted, "use texts that differ")
+    return directions(differences)

@@ -1,0 +1,1 @@
+"""What heads say: TextSpan, concepts, principal components, banks of texts."""

@@ -1,0 +1,169 @@
+"""`tk.textspan`: the texts that span what every head writes."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from toolkit.api.checks import whole
+from toolkit.api.images.acts import Acts
+from toolkit.api.words.banks import bank as bank_for
+from toolkit.api.words.banks import vectors_of
+from toolkit.api.words.spans import Spans, settings_of
+from toolkit.core.heads import which_layers
+from toolkit.core.moments import bootstrap_moments
+from toolkit.core.parts import Convention
+from toolkit.core.pursuit import METHODS, Method, Picks, pursue
+from toolkit.core.spans import SpanBasis, explained_by, span_basis
+from toolkit.data.banks import Bank
+from toolkit.errors import InputError
+
+Check = Callable[[int, int], None]
+SPANS = 0.95
+"""A bank that could explain less of a head's variance than this is reported."""
+
+
+class BankWarning(UserWarning):
+    """A text bank holds texts twice, or cannot span a head."""
+
+
+@dataclass(frozen=True, eq=False)
+class HeadBases:
+    """The heads of some layers, ready for any bank: layers, heads a layer, the basis of all of them, one after the
+    other.
+    """
+
+    layers: tuple[int, ...]
+    heads: int
+    basis: SpanBasis
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.layers), self.heads
+
+    def at(self, layer: int, head: int) -> int:
+        """Where a head lies in the basis."""
+        return self.layers.index(layer) * self.heads + head
+
+
+def head_bases(acts: Any, layers: Any = None, rank: int | None = None, operation: str = "textspan") -> HeadBases:
+    """The bases of the heads of some layers, from the moments of `acts`."""
+    if not isinstance(acts, Acts):
+        fix = "extract them first: tk.extract(model, data)"
+        raise InputError(operation, f"a {type(acts).__name__}", "the parts of a data set", fix)
+    _, count, heads, _ = acts.shape
+    at = which_layers(layers, count, operation)
+    maps = acts.head_maps[list(at)].flatten(0, 1)
+    on = torch.device("cpu") if acts.live is None or acts.live.device.type != "cuda" else acts.live.device
+    return HeadBases(at, heads, span_basis(acts.moments.flat(at).to(on), maps, acts.noise, rank, operation))
+
+
+def textspan(
+    acts: Acts,
+    texts: Any,
+    size: int = 20,
+    layers: Any = -4,
+    rank: int | None = None,
+    *,
+    method: Method = "greedy",
+    resamples: int = 0,
+    seed: int = 0,
+    convention: Convention | None = None,
+    check: Check = lambda done, of: None,
+) -> Spans:
+    """For every head, the texts along which its contributions vary most, one after the other (G24 alg. 1).
+
+    acts: parts of at least two images; only their second moments are used. texts: a bank (`tk.bank`), its name, a file,
+    a list of texts (encoded by the live model) or vectors [t, d]. size: texts per head, default 20; a head's numerical
+    rank ends it earlier. layers: default the last four; a list of layers, or None for all. rank: look at the `rank`
+    leading directions of each head only. method: "greedy" (default, the paper's) or "somp", simultaneous orthogonal
+    matching pursuit, which refits all texts by least squares at every step. resamples: bootstrap samples of the images
+    for `.stability`, default none. convention: default that of `acts`. check: called with (heads done, of); what it
+    raises ends the work.
+
+    Returns `Spans`. Picks are those of the literal algorithm on images × heads × d. Warns of texts that stand twice and
+    of heads the bank cannot span.
+
+    >>> import toolkit as tk
+    >>> acts = tk.extract(tk.load(), tk.scenes("val", n=60), progress=False)
+    >>> tk.textspan(acts, "world", size=3, layers=-2).picks.shape
+    (2, 8, 3)
+    """
+    bank = bank_for(texts)
+    size, resamples, seed = (
+        whole(name, value, least, "textspan")
+        for name, value, least in (("size", size, 1), ("resamples", resamples, 0), ("seed", seed, 0))
+    )
+    rank = None if rank is None else whole("rank", rank, 1, "textspan")
+    if method not in METHODS:
+        raise InputError("textspan", f"method={method!r}", " or ".join(map(repr, METHODS)), "pass one of these")
+    if convention is not None:
+        acts = acts.using(convention)
+    found = head_bases(acts, layers, rank)
+    vectors = vectors_of(bank, acts, "textspan")
+    picks = pursue(found.basis, vectors.to(found.basis.vectors.device), size, method, check)
+    reach = bank_reach(found.basis, vectors, method)
+    stability = np.full(picks.index.shape, np.nan)
+    if resamples:
+        stability = _stability(acts, found, vectors, picks, size, rank, method, resamples, seed, check)
+    settings = settings_of(
+        acts, bank, method=method, size=size, rank=rank, tolerance=found.basis.tolerance, resamples=resamples, seed=seed
+    )
+    _warn(bank, vectors, reach, found)
+    return spans_of(found, picks, reach, stability, bank, settings)
+
+
+def spans_of(
+    found: HeadBases, picks: Picks, reach: NDArray[np.float64], stability: NDArray[np.float64], bank: Bank,
+    settings: dict[str, Any],
+) -> Spans:  # fmt: skip
+    """Picks of all heads, one after the other, as a result with layers and heads."""
+    shape = found.shape
+    size = picks.index.shape[1]
+    index = picks.index.reshape(*shape, size)
+    std, explained, steady = (x.reshape(*shape, size) for x in (picks.std, picks.explained, stability))
+    ranks, variance = (x.double().cpu().numpy().reshape(shape) for x in (found.basis.ranks, found.basis.variance))
+    return Spans(found.layers, index, std, explained, ranks, variance, reach.reshape(shape), steady, bank, settings)
+
+
+def bank_reach(basis: SpanBasis, texts: Tensor, method: Method = "greedy") -> NDArray[np.float64]:
+    """[n]: the share of every head's variance that all texts together could explain (nan: it never varies)."""
+    return np.asarray(explained_by(basis, texts, inside=method == "greedy").cpu().numpy())
+
+
+def _stability(
+    acts: Acts, found: HeadBases, vectors: Tensor, picks: Picks, size: int, rank: int | None, method: Method,
+    resamples: int, seed: int, check: Check,
+) -> NDArray[np.float64]:  # fmt: skip
+    """[n, m]: in which share of bootstrap samples a head picks the text at all."""
+    maps, device = acts.head_maps[list(found.layers)].flatten(0, 1), found.basis.vectors.device
+    again = np.zeros(picks.index.shape)
+    for done, moments in enumerate(bootstrap_moments(acts.states, len(acts), found.layers, resamples, seed)):
+        check(done, resamples)
+        basis = span_basis(moments.to(device), maps, acts.noise, rank)
+        new = pursue(basis, vectors.to(device), size, method).index
+        again += (picks.index[:, :, None] == new[:, None]).any(-1)
+    return np.where(picks.index >= 0, again / resamples, np.nan)
+
+
+def _warn(bank: Bank, vectors: Tensor, reach: NDArray[np.float64], found: HeadBases) -> None:
+    from toolkit.core.pursuit import first_of_equals
+
+    tell = partial(warnings.warn, category=BankWarning, stacklevel=3)
+    equal = np.flatnonzero(~first_of_equals(vectors))
+    if len(equal):
+        shown = ", ".join(repr(bank.texts[i]) for i in equal[:4]) + (" …" if len(equal) > 4 else "")
+        tell(f"textspan: {len(equal)} texts have the vector of an earlier one and can never be picked: {shown}")
+    short = np.flatnonzero(reach < SPANS)
+    if len(short):
+        names = [f"L{found.layers[i // found.heads]}.H{i % found.heads} ({reach[i]:.0%})" for i in short[:6]]
+        more = f" and {len(short) - 6} more" if len(short) > 6 else ""
+        tell(f"textspan: the bank's {len(bank)} texts cannot span {len(short)} heads: {', '.join(names)}{more}")

@@ -1,0 +1,1 @@
+"""Words about the toolkit: terms, glossary, what each panel shows and does not, the workbook."""

@@ -1,0 +1,326 @@
+"""What an ablation lab asks, one question at a time: which heads push towards an error, and what switching them off
+does to every group, image by image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from toolkit.api.checks import Check, quiet
+from toolkit.api.images.judged import Judged, judged
+from toolkit.api.locate.evidence import LocateEvidence
+from toolkit.api.locate.locate import minority_of, scores_of
+from toolkit.api.locate.scores import Scores
+from toolkit.api.switch_off.ablate import strengths
+from toolkit.api.switch_off.effects import affordable_sums, head_effects
+from toolkit.api.switch_off.total import How, donor_rows, total_outputs
+from toolkit.core.choice import By
+from toolkit.core.heads import HeadSet, which_layers
+from toolkit.core.metrics import Accuracy, Change, change
+from toolkit.core.sums import ClassSums, group_hits
+from toolkit.errors import InputError
+from toolkit.store.texts import text_embeddings
+
+Array = NDArray[np.float64]
+Pair = tuple[str, str] | None
+Kind = Literal["A", "−B", "C", "−D", "LTC", "text", "direct", "total"]
+KINDS: tuple[Kind, ...] = ("A", "−B", "C", "−D", "LTC", "text", "direct", "total")
+WORDS: dict[Kind, str] = {
+    "A": "DE_A: the wrong images lean less to the error with the head's mean over the right ones of their class.",
+    "−B": "−DE_B: the right images lean to the error with the head's mean over the wrong ones.",
+    "C": "DE_C: the other class's images lean away from the error with the head's mean over the wrong ones.",
+    "−D": "−DE_D: the wrong images lean to the error with the head's mean over the other class's.",
+    "LTC": "Share of wrong less share of right images whose prediction the head decides (V_W − V_C).",
+    "text": "Mean contribution of the wrong images along the text (no text: predicted − true class).",
+    "direct": "Change of the worst group with the head alone off, in the sum.",
+    "total": "Change of the worst group with the head alone off, the model run again.",
+}
+Effect = Literal["direct", "total"]
+STEPS, ORDERS, FEWEST = 15, 40, 10
+"""Heads of a cumulative curve, and how many random orders it is held against."""
+RESAMPLES = 100
+"""Bootstrap samples behind the intervals of a map: of thousands of images each takes a while."""
+MOST = 14
+"""Groups that are shown one by one; of more, those that are worst off."""
+MATRIX, PAIRS = 12, 20
+"""Classes of a confusion that is shown whole; of more classes, so many of the most frequent mistakes."""
+WORK = 100_000_000
+"""Numbers that a curve may touch: of large data sets fewer random orders are drawn."""
+
+
+@dataclass(frozen=True, eq=False)
+class HeadsOffOutcome:
+    """What a head set does: the paired change, the predictions after [b] and before [b]."""
+
+    change: Change
+    before: NDArray[np.int64]
+    after: NDArray[np.int64]
+    effect: Effect
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """Groups (of many, the MOST that are worst off), then the worst group and the plain average: name, n, before,
+        after, and the limits of the change.
+        """
+        names = ("before", "after", "low", "high")
+        found = self.change.groups
+        shown = found if len(found) <= MOST else sorted(found, key=lambda row: row.after)[:MOST]
+        rows = [{"name": row.group, "n": row.n} | {name: getattr(row, name) for name in names} for row in shown]
+        for one in (self.change.worst, self.change.average("plain")):
+            interval = {"before": one.before, "after": one.after, "low": one.interval.low, "high": one.interval.high}
+            rows.append({"name": one.of, "n": one.n} | interval)
+        return rows
+
+
+@dataclass(frozen=True, eq=False)
+class OrderCurve:
+    """Accuracies with the worst t heads of a map off, t = 0 … T: worst [T + 1] of the groups, average [T + 1] (plain);
+    low, high [T + 1]: 10 % and 90 % of the worst group for random orders of the same heads. order: the heads. orders:
+    how many random ones.
+    """
+
+    worst: Array
+    average: Array
+    low: Array
+    high: Array
+    order: HeadSet
+    orders: int
+
+
+class AblationSession:
+    """Labelled images, the heads of some layers as candidates, and questions about switching heads off."""
+
+    def __init__(
+        self, acts: Any, classes: Any, layers: Any = -4, minority: Any = None, operation: str = "AblationLab"
+    ) -> None:
+        self.images = judged(acts, classes, operation)
+        self.layers = which_layers(layers, self.images.acts.shape[1], operation)
+        self.shape = self.images.acts.shape[1:3]
+        self.minority, self._minority = minority, minority_of(self.images, minority)
+        self._scores: dict[Pair, Scores] = {}
+        self._effects: dict[tuple[Effect, How], Array] = {}
+        self._totals: dict[tuple[bytes, How], NDArray[np.int64]] = {}
+
+    @cached_property
+    def sums(self) -> ClassSums:
+        return affordable_sums(self.images, "AblationLab")
+
+    @cached_property
+    def before(self) -> Accuracy:
+        return self.images.accuracy(self.images.guess)
+
+    @cached_property
+    def _session(self) -> LocateEvidence:
+        return LocateEvidence(self.images, self.layers, "cosine", self._minority, RESAMPLES, seed=0)
+
+    def scores(self, pair: Pair) -> Scores:
+        """DE_A … DE_D of a pair, or pooled for None. Raises InputError where no image is wrong in this way."""
+        if pair not in self._scores:
+            self._scores[pair] = scores_of(self._session, pair or (None, None))
+        return self._scores[pair]
+
+    def map(self, kind: Kind, pair: Pair, how: How, text: str, check: Check = quiet) -> Array:
+        """[l, h]: a score of the candidate layers: badness by A, −B, C or −D; LTC's V_W − V_C; the mean contribution
+        of the wrong images (all, where none is) along a text, or for no text along predicted − true; the change of the
+        worst group's accuracy when a head alone is off.
+        """
+        if kind in ("direct", "total"):
+            return self._single(kind, how, check)[list(self.layers)]
+        if kind == "text":
+            return self._along(pair, text)
+        scores = self.scores(pair)
+        if kind == "LTC":
+            return np.asarray(scores.ltc.difference.numpy()[list(self.layers)])
+        scores.ranking(kind[-1])  # says so where it does not exist
+        return scores.badness(kind[-1])
+
+    def sure(self, kind: Kind, pair: Pair, check: Check = quiet) -> dict[str, Any]:
+        """How sure the badness of a map is: low, high, steady [l · h] (limits of its bootstrap interval, the share of
+        resamples in which a head is among the STEPS worst); and the images it rests on, in words. {} for other maps.
+        """
+        if kind[-1] not in "ABCD":
+            return {}
+        scores, name = self.scores(pair), kind[-1].lower()
+        for one in scores.pairs or (scores,):
+            one.resample(check)
+        band, sign = scores.interval[name], -1 if kind[0] == "−" else 1
+        low, high = (band.low, band.high) if sign > 0 else (-band.high, -band.low)
+        steady = scores.stability(name, STEPS)
+        sizes = "; ".join(f"|{key}| = {size}" for key, size in scores.sizes.items())
+        if scores.empty:
+            sizes += f"; {', '.join(scores.empty)} is empty: a zero vector stands for its mean"
+        return {"low": low.ravel().tolist(), "high": high.ravel().tolist(), "steady": steady.ravel().tolist(),
+                "sizes": sizes, "top": STEPS}  # fmt: skip
+
+    def _single(self, effect: Effect, how: How, check: Check) -> Array:
+        """[l, h] of all layers; runs of the model are made once."""
+        if (effect, how) not in self._effects:
+            sets = [[(layer, head)] for layer in self.layers for head in range(self.shape[1])]
+            acts, classes = self.images.acts, self.images.classes
+            found = head_effects(acts, classes, sets, effect, how, check=check)
+            self._effects[effect, how] = found.map("worst", effect)
+        return self._effects[effect, how]
+
+    def _along(self, pair: Pair, text: str) -> Array:
+        images = self.images
+        wrong = images.truth != images.guess
+        if pair is not None:
+            y, other = (images.classes.index(name) for name in pair)
+            wrong = (images.truth == y) & (images.guess == other)
+        if not bool(wrong.any()):  # nobody is wrong so: what leads there among those who might be
+            wrong = images.truth == y if pair is not None else torch.ones_like(wrong)
+        rows = wrong if bool(wrong.any()) else torch.ones_like(wrong)
+        if text:
+            direction = text_embeddings(images.acts.model, [text])[0].cpu()
+            mean = torch.einsum(
+                "blhk,lhkd,d->lh", self._session.space.q[rows], self._session.space.maps, direction.double()
+            )
+            return np.asarray((mean / int(rows.sum())).numpy())
+        along = self.sums.along[rows][:, list(self.layers)].double()
+        at = torch.arange(len(along))
+        to, away = images.guess[rows], images.truth[rows]
+        if pair is not None:
+            to, away = torch.full_like(at, other), torch.full_like(at, y)
+        toward = along[at, :, :, to] - along[at, :, :, away]
+        return np.asarray(toward.mean(0).numpy())
+
+    # switching off
+
+    def changes(self, off: Any) -> list[list[Any]]:
+        """Rows [layer, head, strength], checked: heads of the model, once each, strengths from 0 to 2."""
+        named = {(int(row[0]), int(row[1])): float(row[2]) for row in off}
+        heads = HeadSet.of(list(named), *self.shape)
+        strengths(heads, list(named.values()), *self.shape)
+        return [[*head, named[head]] for head in heads]
+
+    def outcome(self, off: list[Any], how: How, effect: Effect, check: Check = quiet) -> HeadsOffOutcome:
+        """What heads with these strengths do; off: rows [layer, head, strength], 1 as is, 0 off."""
+        heads = HeadSet(tuple((row[0], row[1]) for row in off))
+        scale = strengths(heads, [row[2] for row in off], *self.shape)
+        guess = self._direct(scale, how) if effect == "direct" else self._total(scale, how, check)
+        hits = guess == self.images.truth.numpy()
+        after = replace(self.before, hits=hits)
+        return HeadsOffOutcome(change(self.before, after), self.images.guess.numpy(), guess, effect)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Of the images: n, left (out), split, groups (whether any are known), live (whether the model can run)."""
+        images, acts = self.images, self.images.acts
+        return {"n": len(images), "left": images.left_out, "split": acts.split, "groups": images.has_groups,
+                "live": acts.live is not None and acts.has_images}  # fmt: skip
+
+    def words(self, rows: list[dict[str, Any]], off: list[Any], how: How, effect: Effect) -> str:
+        """An outcome in a sentence; off: [layer, head, strength] of every head that was changed."""
+        named = ", ".join(f"L{a}.H{b} {f'at {s:g}' if s else 'off'}" for a, b, s in off) or "all heads as they are"
+        means = {"zero": "zero-ablation", "mean": "mean over these images", "resample": "other images' heads"}[how]
+        worst, average = (f"{r['name']} {100 * r['before']:.1f} → {100 * r['after']:.1f} %" for r in rows[-2:])
+        left = f", {self.images.left_out} left out (label not in the class set)" if self.images.left_out else ""
+        split = self.images.acts.split
+        return f"{named} ({means}, {effect} effect): {worst}, {average}; {len(self.images)} images ({split}){left}."
+
+    def counts(self, before: NDArray[np.int64], after: NDArray[np.int64]) -> dict[str, list[int]]:
+        """The confusion of predictions [b] before and after: true × predicted, flat; of more than MATRIX classes only
+        the cells `at` of the most frequent mistakes.
+        """
+        c, truth = len(self.images.classes), self.images.truth.numpy()
+        cells = {"before": truth * c + before, "after": truth * c + after}
+        if c <= MATRIX:
+            return {name: np.bincount(cell, minlength=c * c).tolist() for name, cell in cells.items()}
+        wrong = cells["before"][truth != before]
+        at, often = np.unique(wrong, return_counts=True)
+        shown = at[np.argsort(-often, kind="stable")[:PAIRS]]
+        counts = {name: [int((cell == one).sum()) for one in shown] for name, cell in cells.items()}
+        return counts | {"at": shown.tolist()}
+
+    def _direct(self, scale: Tensor, how: How) -> NDArray[np.int64]:
+        return np.asarray(self.sums.without(1 - scale, self._instead(how)).argmax(-1).numpy())
+
+    def _instead(self, how: How) -> Tensor | None:
+        """What takes a head's place along the classes."""
+        if how == "resample":
+            return self.sums.along[torch.from_numpy(donor_rows(len(self.images), len(self.images), 0))]
+        return self.sums.mean if how == "mean" else None
+
+    def _total(self, scale: Tensor, how: How, check: Check) -> NDArray[np.int64]:
+        key = (scale.numpy().tobytes(), how)
+        if key not in self._totals:
+            acts = self.images.acts
+            logits = total_outputs(acts.model, acts.samples, scale[None], how, check=check, texts=self.images.texts)
+            self._totals[key] = logits[0].argmax(-1).numpy()
+        return self._totals[key]
+
+    def choose(self, pair: Pair, by: By) -> HeadSet:
+        """Algorithm 1 of R25 on these images."""
+        return self.scores(pair).choose(by=by)
+
+    def curve(self, table: Array, how: How, seed: int = 0) -> OrderCurve:
+        """Direct effect of the worst t heads of a map off, against random orders of the same candidates."""
+        flat = np.nan_to_num(table, nan=-np.inf).ravel()
+        heads = self.shape[1]
+        steps = min(STEPS, len(flat))
+        first = np.argsort(-flat, kind="stable")[:steps]
+        orders = int(max(FEWEST, min(ORDERS, WORK // max(1, steps * self.sums.logits.numel()))))
+        rng = np.random.default_rng(seed)
+        several = [first, *(rng.permutation(len(flat))[:steps] for _ in range(orders))]
+        names, member = self.images.members
+        sizes = torch.bincount(member, minlength=len(names)).double()
+        found = []
+        for order in several:
+            hits = group_hits(self._prefixes(order, how), self.images.truth, member, len(names))
+            found.append(((hits / sizes).min(1).values.numpy(), (hits.sum(1) / sizes.sum()).numpy()))
+        low, high = np.quantile([worst for worst, _ in found[1:]], [0.1, 0.9], axis=0)
+        ranked = HeadSet(tuple((self.layers[i // heads], int(i % heads)) for i in first))
+        return OrderCurve(found[0][0], found[0][1], low, high, ranked, orders)
+
+    def _prefixes(self, order: NDArray[np.int64], how: How) -> Tensor:
+        """[T + 1, b, c]: logits with the first 0 … T heads off."""
+        heads = self.shape[1]
+        at = ([self.layers[i // heads] for i in order], [int(i % heads) for i in order])
+        along = self.sums.along[:, at[0], at[1]]
+        if how == "mean":
+            along = along - along.mean(0)
+        elif how == "resample":
+            along = along - along[torch.from_numpy(donor_rows(len(along), len(along), 0))]
+        gone = along.cumsum(1).transpose(0, 1)
+        return torch.cat([self.sums.logits[None], self.sums.logits - gone])
+
+
+def known_pair(images: Judged, pair: Any, panel: str) -> Pair:
+    """A pair of class names, or None. Raises InputError for anything else."""
+    if pair is None:
+        return None
+    accepted = "(true, predicted), two different classes"
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        raise InputError(f"{panel}.pair", repr(pair), accepted, "name two classes")
+    y, other = (images.classes.names[images.classes.index(x)] for x in pair)
+    if y == other:
+        raise InputError(f"{panel}.pair", repr(pair), accepted, "name two classes")
+    return y, other
+
+
+def known_kind(asked: Any) -> Kind:
+    """A map by name; the sign of B and D may be left out or written "-". Raises InputError for anything else."""
+    word = str(asked).lower()
+    for kind in KINDS:
+        if word.replace("-", "−") == kind.lower() or (kind[0] == "−" and word == kind[1:].lower()):
+            return kind
+    raise InputError("AblationLab.score", repr(asked), ", ".join(map(repr, KINDS)), "name one of these maps")
+
+
+def known_strengths(session: AblationSession, strength: Any) -> list[list[float]]:
+    """[layer, head, strength] of every head, from a mapping of heads, in any spelling, to numbers."""
+    if not isinstance(strength, Mapping):
+        fix = 'write lab.strengths = {"L3.H7": 0.5}; to switch a set off, lab.heads = "L3.H7 L3.H5"'
+        raise InputError("AblationLab.strengths", repr(strength), "a mapping from heads to numbers", fix)
+    named: dict[tuple[int, int], Any] = {}
+    for key, value in strength.items():
+        named |= dict.fromkeys(HeadSet.of(key if isinstance(key, str) else [key], *session.shape), value)
+    return [[*head, value] for head, value in named.items()]

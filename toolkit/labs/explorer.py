@@ -1,0 +1,295 @@
+"""What an explorer knows: labelled images, their parts, what the model says of them, and questions about these."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toolkit.api.checks import check_model
+from toolkit.api.images.acts import Acts
+from toolkit.api.images.extract import extract
+from toolkit.api.images.judged import Judged
+from toolkit.api.images.load import load
+from toolkit.api.images.search import search
+from toolkit.data.classes import ClassSet, classes
+from toolkit.data.samples import Samples
+from toolkit.errors import InputError
+from toolkit.labs.ablation import KINDS, AblationSession, Kind, Pair
+from toolkit.models.model import Model
+from toolkit.organism.scenes import scenes
+
+Show = Literal["mistakes", "right", "all"]
+SHOWS: dict[Show, str] = {"mistakes": "mistakes", "right": "right ones", "all": "all images"}
+COUNTED: dict[Show, str] = {"mistakes": "mistakes", "right": "right ones", "all": "images"}
+NOBODY = "nobody is wrong so: predicted − true"
+"""The map shown where no image makes the mistake: over the images of the true class."""
+MAPS: tuple[Kind, ...] = KINDS[:5]
+PER_CLASS = 10
+"""Images of every class an edit is made from where none are named (R25 draws so many)."""
+DRAWS = 20
+MOST_CLASSES = 1000
+BIRDS = ("landbird", "waterbird")
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """Images to show: positions among the labelled ones, a caption and a mark ("right", "wrong") for each; words."""
+
+    rows: NDArray[np.int64]
+    captions: list[str]
+    marks: list[str]
+    words: str
+
+
+class ExplorerSession:
+    """A model and labelled images. Nothing runs before it is asked for; parts are then extracted once.
+
+    model: live, default the built-in one. data: samples, or their parts with the images; default the built-in world.
+    class_set: default the labels that occur, of the built-in world the two birds. Images with other labels are what an
+    edit may cost elsewhere. edit_on, held_out: samples or parts an edit is made from and judged on; default ten images
+    of every class, and all others.
+    """
+
+    def __init__(
+        self, model: Any, data: Any, class_set: Any, layers: Any, edit_on: Any, held_out: Any, minority: Any
+    ) -> None:
+        if model is not None:
+            check_model(model, "Explorer")
+        self.model: Model = load() if model is None else model
+        self.data = _images(self.model, data)
+        self.classes = _class_set(BIRDS if data is None and class_set is None else class_set, self.data)
+        self._layers, self._minority = layers, minority
+        self._given = {"edit_on": edit_on, "held_out": held_out}
+        for name, value in self._given.items():
+            if value is not None:
+                self._given[name] = _known_data(value, self.model, name)
+        self._acts: Acts | None = self.data if isinstance(self.data, Acts) else None
+        self._lock = threading.RLock()
+
+    @property
+    def samples(self) -> Samples:
+        """The images themselves."""
+        return self.data.samples if isinstance(self.data, Acts) else self.data
+
+    def prepare(self, progress: Callable[[int, int], None] | None = None) -> Acts:
+        """The parts of all images; extracted by whoever asks first."""
+        with self._lock:
+            if self._acts is None:
+                self._acts = extract(self.model, self.samples, progress=progress or False)
+            return self._acts
+
+    @property
+    def unread(self) -> int:
+        """Images that could not be read or shown."""
+        return 0 if self._acts is None or isinstance(self.data, Acts) else len(self.data) - len(self._acts)
+
+    @property
+    def acts_made(self) -> bool:
+        """Whether the parts are there."""
+        return "lab" in self.__dict__
+
+    @cached_property
+    def lab(self) -> AblationSession:
+        """Scores and effects of heads on these images."""
+        acts = self.prepare()
+        with self._lock:
+            return AblationSession(acts, self.classes, self._layers, self._minority, "Explorer")
+
+    @property
+    def images(self) -> Judged:
+        """The images with a label in the class set, and what the model says of them."""
+        return self.lab.images
+
+    def maps(self, pair: Pair) -> dict[str, NDArray[np.float64]]:
+        """Scores of the heads for an error, by name [l, h] each; along predicted − true alone where none is wrong."""
+        wrong = self.images.mistakes
+        if not (wrong if pair is None else wrong.get(pair)):
+            return {NOBODY: self.lab.map("text", pair or self.first_pair, "zero", "")}
+        known = self.lab.scores(pair).names  # one whose averaging set is empty does not exist
+        there = [kind for kind in MAPS if kind == "LTC" or kind[-1].lower() in known]
+        return {kind: self.lab.map(kind, pair, "zero", "") for kind in there}
+
+    @property
+    def first_pair(self) -> tuple[str, str]:
+        """The most frequent mistake, or the first two classes."""
+        wrong = self.images.mistakes
+        names = self.classes.names
+        return max(wrong, key=lambda pair: wrong[pair]) if wrong else (names[1], names[0])
+
+    def counts(self) -> dict[str, Any]:
+        """The confusion as a picker shows it."""
+        guess = self.images.guess.numpy()
+        return {"names": list(self.classes.names)} | self.lab.counts(guess, guess)
+
+    def shown(self, show: Show, pair: Pair, query: str) -> Shown:
+        """The images of a cell of the confusion (None: of all), by their cosine with a text, else the surest first."""
+        images = self.images
+        truth, guess = images.truth.numpy(), images.guess.numpy()
+        names = np.array(images.classes.names, dtype=object)
+        keep = {"mistakes": truth != guess, "right": truth == guess, "all": np.ones(len(truth), bool)}[show]
+        if pair is not None:
+            y, other = (images.classes.index(name) for name in pair)
+            keep &= truth == y
+            if show == "mistakes":
+                keep &= guess == other
+        rows = np.flatnonzero(keep)
+        words = _words(show, pair, len(rows))
+        order, numbers, found = self._order(rows, query)
+        if found:
+            words += f", {found}"
+        rows = rows[order]
+        group = images.group_names
+        captions = [f"{n}→ {names[guess[r]]} ({group[r]})" for r, n in zip(rows, numbers, strict=True)]
+        marks = ["right" if truth[r] == guess[r] else "wrong" for r in rows]
+        return Shown(rows, captions, marks, f"{words}.")
+
+    def _order(self, rows: NDArray[np.int64], query: str) -> tuple[NDArray[np.int64], list[str], str]:
+        """How to order some rows, what to add to each caption, and what to say of it."""
+        if query.strip() and len(rows):
+            try:
+                found = search(self.images.acts.take(rows.tolist()), query)
+            except InputError as error:
+                return *self._order(rows, "")[:2], f"the surest first; no search for “{query.strip()[:60]}”: {error}"
+            place = {str(name): i for i, name in enumerate(self.images.acts.ids[rows])}
+            unknown = f" (words the model does not know: {', '.join(found.unknown)})" if found.unknown else ""
+            said = f"by their cosine with “{query.strip()}”{unknown}"
+            return np.array([place[str(i)] for i in found.ids]), [f"{c:+.3f} " for c in found.cosines], said
+        order = np.argsort(-self.margin[rows], kind="stable")
+        return order, [""] * len(rows), "the surest first" if len(rows) else ""
+
+    @cached_property
+    def margin(self) -> NDArray[np.float32]:
+        """[b]: by how much the predicted class leads."""
+        two = (self.images.embedding @ self.images.texts.to(self.images.embedding).T).topk(2, dim=1).values
+        return np.asarray((two[:, 0] - two[:, 1]).numpy())
+
+    def said(self, image: str) -> tuple[str, str, str] | None:
+        """Group, true and predicted class of an image; None for one that is not among them."""
+        at = self._place.get(image)
+        if at is None:
+            return None
+        images = self.images
+        names = images.classes.names
+        return str(images.group_names[at]), names[int(images.truth[at])], names[int(images.guess[at])]
+
+    @cached_property
+    def _place(self) -> dict[str, int]:
+        return {str(name): i for i, name in enumerate(self.images.acts.ids)}
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of the images' ids and labels, in order."""
+        told = json.dumps([[str(i), str(label)] for i, label in zip(self.data.ids, self.data.labels, strict=True)])
+        return sha256(told.encode()).hexdigest()[:16]
+
+    def row_of(self, image: str | None) -> int | None:
+        """The position of an image among the samples; None for one that is not among them."""
+        return self._rows.get(str(image))
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return {str(name): i for i, name in enumerate(self.samples.ids)}
+
+    def prompt(self, name: str) -> str:
+        """A text that stands for a class."""
+        prompts = self.classes.prompts[self.classes.index(name)]
+        return prompts[0] if prompts else name
+
+    def for_editing(self) -> tuple[Acts, ClassSet, Acts]:
+        """Parts an edit is made from, all classes it must tell apart, and parts it is judged on."""
+        few, held = (self._parts_of(self._given[name]) for name in ("edit_on", "held_out"))
+        if few is None:
+            few = self._few()
+        if held is None:
+            used, everything = set(few.ids.astype(str)), self.prepare()
+            rest = [i for i, name in enumerate(everything.ids.astype(str)) if name not in used]
+            if not rest:
+                given = f"{len(everything)} images, all of which an edit would be made from"
+                fix = "pass more images, or held_out="
+                raise InputError("Explorer.edit", given, "others to judge it on", fix)
+            held = everything.take(rest)
+        return few, self._wider(held), held
+
+    def _few(self) -> Acts:
+        """As many images of every class as R25 takes: of DRAWS draws the first with most kinds of mistakes in it, since
+        an edit needs a wrong image to learn from.
+        """
+        images = self.images
+        truth, guess = images.truth.numpy(), images.guess.numpy()
+        members = np.split(np.argsort(truth, kind="stable"), np.cumsum(np.bincount(truth))[:-1])
+        members = [rows for rows in members if len(rows)]
+        each = max(1, min(PER_CLASS, min(map(len, members)) // 2))
+        cells = np.where(truth == guess, -1, truth * len(images.classes) + guess)
+        draws = []
+        for seed in range(DRAWS):
+            rng = np.random.default_rng(seed)
+            draws.append(np.sort(np.concatenate([rng.choice(rows, each, replace=False) for rows in members])))
+        best = max(draws, key=lambda rows: len(set(cells[rows].tolist()) - {-1}))
+        return images.acts.take(best.tolist())
+
+    def _wider(self, held: Acts) -> ClassSet:
+        """The class set with the other labels that occur: what an edit may cost elsewhere."""
+        known = self.classes
+        others = sorted({str(label) for label in held.labels} - {*known.names, "", "None", "nan"})
+        if known.given is not None or not others or len(others) > MOST_CLASSES:
+            return known
+        more = classes(others, templates=known.templates or None)
+        return classes([*known.names, *others], prompts=[*known.prompts, *more.prompts])
+
+    def _parts_of(self, given: Any) -> Acts | None:
+        if given is None or isinstance(given, Acts):
+            return given
+        return extract(self.model, given, progress=False)
+
+
+def _words(show: Show, pair: Pair, n: int) -> str:
+    if pair is None:
+        return f"{n} {COUNTED[show]}"
+    if show == "mistakes":
+        return f"{n} images of {pair[0]} taken for {pair[1]}"
+    return f"{n} {COUNTED[show]} of {pair[0]}"
+
+
+def _images(model: Model, data: Any) -> Samples | Acts:
+    """Samples, or their parts with model and images."""
+    if data is None:
+        if not model.card.id.startswith("built-in"):
+            fix = "pass tk.image_folder(folder), tk.waterbirds(folder), tk.table(file), …"
+            raise InputError("Explorer", f"no data for {model.card.id!r}", "labelled images", fix)
+        return scenes("val", n=1200)
+    found = _known_data(data, model, "data")
+    if isinstance(found, Acts) and not found.has_images:
+        fix = "attach them: acts.attach(model, data)"
+        raise InputError("Explorer", "parts without images", "parts with their images", fix)
+    return found
+
+
+def _known_data(data: Any, model: Model, name: str) -> Samples | Acts:
+    if isinstance(data, Acts) and len(data):
+        return data if data.live is model else data.attach(model, data.data if data.has_images else None)
+    if isinstance(data, Samples) and len(data):
+        return data
+    empty = isinstance(data, Samples | Acts)
+    given = f"{name} without images" if empty else f"a {type(data).__name__} as {name}"
+    fix = "pass tk.scenes(…), tk.image_folder(folder), tk.table(file), or what tk.extract gives"
+    raise InputError("Explorer", given, "samples, or their parts", fix)
+
+
+def _class_set(given: Any, data: Samples | Acts) -> ClassSet:
+    if isinstance(given, ClassSet):
+        return given
+    if given is not None:
+        return classes(given)
+    found = sorted({str(label) for label in data.labels} - {"", "None", "nan"})
+    if not 2 <= len(found) <= MOST_CLASSES:
+        fix = 'name the classes: tk.Explorer(model, data, ["landbird", "waterbird"])'
+        raise InputError("Explorer", f"data with {len(found)} different labels", f"2 to {MOST_CLASSES}", fix)
+    return classes(found)

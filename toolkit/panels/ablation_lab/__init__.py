@@ -1,0 +1,1 @@
+"""`AblationLab`: heads off, and what follows."""

@@ -1,0 +1,350 @@
+"""`AblationLab`: from a cell of the confusion to the heads behind it, and what switching them off costs every group."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import traitlets
+from numpy.typing import NDArray
+
+from toolkit.api.switch_off.total import HOWS
+from toolkit.core.choice import CRITERIA
+from toolkit.core.heads import HeadSet
+from toolkit.engine.engine import Engine
+from toolkit.engine.worker import Worker, engine_for
+from toolkit.errors import InputError
+from toolkit.figures.colors import DIVERGING, DIVERGING_DARK
+from toolkit.labs.ablation import (
+    WORDS,
+    AblationSession,
+    HeadsOffOutcome,
+    OrderCurve,
+    known_kind,
+    known_pair,
+    known_strengths,
+)
+from toolkit.panels.base.groups import GroupsPanel
+from toolkit.panels.base.panel import css, esm, shows_errors
+from toolkit.panels.base.selection import Selection
+from toolkit.panels.base.turned import EMPTY, PAUSE, turned
+
+if TYPE_CHECKING:
+    import pandas
+
+    from toolkit.api.images.acts import Acts
+    from toolkit.core.metrics import Change
+
+WAIT = 5.0
+"""Seconds that showing a panel waits for its first numbers."""
+PALETTE = {"light": DIVERGING.tolist(), "dark": DIVERGING_DARK.tolist()}
+Head = tuple[int, int]
+
+
+class AblationLab(GroupsPanel):
+    """Which heads push towards an error, and what switching them off does to every group, image by image.
+
+    acts: parts with labels; with the live model for total effects and typed texts, with its images for pictures.
+    classes: two or more. layers: candidates, default the last four. minority: groups for the LTC map. pair: (true,
+    predicted), a cell of the confusion, default all mistakes pooled. score: the map shown: "A", "−B", "C", "−D"
+    (badness, R25), "LTC", "text", "direct" or "total" (change of the worst group by a head alone). text: for the text
+    map, default predicted − true. how: "zero", "mean" or "resample" (over these images). effect: "direct" or "total".
+    by: the criterion of Algorithm 1.
+    heads: heads off at the start. selection: a Selection to share with other panels. engine: default the model's
+    worker; `Engine()` works inline.
+
+    `.heads` are the heads changed, in order: assign a set to switch it off. `.strengths` are their strengths (0 off, 1
+    as is, 2 doubled), `.change` the paired change of every group, `.choose()` Algorithm 1. Click switches a head off
+    and on.
+
+    >>> import toolkit as tk
+    >>> acts = tk.extract(tk.load(), tk.scenes("test", n=200, kind="birds"), progress=False)
+    >>> lab = tk.AblationLab(acts, tk.classes(["waterbird", "landbird"])); lab.heads = "L3.H7 L3.H5"; lab.heads
+    HeadSet('L3.H7 L3.H5')
+    """
+
+    _esm = esm("map", "tiles", "labs", "confusion", "ablation_lab")
+    _css = css("map", "tiles", "labs", "ablation_lab")
+    title = traitlets.Unicode("Heads off").tag(sync=True)
+    description = traitlets.Unicode("").tag(sync=True)
+    score: traitlets.TraitType[Any, Any] = traitlets.Any("A").tag(sync=True)
+    text = traitlets.Unicode("").tag(sync=True)
+    how: traitlets.TraitType[Any, Any] = traitlets.Enum(HOWS, "zero").tag(sync=True)
+    effect: traitlets.TraitType[Any, Any] = traitlets.Enum(("direct", "total"), "direct").tag(sync=True)
+    by = traitlets.Enum(CRITERIA, "utility").tag(sync=True)
+    head: traitlets.TraitType[Any, Any] = traitlets.Any((0, 0)).tag(sync=True)
+    pair: traitlets.TraitType[Any, Any] = traitlets.Any(None, allow_none=True).tag(sync=True)
+    image = traitlets.Unicode(None, allow_none=True).tag(sync=True)
+    _off: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    _layers = traitlets.List(traitlets.Int()).tag(sync=True)
+    _heads = traitlets.Int(1).tag(sync=True)
+    _map = traitlets.Bytes(b"").tag(sync=True)
+    _map_words = traitlets.Unicode("").tag(sync=True)
+    _map_of: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    _sure = traitlets.Dict().tag(sync=True)
+    _facts = traitlets.Dict().tag(sync=True)
+    _confusion: traitlets.Dict[str, Any] = traitlets.Dict({"names": [], "before": [], "after": []}).tag(sync=True)
+    _flips = traitlets.Dict(EMPTY).tag(sync=True)
+    _sheet = traitlets.Bytes(b"").tag(sync=True)
+    _curve = traitlets.Dict().tag(sync=True)
+    _why = traitlets.Unicode("").tag(sync=True)
+    _progress = traitlets.Dict().tag(sync=True)
+    _palette = traitlets.Dict(PALETTE).tag(sync=True)
+    _follows: ClassVar[dict[str, str]] = {"pair": "_follow_pair", "heads": "_follow_head", "image": "_follow_image"}
+
+    def __init__(
+        self,
+        acts: Acts | AblationSession,
+        classes: Any = None,
+        *,
+        layers: Any = -4,
+        minority: Any = None,
+        heads: Any = (),
+        selection: Selection | None = None,
+        engine: Engine | None = None,
+        **words: Any,
+    ) -> None:
+        if selection is not None and not isinstance(selection, Selection):
+            raise InputError("AblationLab", f"selection={selection!r}", "a Selection", "pass heads= to choose heads")
+        self._session = acts if isinstance(acts, AblationSession) else AblationSession(acts, classes, layers, minority)
+        self.change: Change | None = None
+        live = self._session.images.acts.live
+        self._begin(engine if engine is not None else Worker() if live is None else engine_for(live))
+        # what needs no model must not wait for a run of it, nor numbers for pictures or for intervals
+        threads = isinstance(self.engine, Worker)
+        self._fast, self._pictures, self._aside = (Worker() if threads else self.engine for _ in range(3))
+        self._table = np.zeros((1, 1))
+        shared = Selection() if selection is None else selection
+        first = HeadSet.of(heads, *self._session.shape)
+        given = {name: words.pop(name) for name in ("head", "pair", "image") if name in words}
+        super().__init__(**words)
+        with self.hold_sync():
+            self._layers, self._heads = list(self._session.layers), self._session.shape[1]
+            self.head = (self._layers[-1], 0)
+            self._off = [[layer, head, 0.0] for layer, head in first]
+            self._why = first.why
+            self._facts = self._session.facts | {"shown": [], "effect": ""}
+        self.selection = shared
+        for name, value in given.items():
+            setattr(self, name, value)
+        self._ask_map()
+        self._ask_outcome()
+
+    _card = property(lambda self: self._session.images.acts.card)
+
+    # what may be set
+
+    @traitlets.validate("head")
+    def _valid_head(self, proposal: dict[str, Any]) -> Head:
+        value = proposal["value"]
+        found = HeadSet.of([tuple(value)] if isinstance(value, list) else value, *self._session.shape).heads
+        if len(found) != 1 or (self._layers and found[0][0] not in self._layers):
+            accepted = f"one head of layers {', '.join(map(str, self._layers))}"
+            raise InputError("AblationLab.head", repr(value), accepted, "name one of these")
+        return found[0]
+
+    @traitlets.validate("score")
+    def _valid_score(self, proposal: dict[str, Any]) -> str:
+        return known_kind(proposal["value"])
+
+    @traitlets.validate("pair")
+    def _valid_pair(self, proposal: dict[str, Any]) -> tuple[str, str] | None:
+        return known_pair(self._session.images, proposal["value"], "AblationLab")
+
+    @traitlets.validate("_off")
+    def _valid_off(self, proposal: dict[str, Any]) -> list[list[float]]:
+        return self._session.changes(proposal["value"])
+
+    @property
+    def heads(self) -> HeadSet:
+        """The heads changed, in order; assign a set in any spelling to switch exactly it off."""
+        return HeadSet(tuple((row[0], row[1]) for row in self._off))
+
+    @heads.setter
+    def heads(self, heads: Any) -> None:
+        found = HeadSet.of(heads, *self._session.shape)
+        self._off = [[layer, head, 0.0] for layer, head in found]
+        if found.why:
+            self._why = found.why
+
+    @property
+    def strengths(self) -> dict[Head, float]:
+        """Strength of every head that is changed; assign a mapping from heads to numbers."""
+        return {(row[0], row[1]): row[2] for row in self._off}
+
+    @strengths.setter
+    def strengths(self, strength: Mapping[Any, float]) -> None:
+        self._off = known_strengths(self._session, strength)
+
+    # what is asked
+
+    @traitlets.observe("_off", "how", "effect")
+    @shows_errors
+    def _off_changed(self, change: Any) -> None:
+        if change["name"] == "_off" and hasattr(self, "_selection"):
+            self._why = ""
+            self._forgive("choose")
+        self._ask_outcome()
+        if change["name"] == "how":
+            self._ask_map()
+
+    @traitlets.observe("score", "pair", "text")
+    @shows_errors
+    def _score_changed(self, change: Any) -> None:
+        if change["name"] == "pair":
+            self._why = ""
+            self._forgive("choose")
+            if not self._following and hasattr(self, "_selection"):
+                self.selection.pair = self.pair
+        self._ask_map()
+
+    @traitlets.observe("head", "image")
+    @shows_errors
+    def _looked_at(self, change: Any) -> None:
+        if not self._following and hasattr(self, "_selection"):
+            if change["name"] == "head":
+                self.selection.heads = (self.head,)
+            else:
+                self.selection.image = self.image
+
+    def _ask_map(self) -> None:
+        if not hasattr(self, "_selection"):
+            return
+        asked = kind, pair, how, text = self.score, self.pair, self.how, self.text.strip()
+        session = self._session
+
+        def work(request: Any) -> tuple[list[Any], NDArray[np.float64], OrderCurve]:
+            table = session.map(kind, pair, how, text, request.progress)
+            request.check()
+            return list(asked), table, session.curve(table, how)
+
+        self._ask("map", work, self._paint_map, kind == "total" or (kind == "text" and bool(text)))
+
+    def _ask_outcome(self) -> None:
+        if not hasattr(self, "_selection"):
+            return
+        off, how, effect, session = self._off, self.how, self.effect, self._session
+
+        def work(request: Any) -> tuple[HeadsOffOutcome, list[Any], list[Any]]:
+            found = session.outcome(off, how, effect, request.progress)
+            return found, found.rows, [off, how, effect]
+
+        self._ask("outcome", work, self._paint_outcome, effect == "total")
+
+    def _ask(self, part: str, work: Callable[[Any], Any], paint: Callable[[Any], None], model: bool) -> None:
+        """Ask for a part, on the model's worker or on the panel's own; a run of the model that is under way for it
+        ends.
+        """
+        if self.engine is not self._fast:
+            self.engine.cancel(self._key(part))
+        with self.hold_sync():  # one message
+            if self._progress.get(part):
+                self._progress = {**self._progress, part: 0}
+            self._submit(part, work, paint, engine=self.engine if model else self._fast, progress=self._shows(part))
+
+    def _shows(self, part: str) -> Callable[[int, int], None]:
+        def report(done: int, of: int) -> None:
+            with self.painting():
+                self._progress = {**self._progress, part: done / max(1, of)}
+
+        return report
+
+    def choose(self) -> None:
+        """Switch off what Algorithm 1 chooses for the pair, by the criterion `by`; `.heads.why` says why."""
+        asked = pair, by = self.pair, self.by
+        self._submit("choose", lambda request: (asked, self._session.choose(pair, by)), self._take, engine=self._fast)
+
+    def _take(self, found: tuple[Any, HeadSet]) -> None:
+        if found[0] == (self.pair, self.by):
+            self.heads = found[1]
+            self._why = found[1].why
+
+    def reset(self) -> None:
+        """All heads on."""
+        self._off = []
+
+    def _do(self, ask: dict[str, Any]) -> None:
+        def stop() -> None:
+            for part in ("map", "outcome", "choose"):
+                self.engine.cancel(self._key(part))
+                self._fast.cancel(self._key(part))
+
+        {"choose": self.choose, "reset": self.reset, "stop": stop}[ask["do"]]()
+
+    # what comes of it
+
+    def _paint_map(self, found: tuple[list[Any], NDArray[np.float64], OrderCurve]) -> None:
+        self._map_of, self._table, curve = found
+        kind, pair = self._map_of[:2]
+        self._map, self._map_words, self._sure = self._table.astype("<f4").tobytes(), WORDS[kind], {}
+        self._curve = {
+            "worst": curve.worst.tolist(), "average": curve.average.tolist(), "low": curve.low.tolist(),
+            "high": curve.high.tolist(), "order": [list(head) for head in curve.order], "orders": curve.orders,
+        }  # fmt: skip
+        session = self._session
+
+        def work(request: Any) -> dict[str, Any]:
+            return session.sure(kind, pair, lambda *_: request.check())
+
+        self._submit("sure", work, self._paint_sure, engine=self._aside)
+
+    def _paint_sure(self, found: dict[str, Any]) -> None:
+        self._sure = found
+
+    def _paint_outcome(self, found: tuple[HeadsOffOutcome, list[Any], list[Any]]) -> None:
+        outcome, rows, shown = found
+        self.change, self._groups = outcome.change, rows
+        self._confusion = {"names": list(self._session.images.classes.names)} | self._session.counts(
+            outcome.before, outcome.after
+        )
+        self._facts = self._session.facts | {"effect": outcome.effect, "shown": shown}
+        self._ask_flips(outcome)
+        self._describe()
+
+    def _ask_flips(self, outcome: HeadsOffOutcome) -> None:
+        images, pause = self._session.images, PAUSE if self._pictures is not self.engine else 0
+
+        def work(request: Any) -> tuple[dict[str, Any], bytes]:
+            return turned(images, outcome.before, outcome.after, request, pause)
+
+        self._submit("flips", work, self._paint_flips, engine=self._pictures)
+
+    def _paint_flips(self, found: tuple[dict[str, Any], bytes]) -> None:
+        self._flips, self._sheet = found
+
+    # what others choose
+
+    @shows_errors
+    def _follow_pair(self, change: Any) -> None:
+        pair = self.selection.pair
+        names = self._session.images.classes.names
+        if pair is None or all(name in names for name in pair):
+            self._followed("pair", pair)
+
+    @shows_errors
+    def _follow_head(self, change: Any) -> None:
+        known = [head for head in self.selection.heads if head[0] in self._layers and head[1] < self._heads]
+        if known and tuple(known[-1]) != tuple(self.head):
+            self._followed("head", known[-1])
+
+    @shows_errors
+    def _follow_image(self, change: Any) -> None:
+        self._followed("image", self.selection.image)
+
+    # as words, tables and pictures
+
+    def _describe(self) -> None:
+        if self._groups:
+            self.summary = f"{self.title}: {self._session.words(self._groups, *self._facts['shown'])}"
+
+    def _await_first(self) -> None:
+        if not self._groups and isinstance(self._fast, Worker):
+            self._fast.wait(WAIT)
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """One row per group: group, n, before, after, change, low, high, level, interval (method) and split."""
+        if self.change is None:
+            given = "a lab whose first numbers are still on their way"
+            raise InputError("AblationLab.to_dataframe", given, "a lab that is painted", "wait a moment")
+        return self.change.to_dataframe()

@@ -1,0 +1,1 @@
+"""`EditLab`: α and β re-run the edit live."""

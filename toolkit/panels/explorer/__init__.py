@@ -1,0 +1,1 @@
+"""`Explorer`: all panels on one selection."""

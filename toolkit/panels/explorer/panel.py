@@ -1,0 +1,360 @@
+"""`Explorer`: from a mistake to the heads behind it, their words, where they look, switching them off and the edit."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import traitlets
+
+from toolkit.core.heads import HeadSet
+from toolkit.engine.engine import Engine
+from toolkit.engine.worker import Worker, engine_for
+from toolkit.errors import InputError
+from toolkit.figures.thumbnails import sheet
+from toolkit.labs.explorer import SHOWS, ExplorerSession, Shown
+from toolkit.panels.base.bundle import bundle, bundle_css
+from toolkit.panels.base.panel import LOCK, shows_errors
+from toolkit.panels.base.selection import Selection
+from toolkit.panels.explorer.guide import Guided
+from toolkit.panels.explorer.handed_on import write_report
+from toolkit.panels.explorer.parts import PART, TABS
+from toolkit.panels.explorer.state import read_state, state_of
+
+THUMB = 48
+WAIT = 4.0
+"""Seconds the picture of a saved notebook waits for the scores."""
+SCRIPTS = {
+    "grid": "head_grid", "gallery": "gallery", "spans": "span_explorer", "maps": "token_map",
+    "ablation": "ablation_lab", "edit": "edit_lab", "two": "two_models",
+}  # fmt: skip
+SHARED = ("map", "tiles", "labs", "confusion", "curve", "dials", "plane", "patches", "guide")
+
+
+class Explorer(Guided):
+    """The whole way on one selection: choose an error, and head grid, words, token map, ablation, edit and a second
+    model follow.
+
+    model: live; default the built-in one. data: samples (`tk.image_folder(…)`, `tk.waterbirds(…)`, …) or their parts
+    with images; default the built-in world. classes: whose mistakes are looked at, default the labels that occur;
+    images with other labels show what an edit costs elsewhere. state: what `explorer.state` gave, as a mapping, JSON or
+    the path of a file. second: a model, or an edit, to stand beside the first; default the edit solved here. edit_on,
+    held_out: samples or parts an edit is made from and judged on; default ten images of every class, and all others.
+    unrelated: by name, parts an edit should leave alone. texts: the bank of the words. layers: candidates of scores,
+    default the last four. minority: groups of the LTC map. selection: to share with panels in other cells. engine:
+    default the model's worker; `Engine()` works inline.
+
+    `.gallery`, `.grid`, `.spans`, `.maps`, `.ablation`, `.edit`, `.two` are the panels: each also works in a cell of
+    its own. `.selection` is what they share, `.state` a small JSON that restores tab, filter, selection and settings,
+    `.report(path)` a page to hand on. `.tab`, `.pair`, `.show` ("mistakes", "right", "all") and `.query` (text → image
+    search) can be read and set. `.guide = 0` begins the guided tour (`.tour`), `.wait()` waits for results.
+
+    >>> import toolkit as tk
+    >>> explorer = tk.Explorer(tk.load(), tk.scenes("val", n=120, kind="birds"), engine=tk.Engine())
+    >>> explorer.pair = ("landbird", "waterbird"); explorer.selection.image = explorer.gallery.ids[0]
+    >>> explorer.state["selection"]["pair"]
+    ['landbird', 'waterbird']
+    """
+
+    _esm = bundle(SHARED, SCRIPTS, "explorer")
+    _css = bundle_css((*SHARED, *SCRIPTS.values()), "explorer")
+    title = traitlets.Unicode("").tag(sync=True)
+    description = traitlets.Unicode("").tag(sync=True)
+    tab = traitlets.Enum(tuple(TABS), "mistakes").tag(sync=True)
+    pair: traitlets.TraitType[Any, Any] = traitlets.Any(None, allow_none=True).tag(sync=True)
+    show = traitlets.Enum(tuple(SHOWS), "mistakes").tag(sync=True)
+    query = traitlets.Unicode("").tag(sync=True)
+    _tabs = traitlets.Dict(TABS).tag(sync=True)
+    _part = traitlets.Dict(PART).tag(sync=True)
+    _shows = traitlets.Dict(SHOWS).tag(sync=True)
+    _confusion: traitlets.Dict[str, Any] = traitlets.Dict({"names": [], "before": [], "after": []}).tag(sync=True)
+    _found = traitlets.Unicode("").tag(sync=True)
+    _thumb = traitlets.Bytes(b"").tag(sync=True)
+    _now = traitlets.Dict().tag(sync=True)
+    _progress = traitlets.Dict().tag(sync=True)
+    _told = traitlets.Unicode("").tag(sync=True)
+    _saved = traitlets.Unicode("").tag(sync=True)
+    _kept_bytes: ClassVar[int] = 20_000
+    _follows: ClassVar[dict[str, str]] = {
+        "pair": "_follow_pair", "image": "_follow_image", "heads": "_follow_rest", "text": "_follow_rest",
+        "edit": "_follow_rest",
+    }  # fmt: skip
+
+    def __init__(
+        self,
+        model: Any = None,
+        data: Any = None,
+        classes: Any = None,
+        *,
+        state: Any = None,
+        second: Any = None,
+        edit_on: Any = None,
+        held_out: Any = None,
+        unrelated: Mapping[str, Any] | None = None,
+        texts: Any = None,
+        layers: Any = -4,
+        minority: Any = None,
+        selection: Selection | None = None,
+        engine: Engine | None = None,
+        **words: Any,
+    ) -> None:
+        if selection is not None and not isinstance(selection, Selection):
+            raise InputError("Explorer", f"selection={selection!r}", "a Selection", "leave selection out")
+        self._session = session = ExplorerSession(model, data, classes, layers, edit_on, held_out, minority)
+        pending = None if state is None else read_state(state, session)
+        self._making = defaultdict(threading.RLock)
+        self._texts, self._second, self._unrelated = texts, second, unrelated
+        self._pending: dict[str, Any] = {}
+        given = {name: words.pop(name) for name in ("tab", "pair", "show", "query", "guide") if name in words}
+        super().__init__(**words)
+        self._begin(engine if engine is not None else engine_for(self._session.model))
+        threads = isinstance(self.engine, Worker)
+        self._aside = Worker() if threads else self.engine  # panels are made beside the extraction of another
+        self.selection = Selection() if selection is None else selection
+        self.part("gallery")
+        self._describe()
+        self._submit("parts", self._prepare, self._ready, progress=self._report_progress)
+        for name, value in given.items():
+            setattr(self, name, value)
+        if pending is not None:
+            self.state = pending
+
+    # what is there at once, and what comes when the parts are there
+
+    def _prepare(self, request: Any) -> tuple[Any, Any]:
+        self._session.prepare(request.progress)
+        asked = (self.show, self.pair, self.query)
+        return asked, self._page(*asked)
+
+    def _ready(self, found: tuple[Any, Any]) -> None:
+        asked, page = found
+        self._confusion = self._session.counts()
+        if asked == (self.show, self.pair, self.query):
+            self._paint_images(page)
+        else:
+            self._ask_images()
+        self._ask_grid()
+        self._follow_image(None)
+        self._open(self.tab)
+
+    def _report_progress(self, done: int, of: int) -> None:
+        if LOCK.acquire(blocking=False):  # whoever holds it may be waiting for the parts
+            try:
+                self._progress = {"done": done, "of": of}
+            finally:
+                LOCK.release()
+
+    # what may be set
+
+    @traitlets.validate("pair")
+    def _valid_pair(self, proposal: dict[str, Any]) -> tuple[str, str] | None:
+        value, names = proposal["value"], self._session.classes.names
+        if value is None:
+            return None
+        if not isinstance(value, list | tuple) or len(value) != 2 or value[0] == value[1] or set(value) - set(names):
+            accepted = f"(true, predicted) of {', '.join(map(repr, names[:8]))}"
+            raise InputError("Explorer.pair", repr(value), accepted, "name two different classes, or None for all")
+        return str(value[0]), str(value[1])
+
+    @traitlets.observe("tab")
+    @shows_errors
+    def _tab_changed(self, change: Any) -> None:
+        if hasattr(self, "_selection"):
+            self._open(self.tab)
+
+    @traitlets.observe("pair", "show", "query")
+    @shows_errors
+    def _filter_changed(self, change: Any) -> None:
+        if not hasattr(self, "_selection"):
+            return
+        if change["name"] == "pair":
+            self._let_image_go()
+            self._ask_grid()
+            if not self._following:
+                self.selection.pair = self.pair
+            self._suggest_texts()
+        if not self._keeps_images:
+            self._ask_images()
+
+    _keeps_images = False
+
+    def _let_image_go(self) -> None:
+        """Of another error than the one chosen now; else image and words would speak of two."""
+        said = self._session.said(self.selection.image or "") if self._session.acts_made else None
+        wrong = said is not None and said[1] != said[2] and said[1:] != self.pair
+        if wrong and self.pair is not None and not self._keeps_images:
+            self.selection.image = None
+
+    def _ask_images(self) -> None:
+        show, pair, query, session = self.show, self.pair, self.query, self._session
+        if not session.acts_made:
+            return
+        engine = self.engine if query.strip() else self._aside
+        self._submit("images", lambda request: self._page(show, pair, query), self._paint_images, engine=engine)
+
+    def _page(self, show: Any, pair: Any, query: str) -> tuple[Shown, Any, Any]:
+        """Images to show, and the first page of them as a sheet: pictures are not read while others wait for LOCK."""
+        shown = self._session.shown(show, pair, query)
+        images = self._session.images.acts.samples.take(shown.rows.tolist())
+        return shown, images, self.gallery.made(images)
+
+    def _ask_grid(self) -> None:
+        pair, session = self.pair, self._session
+        if not session.acts_made:
+            return
+
+        def work(request: Any) -> Any:
+            if "grid" not in self.parts:
+                self.part("grid")
+            return session.maps(pair)
+
+        self._submit("grid", lambda request: (pair, work(request)), self._paint_grid, engine=self._aside)
+
+    # what comes of it
+
+    def _paint_images(self, found: tuple[Shown, Any, Any]) -> None:
+        shown, images, made = found
+        self.gallery.show(images, shown.captions, shown.marks, sheet=made)
+        self._found = shown.words
+        self._describe()
+
+    def _paint_grid(self, found: tuple[Any, Any]) -> None:
+        pair, maps = found
+        with self.grid.hold_sync():
+            self.grid.title = "Heads behind all mistakes" if pair is None else f"Heads behind {pair[0]} → {pair[1]}"
+            self.grid.values = maps
+        self._describe()
+
+    # what others choose
+
+    @shows_errors
+    def _follow_pair(self, change: Any) -> None:
+        pair = self.selection.pair
+        if pair is None or all(name in self._session.classes.names for name in pair):
+            self._followed("pair", pair)
+
+    @shows_errors
+    def _follow_image(self, change: Any) -> None:
+        image, session = self.selection.image, self._session
+        if image is not None and session.acts_made:
+            said = session.said(image)
+            if said is not None and said[1] != said[2] and (change is not None):
+                self._keeps_images = True  # the images one chooses from stay where they are
+                try:
+                    self.pair = (said[1], said[2])
+                finally:
+                    self._keeps_images = False
+        self._follow_rest(change)
+        self._ask_thumb(image)
+
+    def _ask_thumb(self, image: str | None) -> None:
+        samples, row = self._session.samples, self._session.row_of(image)
+
+        def work(request: Any) -> bytes:
+            return b"" if row is None else sheet([samples.read(row).image], THUMB).jpeg
+
+        self._submit("thumb", work, self._paint_thumb, engine=self._aside)
+
+    def _paint_thumb(self, picture: bytes) -> None:
+        self._thumb = picture
+
+    @shows_errors
+    def _follow_rest(self, change: Any) -> None:
+        chosen, session = self.selection, self._session
+        said = session.said(chosen.image) if chosen.image and session.acts_made else None
+        edit = chosen.edit
+        self._now = {
+            "image": chosen.image or "", "of": list(said or ()), "heads": str(HeadSet(chosen.heads)),
+            "text": chosen.text, "edit": "" if edit is None else edit.title,
+        }  # fmt: skip
+
+    # what is kept, and handed on
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """Where one is, as plain values: assign it, or pass it as state=, to come back; `json.dumps` writes it."""
+        pair = None if self.pair is None else list(self.pair)
+        filters = {"tab": self.tab, "pair": pair, "show": self.show, "query": self.query}
+        return state_of(self, self._session, self._pending, filters)
+
+    @state.setter
+    def state(self, state: Any) -> None:
+        found = read_state(state, self._session)
+        panels = found.get("panels", {})
+        with LOCK, self.hold_sync():
+            self._pending |= {name: settings for name, settings in panels.items() if name not in self.parts}
+            for name in ("pair", "show", "query"):
+                if name in found:
+                    setattr(self, name, found[name])
+            for name, value in found.get("selection", {}).items():
+                setattr(self.selection, name, tuple(value) if name == "pair" and value else value)
+            for name in panels.keys() & self.parts.keys():
+                self._restore(self.parts[name], panels[name])
+            self.tab = found.get("tab", self.tab)  # opens a panel, which takes what waits for it
+
+    def report(self, path: str | Path = "explorer.html", title: str = "From a mistake to the heads behind it") -> Path:
+        """Write what was found as one HTML file (`tk.report`): scores, heads and words, maps, ablation, edit, who paid,
+        and this state inside. path: ends in .html. Returns it.
+        """
+        return write_report(self, self._session, path, title, lambda: self.state)
+
+    def _do(self, ask: dict[str, Any]) -> None:
+        asks: dict[str, Callable[[], None]] = {
+            "let go": lambda: self._let_go(str(ask.get("what", ""))),
+            "state": lambda: setattr(self, "_saved", json.dumps(self.state, indent=1, ensure_ascii=False)),
+            "restore": lambda: setattr(self, "state", str(ask.get("state", ""))),
+            "report": self._report,
+        }  # fmt: skip
+        asks[ask["do"]]()
+
+    def _report(self) -> None:
+        self._submit("report", lambda request: self.report(_free_name()), self._written, engine=self._aside)
+
+    def _written(self, path: Path) -> None:
+        self._told = f"Written: {path.resolve()}"
+
+    def _let_go(self, what: str) -> None:
+        self._told = ""
+        nothing: dict[str, Any] = {"image": None, "heads": (), "text": "", "edit": None, "pair": None}
+        if what in nothing:
+            setattr(self.selection, what, nothing[what])
+        if what == "text":
+            self._suggest_texts(anew=True)
+
+    # as words and a picture
+
+    def _await_first(self) -> None:
+        if isinstance(self.engine, Worker):
+            end = time.monotonic() + WAIT
+            while (self._work or "grid" not in self.parts) and not self.error and time.monotonic() < end:
+                time.sleep(0.02)
+
+    def _describe(self) -> None:
+        session = self._session
+        left = f", {session.unread} could not be read" if session.unread else ""
+        facts = f"{session.model.card.id}; {len(session.samples)} images{left}"
+        self.summary = f"{facts}: {self._found or 'their parts are on the way.'}"
+
+    @property
+    def _kept_words(self) -> str:
+        part = self.parts.get(PART.get(self.tab, ""))
+        return self.summary if part is None else f"{self.summary} {part.summary}"
+
+    def png(self) -> bytes:
+        """The open panel as a PNG: of the mistakes the head grid where there is one, else the images."""
+        name = PART.get(self.tab, "grid" if "grid" in self.parts else "gallery")
+        return self.parts.get(name, self.parts["gallery"]).png()
+
+
+def _free_name() -> Path:
+    """Where the button writes a report: in $TOOLKIT_REPORTS or the kernel's folder, over no other."""
+    folder = Path(os.environ.get("TOOLKIT_REPORTS") or ".")
+    names = itertools.chain(["explorer.html"], (f"explorer-{i}.html" for i in itertools.count(2)))
+    return next(folder / name for name in names if not (folder / name).exists())

@@ -1,0 +1,1 @@
+"""`Gallery`: images one can choose from."""

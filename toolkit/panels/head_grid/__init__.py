@@ -1,0 +1,1 @@
+"""`HeadGrid`: a score of every head, layer by layer."""

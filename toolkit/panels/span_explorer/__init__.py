@@ -1,0 +1,1 @@
+"""`SpanExplorer`: what heads say in words."""

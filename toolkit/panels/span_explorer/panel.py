@@ -1,0 +1,361 @@
+"""`SpanExplorer`: what every head says in words, with the images behind it and a bank to edit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import traitlets
+
+from toolkit.api.words.spans import Spans
+from toolkit.core.heads import HeadSet
+from toolkit.engine.engine import Engine
+from toolkit.engine.worker import Worker, engine_for
+from toolkit.errors import InputError
+from toolkit.figures.colors import SEQUENTIAL, SEQUENTIAL_DARK
+from toolkit.figures.heatmap import figure_png
+from toolkit.figures.spans import spans_matplotlib, spans_plotly
+from toolkit.figures.thumbnails import sheet
+from toolkit.labs.words import Described, Ends, WordsSession
+from toolkit.panels.base.live import LivePanel
+from toolkit.panels.base.panel import css, esm, shows_errors
+from toolkit.panels.base.selection import Selection
+from toolkit.store.notes import HeadNotes
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.figure import Figure
+    from plotly.graph_objects import Figure as PlotlyFigure
+
+    from toolkit.api.images.acts import Acts
+    from toolkit.data.banks import Bank
+
+TILE, SIDE = 56, 8
+"""Pixels of a thumbnail, and how many at each end."""
+PALETTE = {"light": SEQUENTIAL.tolist(), "dark": SEQUENTIAL_DARK.tolist()}
+
+
+class SpanExplorer(LivePanel):
+    """Texts of every head (TextSpan, G24 alg. 1), the images at both ends of each, and the heads of any word.
+
+    acts: parts of a data set, with the live model for new texts and with its images for pictures. texts: a bank
+    (`tk.bank`), default the built-in world's for its model, else the descriptions. layers: default all. head: the head
+    shown first, default the last layer's that varies most. size: texts per head, default 10. method: "greedy" or
+    "somp". ranking: images by "contribution" (centred; default) or "cosine". notes: default the model's (`tk.notes`).
+    selection: a Selection to share with other panels. engine: default the model's worker; `Engine()` works inline.
+
+    `.head` is (layer, head), settable in any spelling; `.text` the chosen text ("": the head's main axis); `.query` a
+    word whose heads light up; `.bank` the bank as edited (`.add`, `.remove`, `.reset`); `.spans` texts of all heads.
+
+    >>> import toolkit as tk
+    >>> acts = tk.extract(tk.load(), tk.scenes("val", n=60), progress=False)
+    >>> explorer = tk.SpanExplorer(acts, head="L2.H6"); explorer.head
+    (2, 6)
+    """
+
+    _esm = esm("map", "tiles", "curve", "span_explorer")
+    _css = css("map", "tiles", "span_explorer")
+    title = traitlets.Unicode("What heads say").tag(sync=True)
+    description = traitlets.Unicode("").tag(sync=True)
+    head: traitlets.TraitType[Any, Any] = traitlets.Any((0, 0)).tag(sync=True)
+    text = traitlets.Unicode("").tag(sync=True)
+    query = traitlets.Unicode("").tag(sync=True)
+    ranking = traitlets.Enum(("contribution", "cosine"), "contribution").tag(sync=True)
+    size = traitlets.Int(10, min=1, max=100)
+    method: traitlets.TraitType[Any, Any] = traitlets.Enum(("greedy", "somp"), "greedy")
+    image = traitlets.Unicode(None, allow_none=True).tag(sync=True)
+    _note = traitlets.Dict().tag(sync=True)
+    _layers = traitlets.List(traitlets.Int()).tag(sync=True)
+    _heads = traitlets.Int(1).tag(sync=True)
+    _rows: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    _facts = traitlets.Dict().tag(sync=True)
+    _shown: traitlets.List[int] = traitlets.List(traitlets.Int(), [0, 0]).tag(sync=True)
+    _map = traitlets.Bytes(b"").tag(sync=True)
+    _map_words = traitlets.Unicode("").tag(sync=True)
+    _likely = traitlets.Bytes(b"").tag(sync=True)
+    _labels: traitlets.List[str] = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    _sheet = traitlets.Bytes(b"").tag(sync=True)
+    _ends = traitlets.Dict({"high": [], "low": [], "columns": 1, "side": TILE, "text": ""}).tag(sync=True)
+    _work: traitlets.List[str] = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    _palette = traitlets.Dict(PALETTE).tag(sync=True)
+    _follows: ClassVar[dict[str, str]] = {"heads": "_follow_head", "text": "_follow_text", "image": "_follow_image"}
+
+    def __init__(
+        self,
+        acts: Acts,
+        texts: Any = None,
+        *,
+        layers: Any = None,
+        head: Any = None,
+        notes: HeadNotes | None = None,
+        selection: Selection | None = None,
+        engine: Engine | None = None,
+        **words: Any,
+    ) -> None:
+        if selection is not None and not isinstance(selection, Selection):
+            raise InputError("SpanExplorer", f"selection={selection!r}", "a Selection", "pass head= to choose a head")
+        self._session = WordsSession(acts, texts, layers)
+        self.notes = HeadNotes(acts.card) if notes is None else notes
+        live, self._labels_of = acts.live, dict(zip(map(str, acts.ids), map(str, acts.labels), strict=True))
+        self._begin(engine if engine is not None else Worker() if live is None else engine_for(live))
+        self._edits = 0
+        self.spans: Spans | None = None
+        shared = Selection() if selection is None else selection
+        first = {name: words.pop(name) for name in ("text", "image") if name in words}
+        super().__init__(**words)
+        weight = self._session.weight
+        with self.hold_sync():
+            self._layers, self._heads = list(self._session.layers), self._session.heads
+            self._map, self._map_words = weight.astype("<f4").tobytes(), ""
+        self.selection = shared
+        if head is not None or not any(self._has(h) for h in shared.heads):
+            self.head = head if head is not None else (self._layers[-1], int(weight[-1].argmax()))
+        if "head" not in self._turn:  # it was the default already
+            self._ask_head()
+        for name, value in first.items():
+            setattr(self, name, value)
+        self._show_note()
+        self.everything()
+
+    _card = property(lambda self: self._session.acts.card)
+
+    @property
+    def bank(self) -> Bank:
+        """The bank as edited so far."""
+        return self._session.bank
+
+    @traitlets.validate("head")
+    def _valid_head(self, proposal: dict[str, Any]) -> tuple[int, int]:
+        found = HeadSet.of(tuple(proposal["value"]) if isinstance(proposal["value"], list) else proposal["value"]).heads
+        if len(found) != 1 or not self._has(found[0]):
+            accepted = f"one head of layers {', '.join(map(str, self._layers))}, heads 0…{self._heads - 1}"
+            raise InputError("SpanExplorer.head", repr(proposal["value"]), accepted, "name one of these")
+        return found[0]
+
+    def _has(self, head: tuple[int, int]) -> bool:
+        return head[0] in self._layers and 0 <= head[1] < self._heads
+
+    # what is asked
+
+    @traitlets.observe("head", "size", "method")
+    @shows_errors
+    def _head_changed(self, change: Any) -> None:
+        self._ask_head()
+        if change["name"] == "head":
+            self._show_note()
+            if not self._following:
+                self.selection.heads = (self.head,)
+
+    @traitlets.validate("text")
+    def _valid_text(self, proposal: dict[str, Any]) -> str:
+        text = str(proposal["value"])
+        if text and text not in self.bank.texts:
+            raise InputError("SpanExplorer.text", repr(text), "a text of the bank", "add it: explorer.add(text)")
+        return text
+
+    @traitlets.observe("text", "ranking")
+    @shows_errors
+    def _text_changed(self, change: Any) -> None:
+        self._ask_images()
+        if change["name"] == "text" and not self._following:
+            self.selection.text = self.text
+
+    @traitlets.observe("query")
+    @shows_errors
+    def _query_changed(self, change: Any) -> None:
+        word, find = self.query.strip(), self._session.concept
+        self._submit("query", lambda request: find(word) if word else None, self._paint_concept)
+
+    @traitlets.observe("image")
+    @shows_errors
+    def _image_changed(self, change: Any) -> None:
+        if not self._following:
+            self.selection.image = self.image
+
+    @property
+    def note(self) -> str:
+        """The note on the head shown; assign to write it ("": none)."""
+        return self.notes[self.head]
+
+    @note.setter
+    def note(self, note: str) -> None:
+        self.notes[self.head] = note
+        self._show_note()
+
+    def _show_note(self) -> None:
+        self._note = {"head": list(self.head), "text": self.notes[self.head]}
+
+    def _do(self, ask: dict[str, Any]) -> None:
+        text = str(ask.get("text", ""))
+        acts: dict[str, Callable[[], None]] = {
+            "add": lambda: self.add(text), "remove": lambda: self.remove(text), "reset": self.reset,
+            "all": self.everything, "stop": lambda: self.engine.cancel(f"{self._name}: all"),
+            "note": lambda: self._take_note(tuple(ask["head"]), text),
+        }  # fmt: skip
+        acts[ask["do"]]()
+
+    def _take_note(self, head: tuple[int, int], text: str) -> None:
+        """A note comes with its head: by now another one may be shown."""
+        if self._has(head):
+            self.notes[head] = text
+            if head == self.head:
+                self._show_note()
+
+    def add(self, *texts: str) -> None:
+        """Put texts into the bank and choose this head's texts anew."""
+        self._edit(lambda: self._session.edit(add=texts))
+
+    def remove(self, *texts: str) -> None:
+        """Take texts out of the bank and choose this head's texts anew."""
+        self._edit(lambda: self._session.edit(remove=texts))
+
+    def reset(self) -> None:
+        """The bank as it was given."""
+        self._edit(self._session.reset)
+
+    def everything(self) -> None:
+        """Choose the texts of all heads with the bank as it is; they come as `.spans` and name the heads of the map."""
+        self._layer(0, [], (self._edits, self.size, self.method))
+
+    def _layer(self, at: int, before: list[Any], asked: tuple[int, int, Any]) -> None:
+        """A layer at a time, so that a click need not wait for all of them; anew where the bank changed meanwhile."""
+        edits, size, method = asked
+        layer, session = self._layers[at], self._session
+
+        def work(request: Any) -> tuple[list[Any], Spans | None]:
+            found = [*before, session.layer(layer, size, method)]
+            return found, session.spans(found, size, method) if at + 1 == len(self._layers) else None
+
+        def paint(value: tuple[list[Any], Spans | None]) -> None:
+            found, spans = value
+            self._facts = {**self._facts, "done": (at + 1) / len(self._layers)}
+            if edits != self._edits:
+                self.everything()
+            elif spans is None:
+                self._layer(at + 1, found, asked)
+            else:
+                self.spans = spans
+                self._labels = ["; ".join(texts[:3]) for row in spans.texts for texts in row]
+
+        self._submit("all", work, paint)
+
+    def _edit(self, change: Callable[[], Any]) -> None:
+        layer, head = self.head
+        self._edits += 1
+
+        def work(request: Any) -> Described:
+            change()
+            return self._session.describe(layer, head, self.size, self.method)
+
+        # edits are not of one key: every one of them counts
+        self._submit("head", work, self._paint_head, key=f"edit {self._edits}")
+
+    def _ask_head(self) -> None:
+        (layer, head), size, method = self.head, self.size, self.method
+        self._submit("head", lambda request: self._session.describe(layer, head, size, method), self._paint_head)
+
+    def _ask_images(self) -> None:
+        (layer, head), text, cosine = self.head, self.text or None, self.ranking == "cosine"
+
+        def work(request: Any) -> tuple[Ends, Any]:
+            ends = self._session.images(layer, head, text, SIDE, cosine)
+            request.check()
+            return ends, self._pictures(ends)
+
+        self._submit("images", work, self._paint_images)
+
+    # what comes of it
+
+    def _paint_head(self, found: Described) -> None:
+        self._rows = [list(row) for row in zip(found.texts, found.factors, found.std, found.explained, strict=True)]
+        acts, bank = self._session.acts, self._session.bank
+        self._facts = {
+            "rank": found.rank, "reach": None if np.isnan(found.reach) else found.reach, "weight": found.weight,
+            "bank": len(bank), "edits": 0 if bank == self._session.given else self._edits, "name": bank.name,
+            "n": len(acts), "split": acts.split, "model": acts.card.id, "done": self._facts.get("done", 0.0),
+        }  # fmt: skip
+        self._shown = list(found.head)
+        if self.text not in bank.texts:
+            self.text = ""
+        self._ask_images()
+        self._describe()
+
+    def _paint_images(self, found: tuple[Ends, Any]) -> None:
+        (ends, made), labels = found, self._labels_of
+        high, low = ([[name, labels[name], score] for name, score in end] for end in (ends.high, ends.low))
+        columns = made.columns if made else 1
+        self._ends = {"high": high, "low": low, "columns": columns, "side": TILE, "text": ends.text or ""}
+        self._sheet = made.jpeg if made else b""
+
+    def _pictures(self, ends: Ends) -> Any:
+        """The thumbnails of both ends as one sheet; None without images."""
+        acts = self._session.acts
+        if not acts.has_images:
+            return None
+        return sheet([acts.read(name).image for name, _ in (*ends.high, *ends.low)], TILE)
+
+    def _paint_concept(self, found: Any) -> None:
+        if found is None:
+            weight = self._session.weight
+            self._map, self._map_words, self._likely = weight.astype("<f4").tobytes(), "", b""
+        else:
+            self._map, self._map_words = found.share.astype("<f4").tobytes(), found.concept[0]
+            self._likely = (np.nan_to_num(found.p, nan=1.0) < 0.05).astype(np.uint8).tobytes()
+        self._describe()
+
+    # what others choose
+
+    @shows_errors
+    def _follow_head(self, change: Any) -> None:
+        known = [h for h in self.selection.heads if self._has(h)]
+        if known and tuple(known[-1]) != tuple(self.head):
+            self._followed("head", known[-1])
+
+    @shows_errors
+    def _follow_text(self, change: Any) -> None:
+        if self.selection.text != self.text and (not self.selection.text or self.selection.text in self.bank.texts):
+            self._followed("text", self.selection.text)
+
+    @shows_errors
+    def _follow_image(self, change: Any) -> None:
+        self._followed("image", self.selection.image)
+
+    # as words, tables and pictures
+
+    def _describe(self) -> None:
+        name = f"L{self._shown[0]}.H{self._shown[1]}"
+        facts = [f"{i + 1}. {row[0]} ({row[3]:.0%})" for i, row in enumerate(self._rows[:3])]
+        said = "; ".join(facts) or "it never varies, so it has no texts"
+        concept = ""
+        if self._map_words:
+            table = np.frombuffer(self._map, "<f4").reshape(len(self._layers), self._heads)
+            best = int(np.nan_to_num(table, nan=-1).argmax())
+            where = f"L{self._layers[best // self._heads]}.H{best % self._heads}"
+            concept = f" {self._map_words!r} is carried most by {where} ({table.flat[best]:.0%} of its variance)."
+        self.summary = f"{self.title}: {name}: {said}.{concept}"
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """The head shown, one row per text: text, factor, std, explained."""
+        import pandas
+
+        return pandas.DataFrame(self._rows, columns=["text", "factor", "std", "explained"])
+
+    def to_plotly(self) -> PlotlyFigure:
+        """The head shown as a plain plotly figure."""
+        return spans_plotly(*self._columns, self._heading)
+
+    def to_matplotlib(self) -> Figure:
+        """The head shown as a matplotlib figure."""
+        return spans_matplotlib(*self._columns, self._heading)
+
+    @property
+    def _columns(self) -> tuple[list[str], list[float], list[float]]:
+        return [r[0] for r in self._rows], [r[2] for r in self._rows], [r[3] for r in self._rows]
+
+    @property
+    def _heading(self) -> str:
+        return f"{self.title}: L{self._shown[0]}.H{self._shown[1]}"
+
+    def png(self) -> bytes:
+        return figure_png(self.to_matplotlib(), dpi=80)

@@ -1,0 +1,1 @@
+"""`TokenMap`: where heads look."""

@@ -1,0 +1,1 @@
+"""`TwoModels`: two models, or an edit beside its model, on one scale."""

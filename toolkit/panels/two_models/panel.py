@@ -1,0 +1,308 @@
+"""`TwoModels`: two checkpoints, or a model before and after an edit, side by side on one scale."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import traitlets
+
+from toolkit.core.heads import HeadSet
+from toolkit.engine.engine import Engine
+from toolkit.engine.worker import Worker
+from toolkit.errors import InputError
+from toolkit.figures.colors import DIVERGING, DIVERGING_DARK
+from toolkit.labs.ablation import WORDS, AblationSession, HeadsOffOutcome, known_kind, known_pair
+from toolkit.labs.two_models import SecondModel, Side
+from toolkit.panels.base.groups import GroupsPanel
+from toolkit.panels.base.panel import css, esm, shows_errors
+from toolkit.panels.base.selection import Selection
+from toolkit.panels.base.told_maps import encoded, told
+from toolkit.panels.base.turned import EMPTY, PAUSE, turned
+
+if TYPE_CHECKING:
+    import pandas
+
+    from toolkit.api.images.acts import Acts
+
+PALETTE = {"light": DIVERGING.tolist(), "dark": DIVERGING_DARK.tolist()}
+REST = 0.4
+"""Seconds an edit must stay before it is compared: the images run through the edited model once more."""
+PARTS = ("groups", "maps", "looks")
+KINDS = ("A", "−B", "C", "−D", "LTC", "text")
+
+
+class TwoModels(GroupsPanel):
+    """Two models on the same images: groups, the images whose answer differs, heads and token maps, each on one scale.
+
+    acts: labelled parts with the first model and the images. classes: two or more. other: a Model (another checkpoint,
+    of any shape), or an edit of the first; default the edit of a linked EditLab. layers: candidates, default the last
+    four. score: "A", "−B", "C", "−D" (badness, R25), "LTC" or "text" (along predicted − true). pair: (true, predicted).
+    text, against, image: of the token maps. selection: a Selection to share with other panels. engine: default a worker
+    of the panel; `Engine()` works inline.
+
+    `.change` is the paired change of every group from the first to the second.
+
+    >>> import toolkit as tk
+    >>> model, birds = tk.load(), tk.classes(["waterbird", "landbird"])
+    >>> acts = tk.extract(model, tk.scenes("val", n=60, kind="birds"), progress=False)
+    >>> edit = tk.edit(acts, birds, "L3.H7", steps=20)
+    >>> two = tk.TwoModels(acts, birds, edit, engine=tk.Engine()); [g.group for g in two.change.groups][:2]
+    ['landbird on land', 'landbird on water']
+    """
+
+    _esm = esm("map", "tiles", "labs", "patches", "two_models")
+    _css = css("map", "tiles", "labs", "patches", "two_models")
+    title = traitlets.Unicode("Two models").tag(sync=True)
+    description = traitlets.Unicode("").tag(sync=True)
+    score: traitlets.TraitType[Any, Any] = traitlets.Any("A").tag(sync=True)
+    pair: traitlets.TraitType[Any, Any] = traitlets.Any(None, allow_none=True).tag(sync=True)
+    image = traitlets.Unicode(None, allow_none=True).tag(sync=True)
+    text = traitlets.Unicode("").tag(sync=True)
+    against = traitlets.Unicode("").tag(sync=True)
+    _names: traitlets.List[str] = traitlets.List(traitlets.Unicode(), ["", ""]).tag(sync=True)
+    _of: traitlets.List[str] = traitlets.List(traitlets.Unicode(), ["", ""]).tag(sync=True)
+    _maps: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    _map_words = traitlets.Unicode("").tag(sync=True)
+    _facts = traitlets.Dict().tag(sync=True)
+    _flips = traitlets.Dict(EMPTY).tag(sync=True)
+    _sheet = traitlets.Bytes(b"").tag(sync=True)
+    _a = traitlets.Dict().tag(sync=True)
+    _b = traitlets.Dict().tag(sync=True)
+    _picture = traitlets.Bytes(b"").tag(sync=True)
+    _head: traitlets.List[int] = traitlets.List(traitlets.Int(), [0, 0]).tag(sync=True)
+    _progress = traitlets.Dict().tag(sync=True)
+    _palette = traitlets.Dict(PALETTE).tag(sync=True)
+    _follows: ClassVar[dict[str, str]] = {
+        "pair": "_follow_pair", "image": "_follow_image", "text": "_follow_text", "heads": "_follow_head",
+        "edit": "_follow_edit",
+    }  # fmt: skip
+
+    def __init__(
+        self,
+        acts: Acts | AblationSession,
+        classes: Any = None,
+        other: Any = None,
+        *,
+        layers: Any = -4,
+        selection: Selection | None = None,
+        engine: Engine | None = None,
+        **words: Any,
+    ) -> None:
+        if selection is not None and not isinstance(selection, Selection):
+            raise InputError("TwoModels", f"selection={selection!r}", "a Selection", "leave selection out")
+        self._lab = (
+            acts if isinstance(acts, AblationSession) else AblationSession(acts, classes, layers, operation="TwoModels")
+        )
+        self._second = None if other is None else SecondModel(self._lab, other)
+        self._own, self._waits, self._missed = other is not None, False, False
+        self.change: Any = None
+        self._begin(engine if engine is not None else Worker())
+        self._pictures = Worker() if isinstance(self.engine, Worker) else self.engine
+        shared = Selection() if selection is None else selection
+        given = {name: words.pop(name) for name in ("pair", "image", "text") if name in words}
+        super().__init__(**words)
+        images = self._lab.images
+        self._facts = {"groups": images.has_groups, "images": images.acts.has_images}
+        self._head = [self._lab.layers[-1], 0]
+        self.selection = shared
+        for name, value in given.items():
+            setattr(self, name, value)
+        self._ask()
+
+    _card = property(lambda self: self._lab.images.acts.card)
+
+    @property
+    def other(self) -> Any:
+        """The second model or edit; assign another to compare with it, None for none."""
+        return None if self._second is None else self._second.given
+
+    @other.setter
+    def other(self, other: Any) -> None:
+        self._second = None if other is None else SecondModel(self._lab, other)
+        self._own = other is not None
+        self._ask()
+
+    def wait(self, waits: bool) -> None:
+        """Answer nothing while nobody looks: every answer to an edit runs all images through the edited model."""
+        self._waits = waits
+        if not waits and self._missed:
+            self._missed = False
+            self._ask()
+
+    @traitlets.validate("score")
+    def _valid_score(self, proposal: dict[str, Any]) -> str:
+        found = known_kind(proposal["value"])
+        if found not in KINDS:
+            raise InputError("TwoModels.score", repr(found), ", ".join(map(repr, KINDS)), "name one of these maps")
+        return found
+
+    @traitlets.validate("pair")
+    def _valid_pair(self, proposal: dict[str, Any]) -> tuple[str, str] | None:
+        return known_pair(self._lab.images, proposal["value"], "TwoModels")
+
+    @traitlets.observe("score", "pair", "image", "text", "against", "_head")
+    @shows_errors
+    def _changed(self, change: Any) -> None:
+        if not hasattr(self, "_selection"):
+            return
+        name = change["name"]
+        if not self._following and name in ("pair", "image", "text", "_head"):
+            shared = "heads" if name == "_head" else name
+            setattr(self.selection, shared, (tuple(self._head),) if name == "_head" else getattr(self, name))
+        if name in ("score", "pair"):
+            self._ask_maps()
+        elif name != "_head":
+            self._ask_looks()
+
+    # what is asked
+
+    def _ask(self, pause: float = 0) -> None:
+        """Compare anew. pause: seconds in which a newer edit may take this one's place."""
+        if not hasattr(self, "_selection"):
+            return
+        second = self._second
+        if second is None:
+            self._clear()
+            return
+        if self._waits:
+            self._missed = True
+            return
+        self._names = second.names
+
+        def work(request: Any) -> tuple[SecondModel, HeadsOffOutcome]:
+            if pause and isinstance(self.engine, Worker):
+                time.sleep(pause)
+                request.check()
+            return second, second.outcome(request.progress)
+
+        self._submit("groups", work, self._paint, progress=self._report)
+        self._ask_maps()
+        self._ask_looks()
+
+    def _clear(self) -> None:
+        """There is nothing to compare with."""
+        for part in PARTS:
+            self.engine.cancel(self._key(part))
+        with self.hold_sync():
+            self._names = self._of = [self._lab.images.acts.card.id, ""]
+            self._groups, self._maps, self._a, self._b, self.change = [], [], {}, {}, None
+            self.summary = f"{self.title}: solve an edit, or name a second model."
+
+    def _report(self, done: int, of: int) -> None:
+        with self.painting():
+            self._progress = {"done": done, "of": of}
+
+    def _ask_maps(self) -> None:
+        second, kind, pair = self._second, self.score, self.pair
+        if second is None or self._waits:
+            self._missed = self._waits
+            return
+        self._submit(
+            "maps",
+            lambda request: (second, kind, second.maps(kind, pair, lambda *_: request.check())),
+            self._paint_maps,
+        )
+
+    def _ask_looks(self) -> None:
+        second, image, text, images = self._second, self.image, self.text.strip(), self._lab.images.acts
+        if self._waits:
+            self._missed = True
+            return
+        if second is None or not image or not text or not images.has_images:
+            self.engine.cancel(self._key("looks"))
+            self._a, self._b = {}, {}
+            return
+        against = self.against.strip()
+
+        def work(request: Any) -> Any:
+            return second, image, second.looks(image, text, against), encoded(images.image(image))
+
+        self._submit("looks", work, self._paint_looks)
+
+    def _do(self, ask: dict[str, Any]) -> None:
+        if ask["do"] == "stop":
+            for part in PARTS:
+                self.engine.cancel(self._key(part))
+
+    # what comes of it; an answer about another second model is nobody's any more
+
+    def _paint(self, found: tuple[SecondModel, HeadsOffOutcome]) -> None:
+        second, outcome = found
+        if second is not self._second:
+            return
+        self.change, self._groups, self._progress, self._of = outcome.change, outcome.rows, {}, second.names
+        images = second.labs()[0].images
+        pause = PAUSE if self._pictures is not self.engine else 0
+        self._submit(
+            "flips", lambda request: turned(images, outcome.before, outcome.after, request, pause), self._paint_flips,
+            engine=self._pictures,
+        )  # fmt: skip
+        rows = self._groups[-2:]
+        said = ", ".join(f"{r['name']} {100 * r['before']:.1f} → {100 * r['after']:.1f} %" for r in rows)
+        left = f"; {second.used} it was made from left out" if second.used else ""
+        n, split = len(images), images.acts.split
+        self.summary = f"{self.title}: {' → '.join(second.names)}: {said}; {n} images ({split}){left}."
+
+    def _paint_flips(self, found: tuple[dict[str, Any], bytes]) -> None:
+        self._flips, self._sheet = found
+
+    def _paint_maps(self, found: tuple[SecondModel, Any, list[Side]]) -> None:
+        second, kind, sides = found
+        if second is not self._second:
+            return
+        self._map_words = WORDS[known_kind(kind)]
+        self._maps = [
+            {
+                "layers": list(side.layers), "heads": side.heads, "kind": kind, "of": second.names,
+                "values": b"" if side.table is None else np.asarray(side.table).astype("<f4").tobytes(),
+            }
+            for side in sides
+        ]  # fmt: skip
+
+    def _paint_looks(self, found: tuple[SecondModel, str, Any, bytes]) -> None:
+        second, image, (first, other), picture = found
+        if second is self._second:
+            self._picture = picture
+            self._a, self._b = told(first, image), told(other, image) | {"state": second.names[1]}
+
+    # what others choose
+
+    @shows_errors
+    def _follow_pair(self, change: Any) -> None:
+        pair, names = self.selection.pair, self._lab.images.classes.names
+        if pair is None or all(name in names for name in pair):
+            self._followed("pair", pair)
+
+    @shows_errors
+    def _follow_image(self, change: Any) -> None:
+        if self.selection.image in set(map(str, self._lab.images.acts.ids)):
+            self._followed("image", self.selection.image)
+
+    @shows_errors
+    def _follow_text(self, change: Any) -> None:
+        if self.selection.text:
+            self._followed("text", self.selection.text)
+
+    @shows_errors
+    def _follow_head(self, change: Any) -> None:
+        found = HeadSet(self.selection.heads).heads
+        if found:
+            self._followed("_head", list(found[-1]))
+
+    @shows_errors
+    def _follow_edit(self, change: Any) -> None:
+        edit = self.selection.edit
+        if self._own or edit is self.other or (edit is None and change is None):
+            return
+        self._second = None if edit is None else SecondModel(self._lab, edit)
+        self._ask(REST)
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """One row per group: group, n, before (first), after (second), change, low, high, level, interval, split."""
+        if self.change is None:
+            given = "a panel whose first numbers are still on their way"
+            raise InputError("TwoModels.to_dataframe", given, "a panel that is painted", "wait a moment")
+        found: pandas.DataFrame = self.change.to_dataframe()
+        return found
