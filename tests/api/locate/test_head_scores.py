@@ -271,8 +271,9 @@ def test_a_panel_offers_what_is_meant_for_it(acts, birds):
 def test_one_that_runs_the_model_needs_one(acts, birds, scores):
     tk.head_score("run", needs_model=True)(lambda evidence: np.full(evidence.shape, evidence.model.card.heads))
     assert (scores.map("run") == 8).all()
-    rest = acts.biases.sum(1) + acts.constant
-    arrays = tk.from_arrays(acts.heads, mlps=acts.mlps, rest=rest, labels=acts.labels, scale="unit")
+    parts = tk.decompose(acts.model, acts.samples)
+    rest = parts.biases.sum(1) + parts.constant
+    arrays = tk.from_arrays(parts.heads, mlps=parts.mlps, rest=rest, labels=acts.labels, scale="unit")
     classes = tk.classes(birds.names, vectors=birds.vectors(acts.model))
     with pytest.raises(tk.InputError, match="without a live model"):
         tk.locate(arrays, classes, *PAIR).map("run")
