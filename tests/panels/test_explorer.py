@@ -19,8 +19,8 @@ from toolkit.labs.edit import EditSession
 from toolkit.labs.explorer import NOBODY, ExplorerSession
 from toolkit.panels.base import composed
 from toolkit.panels.base.panel import parts_of
-from toolkit.panels.base.saved import SETTINGS
 from toolkit.panels.explorer.panel import PART, SCRIPTS, Explorer
+from toolkit.panels.explorer.parts import PANELS
 from toolkit.panels.explorer.state import read_state
 
 PAIR = ("landbird", "waterbird")
@@ -142,7 +142,7 @@ def test_a_panel_refuses_settings_it_has_not_before_any_is_set(explorer: Explore
 
 
 def test_every_panel_keeps_settings_it_has() -> None:
-    for name, settings in SETTINGS.items():
+    for name, settings in ((panel.__name__, panel.saved) for panel in PANELS):
         panel = getattr(tk, name)
         assert all(hasattr(panel, setting) or setting == "size" for setting in settings), name
 

@@ -14,7 +14,7 @@ from toolkit.api.switch_off.total import HOWS
 from toolkit.core.choice import CRITERIA
 from toolkit.core.heads import HeadSet
 from toolkit.engine.engine import Engine
-from toolkit.engine.worker import Worker, engine_for
+from toolkit.engine.worker import Worker
 from toolkit.errors import InputError
 from toolkit.figures.colors import DIVERGING, DIVERGING_DARK
 from toolkit.labs.ablation import (
@@ -25,7 +25,8 @@ from toolkit.labs.ablation import (
     known_strengths,
 )
 from toolkit.panels.base.groups import GroupsPanel
-from toolkit.panels.base.panel import css, esm, shows_errors
+from toolkit.panels.base.panel import css, esm, observes, shows_errors
+from toolkit.panels.base.place import ExplorerPlace, Host
 from toolkit.panels.base.selection import Selection
 from toolkit.panels.base.turned import EMPTY, PAUSE, turned
 
@@ -64,10 +65,12 @@ class AblationLab(GroupsPanel):
     HeadSet('L3.H7 L3.H5')
     """
 
+    heading = "Heads off"
+    saved = ("score", "text", "how", "effect", "by", "strengths")
+    selection_fix = "pass heads= to choose heads"
+    place = ExplorerPlace("ablation", tab="off", label="Heads off")
     _esm = esm("map", "tiles", "labs", "confusion", "ablation_lab")
     _css = css("map", "tiles", "labs", "ablation_lab")
-    title = traitlets.Unicode("Heads off").tag(sync=True)
-    description = traitlets.Unicode("").tag(sync=True)
     score: traitlets.TraitType[Any, Any] = traitlets.Any("A").tag(sync=True)
     text = traitlets.Unicode("").tag(sync=True)
     how: traitlets.TraitType[Any, Any] = traitlets.Enum(HOWS, "zero").tag(sync=True)
@@ -94,6 +97,11 @@ class AblationLab(GroupsPanel):
     _palette = traitlets.Dict(PALETTE).tag(sync=True)
     _follows: ClassVar[dict[str, str]] = {"pair": "_follow_pair", "heads": "_follow_head", "image": "_follow_image"}
 
+    @classmethod
+    def in_explorer(cls, explorer: Host) -> AblationLab:
+        """Heads off on all images of the explorer."""
+        return cls(explorer.session.lab, **explorer.live)
+
     def __init__(
         self,
         acts: Acts | AblationSession,
@@ -106,17 +114,15 @@ class AblationLab(GroupsPanel):
         engine: Engine | None = None,
         **words: Any,
     ) -> None:
-        if selection is not None and not isinstance(selection, Selection):
-            raise InputError("AblationLab", f"selection={selection!r}", "a Selection", "pass heads= to choose heads")
+        shared = self._shared(selection)
         self._session = acts if isinstance(acts, AblationSession) else AblationSession(acts, classes, layers, minority)
         self.change: Change | None = None
         live = self._session.images.acts.live
-        self._begin(engine if engine is not None else Worker() if live is None else engine_for(live))
+        self._begin(engine, live)
         # what needs no model must not wait for a run of it, nor numbers for pictures or for intervals
         threads = isinstance(self.engine, Worker)
         self._fast, self._pictures, self._aside = (Worker() if threads else self.engine for _ in range(3))
         self._table = np.zeros((1, 1))
-        shared = Selection() if selection is None else selection
         first = HeadSet.of(heads, *self._session.shape)
         given = {name: words.pop(name) for name in ("head", "pair", "image") if name in words}
         super().__init__(**words)
@@ -183,38 +189,33 @@ class AblationLab(GroupsPanel):
 
     # what is asked
 
-    @traitlets.observe("_off", "how", "effect")
-    @shows_errors
+    @observes("_off", "how", "effect")
     def _off_changed(self, change: Any) -> None:
-        if change["name"] == "_off" and hasattr(self, "_selection"):
+        if change["name"] == "_off":
             self._why = ""
             self._forgive("choose")
         self._ask_outcome()
         if change["name"] == "how":
             self._ask_map()
 
-    @traitlets.observe("score", "pair", "text")
-    @shows_errors
+    @observes("score", "pair", "text")
     def _score_changed(self, change: Any) -> None:
         if change["name"] == "pair":
             self._why = ""
             self._forgive("choose")
-            if not self._following and hasattr(self, "_selection"):
+            if not self._following:
                 self.selection.pair = self.pair
         self._ask_map()
 
-    @traitlets.observe("head", "image")
-    @shows_errors
+    @observes("head", "image")
     def _looked_at(self, change: Any) -> None:
-        if not self._following and hasattr(self, "_selection"):
+        if not self._following:
             if change["name"] == "head":
                 self.selection.heads = (self.head,)
             else:
                 self.selection.image = self.image
 
     def _ask_map(self) -> None:
-        if not hasattr(self, "_selection"):
-            return
         asked = kind, pair, how, text = self.score, self.pair, self.how, self.text.strip()
         session = self._session
 
@@ -227,8 +228,6 @@ class AblationLab(GroupsPanel):
         self._ask("map", work, self._paint_map, score.needs_model or (score.takes_text and bool(text)))
 
     def _ask_outcome(self) -> None:
-        if not hasattr(self, "_selection"):
-            return
         off, how, effect, session = self._off, self.how, self.effect, self._session
 
         def work(request: Any) -> tuple[HeadsOffOutcome, list[Any], list[Any]]:

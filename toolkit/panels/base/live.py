@@ -9,7 +9,9 @@ from typing import Any
 import traitlets
 
 from toolkit.engine.engine import Engine
-from toolkit.panels.base.panel import LOCK, Panel, shows_errors
+from toolkit.engine.worker import Worker, engine_for
+from toolkit.errors import InputError
+from toolkit.panels.base.panel import LOCK, Panel, observes
 
 _names = itertools.count()
 REMEMBERED = 200
@@ -28,8 +30,15 @@ class LivePanel(Panel):
     _asked: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _answered: traitlets.List[str] = traitlets.List(traitlets.Unicode()).tag(sync=True)
 
-    def _begin(self, engine: Engine) -> None:
-        self.engine, self._name = engine, f"{type(self).__name__} {next(_names)}"
+    def _begin(self, engine: Any, model: Any = None) -> None:
+        """Before anything is asked: the engine given, else the worker of a model, else a worker of the panel's own."""
+        if engine is not None and not isinstance(engine, Engine):
+            accepted, fix = "a tk.Engine, or None", "leave engine out; tk.Engine() works inline"
+            raise InputError(type(self).__name__, f"engine={engine!r}", accepted, fix)
+        if engine is None:
+            engine = Worker() if model is None else engine_for(model)
+        self.engine: Engine = engine
+        self._name = f"{type(self).__name__} {next(_names)}"
         self._turn, self._shown_turn = dict[str, int](), dict[str, int]()
         self._following = False
 
@@ -77,8 +86,7 @@ class LivePanel(Panel):
         if self._error_of in parts:
             self.error, self._error_of = "", ""
 
-    @traitlets.observe("_asked")
-    @shows_errors
+    @observes("_asked")
     def _browser_asked(self, change: Any) -> None:
         new = [ask for ask in self._asked if ask["id"] not in self._answered]
         self._answered = [*self._answered, *(ask["id"] for ask in new)][-REMEMBERED:]

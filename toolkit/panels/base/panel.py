@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import inspect
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -20,9 +21,11 @@ import traitlets
 
 from toolkit.data.characters import sendable
 from toolkit.errors import InputError
-from toolkit.explanations.why import WHYS, Why, why
+from toolkit.explanations.why import Why, read_why
+from toolkit.figures.words import words_png
 from toolkit.panels.base.compact import compact
 from toolkit.panels.base.kept import Kept, shell_with_pages
+from toolkit.panels.base.place import ExplorerPlace, Host
 from toolkit.panels.base.selection import Selection
 
 if TYPE_CHECKING:
@@ -72,6 +75,22 @@ def read(kind: str, *names: str) -> str:
     return "".join(source(name, kind).read_text(encoding="utf-8") for name in names)
 
 
+def observes(*names: str) -> Callable[[Callable[..., None]], Any]:
+    """A method that hears of changes of these traits once the panel is made; what it raises is shown in the panel."""
+
+    def wrap(method: Callable[..., None]) -> Any:
+        shown = shows_errors(method)
+
+        @wraps(method)
+        def heard(panel: Panel, change: Any) -> None:
+            if panel._made:
+                shown(panel, change)
+
+        return traitlets.observe(*names)(heard)
+
+    return wrap
+
+
 def shows_errors(method: Callable[P, None]) -> Callable[P, None]:
     """Show what an observer raises in the panel; Jupyter would swallow it."""
 
@@ -92,10 +111,31 @@ def shows_errors(method: Callable[P, None]) -> Callable[P, None]:
 class Panel(anywidget.AnyWidget):
     """Base class of the panels.
 
-    theme: "auto" (default: follow the host), "light" or "dark". error: what went wrong, shown in the panel; "" if
-    nothing. summary: the panel's content in words.
+    Attributes:
+        title, description: words over the panel.
+        theme: "auto" (default: follow the host), "light" or "dark".
+        error: what went wrong, shown in the panel; "" if nothing.
+        summary: the panel's content in words.
+
+    A panel says by class attributes and methods what it is (docs/architecture.md, CONTRIBUTING.md):
+
+        heading: its title where none is given.
+        saved: names of what a state restores, in the order in which it is set again.
+        selection_fix: what to write instead of a selection= that is none.
+        place: where it stands in the explorer; None: nowhere. Then `in_explorer` makes it there.
+        reasons: its why, read from the why.toml beside its file.
+        png, script: its picture, default the summary; its script and style, by the folder it is in.
+        _follows: of the shared selection, name → the method that hears of its change.
+        _card: the card of the model it is about.
     """
 
+    heading: ClassVar[str] = ""
+    saved: ClassVar[tuple[str, ...]] = ()
+    selection_fix: ClassVar[str] = "leave selection out"
+    place: ClassVar[ExplorerPlace | None] = None
+    reasons: ClassVar[Why | None] = None
+    title = traitlets.Unicode().tag(sync=True)
+    description = traitlets.Unicode("").tag(sync=True)
     theme = traitlets.Enum(("auto", "light", "dark"), "auto").tag(sync=True)
     error = traitlets.Unicode("").tag(sync=True)
     summary = traitlets.Unicode("").tag(sync=True)
@@ -107,6 +147,7 @@ class Panel(anywidget.AnyWidget):
     _follows: ClassVar[dict[str, str]] = {}
     _kept_bytes: ClassVar[int] = 40_000
     """Above these the picture kept with a notebook loses colours, then size."""
+    _made = False
     _selection: Selection
     _route: Route | None = None
     _host: Panel | None = None
@@ -126,6 +167,27 @@ class Panel(anywidget.AnyWidget):
                 raise InputError(type(self).__name__, f"the unknown argument {name!r}", ", ".join(sorted(known)), fix)
         super().__init__(**arguments)
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        found = read_why(Path(inspect.getfile(cls)).parent, cls.__name__)
+        if found is not None:
+            cls.reasons = found
+
+    @classmethod
+    def in_explorer(cls, explorer: Host) -> Panel:
+        """The panel as a part of an explorer, of its images and on its selection."""
+        raise NotImplementedError(f"{cls.__name__} has a place in the explorer and does not say how it is made there")
+
+    @traitlets.default("title")
+    def _first_title(self) -> str:
+        return self.heading
+
+    def _shared(self, selection: Any) -> Selection:
+        """The selection a panel was given, checked; a new one where it was given none."""
+        if selection is not None and not isinstance(selection, Selection):
+            raise InputError(type(self).__name__, f"selection={selection!r}", "a Selection", self.selection_fix)
+        return Selection() if selection is None else selection
+
     @traitlets.default("_kept")
     def _name_of_kept(self) -> str:
         return uuid4().hex[:12]
@@ -144,8 +206,7 @@ class Panel(anywidget.AnyWidget):
         """What the panel asks, by which formula, with which shapes, and what it does not show; of a panel without one,
         None.
         """
-        name = next((kind.__name__ for kind in type(self).mro() if kind.__name__ in WHYS), None)
-        return None if name is None else why(name, self._card)
+        return None if self.reasons is None else self.reasons.of(self._card)
 
     @property
     def selection(self) -> Selection:
@@ -155,10 +216,10 @@ class Panel(anywidget.AnyWidget):
     @selection.setter
     def selection(self, selection: Selection) -> None:
         for name, method in self._follows.items():
-            if hasattr(self, "_selection"):
+            if self._made:
                 self._selection.unobserve(getattr(self, method), name)
             selection.observe(getattr(self, method), name)
-        self._selection = selection
+        self._selection, self._made = selection, True
         for method in self._follows.values():
             getattr(self, method)(None)
 
@@ -227,8 +288,8 @@ class Panel(anywidget.AnyWidget):
             yield
 
     def png(self) -> bytes:
-        """The panel as a PNG, as it stands now."""
-        raise NotImplementedError(f"{type(self).__name__} draws no picture")  # pragma: no cover
+        """The panel as a PNG, as it stands now: its title and summary, where it draws nothing else."""
+        return words_png(self.title, self.summary)
 
     @property
     def _kept_words(self) -> str:

@@ -10,28 +10,15 @@ from toolkit.core.heads import HeadSet
 from toolkit.errors import InputError
 from toolkit.panels.base.panel import LOCK, Panel
 
-SETTINGS: dict[str, tuple[str, ...]] = {
-    "HeadGrid": ("score",),
-    "Gallery": (),
-    "SpanExplorer": ("size", "method", "ranking", "query"),
-    "TokenMap": (
-        "against", "method", "beside", "other_image", "other_method", "difference", "opacity", "raw", "limit", "patch",
-    ),
-    "AblationLab": ("score", "text", "how", "effect", "by", "strengths"),
-    "EditLab": ("strategy", "scale", "nonnegative", "heads", "steps", "alpha", "beta"),
-    "TwoModels": ("score", "against"),
-}  # fmt: skip
-"""What a panel is set to, in the order in which it is set again; what it shares is the selection's to restore."""
-
 
 def settings_of(panel: Panel) -> dict[str, Any]:
     """What a panel is set to, by name, as JSON can hold it."""
-    return {name: _plain(name, getattr(panel, name)) for name in SETTINGS[type(panel).__name__]}
+    return {name: _plain(name, getattr(panel, name)) for name in panel.saved}
 
 
 def restore(panel: Panel, settings: Mapping[str, Any]) -> None:
     """Set a panel to what `settings_of` gave. Raises InputError for what it has not, before anything is set."""
-    known = SETTINGS[type(panel).__name__]
+    known = panel.saved
     check_names(f"{type(panel).__name__} state", settings, known)
     with LOCK, panel.hold_sync():
         for name in known:

@@ -18,6 +18,7 @@ from toolkit.figures.colors import DIVERGING, DIVERGING_DARK
 from toolkit.labs.ablation import known_pair
 from toolkit.labs.edit import EditSession, Settings
 from toolkit.panels.base.panel import css, esm
+from toolkit.panels.base.place import ExplorerPlace, Host
 from toolkit.panels.base.selection import Selection
 from toolkit.panels.base.turned import EMPTY, turned
 from toolkit.panels.edit_lab.dials import EditDials
@@ -59,10 +60,12 @@ class EditLab(EditDials):
     (True, 30.0)
     """
 
+    heading = "Live edit"
+    saved = ("strategy", "scale", "nonnegative", "heads", "steps", "alpha", "beta")
+    selection_fix = "pass heads= to choose heads"
+    place = ExplorerPlace("edit", tab="edit", label="Edit")
     _esm = esm("tiles", "labs", "dials", "plane", "edit_lab")
     _css = css("tiles", "labs", "edit_lab")
-    title = traitlets.Unicode("Live edit").tag(sync=True)
-    description = traitlets.Unicode("").tag(sync=True)
     _pairs: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _facts = traitlets.Dict().tag(sync=True)
     _shown: traitlets.List[Any] = traitlets.List().tag(sync=True)
@@ -81,6 +84,21 @@ class EditLab(EditDials):
     _progress = traitlets.Dict().tag(sync=True)
     _palette = traitlets.Dict(PALETTE).tag(sync=True)
 
+    @classmethod
+    def in_explorer(cls, explorer: Host) -> EditLab:
+        """An edit of a few images of every class, judged on the others."""
+        few, class_set, held = explorer.session.for_editing()
+        words = (
+            f"Made from {len(few)} images, which are left out of those it is judged on. Heads taken from the grid were"
+            f" found on the images of the first tab, which flatters an edit judged on these; Algorithm 1 chooses on the"
+            f" {len(few)} alone."
+        )
+        given: dict[str, Any] = {"held_out": held, "unrelated": explorer.unrelated, "description": words}
+        try:
+            return cls(few, class_set, **given, **explorer.live)
+        except InputError:  # Algorithm 1 found none to switch off
+            return cls(few, class_set, explorer.selection.heads or explorer.worst_head, **given, **explorer.live)
+
     def __init__(
         self,
         acts: Acts,
@@ -95,15 +113,14 @@ class EditLab(EditDials):
     ) -> None:
         if engine is not None and not isinstance(engine, Engine):
             raise InputError("EditLab", f"engine={engine!r}", "an Engine", "leave engine out")
-        if selection is not None and not isinstance(selection, Selection):
-            raise InputError("EditLab", f"selection={selection!r}", "a Selection", "pass heads= to choose heads")
+        shared = self._shared(selection)
         self._begin_dials(EditSession(acts, classes, held_out, unrelated))
         self.edit: Edit | None = None
         self.frontier: Frontier | None = None
         self.kept: dict[str, Edit] = {}
         self._filled: Settings | None = None
         self._kept_at: dict[str, Settings] = {}
-        self._begin(engine if engine is not None else Worker())
+        self._begin(engine)
         threads = isinstance(self.engine, Worker)
         # a solve must not wait for the frontier, nor for pictures, nor for what is said about the last one
         self._pictures, self._aside, self._filling = (Worker() if threads else self.engine for _ in range(3))

@@ -14,7 +14,7 @@ import traitlets
 from toolkit.core.heads import HeadSet
 from toolkit.engine.engine import Engine
 from toolkit.errors import InputError
-from toolkit.panels.base.panel import LOCK, shows_errors
+from toolkit.panels.base.panel import LOCK, observes
 from toolkit.panels.explorer.parts import ExplorerParts
 
 PAUSE = 0.01
@@ -187,11 +187,9 @@ class Guided(ExplorerParts):
             raise InputError("Explorer.guide", repr(value), accepted, "name the number of a step, counted from 0")
         return found
 
-    @traitlets.observe("guide")
-    @shows_errors
+    @observes("guide")
     def _guide_changed(self, change: Any) -> None:
-        if hasattr(self, "_selection"):
-            self._take_step()
+        self._take_step()
 
     def _take_step(self) -> None:
         """Do what the step shown says: at once what is there, the rest when it can be had."""
@@ -274,7 +272,7 @@ class Guided(ExplorerParts):
             found = lab.choose(self.pair, "utility")
         except InputError:  # no image is wrong in this way
             found = HeadSet(())
-        return replace(found, heads=found.heads[::-1]) if found else HeadSet.of(self._worst_head, *lab.shape)
+        return replace(found, heads=found.heads[::-1]) if found else HeadSet.of(self.worst_head, *lab.shape)
 
     @property
     def worst_image(self) -> str | None:

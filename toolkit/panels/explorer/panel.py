@@ -16,12 +16,12 @@ import traitlets
 
 from toolkit.core.heads import HeadSet
 from toolkit.engine.engine import Engine
-from toolkit.engine.worker import Worker, engine_for
+from toolkit.engine.worker import Worker
 from toolkit.errors import InputError
 from toolkit.figures.thumbnails import sheet
 from toolkit.labs.explorer import SHOWS, ExplorerSession, Shown
 from toolkit.panels.base.bundle import bundle, bundle_css
-from toolkit.panels.base.panel import LOCK, shows_errors
+from toolkit.panels.base.panel import LOCK, observes, shows_errors
 from toolkit.panels.base.selection import Selection
 from toolkit.panels.explorer.guide import Guided
 from toolkit.panels.explorer.handed_on import write_report
@@ -65,8 +65,6 @@ class Explorer(Guided):
 
     _esm = bundle(SHARED, SCRIPTS, "explorer")
     _css = bundle_css((*SHARED, *SCRIPTS.values()), "explorer")
-    title = traitlets.Unicode("").tag(sync=True)
-    description = traitlets.Unicode("").tag(sync=True)
     tab = traitlets.Enum(tuple(TABS), "mistakes").tag(sync=True)
     pair: traitlets.TraitType[Any, Any] = traitlets.Any(None, allow_none=True).tag(sync=True)
     show = traitlets.Enum(tuple(SHOWS), "mistakes").tag(sync=True)
@@ -105,19 +103,18 @@ class Explorer(Guided):
         engine: Engine | None = None,
         **words: Any,
     ) -> None:
-        if selection is not None and not isinstance(selection, Selection):
-            raise InputError("Explorer", f"selection={selection!r}", "a Selection", "leave selection out")
+        shared = self._shared(selection)
         self._session = session = ExplorerSession(model, data, classes, layers, edit_on, held_out, minority)
         pending = None if state is None else read_state(state, session)
         self._making = defaultdict(threading.RLock)
-        self._texts, self._second, self._unrelated = texts, second, unrelated
+        self.texts, self.second, self.unrelated = texts, second, unrelated
         self._pending: dict[str, Any] = {}
         given = {name: words.pop(name) for name in ("tab", "pair", "show", "query", "guide") if name in words}
         super().__init__(**words)
-        self._begin(engine if engine is not None else engine_for(self._session.model))
+        self._begin(engine, self._session.model)
         threads = isinstance(self.engine, Worker)
         self._aside = Worker() if threads else self.engine  # panels are made beside the extraction of another
-        self.selection = Selection() if selection is None else selection
+        self.selection = shared
         self.part("gallery")
         self._describe()
         self._submit("parts", self._prepare, self._ready, progress=self._report_progress)
@@ -163,17 +160,12 @@ class Explorer(Guided):
             raise InputError("Explorer.pair", repr(value), accepted, "name two different classes, or None for all")
         return str(value[0]), str(value[1])
 
-    @traitlets.observe("tab")
-    @shows_errors
+    @observes("tab")
     def _tab_changed(self, change: Any) -> None:
-        if hasattr(self, "_selection"):
-            self._open(self.tab)
+        self._open(self.tab)
 
-    @traitlets.observe("pair", "show", "query")
-    @shows_errors
+    @observes("pair", "show", "query")
     def _filter_changed(self, change: Any) -> None:
-        if not hasattr(self, "_selection"):
-            return
         if change["name"] == "pair":
             self._let_image_go()
             self._ask_grid()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from toolkit.labs.explorer import ExplorerSession
 from toolkit.panels.ablation_lab.panel import AblationLab
 from toolkit.panels.base.composed import Composed
 from toolkit.panels.base.panel import LOCK, Panel, parts_of
+from toolkit.panels.base.place import ExplorerPlace
 from toolkit.panels.base.saved import restore
 from toolkit.panels.base.selection import Selection
 from toolkit.panels.edit_lab.panel import EditLab
@@ -29,12 +30,20 @@ from toolkit.panels.two_models.panel import TwoModels
 if TYPE_CHECKING:
     from toolkit.api.images.acts import Acts
 
-TABS = {
-    "mistakes": "Mistakes", "words": "Words", "where": "Where", "off": "Heads off", "edit": "Edit", "two": "Two models",
-}  # fmt: skip
-PART = {"words": "spans", "where": "maps", "off": "ablation", "edit": "edit", "two": "two"}
-PER_PAGE, TILE, FIRST = 24, 90, 8
-"""Images a page, pixels of one, and how many are shown before anything is known of them."""
+PANELS: tuple[type[Panel], ...] = (Gallery, HeadGrid, SpanExplorer, TokenMap, AblationLab, EditLab, TwoModels)
+"""The panels of an explorer, in the order of its tabs; each says itself where it stands (`place`)."""
+
+
+def _place(panel: type[Panel]) -> ExplorerPlace:
+    if panel.place is None:
+        raise TypeError(f"{panel.__name__} has no `place`, which a part of the explorer needs")
+    return panel.place
+
+
+PARTS = {_place(panel).part: panel for panel in PANELS}
+TABS = {_place(panel).tab: _place(panel).label for panel in PANELS if _place(panel).label}
+PART = {_place(panel).tab: _place(panel).part for panel in PANELS if _place(panel).tab != "mistakes"}
+"""The part that fills a tab; the mistakes' tab holds several and is laid out by the explorer."""
 
 
 class ExplorerParts(Composed):
@@ -44,81 +53,36 @@ class ExplorerParts(Composed):
     _pending: dict[str, Any]
     _suggested = ("", "")
     _making: defaultdict[str, threading.RLock]
-    _texts: Any
-    _second: Any
-    _unrelated: Mapping[str, Any] | None
+    texts: Any
+    second: Any
+    unrelated: Mapping[str, Any] | None
     pair: Any
 
     def _make(self, name: str) -> Panel:
         """A panel of this explorer's images and selection."""
-        if name == "gallery":
-            return self._make_gallery()
-        session = self._session
-        live: dict[str, Any] = {"selection": self.selection}
-        if not isinstance(self.engine, Worker):
-            live["engine"] = self.engine
-        makers: dict[str, Callable[[], Panel]] = {
-            "grid": self._make_grid,
-            "spans": lambda: self._make_spans(live),
-            "maps": lambda: self._make_maps(live),
-            "ablation": lambda: AblationLab(session.lab, **live),
-            "edit": lambda: self._make_edit(live),
-            "two": lambda: TwoModels(session.lab, None, self._second, **self._first_texts(), **live),
-        }
         with parts_of(self):
-            return makers[name]()
-
-    def _make_gallery(self) -> Panel:
-        samples = self._session.samples
-        first = samples.take(range(min(FIRST, len(samples))))
-        with parts_of(self):
-            return Gallery(first, tile=TILE, per_page=PER_PAGE, selection=self.selection, title="Images")
-
-    def _make_grid(self) -> Panel:
-        maps, title = self._session.maps(self.pair), "Heads behind all mistakes"
-        layers = self._session.lab.layers
-        found = HeadGrid(maps.tables, layers=layers, title=title, selection=self.selection)
-        found.description = maps.failed
-        return found
-
-    def _make_maps(self, live: dict[str, Any]) -> Panel:
-        """A map of the image chosen; where none is, of the surest mistake, without choosing it for everybody."""
-        session = self._session
-        rows = session.shown("mistakes", self.pair, "").rows
-        image = {"image": str(session.images.acts.ids[rows[0]])} if len(rows) else {}
-        own = live | image | self._first_texts() | {"selection": Selection()}
-        made = TokenMap(session.model, session.images.acts, **own)
-        made.selection = self.selection
-        self.selection.text = made.text
-        return made
-
-    def _make_edit(self, live: dict[str, Any]) -> Panel:
-        few, class_set, held = self._session.for_editing()
-        words = (
-            f"Made from {len(few)} images, which are left out of those it is judged on. Heads taken from the grid were"
-            f" found on the images of the first tab, which flatters an edit judged on these; Algorithm 1 chooses on the"
-            f" {len(few)} alone."
-        )
-        given: dict[str, Any] = {"held_out": held, "unrelated": self._unrelated, "description": words}
-        try:
-            return EditLab(few, class_set, **given, **live)
-        except InputError:  # Algorithm 1 found none to switch off
-            return EditLab(few, class_set, self.selection.heads or self._worst_head, **given, **live)
-
-    def _make_spans(self, live: dict[str, Any]) -> Panel:
-        """Words of the head chosen; where none is, of the worst, without choosing it for everybody."""
-        head = None if self.selection.heads else self._worst_head
-        made = SpanExplorer(self._session.images.acts, self._texts, head=head, **live | {"selection": Selection()})
-        made.selection = self.selection
-        return made
+            return PARTS[name].in_explorer(self)
 
     @property
-    def _worst_head(self) -> str:
+    def session(self) -> ExplorerSession:
+        """The model, the images and what is known of them."""
+        return self._session
+
+    @property
+    def live(self) -> dict[str, Any]:
+        """The arguments `selection=` and, where this works inline, `engine=` for a panel of it."""
+        inline = {} if isinstance(self.engine, Worker) else {"engine": self.engine}
+        return {"selection": self.selection} | inline
+
+    @property
+    def worst_head(self) -> str:
+        """The head with the highest value of the first score, such as "L3.H7"."""
         table = next(iter(self._session.maps(self.pair).tables.values()))
         row, head = np.unravel_index(int(np.nan_to_num(table, nan=-np.inf).argmax()), table.shape)
         return f"L{self._session.lab.layers[row]}.H{head}"
 
-    def _first_texts(self) -> dict[str, Any]:
+    def first_texts(self) -> dict[str, Any]:
+        """The arguments `text=` and `against=`: the predicted class against the true one, or what is shared."""
         if self._suggested == ("", ""):
             self._suggested = self._texts_of(self.pair or self._session.first_pair)
         text, against = self._suggested

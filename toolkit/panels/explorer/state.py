@@ -11,8 +11,8 @@ from toolkit.api.locate.registry import known_score
 from toolkit.core.heads import HeadSet
 from toolkit.errors import InputError
 from toolkit.labs.explorer import NOBODY, SHOWS, ExplorerSession
-from toolkit.panels.base.saved import SETTINGS, check_names, settings_of
-from toolkit.panels.explorer.parts import TABS, ExplorerParts
+from toolkit.panels.base.saved import check_names, settings_of
+from toolkit.panels.explorer.parts import PARTS, TABS, ExplorerParts
 from toolkit.version import __version__
 
 FORMAT = 1
@@ -31,10 +31,6 @@ FIELDS = (
     "panels",
 )
 SELECTED = ("image", "heads", "text", "pair")
-PANELS = {
-    "gallery": "Gallery", "grid": "HeadGrid", "spans": "SpanExplorer", "maps": "TokenMap", "ablation": "AblationLab",
-    "edit": "EditLab", "two": "TwoModels",
-}  # fmt: skip
 MOST = 1_000_000
 """Characters of a state that is read."""
 
@@ -66,11 +62,11 @@ def read_state(state: Any, session: ExplorerSession | None = None) -> dict[str, 
     check_names("Explorer state", found, FIELDS)
     chosen, panels = found.get("selection", {}), found.get("panels", {})
     check_names("Explorer state, selection", chosen, SELECTED)
-    check_names("Explorer state, panels", panels, tuple(PANELS))
+    check_names("Explorer state, panels", panels, tuple(PARTS))
     for name, settings in panels.items():
-        check_names(f"Explorer state, {name}", settings, SETTINGS[PANELS[name]])
+        check_names(f"Explorer state, {name}", settings, PARTS[name].saved)
         if settings.get("score") not in (None, "", NOBODY):
-            known_score(settings["score"], f"Explorer state, {name}", PANELS[name])
+            known_score(settings["score"], f"Explorer state, {name}", PARTS[name].__name__)
     if found.get("format", FORMAT) != FORMAT:
         given = f"a state of format {found['format']!r}"
         raise InputError("Explorer state", given, f"format {FORMAT}", "use the version of the toolkit that wrote it")

@@ -14,13 +14,16 @@ from toolkit.data.characters import sendable
 from toolkit.data.samples import Samples
 from toolkit.errors import InputError
 from toolkit.figures.thumbnails import Sheet, captioned, missing, sheet
-from toolkit.panels.base.panel import LOCK, Panel, css, esm, shows_errors
+from toolkit.panels.base.panel import LOCK, Panel, css, esm, observes, shows_errors
+from toolkit.panels.base.place import ExplorerPlace, Host
 from toolkit.panels.base.selection import Selection
 
 if TYPE_CHECKING:
     import pandas
 
 MARKS = ("", "right", "wrong")
+PER_PAGE, TILE, FIRST = 24, 90, 8
+"""In an explorer: images a page, pixels of one, and how many are shown before anything is known of them."""
 KEPT = 48
 """Thumbnails in the picture that outlives the kernel."""
 
@@ -42,10 +45,10 @@ class Gallery(Panel):
     'test-0-000002'
     """
 
+    selection_fix = "pass selected= to choose an image"
+    place = ExplorerPlace("gallery", tab="mistakes", label="Mistakes")
     _esm = esm("gallery")
     _css = css("gallery")
-    title = traitlets.Unicode("").tag(sync=True)
-    description = traitlets.Unicode("").tag(sync=True)
     page = traitlets.Int(0).tag(sync=True)
     selected = traitlets.Unicode(None, allow_none=True).tag(sync=True)
     _pages = traitlets.Int(1).tag(sync=True)
@@ -58,6 +61,13 @@ class Gallery(Panel):
     _marks: traitlets.List[str] = traitlets.List(traitlets.Unicode()).tag(sync=True)
     _follows: ClassVar[dict[str, str]] = {"image": "_follow"}
     _ready_sheet: Sheet | None = None
+
+    @classmethod
+    def in_explorer(cls, explorer: Host) -> Gallery:
+        """The first images, before anything is known of them."""
+        samples = explorer.session.samples
+        first = samples.take(range(min(FIRST, len(samples))))
+        return cls(first, tile=TILE, per_page=PER_PAGE, selection=explorer.selection, title="Images")
 
     def __init__(
         self,
@@ -72,14 +82,13 @@ class Gallery(Panel):
         selected: str | None = None,
         **words: Any,
     ) -> None:
-        if selection is not None and not isinstance(selection, Selection):
-            raise InputError("Gallery", f"selection={selection!r}", "a Selection", "pass selected= to choose an image")
+        shared = self._shared(selection)
         self._images = _checked(images)
         self.ids, self.captions, self.marks = self._columns(captions, marks, ids)
         self._side, self._per_page = _whole("tile", tile, 16, 256), _whole("per_page", per_page, 1, 1000)
         super().__init__(**words)
+        self.selection = shared
         self._turn(None)
-        self.selection = selection or Selection()
         if selected is not None:
             self.selected = selected
 
@@ -141,8 +150,7 @@ class Gallery(Panel):
     def _last_page(self) -> int:
         return max(0, (len(self._images) - 1) // self._per_page)
 
-    @traitlets.observe("page")
-    @shows_errors
+    @observes("page")
     def _turn(self, change: Any) -> None:
         first = self.page * self._per_page
         rows = range(first, min(first + self._per_page, len(self._images)))
@@ -168,13 +176,12 @@ class Gallery(Panel):
             )
         return value
 
-    @traitlets.observe("selected")
-    @shows_errors
+    @observes("selected")
     def _selected_changed(self, change: Any) -> None:
         if self.selected is not None:
             self.page = self.ids.index(self.selected) // self._per_page
         self._describe()
-        if hasattr(self, "_selection") and (self.selected is not None or self.selection.image in self.ids):
+        if self.selected is not None or self.selection.image in self.ids:
             self.selection.image = self.selected
 
     @shows_errors

@@ -17,7 +17,8 @@ from toolkit.core.heads import HeadSet
 from toolkit.errors import InputError
 from toolkit.figures.colors import DIVERGING, DIVERGING_DARK, NAN
 from toolkit.figures.heatmap import as_table, check_limit, figure_png, heatmap_matplotlib, heatmap_plotly
-from toolkit.panels.base.panel import Panel, css, esm, shows_errors
+from toolkit.panels.base.panel import Panel, css, esm, observes, shows_errors
+from toolkit.panels.base.place import ExplorerPlace, Host
 from toolkit.panels.base.selection import Selection
 from toolkit.store.whole import whole_file
 
@@ -58,11 +59,12 @@ class HeadGrid(Panel):
     ((2, 2),)
     """
 
+    saved = ("score",)
+    selection_fix = "pass selected= to choose heads"
+    place = ExplorerPlace("grid", tab="mistakes")
     _esm = esm("head_grid")
     _css = css("head_grid")
-    title = traitlets.Unicode("").tag(sync=True)
     unit = traitlets.Unicode("").tag(sync=True)
-    description = traitlets.Unicode("").tag(sync=True)
     score = traitlets.Unicode("").tag(sync=True)
     limit = traitlets.Float(1.0)
     hovered: traitlets.TraitType[Any, Any] = traitlets.Any(None, allow_none=True).tag(sync=True)
@@ -80,6 +82,13 @@ class HeadGrid(Panel):
     _palette = traitlets.Dict(PALETTE).tag(sync=True)
     _follows: ClassVar[dict[str, str]] = {"heads": "_follow", "hovered": "_point"}
 
+    @classmethod
+    def in_explorer(cls, explorer: Host) -> HeadGrid:
+        """The scores of the heads for the explorer's pair."""
+        maps, layers = explorer.session.maps(explorer.pair), explorer.session.lab.layers
+        title = "Heads behind all mistakes"
+        return cls(maps.tables, layers=layers, title=title, description=maps.failed, selection=explorer.selection)
+
     def __init__(
         self,
         values: Any,
@@ -91,17 +100,16 @@ class HeadGrid(Panel):
         selected: Any = None,
         **words: Any,
     ) -> None:
-        if selection is not None and not isinstance(selection, Selection):
-            raise InputError("HeadGrid", f"selection={selection!r}", "a Selection", "pass selected= to choose heads")
+        shared = self._shared(selection)
         if layers is None and isinstance(values, Scores):
             layers = values.layers
         self._tables: dict[str, NDArray[np.float64]] = {"": np.zeros((1, 1))}
         self._fixed_limit, self._showing, self._following = limit, False, False
         super().__init__(**words)
         self._show(values, layers)
+        self.selection = shared
         if score is not None:
             self.score = score
-        self.selection = selection or Selection()
         if selected is not None:
             self.selected = selected
 
@@ -151,8 +159,7 @@ class HeadGrid(Panel):
             raise InputError("HeadGrid.score", repr(proposal["value"]), names, "name one of the maps")
         return str(proposal["value"])
 
-    @traitlets.observe("score")
-    @shows_errors
+    @observes("score")
     def _score_changed(self, change: Any) -> None:
         if self._showing:
             return
@@ -200,18 +207,16 @@ class HeadGrid(Panel):
                 raise InputError("HeadGrid.selected", given, accepted, "select heads the map shows")
         return heads.heads
 
-    @traitlets.observe("selected")
-    @shows_errors
+    @observes("selected")
     def _selected_changed(self, change: Any) -> None:
         self._picked = [list(p) for p in self.selected]
         self._describe()
-        if hasattr(self, "_selection") and not self._following:
+        if not self._following:
             # in the shared order: what is gone here goes there, what is new is added; other layers' heads stay
             kept = [p for p in self.selection.heads if p in self.selected or not self._exists(p)]
             self.selection.heads = (*kept, *(p for p in self.selected if p not in kept))
 
-    @traitlets.observe("_picked")
-    @shows_errors
+    @observes("_picked")
     def _picked_changed(self, change: Any) -> None:
         """The browser's choice becomes `.selected`; what it cannot have shown is dropped."""
         self.selected = tuple((int(p[0]), int(p[1])) for p in self._picked if self._exists((int(p[0]), int(p[1]))))
@@ -220,8 +225,7 @@ class HeadGrid(Panel):
     def _valid_limit(self, proposal: dict[str, Any]) -> float:
         return check_limit(proposal["value"], self.values)
 
-    @traitlets.observe("limit")
-    @shows_errors
+    @observes("limit")
     def _limit_changed(self, change: Any) -> None:
         if not self._showing:
             self._fixed_limit = self.limit
@@ -233,11 +237,9 @@ class HeadGrid(Panel):
         value: Iterable[int] | None = proposal["value"]
         return tuple(int(x) for x in value) if value else None  # type: ignore[return-value]
 
-    @traitlets.observe("hovered")
-    @shows_errors
+    @observes("hovered")
     def _hovered_changed(self, change: Any) -> None:
-        if hasattr(self, "_selection"):
-            self.selection.hovered = self.hovered
+        self.selection.hovered = self.hovered
 
     @shows_errors
     def _point(self, change: Any) -> None:
@@ -259,8 +261,7 @@ class HeadGrid(Panel):
     def _heading(self) -> str:
         return " – ".join(word for word in (self.title, self.score) if word)
 
-    @traitlets.observe("title", "unit")
-    @shows_errors
+    @observes("title", "unit")
     def _words_changed(self, change: Any) -> None:
         if self._layers:
             self._describe()

@@ -14,7 +14,7 @@ from toolkit.engine.worker import Worker
 from toolkit.errors import InputError, ToolkitError
 from toolkit.figures.predict import Prediction, predict_matplotlib
 from toolkit.panels.base.live import LivePanel
-from toolkit.panels.base.panel import css, esm, shows_errors
+from toolkit.panels.base.panel import css, esm, observes, shows_errors
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,8 +54,6 @@ class Predict(LivePanel):
 
     _esm = esm("predict")
     _css = css("predict")
-    title = traitlets.Unicode("").tag(sync=True)
-    description = traitlets.Unicode("").tag(sync=True)
     because = traitlets.Unicode("")
     guess: traitlets.TraitType[Any, Any] = traitlets.Any(None, allow_none=True).tag(sync=True)
     revealed = traitlets.Bool(False, read_only=True)
@@ -102,8 +100,9 @@ class Predict(LivePanel):
             ends, setup = (0.0, 1.0), {"options": _options(options)}
         self._asks = Prediction(asked, unit, tuple(setup["options"]), *ends)
         self._workbook, guess = workbook, words.pop("guess", None)
-        self._begin(Worker() if engine is None else engine)
+        self._begin(engine)
         super().__init__(title=asked, because=because, **words)
+        self._made = True  # it shares no selection
         with self.hold_sync():
             self._setup = setup | {
                 "unit": unit,
@@ -269,8 +268,7 @@ class Predict(LivePanel):
 
     # as words and pictures
 
-    @traitlets.observe("guess", "title", "because")
-    @shows_errors
+    @observes("guess", "title", "because")
     def _changed(self, change: Any) -> None:
         if self._setup:
             self._answer = self._told() if self.revealed else {}

@@ -11,7 +11,6 @@ import traitlets
 from toolkit.api.words.spans import Spans
 from toolkit.core.heads import HeadSet
 from toolkit.engine.engine import Engine
-from toolkit.engine.worker import Worker, engine_for
 from toolkit.errors import InputError
 from toolkit.figures.colors import SEQUENTIAL, SEQUENTIAL_DARK
 from toolkit.figures.heatmap import figure_png
@@ -19,7 +18,8 @@ from toolkit.figures.spans import spans_matplotlib, spans_plotly
 from toolkit.figures.thumbnails import sheet
 from toolkit.labs.words import Described, Ends, WordsSession
 from toolkit.panels.base.live import LivePanel
-from toolkit.panels.base.panel import css, esm, shows_errors
+from toolkit.panels.base.panel import css, esm, observes, shows_errors
+from toolkit.panels.base.place import ExplorerPlace, Host
 from toolkit.panels.base.selection import Selection
 from toolkit.store.notes import HeadNotes
 
@@ -54,10 +54,12 @@ class SpanExplorer(LivePanel):
     (2, 6)
     """
 
+    heading = "What heads say"
+    saved = ("size", "method", "ranking", "query")
+    selection_fix = "pass head= to choose a head"
+    place = ExplorerPlace("spans", tab="words", label="Words")
     _esm = esm("map", "tiles", "curve", "span_explorer")
     _css = css("map", "tiles", "span_explorer")
-    title = traitlets.Unicode("What heads say").tag(sync=True)
-    description = traitlets.Unicode("").tag(sync=True)
     head: traitlets.TraitType[Any, Any] = traitlets.Any((0, 0)).tag(sync=True)
     text = traitlets.Unicode("").tag(sync=True)
     query = traitlets.Unicode("").tag(sync=True)
@@ -81,6 +83,15 @@ class SpanExplorer(LivePanel):
     _palette = traitlets.Dict(PALETTE).tag(sync=True)
     _follows: ClassVar[dict[str, str]] = {"heads": "_follow_head", "text": "_follow_text", "image": "_follow_image"}
 
+    @classmethod
+    def in_explorer(cls, explorer: Host) -> SpanExplorer:
+        """Words of the head chosen; where none is, of the worst, without choosing it for everybody."""
+        head = None if explorer.selection.heads else explorer.worst_head
+        own = explorer.live | {"selection": Selection()}
+        made = cls(explorer.session.images.acts, explorer.texts, head=head, **own)
+        made.selection = explorer.selection
+        return made
+
     def __init__(
         self,
         acts: Acts,
@@ -93,15 +104,13 @@ class SpanExplorer(LivePanel):
         engine: Engine | None = None,
         **words: Any,
     ) -> None:
-        if selection is not None and not isinstance(selection, Selection):
-            raise InputError("SpanExplorer", f"selection={selection!r}", "a Selection", "pass head= to choose a head")
+        shared = self._shared(selection)
         self._session = WordsSession(acts, texts, layers)
         self.notes = HeadNotes(acts.card) if notes is None else notes
         live, self._labels_of = acts.live, dict(zip(map(str, acts.ids), map(str, acts.labels), strict=True))
-        self._begin(engine if engine is not None else Worker() if live is None else engine_for(live))
+        self._begin(engine, live)
         self._edits = 0
         self.spans: Spans | None = None
-        shared = Selection() if selection is None else selection
         first = {name: words.pop(name) for name in ("text", "image") if name in words}
         super().__init__(**words)
         weight = self._session.weight
@@ -138,8 +147,7 @@ class SpanExplorer(LivePanel):
 
     # what is asked
 
-    @traitlets.observe("head", "size", "method")
-    @shows_errors
+    @observes("head", "size", "method")
     def _head_changed(self, change: Any) -> None:
         self._ask_head()
         if change["name"] == "head":
@@ -154,21 +162,18 @@ class SpanExplorer(LivePanel):
             raise InputError("SpanExplorer.text", repr(text), "a text of the bank", "add it: explorer.add(text)")
         return text
 
-    @traitlets.observe("text", "ranking")
-    @shows_errors
+    @observes("text", "ranking")
     def _text_changed(self, change: Any) -> None:
         self._ask_images()
         if change["name"] == "text" and not self._following:
             self.selection.text = self.text
 
-    @traitlets.observe("query")
-    @shows_errors
+    @observes("query")
     def _query_changed(self, change: Any) -> None:
         word, find = self.query.strip(), self._session.concept
         self._submit("query", lambda request: find(word) if word else None, self._paint_concept)
 
-    @traitlets.observe("image")
-    @shows_errors
+    @observes("image")
     def _image_changed(self, change: Any) -> None:
         if not self._following:
             self.selection.image = self.image

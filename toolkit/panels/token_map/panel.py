@@ -12,14 +12,15 @@ from toolkit.api.where.map_input import opened
 from toolkit.api.where.map_methods import BLIND, METHODS, known_method
 from toolkit.core.heads import HeadSet
 from toolkit.engine.engine import Engine
-from toolkit.engine.worker import Worker, engine_for
+from toolkit.engine.worker import Worker
 from toolkit.errors import InputError
 from toolkit.figures.colors import DIVERGING, DIVERGING_DARK
 from toolkit.figures.heatmap import figure_png
 from toolkit.figures.maps import limits_of, maps_matplotlib, maps_plotly
 from toolkit.labs.maps import BESIDE, Asked, MapSession
 from toolkit.panels.base.live import LivePanel
-from toolkit.panels.base.panel import css, esm, shows_errors
+from toolkit.panels.base.panel import css, esm, observes, shows_errors
+from toolkit.panels.base.place import ExplorerPlace, Host
 from toolkit.panels.base.selection import Selection
 from toolkit.panels.base.told_maps import encoded, in_words, known_patch, told
 
@@ -61,10 +62,23 @@ class TokenMap(LivePanel):
     (True, HeadSet('L2.H6'))
     """
 
+    heading = "Where it looks"
+    saved = (
+        "against",
+        "method",
+        "beside",
+        "other_image",
+        "other_method",
+        "difference",
+        "opacity",
+        "raw",
+        "limit",
+        "patch",
+    )
+    selection_fix = "pass text= to choose a text"
+    place = ExplorerPlace("maps", tab="where", label="Where")
     _esm = esm("tiles", "map", "patches", "token_map")
     _css = css("tiles", "map", "patches", "token_map")
-    title = traitlets.Unicode("Where it looks").tag(sync=True)
-    description = traitlets.Unicode("").tag(sync=True)
     text = traitlets.Unicode("").tag(sync=True)
     against = traitlets.Unicode("").tag(sync=True)
     method = traitlets.Unicode("token map").tag(sync=True)
@@ -94,6 +108,18 @@ class TokenMap(LivePanel):
         "heads": "_follow_heads", "text": "_follow_text", "image": "_follow_image", "edit": "_follow_edit",
     }  # fmt: skip
 
+    @classmethod
+    def in_explorer(cls, explorer: Host) -> TokenMap:
+        """A map of the image chosen; where none is, of the surest mistake, without choosing it for everybody."""
+        session = explorer.session
+        rows = session.shown("mistakes", explorer.pair, "").rows
+        image = {"image": str(session.images.acts.ids[rows[0]])} if len(rows) else {}
+        own = explorer.live | image | explorer.first_texts() | {"selection": Selection()}
+        made = cls(session.model, session.images.acts, **own)
+        made.selection = explorer.selection
+        explorer.selection.text = made.text
+        return made
+
     def __init__(
         self,
         model: Model,
@@ -106,13 +132,11 @@ class TokenMap(LivePanel):
         engine: Engine | None = None,
         **words: Any,
     ) -> None:
-        if selection is not None and not isinstance(selection, Selection):
-            raise InputError("TokenMap", f"selection={selection!r}", "a Selection", "pass text= to choose a text")
+        shared = self._shared(selection)
         self._session = MapSession(model, images, spans, edit)
         self.map: TokenAttribution | None = None
         self.other: TokenAttribution | None = None
-        self._begin(engine if engine is not None else engine_for(model))
-        shared = Selection() if selection is None else selection
+        self._begin(engine, model)
         super().__init__(**{name: value for name, value in words.items() if (name, value) != ("against", None)})
         card, given = model.card, self.image
         with self.hold_sync():
@@ -227,11 +251,8 @@ class TokenMap(LivePanel):
             self.other_method, self.difference,
         )  # fmt: skip
 
-    @traitlets.observe(*ASKS)
-    @shows_errors
+    @observes(*ASKS)
     def _changed(self, change: Any) -> None:
-        if not hasattr(self, "_selection"):
-            return
         name = change["name"]
         if name == "method":
             self.limit = None  # it was of another unit
@@ -270,8 +291,7 @@ class TokenMap(LivePanel):
             at = ids.index(self.image) if self.image in ids else 0
             self.image = ids[(at + int(ask["by"])) % len(ids)]
 
-    @traitlets.observe("_upload")
-    @shows_errors
+    @observes("_upload")
     def _uploaded(self, change: Any) -> None:
         data, name = self._upload.get("data"), str(self._upload.get("name", "")) or "dropped image"
         if data is None:

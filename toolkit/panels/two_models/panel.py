@@ -17,7 +17,8 @@ from toolkit.figures.colors import DIVERGING, DIVERGING_DARK
 from toolkit.labs.ablation import AblationSession, HeadsOffOutcome, known_pair
 from toolkit.labs.two_models import SecondModel, Side
 from toolkit.panels.base.groups import GroupsPanel
-from toolkit.panels.base.panel import css, esm, shows_errors
+from toolkit.panels.base.panel import css, esm, observes, shows_errors
+from toolkit.panels.base.place import ExplorerPlace, Host
 from toolkit.panels.base.selection import Selection
 from toolkit.panels.base.told_maps import encoded, told
 from toolkit.panels.base.turned import EMPTY, PAUSE, turned
@@ -55,10 +56,11 @@ class TwoModels(GroupsPanel):
     ['landbird on land', 'landbird on water']
     """
 
+    heading = "Two models"
+    saved = ("score", "against")
+    place = ExplorerPlace("two", tab="two", label="Two models")
     _esm = esm("map", "tiles", "labs", "patches", "two_models")
     _css = css("map", "tiles", "labs", "patches", "two_models")
-    title = traitlets.Unicode("Two models").tag(sync=True)
-    description = traitlets.Unicode("").tag(sync=True)
     score: traitlets.TraitType[Any, Any] = traitlets.Any("A").tag(sync=True)
     pair: traitlets.TraitType[Any, Any] = traitlets.Any(None, allow_none=True).tag(sync=True)
     image = traitlets.Unicode(None, allow_none=True).tag(sync=True)
@@ -83,6 +85,11 @@ class TwoModels(GroupsPanel):
         "edit": "_follow_edit",
     }  # fmt: skip
 
+    @classmethod
+    def in_explorer(cls, explorer: Host) -> TwoModels:
+        """The model beside the second one given, else beside the edit solved in the explorer."""
+        return cls(explorer.session.lab, None, explorer.second, **explorer.first_texts(), **explorer.live)
+
     def __init__(
         self,
         acts: Acts | AblationSession,
@@ -94,17 +101,15 @@ class TwoModels(GroupsPanel):
         engine: Engine | None = None,
         **words: Any,
     ) -> None:
-        if selection is not None and not isinstance(selection, Selection):
-            raise InputError("TwoModels", f"selection={selection!r}", "a Selection", "leave selection out")
+        shared = self._shared(selection)
         self._lab = (
             acts if isinstance(acts, AblationSession) else AblationSession(acts, classes, layers, operation="TwoModels")
         )
         self._second = None if other is None else SecondModel(self._lab, other)
         self._own, self._waits, self._missed = other is not None, False, False
         self.change: Any = None
-        self._begin(engine if engine is not None else Worker())
+        self._begin(engine)
         self._pictures = Worker() if isinstance(self.engine, Worker) else self.engine
-        shared = Selection() if selection is None else selection
         given = {name: words.pop(name) for name in ("pair", "image", "text") if name in words}
         super().__init__(**words)
         images = self._lab.images
@@ -145,11 +150,8 @@ class TwoModels(GroupsPanel):
     def _valid_pair(self, proposal: dict[str, Any]) -> tuple[str, str] | None:
         return known_pair(self._lab.images, proposal["value"], "TwoModels")
 
-    @traitlets.observe("score", "pair", "image", "text", "against", "_head")
-    @shows_errors
+    @observes("score", "pair", "image", "text", "against", "_head")
     def _changed(self, change: Any) -> None:
-        if not hasattr(self, "_selection"):
-            return
         name = change["name"]
         if not self._following and name in ("pair", "image", "text", "_head"):
             shared = "heads" if name == "_head" else name
@@ -163,8 +165,6 @@ class TwoModels(GroupsPanel):
 
     def _ask(self, pause: float = 0) -> None:
         """Compare anew. pause: seconds in which a newer edit may take this one's place."""
-        if not hasattr(self, "_selection"):
-            return
         second = self._second
         if second is None:
             self._clear()
