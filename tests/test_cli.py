@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import families
 import numpy as np
@@ -177,3 +179,13 @@ def test_extract_a_folder_then_info_on_the_store(tmp_path):
     assert "Traceback" not in failed.output
     assert "a store or a model" in run("info", store, "--model", "ViT-B-32", ok=False).output
     assert "does not exist" in run("info", tmp_path / "none.zarr", ok=False).output
+
+
+def test_python_m_toolkit_is_the_console(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")  # help is as wide as the terminal
+    for arguments in (["--help"], ["info", "--help"], ["--version"]):
+        command = [sys.executable, "-m", "toolkit", *arguments]
+        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        assert told == CliRunner().invoke(main, arguments, prog_name="toolkit").output
+        assert "toolkit" in told.splitlines()[0]
+        assert "__main__" not in told

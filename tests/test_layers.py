@@ -14,7 +14,7 @@ import toolkit as tk
 PACKAGE = Path(tk.__file__).parent
 ORDER = [
     *("version", "errors", "engine", "core", "models", "data", "organism", "store", "api", "explanations", "labs"),
-    *("figures", "panels", "teach", "cli"),
+    *("figures", "panels", "teach", "cli", "__main__"),
 ]
 FOREIGN = {
     "core": {"torch", "numpy", "scipy", "pandas", "xarray", "threadpoolctl"},
