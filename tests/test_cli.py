@@ -181,11 +181,17 @@ def test_extract_a_folder_then_info_on_the_store(tmp_path):
     assert "does not exist" in run("info", tmp_path / "none.zarr", ok=False).output
 
 
-def test_python_m_toolkit_is_the_console(monkeypatch):
-    monkeypatch.setenv("COLUMNS", "80")  # help is as wide as the terminal
-    for arguments in (["--help"], ["info", "--help"], ["--version"]):
-        command = [sys.executable, "-m", "toolkit", *arguments]
-        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        assert told == CliRunner().invoke(main, arguments, prog_name="toolkit").output
-        assert "toolkit" in told.splitlines()[0]
-        assert "__main__" not in told
+def test_python_m_toolkit_is_the_console():
+    installed = "import sys; from toolkit.cli import main; sys.argv[0] = '/usr/bin/toolkit'; main()"
+    for arguments in (["--help"], ["info", "--help"], ["--version"], ["inf"], ["info", "nowhere.zarr"]):
+        module, console = (
+            subprocess.run([sys.executable, *start, *arguments], capture_output=True, text=True)
+            for start in (["-m", "toolkit"], ["-c", installed])
+        )
+        assert (module.returncode, module.stdout, module.stderr) == (
+            console.returncode,
+            console.stdout,
+            console.stderr,
+        )
+        assert "__main__" not in module.stdout + module.stderr
+        assert module.stdout.startswith(("Usage: toolkit", "toolkit,")) or module.stderr
