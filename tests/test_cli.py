@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import families
 import numpy as np
@@ -177,3 +179,34 @@ def test_extract_a_folder_then_info_on_the_store(tmp_path):
     assert "Traceback" not in failed.output
     assert "a store or a model" in run("info", store, "--model", "ViT-B-32", ok=False).output
     assert "does not exist" in run("info", tmp_path / "none.zarr", ok=False).output
+
+
+def test_python_m_toolkit_is_the_console():
+    installed = "import sys; from toolkit.cli import main; sys.argv[0] = '/usr/bin/toolkit'; main()"
+    for arguments in (["--help"], ["info", "nowhere.zarr"]):
+        module, console = (
+            subprocess.run([sys.executable, *start, *arguments], capture_output=True, text=True)
+            for start in (["-m", "toolkit"], ["-c", installed])
+        )
+        assert (module.returncode, module.stdout, module.stderr) == (
+            console.returncode,
+            console.stdout,
+            console.stderr,
+        )
+        assert "__main__" not in module.stdout + module.stderr
+        assert module.stdout.startswith("Usage: toolkit") or module.stderr.startswith("Error: ")
+
+
+def test_the_readers_are_listed():
+    from toolkit.data.readers import readers
+
+    listed = json.loads(run("info", "--readers", "--json").stdout)
+    assert [row["name"] for row in listed] == list(readers())
+    told = run("info", "--readers").stdout
+    for row in listed:
+        assert f"tk.{row['name']}: {row['layout']}\n" in told
+    (birds,) = [row for row in listed if row["name"] == "waterbirds"]
+    assert birds["splits"] == list(birds["documented"]) == ["train", "val", "test"]
+    assert "  test: landbird on land 2,255, landbird on water 2,255, waterbird on land 642" in told
+    assert "--readers with a store or a model" in run("info", "x.zarr", "--readers", ok=False).output
+    assert "--models with --readers" in run("info", "--models", "--readers", ok=False).output

@@ -77,7 +77,7 @@ def test_the_wheel_holds_every_file_of_the_package(tmp_path: Path) -> None:
         names = set(archive.namelist())
         entry = next(name for name in names if name.endswith("entry_points.txt"))
         assert "toolkit = toolkit.cli:main" in archive.read(entry).decode()
-    kinds = {".py", ".js", ".css", ".json", ".safetensors", ".txt", ".typed"}
+    kinds = {".py", ".pyi", ".js", ".css", ".json", ".safetensors", ".txt", ".typed"}
     files = [path for path in (ROOT / "toolkit").rglob("*") if path.suffix in kinds]
     assert {str(path.relative_to(ROOT)) for path in files} <= names
     assert not [name for name in names if name.endswith((".ipynb", ".pyc"))]

@@ -14,7 +14,7 @@ import toolkit as tk
 PACKAGE = Path(tk.__file__).parent
 ORDER = [
     *("version", "errors", "engine", "core", "models", "data", "organism", "store", "api", "explanations", "labs"),
-    *("figures", "panels", "teach", "cli"),
+    *("figures", "panels", "teach", "cli", "__main__"),
 ]
 FOREIGN = {
     "core": {"torch", "numpy", "scipy", "pandas", "xarray", "threadpoolctl"},
@@ -177,8 +177,20 @@ def test_what_is_long_says_why():
                 assert len(public) <= METHODS or reason, f"{path}: {node.name} has {len(public)} public methods"
 
 
-def test_the_lazy_table_and_what_type_checkers_see_are_the_same():
-    tree = ast.parse((PACKAGE / "__init__.py").read_text())
-    (seen,) = [node for node in tree.body if isinstance(node, ast.If)]
-    told = {a.asname: n.module for n in seen.body if isinstance(n, ast.ImportFrom) for a in n.names}
-    assert {name: told[name] for name in told if name != "teach"} == tk._WHERE
+def test_the_list_of_public_names_is_one_line_a_name():
+    """The lazy door reads the stub line by line; what type checkers see in it must be the same."""
+    first, *lines = ast.parse((PACKAGE / "__init__.pyi").read_text()).body
+    assert isinstance(first, ast.Expr)
+    for line in lines:
+        assert isinstance(line, ast.ImportFrom), ast.unparse(line)
+        assert [alias.asname == alias.name for alias in line.names] == [True], ast.unparse(line)
+    told = {line.names[0].name: line.module for line in lines if isinstance(line, ast.ImportFrom)}
+    assert len(told) == len(lines)
+    assert told.pop("__version__") == "toolkit.version"
+    assert told == tk._WHERE
+    assert sorted(told) == tk.__all__ == dir(tk)
+
+
+@pytest.mark.parametrize("name", [name for name in tk.__all__ if name != "teach"])
+def test_a_public_name_comes_from_the_file_that_makes_it(name):
+    assert getattr(tk, name).__module__ == tk._WHERE[name]

@@ -42,7 +42,7 @@ class App:
         (folder / "voila.json").write_text('{"Voila": {"ip": "0.0.0.0", "token": ""}}')
         (folder / "config" / "voila.json").write_text('{"Voila": {"ip": "0.0.0.0", "token": ""}}')
         environment = os.environ | {name: str(folder / place) for name, place in places.items()}
-        command = [sys.executable, "-m", "toolkit.cli", "app", "--no-browser", *map(str, arguments)]
+        command = [sys.executable, "-m", "toolkit", "app", "--no-browser", *map(str, arguments)]
         self.log = folder / "log"
         with self.log.open("w") as log:
             self.process = subprocess.Popen(

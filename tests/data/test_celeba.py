@@ -53,7 +53,7 @@ def test_counts_are_compared(tmp_path):
     assert notes == (
         "list_attr_celeba.txt says it lists 202599 images and lists 12.",
         "Counts of list_attr_celeba.txt differ from the documented ones: attributes 5 instead of 40.",
-        "Counts of the test split differ from the documented ones: test 4 instead of 19962.",
+        "Counts of the test split differ from the documented ones: images 4 instead of 19962.",
     )
 
 

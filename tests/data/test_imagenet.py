@@ -31,8 +31,8 @@ def test_imagenet_r(tmp_path):
     }  # fmt: skip
     assert data.attributes["style"]["n04356056/odd.jpg"] == ""
     assert len(data.where(style="cartoon")) == 5
-    assert "images 11 instead of 30000, classes 4 instead of 200" in data.notes[0]
-    assert "1 images outside of the folders of classes" in data.notes[1]
+    assert "1 images outside of the folders of classes" in data.notes[0]
+    assert "images 11 instead of 30000, classes 4 instead of 200" in data.notes[1]
     assert data[0].image.mode == "RGB"
 
 

@@ -15,7 +15,7 @@ KEYS = {"split": "test", "mask": "mask"}
 
 
 def test_a_csv(tmp_path):
-    data = tk.table(trees.listed(tmp_path), group=["label", "place"], **KEYS)
+    data = tk.table(trees.table(tmp_path), group=["label", "place"], **KEYS)
     assert list(data.ids) == [f"images/{i}.png" for i in range(2, 6)]
     assert list(data.labels) == ["gull", "wren", "gull", "wren"]
     assert list(data.groups) == ["gull, land", "wren, water", "gull, water", "wren, water"]
@@ -29,11 +29,11 @@ def test_a_csv(tmp_path):
 
 
 def test_tsv_parquet_semicolons_and_a_byte_order_mark_read_the_same(tmp_path):
-    expected = tk.table(trees.listed(tmp_path), **KEYS).to_dataframe()
+    expected = tk.table(trees.table(tmp_path), **KEYS).to_dataframe()
     pd.read_csv(tmp_path / "birds.csv").to_parquet(tmp_path / "birds.parquet")
     files = [
-        trees.listed(tmp_path, "birds.tsv", "\t"), tmp_path / "birds.parquet", trees.listed(tmp_path, "b.csv", ";"),
-        trees.listed(tmp_path, "bom.csv", encoding="utf-8-sig"), trees.listed(tmp_path, "BIRDS.CSV", " ,  "),
+        trees.table(tmp_path, "birds.tsv", "\t"), tmp_path / "birds.parquet", trees.table(tmp_path, "b.csv", ";"),
+        trees.table(tmp_path, "bom.csv", encoding="utf-8-sig"), trees.table(tmp_path, "BIRDS.CSV", " ,  "),
     ]  # fmt: skip
     for file in files:
         data = tk.table(str(file), **KEYS)
@@ -43,7 +43,7 @@ def test_tsv_parquet_semicolons_and_a_byte_order_mark_read_the_same(tmp_path):
 
 
 def test_labels_that_are_numbers_become_words(tmp_path):
-    trees.listed(tmp_path)
+    trees.table(tmp_path)
     frame = pd.read_csv(tmp_path / "birds.csv").assign(label=[0, 1] * 3, split=[0.0, 1.0] * 3, path=lambda f: f["path"])
     frame.to_parquet(tmp_path / "n.parquet")
     data = tk.table(tmp_path / "n.parquet", split="1", group="weight")
@@ -56,7 +56,7 @@ def test_labels_that_are_numbers_become_words(tmp_path):
 
 
 def test_columns_by_other_names(tmp_path):
-    trees.listed(tmp_path)
+    trees.table(tmp_path)
     frame = pd.read_csv(tmp_path / "birds.csv").rename(columns={"path": "file_name", "label": "species"})
     frame = frame.assign(group="x", key=range(6), caption="a bird, of course").drop(columns=["split", "mask"])
     frame.to_csv(tmp_path / "o.csv", index=False)
@@ -76,7 +76,7 @@ def test_columns_by_other_names(tmp_path):
 
 
 def test_splits(tmp_path):
-    file = trees.listed(tmp_path)
+    file = trees.table(tmp_path)
     with pytest.raises(tk.InputError, match=r"with the splits 'test' \(4 rows\), 'train' \(2 rows\).*split='test'"):
         tk.table(file)
     with pytest.raises(tk.InputError, match=r"split='val', of which column 'split' knows nothing"):
@@ -95,7 +95,7 @@ def test_splits(tmp_path):
 
 
 def test_the_root(tmp_path):
-    file = trees.listed(tmp_path)
+    file = trees.table(tmp_path)
     (tmp_path / "lists").mkdir()
     moved = file.rename(tmp_path / "lists" / "birds.csv")
     with pytest.raises(tk.InputError, match="none of the 4 images is there"):
@@ -116,7 +116,7 @@ def test_the_root(tmp_path):
 
 
 def test_empty_cells_are_named_by_row(tmp_path):
-    file = trees.listed(tmp_path)
+    file = trees.table(tmp_path)
     words = file.read_text()
     file.write_text(words.replace("gull", " ").replace("\n", "\n\n"))
     with pytest.raises(tk.InputError, match=r"an empty label in row 3, 5\. Accepted: a label for every image"):

@@ -157,7 +157,7 @@ def urbancars(top: Path, splits: tuple[str, ...] = ("train", "val", "test"), n: 
     return top / "urbancars"
 
 
-def listed(top: Path, name: str = "birds.csv", separator: str = ",", encoding: str = "utf-8") -> Path:
+def table(top: Path, name: str = "birds.csv", separator: str = ",", encoding: str = "utf-8") -> Path:
     """Six images in two splits, listed in a text file with species, place, split and a number."""
     rows = []
     for i in range(6):
@@ -177,3 +177,11 @@ def listed(top: Path, name: str = "birds.csv", separator: str = ",", encoding: s
     lines += [separator.join(map(str, row)) for row in rows]
     (top / name).write_text("\n".join(lines) + "\n", encoding=encoding)
     return top / name
+
+
+def image_folder(top: Path) -> Path:
+    """Two classes of two images each."""
+    for name in ("cat/1.png", "cat/2.jpg", "dog/1.png", "dog/2.jpg"):
+        picture(top / "photos" / name)
+    rubbish(top / "photos")
+    return top / "photos"

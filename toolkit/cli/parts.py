@@ -44,13 +44,17 @@ def extract(
 @click.argument("store", required=False, type=click.Path(path_type=Path))
 @of_model
 @click.option("--models", is_flag=True, help="Every model name of open_clip: supported as what, or refused and why.")
+@click.option("--readers", is_flag=True, help="Every data set that can be read: its folders, splits and counts.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def info(store: Path | None, chosen: Chosen, models: bool, as_json: bool) -> None:
+def info(store: Path | None, chosen: Chosen, models: bool, readers: bool, as_json: bool) -> None:
     """What a STORE holds; without one, the card of a model: layers, heads, grid, pooling, fingerprint."""
-    if models:
-        if store or chosen.given:
-            raise InputError("info", "--models with a store or a model", "--models alone", "leave the other out")
-        _models(as_json)
+    lists = {"--models": models, "--readers": readers}
+    asked = [option for option, given in lists.items() if given]
+    if asked:
+        if store or chosen.given or len(asked) > 1:
+            given = f"{asked[0]} with {asked[1] if len(asked) > 1 else 'a store or a model'}"
+            raise InputError("info", given, f"{asked[0]} alone", "leave the other out")
+        _models(as_json) if models else _readers(as_json)
         return
     if store is not None and chosen.given:
         raise InputError("info", f"{store.name} with a model", "a store or a model", "leave one out")
@@ -66,6 +70,28 @@ def _models(as_json: bool) -> None:
 
     found = catalogue()
     click.echo(json.dumps([row.to_dict() for row in found], indent=1) if as_json else table(found))
+
+
+def _readers(as_json: bool) -> None:
+    """The list of `toolkit info --readers`: what each accepts, its splits, and how many images there should be."""
+    from toolkit.data.readers import readers
+
+    found: list[dict[str, Any]] = [
+        {
+            "name": one.name,
+            "layout": one.layout,
+            "splits": list(one.splits),
+            "documented": {split: dict(counts) for split, counts in one.documented.items()},
+        }
+        for one in readers().values()
+    ]
+    if as_json:
+        click.echo(json.dumps(found, indent=1))
+        return
+    for row in found:
+        click.echo(f"tk.{row['name']}: {row['layout']}")
+        for split, counts in row["documented"].items():
+            click.echo(f"  {split}: " + ", ".join(f"{name} {n:,}" for name, n in counts.items()))
 
 
 def _facts(store: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from toolkit.core.estimates import OneNumber
 from toolkit.core.headspace import HeadSpace
 from toolkit.core.precision import full_precision
 
@@ -83,7 +84,7 @@ def prefix_values(judge: Judge, order: Sequence[Head], by: By) -> list[float]:
 
 
 @dataclass(frozen=True)
-class Choice:
+class Choice(OneNumber):
     """heads: the chosen prefix. score: the list it is of ("" for no head at all). value: of the criterion. base: its
     value with nothing off. curves: by list, the value at t = 0, 1, ….
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, Protocol, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,6 +17,25 @@ Convention = Literal["plain", "group_mean", "train_weighted"]
 ROWS_SHOWN = 20
 
 
+class HasValue(Protocol):
+    """What has a number as `value`."""
+
+    @property
+    def value(self) -> float: ...
+
+
+class OneNumber:
+    """A result that is one number, its `value`: `float(result)` is that number. Base of all such results.
+
+    >>> found = Worst("cat", 0.5, Interval(0.25, 0.75, 0.95, "Wilson"), 8, "test")
+    >>> float(found) == found.value == 0.5
+    True
+    """
+
+    def __float__(self: HasValue) -> float:
+        return float(self.value)
+
+
 class Group(NamedTuple):
     """One group: its accuracy with its Wilson interval."""
 
@@ -26,6 +45,14 @@ class Group(NamedTuple):
     accuracy: float
     low: float
     high: float
+
+    @property
+    def value(self) -> float:
+        """The accuracy."""
+        return self.accuracy
+
+    def __float__(self) -> float:  # a named tuple has no other base
+        return self.value
 
 
 class GroupChange(NamedTuple):
@@ -39,9 +66,17 @@ class GroupChange(NamedTuple):
     low: float
     high: float
 
+    @property
+    def value(self) -> float:
+        """The change."""
+        return self.change
+
+    def __float__(self) -> float:
+        return self.value
+
 
 @dataclass(frozen=True)
-class Average:
+class Average(OneNumber):
     """An average accuracy and the convention it follows."""
 
     value: float
@@ -55,7 +90,7 @@ class Average:
 
 
 @dataclass(frozen=True)
-class Worst:
+class Worst(OneNumber):
     """The lowest group accuracy, its group (the first on ties) and that group's n."""
 
     group: str
@@ -69,7 +104,7 @@ class Worst:
 
 
 @dataclass(frozen=True)
-class Difference:
+class Difference(OneNumber):
     """after − before of one statistic on the same images; `of` names the statistic with its convention or groups."""
 
     of: str

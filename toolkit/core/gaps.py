@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from toolkit.core.estimates import OneNumber
 from toolkit.core.intervals import Floats, Interval, accuracy_replicates, percentile, wilson
 from toolkit.errors import InputError
 
@@ -21,7 +22,7 @@ MEASURES = ("ID accuracy", "BG gap", "CoObj gap", "BG+CoObj gap")
 
 
 @dataclass(frozen=True)
-class Cell:
+class Cell(OneNumber):
     """Images of one label of which background and object agree with it or not: how many, and how many are right."""
 
     label: str
@@ -34,9 +35,14 @@ class Cell:
     def accuracy(self) -> float:
         return self.right / self.n
 
+    @property
+    def value(self) -> float:
+        """The accuracy."""
+        return self.accuracy
+
 
 @dataclass(frozen=True)
-class Gap:
+class Gap(OneNumber):
     """A measure, its interval, and the number of images in the cells it compares with the in-distribution accuracy (of
     that itself, in all).
     """

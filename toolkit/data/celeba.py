@@ -13,6 +13,7 @@ from toolkit.data.choice import counts_note, one_of, unknown
 from toolkit.data.documented import CELEBA, SPLITS
 from toolkit.data.files import FileSamples
 from toolkit.data.paths import first_with, folder_given, is_image
+from toolkit.data.readers import reader
 from toolkit.data.sheets import decoded, numbers, read_sheet
 from toolkit.errors import InputError
 
@@ -25,8 +26,10 @@ PARTS = ("", "Anno", "Eval", "Img", IMAGES)
 SPOKEN = {"Male": ("woman", "man"), "Young": ("old", "young")}
 ATTRIBUTES = ("list_attr_celeba.txt", "list_attr_celeba.csv")
 PARTITIONS = ("list_eval_partition.txt", "list_eval_partition.csv")
+LAYOUT = f"a folder with {IMAGES}, {' or '.join(ATTRIBUTES)}, and {' or '.join(PARTITIONS)}, or one above it"
 
 
+@reader(LAYOUT, splits=SPLITS, documented=CELEBA)
 def celeba(
     folder: str | Path, split: str = "test", *, target: str = "Blond_Hair", attribute: str = "Male"
 ) -> FileSamples:
@@ -54,7 +57,6 @@ def celeba(
         given = f"target and attribute both {target!r}"
         raise InputError("celeba", given, "two attributes", "name another one")
     names = _partition(_found(top, PARTITIONS, "splits"), SPLITS.index(split))
-    notes += counts_note(f"the {split} split", {split: len(names)}, {split: CELEBA[split]})
     without = [name for name in names if name not in facts.index]
     if without:
         notes += (f"{len(without)} images of the split have no attributes and are left out ({without[0]} for one).",)
@@ -67,7 +69,10 @@ def celeba(
         path=table.index, id=table.index, label=labels,
         group=[f"{label}, {other}" for label, other in zip(labels, others, strict=True)],
     )  # fmt: skip
-    return FileSamples(_images(top), table, split, "celeba", class_names=spoken(target), notes=notes)
+    return FileSamples(
+        _images(top), table, split, "celeba", class_names=spoken(target), notes=notes, documented=CELEBA[split],
+        counts={"images": len(names)},
+    )  # fmt: skip
 
 
 def spoken(name: str) -> tuple[str, str]:
@@ -87,7 +92,7 @@ def _found(top: Path, names: tuple[str, ...], what: str) -> Path:
         if at is not None:
             return at / name
     given = f"{str(top)!r}, where the list of {what} is missing"
-    raise InputError("celeba", given, " or ".join(names), "copy that file beside the images")
+    raise InputError("celeba", given, LAYOUT, f"copy {' or '.join(names)} beside the images")
 
 
 def _images(top: Path) -> Path:
@@ -97,8 +102,8 @@ def _images(top: Path) -> Path:
             at = top / within / part / IMAGES
             if at.is_dir() and any(is_image(path.name) for path in at.iterdir()):
                 return at
-    accepted = f"a folder {IMAGES} with images"
-    raise InputError("celeba", f"{str(top)!r}, where the images are missing", accepted, "unpack them there")
+    given = f"{str(top)!r}, where the images are missing"
+    raise InputError("celeba", given, LAYOUT, f"unpack them into {IMAGES}")
 
 
 def _attributes(path: Path) -> tuple[pandas.DataFrame, tuple[str, ...]]:

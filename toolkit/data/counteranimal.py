@@ -6,17 +6,20 @@ import re
 from pathlib import Path
 from typing import Any
 
-from toolkit.data.choice import counts_note, first_three, one_of, tally
+from toolkit.data.choice import first_three, one_of, tally
 from toolkit.data.documented import COUNTERANIMAL
 from toolkit.data.files import FileSamples
 from toolkit.data.paths import folder_given, images_below, sub_folders
+from toolkit.data.readers import reader
 from toolkit.errors import InputError
 
 KINDS = ("common", "counter")
 CLASS = re.compile(r"(\d+)\s+(\S.*)")
 NAMES = ("CounterAnimal", "counteranimal")
+LAYOUT = "a folder per class, named by index and name ('102 echidna'), with folders of common and counter in each"
 
 
+@reader(LAYOUT, documented=COUNTERANIMAL)
 def counteranimal(folder: str | Path, split: str = "all", *, kind: str | None = None) -> FileSamples:
     """The CounterAnimal photographs: label the animal, group "common" or "counter".
 
@@ -31,6 +34,8 @@ def counteranimal(folder: str | Path, split: str = "all", *, kind: str | None = 
     >>> tk.counteranimal("CounterAnimal", kind="counter")  # doctest: +SKIP
     counteranimal(5926 images, split 'all': counter 5926)
     """
+    import pandas
+
     top = folder_given("counteranimal", folder)
     if kind is not None:
         one_of("counteranimal", "kind", kind, KINDS)
@@ -40,25 +45,19 @@ def counteranimal(folder: str | Path, split: str = "all", *, kind: str | None = 
     root = next((at for at in roots if at.is_dir() and any(map(CLASS.fullmatch, sub_folders(at)))), None)
     if root is None:
         given = f"{str(folder)!r}, which has no folders such as '102 echidna'"
-        raise InputError("counteranimal", given, "a folder per class: index, space, name", "check the path")
+        raise InputError("counteranimal", given, LAYOUT, "check the path")
     rows, notes = _rows(root)
     found = tally(row["group"] for row in rows) | {"classes": len({row["class_index"] for row in rows})}
-    notes += counts_note("the images", found, COUNTERANIMAL)
     kept = [row for row in rows if kind in (None, row["group"])]
     if not kept:
         there = ", ".join(sorted({row["group"] for row in rows})) or "no image"
         raise InputError("counteranimal", f"kind={kind!r}, of which there is none", there, "check the folders")
     names = {row["class_index"]: row["label"] for row in sorted(kept, key=lambda row: int(row["class_index"]))}
-    return _samples(root, kept, split, list(names.values()), notes)
-
-
-def _samples(
-    root: Path, rows: list[dict[str, Any]], split: str, names: list[str], notes: tuple[str, ...]
-) -> FileSamples:
-    import pandas
-
-    table = pandas.DataFrame(rows).astype({"class_index": int})
-    return FileSamples(root, table, split, "counteranimal", class_names=names, notes=notes)
+    table = pandas.DataFrame(kept).astype({"class_index": int})
+    return FileSamples(
+        root, table, split, "counteranimal", class_names=list(names.values()), notes=notes,
+        documented=COUNTERANIMAL["all"], counts=found,
+    )  # fmt: skip
 
 
 def _rows(root: Path) -> tuple[list[dict[str, Any]], tuple[str, ...]]:

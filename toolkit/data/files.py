@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from hashlib import sha256
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from toolkit.data.choice import first_three, unknown
+from toolkit.data.choice import counts_note, first_three, tally, unknown
 from toolkit.data.masks import box_around, mask_from, upright_size
 from toolkit.data.paths import folder_given, located, plain
 from toolkit.data.pixels import as_rgb
@@ -35,29 +35,51 @@ class DataWarning(UserWarning):
 class FileSamples(Samples):
     """Images in files below a folder, decoded when asked for; what the readers of data sets return.
 
-    root: the folder. table: one row per image with the columns path (relative to root), id, label and group; all others
-    become `attributes`. split: what they are of. source: named in errors. mask: the column with the paths of masks
-    (relative to root), or a function from an image's path to its mask file. class_names: in the order of the data set's
-    own label numbers, default sorted. notes: sentences on what was noticed.
+    A function that returns one is a reader: what it reads goes wherever `tk.waterbirds(…)` goes.
+
+    root: the folder.
+    table: a DataFrame, one row per image, with the columns path (relative to root, "/" between folders), id (unique),
+        label and group, all as strings; every other column becomes an attribute.
+    split: what the images are of, e.g. "test"; "all" where there are no splits.
+    source: the reader's name, with which errors begin; default "FileSamples".
+    mask: the column with the paths of masks (relative to root; bright where the object is), or a function from an
+        image's path to its mask file; default no masks.
+    class_names: the labels in the order of the data set's own numbers, default sorted.
+    notes: sentences on what was left out or read otherwise; they are shown with the samples. Default none.
+    documented: how many images of each group there should be, by name; "images" and "classes" count all of them.
+        Where a copy differs, a note says so. Default nothing is known.
+    counts: what to hold against `documented` where groups of the table are not what was documented (some were chosen,
+        labels were mended); default the rows of the table, images whose file is missing among them.
 
     Attributes: root; attributes, a DataFrame by id; class_names; notes; missing, the ids whose file is not there: these
     are left out, with a DataWarning. Raises InputError where no file is there, for ids given twice and for paths that
     leave the root (absolute ones, "..", links that lead outside).
 
-    >>> import pandas, toolkit as tk
-    >>> table = pandas.DataFrame({"path": ["1.png"], "id": ["one"], "label": ["cat"], "group": ["cat"], "size": [3]})
-    >>> tk.FileSamples("photos", table, "test")  # doctest: +SKIP
-    FileSamples(1 images, split 'test': cat 1)
+    >>> import pandas, tempfile, toolkit as tk
+    >>> def gulls(folder):
+    ...     rows = {"path": ["one.png", "two.png"], "label": "gull", "group": ["gull on land", "gull on water"]}
+    ...     table = pandas.DataFrame(rows).assign(id=["one", "two"], year=1999)
+    ...     documented = {"images": 3, "gull on land": 1}
+    ...     return tk.FileSamples(folder, table, "all", "gulls", notes=["Two are enough."], documented=documented)
+    >>> folder = tempfile.mkdtemp()
+    >>> for name in ("one.png", "two.png"):
+    ...     tk.scenes("test", n=1).image(0).save(f"{folder}/{name}")
+    >>> gulls(folder)
+    gulls(2 images, split 'all': gull on land 1, gull on water 1)
+      note: Two are enough.
+      note: Counts of the images differ from the documented ones: images 2 instead of 3.
     """
 
     def __init__(
         self, root: str | Path, table: pandas.DataFrame, split: str, source: str = "FileSamples", *,
         mask: str | Callable[[str], Path] | None = None, class_names: Sequence[str] | None = None,
-        notes: Sequence[str] = (),
+        notes: Sequence[str] = (), documented: Mapping[str, int] | None = None,
+        counts: Mapping[str, int] | None = None,
     ) -> None:  # fmt: skip
         self.root, self.source = folder_given(source, root), source
         _checked(table, source, mask)
         paths = [plain(path) for path in table["path"]]
+        notes = (*notes, *_differing(table, split, documented or {}, counts))
         found = located(self.root, paths, source)
         rows = [row for row, path in enumerate(found) if path is not None]
         self.missing: tuple[str, ...] = tuple(str(table["id"].iloc[row]) for row, p in enumerate(found) if p is None)
@@ -80,7 +102,7 @@ class FileSamples(Samples):
         drop = [*OWN, *([mask] if isinstance(mask, str) else [])]
         self.attributes: pandas.DataFrame = part.drop(columns=drop).set_axis(self.ids, axis=0).rename_axis("id")
         self.class_names = tuple(class_names) if class_names is not None else tuple(sorted(set(self.labels) - {""}))
-        self.notes = tuple(notes)
+        self.notes: tuple[str, ...] = notes
 
     def read(self, row: int) -> Read:
         """One image, or why there is none. Raises OSError where the fault is not this file's (the folder is gone …)."""
@@ -153,7 +175,8 @@ class FileSamples(Samples):
         path = None if self._masks is None else self._masks[row]
         if not path:
             given = "data that was read without masks" if self._masks is None else f"{self.ids[row]!r}, without a mask"
-            fix = "read it with them: tk.waterbirds(…, segmentations=folder), tk.table(…, mask=column), tk.urbancars(…)"
+            known = "tk.waterbirds(…, segmentations=folder), tk.table(…, mask=column), tk.FileSamples(…, mask=…)"
+            fix = f"read it with them: {known}"
             raise InputError(operation, given, "data with a mask for every image", fix)
         try:
             size = upright_size(self.root / self._paths[row])
@@ -179,6 +202,15 @@ def _checked(table: pandas.DataFrame, source: str, mask: object) -> None:
         names = list(dict.fromkeys(table["id"].astype(str)[twice]))
         given = f"{len(names)} id{'s' * (len(names) > 1)} given more than once: {first_three(names)}"
         raise InputError(source, given, "a unique id per image", "drop the copies, or use another column as id")
+
+
+def _differing(
+    table: pandas.DataFrame, split: str, documented: Mapping[str, int], counts: Mapping[str, int] | None
+) -> tuple[str, ...]:
+    """A note on counts that differ from the documented ones."""
+    if counts is None:
+        counts = {"images": len(table), "classes": table["label"].nunique(), **tally(table["group"])}
+    return counts_note("the images" if split == "all" else f"the {split} split", counts, documented)
 
 
 def _mask_paths(root: Path, column: Any, operation: str) -> NDArray[Any]:

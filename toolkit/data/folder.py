@@ -8,7 +8,10 @@ from pathlib import Path
 from toolkit.data.choice import first_three
 from toolkit.data.files import FileSamples
 from toolkit.data.paths import folder_given, images_below
+from toolkit.data.readers import reader
 from toolkit.errors import InputError
+
+LAYOUT = "a folder of images (JPEG, PNG, WebP …), in sub-folders named by their class"
 
 
 class ImageFolder(FileSamples):
@@ -34,6 +37,7 @@ class ImageFolder(FileSamples):
         return super().__repr__().replace(self.source, type(self).__name__, 1)
 
 
+@reader(LAYOUT)
 def image_folder(folder: str | Path, split: str = "test") -> ImageFolder:
     """The images below a folder, in the order of their paths; sub-folders are classes.
 
@@ -50,7 +54,7 @@ def image_folder(folder: str | Path, split: str = "test") -> ImageFolder:
     found = images_below(root)
     if not found.paths:
         given = " ".join([f"{str(folder)!r}, in which no file is an image.", *found.notes]).rstrip(".")
-        raise InputError("image_folder", given, "JPEG, PNG, WebP …", "check the path")
+        raise InputError("image_folder", given, LAYOUT, "check the path")
     tops = {path.partition("/")[0] for path in found.paths if "/" in path}
     usual = tops and tops <= {"train", "training", "val", "valid", "validation", "test", "testing"}
     said = f"The labels are the folders {first_three(sorted(tops))}: read one of them for classes." if usual else ""

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from toolkit.data.choice import counts_note, first_three, tally, unknown
+from toolkit.data.choice import first_three, tally, unknown
 from toolkit.data.documented import IMAGENET_A, IMAGENET_R
 from toolkit.data.files import FileSamples
 from toolkit.data.paths import folder_given, images_below, sub_folders
+from toolkit.data.readers import reader
 from toolkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,8 +21,13 @@ if TYPE_CHECKING:
 
 WNID = re.compile(r"n\d{8}")
 Classes = int | str | Sequence[str] | None
+LAYOUTS = {
+    name: f"the folder {name}, with one folder per class (n01443537, …), or one above it"
+    for name in ("imagenet-r", "imagenet-a")
+}
 
 
+@reader(LAYOUTS["imagenet-r"], documented=IMAGENET_R)
 def imagenet_r(folder: str | Path, *, classes: Classes = None, by: str = "cartoon") -> FileSamples:
     """The ImageNet-R images (Hendrycks et al. 2021): art, cartoons, toys … of 200 classes of ImageNet.
 
@@ -36,12 +42,13 @@ def imagenet_r(folder: str | Path, *, classes: Classes = None, by: str = "cartoo
     >>> import toolkit as tk
     >>> tk.imagenet_r("imagenet-r", classes=18).where(style="cartoon")  # doctest: +SKIP
     """
-    table, root, notes = _read("imagenet_r", folder, "imagenet-r", IMAGENET_R)
+    table, root, notes = _read("imagenet_r", folder, "imagenet-r")
     table["style"] = [style_of(path) for path in table["path"]]
     chosen = _chosen(table, classes, by, "imagenet_r")
-    return _samples(table, root, chosen, "imagenet_r", notes)
+    return _samples(table, root, chosen, "imagenet_r", notes, IMAGENET_R["test"])
 
 
+@reader(LAYOUTS["imagenet-a"], documented=IMAGENET_A)
 def imagenet_a(folder: str | Path, *, classes: Classes = None, by: str = "size") -> FileSamples:
     """The ImageNet-A images (Hendrycks et al. 2021): photographs of 200 classes that a ResNet-50 got wrong.
 
@@ -54,11 +61,11 @@ def imagenet_a(folder: str | Path, *, classes: Classes = None, by: str = "size")
     >>> import toolkit as tk
     >>> tk.imagenet_a("imagenet-a", classes=10)  # doctest: +SKIP
     """
-    table, root, notes = _read("imagenet_a", folder, "imagenet-a", IMAGENET_A)
+    table, root, notes = _read("imagenet_a", folder, "imagenet-a")
     wrong = [wrong_of(path) for path in table["path"]]
     table["wrong_label"], table["wrong_score"] = [name for name, _ in wrong], [score for _, score in wrong]
     chosen = _chosen(table, classes, by, "imagenet_a")
-    return _samples(table, root, chosen, "imagenet_a", notes)
+    return _samples(table, root, chosen, "imagenet_a", notes, IMAGENET_A["test"])
 
 
 def style_of(path: str) -> str:
@@ -93,9 +100,7 @@ def class_names() -> dict[str, tuple[int, str]]:
     return {wnid: (i, f"{name} ({wnid})" if name in twice else name) for i, (wnid, name) in pairs}
 
 
-def _read(
-    operation: str, folder: str | Path, name: str, documented: dict[str, int]
-) -> tuple[pandas.DataFrame, Path, tuple[str, ...]]:
+def _read(operation: str, folder: str | Path, name: str) -> tuple[pandas.DataFrame, Path, tuple[str, ...]]:
     """All images with path, wnid and class_index; the folder of the classes; notes."""
     import pandas
 
@@ -103,7 +108,7 @@ def _read(
     root = next((at for at in (top, top / name) if at.is_dir() and any(map(WNID.fullmatch, sub_folders(at)))), None)
     if root is None:
         given = f"{str(folder)!r}, which has no folders such as n01443537"
-        raise InputError(operation, given, f"the folder {name}, with one folder per class", "check the path")
+        raise InputError(operation, given, LAYOUTS[name], "check the path")
     below = images_below(root)
     paths = [path for path in below.paths if WNID.fullmatch(path.split("/")[0])]
     if not paths:
@@ -113,7 +118,7 @@ def _read(
     if strangers := sorted(set(wnids) - set(class_names())):
         given = f"folders of classes that ImageNet-1k does not have: {first_three(strangers)}"
         raise InputError(operation, given, "folders named by its 1,000 synsets", "move them elsewhere")
-    notes = below.notes + counts_note("the images", {"images": len(paths), "classes": len(set(wnids))}, documented)
+    notes = below.notes
     if len(paths) < len(below.paths):
         notes += (f"{len(below.paths) - len(paths)} images outside of the folders of classes were left out.",)
     table = pandas.DataFrame({"path": paths, "wnid": wnids}, dtype=object)
@@ -152,10 +157,14 @@ def _largest(table: pandas.DataFrame, k: int, by: str, here: list[str], operatio
 
 
 def _samples(
-    table: pandas.DataFrame, root: Path, chosen: list[str], operation: str, notes: tuple[str, ...]
-) -> FileSamples:
+    table: pandas.DataFrame, root: Path, chosen: list[str], operation: str, notes: tuple[str, ...],
+    documented: Mapping[str, int],
+) -> FileSamples:  # fmt: skip
     part: Any = table[table["wnid"].isin(chosen)]
     labels = [class_names()[wnid][1] for wnid in part["wnid"]]
     part = part.assign(id=part["path"], label=labels, group=labels)
     names = [class_names()[wnid][1] for wnid in chosen]
-    return FileSamples(root, part, "test", operation, class_names=names, notes=notes)
+    counts = {"images": len(table), "classes": table["wnid"].nunique()}  # of all classes, chosen or not
+    return FileSamples(
+        root, part, "test", operation, class_names=names, notes=notes, documented=documented, counts=counts
+    )

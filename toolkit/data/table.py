@@ -10,13 +10,17 @@ from toolkit.core.outcomes import missing
 from toolkit.data.choice import tally, unknown
 from toolkit.data.files import OWN, FileSamples
 from toolkit.data.paths import folder_given, plain
+from toolkit.data.readers import reader
 from toolkit.data.sheets import column, read_sheet, typed
 from toolkit.errors import InputError
 
 if TYPE_CHECKING:
     import pandas
 
+LAYOUT = "a CSV, TSV or Parquet file with one row per image"
 
+
+@reader(LAYOUT)
 def table(
     file: str | Path, *, image: str = "path", label: str = "label", group: str | Sequence[str] | None = None,
     split: str | None = None, split_column: str = "split", id: str | None = None,  # noqa: A002
@@ -45,7 +49,7 @@ def table(
         raise InputError("table", given, "the path of a CSV, TSV or Parquet file", fix) from error
     if path.is_dir():
         fix = "pass the file; for a folder of images there is tk.image_folder"
-        raise InputError("table", f"{str(file)!r}, which is a folder", "a CSV, TSV or Parquet file", fix)
+        raise InputError("table", f"{str(file)!r}, which is a folder", LAYOUT, fix)
     cells, notes = read_sheet(path, "table")
     cells, kept = _of_split(cells, split, split_column)
     groups = [label] if group is None else [group] if isinstance(group, str) else list(group)

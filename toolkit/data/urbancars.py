@@ -5,18 +5,21 @@ from __future__ import annotations
 import re
 from pathlib import Path, PurePosixPath
 
-from toolkit.data.choice import counts_note, first_three, one_of
+from toolkit.data.choice import first_three, one_of, tally
 from toolkit.data.documented import SPLITS, URBANCARS
 from toolkit.data.files import FileSamples
 from toolkit.data.paths import Below, folder_given, images_below, sub_folders
+from toolkit.data.readers import reader
 from toolkit.errors import InputError
 
 CELL = re.compile(r"obj-(urban|country)_bg-(urban|country)_co_occur_obj-(urban|country)")
 NOT_PICTURES = ("_mask", "_bg_only")
 TRAIN, EVEN = "bg-0.95_co_occur_obj-0.95", "bg-0.5_co_occur_obj-0.5"
 CARS = ("urban car", "country car")
+LAYOUT = f"urbancars, with {TRAIN}/train, {EVEN}/val and {EVEN}/test, or a folder above it"
 
 
+@reader(LAYOUT, splits=SPLITS, documented=URBANCARS)
 def urbancars(folder: str | Path, split: str = "test") -> FileSamples:
     """The UrbanCars images of one split: label "urban car" or "country car", group such as "urban car, country
     background, urban object".
@@ -42,7 +45,7 @@ def urbancars(folder: str | Path, split: str = "test") -> FileSamples:
         raise InputError("urbancars", given, "the eight folders of a split", "check what was unpacked")
     if aside:
         notes += (f"Images outside of the eight folders were left out: {first_three(aside)}.",)
-    notes += below.notes + _counts(rows, split)
+    notes += below.notes
     table = pandas.DataFrame(rows, columns=["path", "car", "background", "co_occur"], dtype=object)
     label = [f"{car} car" for car in table["car"]]
     group = [
@@ -51,7 +54,8 @@ def urbancars(folder: str | Path, split: str = "test") -> FileSamples:
     ]
     table = table.assign(id=table["path"], label=label, group=group).drop(columns="car")
     return FileSamples(
-        root, table, split, "urbancars", class_names=CARS, notes=notes,
+        root, table, split, "urbancars", class_names=CARS, notes=notes, documented=URBANCARS[split],
+        counts=tally(f"{car} car on {background} with {co_occur} object" for _, car, background, co_occur in rows),
         mask=lambda path: root / PurePosixPath(path).with_name(f"{PurePosixPath(path).stem}_mask.png"),
     )  # fmt: skip
 
@@ -72,7 +76,7 @@ def _split_folder(top: Path, split: str) -> tuple[Path, tuple[str, ...]]:
         if (at / split).is_dir():
             return at / split, ()
     given = f"{str(top)!r}, where no images of {split!r} were found"
-    raise InputError("urbancars", given, f"a folder with {usual}/{split}", "check the path")
+    raise InputError("urbancars", given, LAYOUT, "check the path")
 
 
 def _rows(below: Below) -> tuple[list[tuple[str, str, str, str]], list[str]]:
@@ -87,17 +91,3 @@ def _rows(below: Below) -> tuple[list[tuple[str, str, str, str]], list[str]]:
         else:
             aside.append(path)
     return rows, aside
-
-
-def _counts(rows: list[tuple[str, str, str, str]], split: str) -> tuple[str, ...]:
-    found: dict[str, int] = {}
-    for _, car, background, co_occur in rows:
-        name = f"{car} car on {background} with {co_occur} object"
-        found[name] = found.get(name, 0) + 1
-    other = {"urban": "country", "country": "urban"}
-    documented = {
-        f"{car} car on {car if b else other[car]} with {car if c else other[car]} object": n
-        for car in other
-        for (b, c), n in URBANCARS[split].items()
-    }
-    return counts_note(f"the {split} split", found, documented)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from toolkit.data.choice import counts_note, one_of, tally
+from toolkit.data.choice import one_of, tally
 from toolkit.data.documented import SPLITS, WATERBIRDS
 from toolkit.data.files import FileSamples
 from toolkit.data.paths import first_with, folder_given, plain
+from toolkit.data.readers import reader
 from toolkit.data.sheets import column, numbers, read_sheet
 from toolkit.errors import InputError
 
@@ -19,10 +20,12 @@ NAME = "waterbird_complete95_forest2water2"
 WITHIN = ("", NAME, "waterbirds_v1.0", f"cub/data/{NAME}", f"data/{NAME}", "waterbirds", f"waterbirds/{NAME}")
 BIRDS = ("landbird", "waterbird")
 PLACES = ("land", "water")
+LAYOUT = f"a folder with metadata.csv, or one that holds {NAME} or waterbirds_v1.0"
 MISLABELLED = ("eastern towhee", "western meadowlark", "western wood pewee")
 """Land birds in which the script that made the data found the letters of "tern"."""
 
 
+@reader(LAYOUT, splits=SPLITS, documented=WATERBIRDS)
 def waterbirds(
     folder: str | Path, split: str = "test", *, fix_labels: bool = False, segmentations: str | Path | None = None
 ) -> FileSamples:
@@ -49,9 +52,7 @@ def waterbirds(
     if not len(rows):
         raise InputError("waterbirds", f"{sheet.name} without a row of {split!r}", "a whole copy", "get it again")
     root = _root(sheet.parent, rows["path"].tolist())
-    documented = {_group(y, a): n for (y, a), n in WATERBIRDS[split].items()}
-    found = tally(_group(y, a) for y, a in zip(rows["y"], rows["a"], strict=True))
-    notes += counts_note(f"the {split} split", found, documented)
+    found = tally(_group(y, a) for y, a in zip(rows["y"], rows["a"], strict=True))  # before labels are mended
     species = [_species(path) for path in rows["path"]]
     wrong = [int(y) == 1 and name.lower() in MISLABELLED for y, name in zip(rows["y"], species, strict=True)]
     label = [0 if fix_labels and bad else int(y) for y, bad in zip(rows["y"], wrong, strict=True)]
@@ -62,7 +63,7 @@ def waterbirds(
     ).drop(columns=["y", "a", "split"])  # fmt: skip
     masks = _segmentations(root, segmentations)
     return FileSamples(
-        root, table, split, "waterbirds", class_names=BIRDS, notes=notes,
+        root, table, split, "waterbirds", class_names=BIRDS, notes=notes, documented=WATERBIRDS[split], counts=found,
         mask=None if masks is None else lambda path: masks.joinpath(*_mask_parts(path)),
     )  # fmt: skip
 
@@ -73,8 +74,7 @@ def _sheet(top: Path) -> Path:
         at = first_with((top / within for within in WITHIN), name)
         if at is not None:
             return at / name
-    accepted = f"a folder with metadata.csv, or one that holds {NAME} or waterbirds_v1.0"
-    raise InputError("waterbirds", f"{str(top)!r}, where no metadata.csv was found", accepted, "check the path")
+    raise InputError("waterbirds", f"{str(top)!r}, where no metadata.csv was found", LAYOUT, "check the path")
 
 
 def _known(rows: pandas.DataFrame) -> pandas.DataFrame:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from toolkit.api.edit.held_out import HeldOut, Others
-from toolkit.core.estimates import Average, Worst, percent, points, span
+from toolkit.core.estimates import Average, OneNumber, Worst, percent, points, span
 from toolkit.core.intervals import Interval, wilson
 from toolkit.core.metrics import Change
 from toolkit.core.metrics import change as difference
@@ -22,7 +22,7 @@ Logits = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
-class Share:
+class Share(OneNumber):
     """A share of n images with its Wilson interval. what: of which, in words."""
 
     what: str
@@ -47,16 +47,13 @@ class Share:
         limits = {"low": self.interval.low, "high": self.interval.high}
         return {"what": self.what, "value": self.value} | limits | {"n": self.n, "split": self.split}
 
-    def __float__(self) -> float:
-        return self.value
-
     def __str__(self) -> str:
         i = self.interval
         return f"{self.what}: {percent(self.value)} {span(i.low, i.high)} (Wilson), n = {self.n}, split {self.split!r}"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Success:
+class Success(OneNumber):
     """Accuracy on the classes an edit is for. change: before and after by group, paired. like: images that make the
     mistake of W and were not used, the share of them that is right now (None where there are none).
     """
@@ -83,9 +80,6 @@ class Success:
     def interval(self) -> Interval:
         return self.average.interval
 
-    def __float__(self) -> float:
-        return self.value
-
     def __str__(self) -> str:
         like = f"\n  {self.like}" if self.like else ""
         return f"edit success on the target classes: {self.change}{like}"
@@ -94,7 +88,7 @@ class Success:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Locality:
+class Locality(OneNumber):
     """What happened to images an edit should leave alone. of: which, in words. agreement: predictions that stay.
     change: accuracy before and after, paired (None without labels). changed: ids of those predicted otherwise now.
     """
@@ -117,9 +111,6 @@ class Locality:
     def paid(self) -> tuple[Any, ...]:
         """Ids that were right and are wrong now; without labels those predicted otherwise."""
         return self.changed if self.change is None else self.change.became_wrong
-
-    def __float__(self) -> float:
-        return self.value
 
     def __str__(self) -> str:
         lines = [f"edit locality, {self.of}: {self.agreement}"]
