@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -67,6 +70,27 @@ def test_every_file_that_is_named_exists(page: Path) -> None:
     named = set(re.findall(r"`((?:toolkit|tests|docs|benchmarks|notebooks)/[\w./]+)`", KNOWN[page]))
     for name in named - {"docs/images"}:
         assert (ROOT / name).exists(), f"{page.name} names {name}"
+
+
+def found(name: str) -> object:
+    """What a dotted name stands for: a module, or something in one."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError:
+        module, _, inner = name.rpartition(".")
+        return getattr(importlib.import_module(module), inner)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_module_that_is_named_exists(page: Path) -> None:
+    for name in set(re.findall(r"`(?:python -m )?(toolkit(?:\.\w+)+)[^`…]*`", KNOWN[page])):
+        assert found(name) is not None, f"{page.name} names {name}"
+
+
+@pytest.mark.parametrize("script", sorted(DOCS.glob("*.py")), ids=lambda script: script.name)
+def test_every_script_of_the_docs_can_be_imported(script: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", f"import {script.stem}"], cwd=DOCS, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_every_file_of_the_architecture_exists() -> None:
