@@ -16,7 +16,7 @@ import toolkit as tk
 from toolkit.cli import main
 from toolkit.models.catalogue import catalogue, table
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "models.md"
 ALLOWED = ("convnext", "MobileCLIP", "swin", "coca")
 
 
@@ -63,12 +63,12 @@ def test_rows_say_what_the_model_itself_says(found):
     assert rows["PE-Core-T-16-384"].views == "pool, trunk (12 × 3)"
 
 
-def test_the_readme_shows_the_table(found):
-    shown = README.read_text(encoding="utf-8").partition("<!-- models -->")[2].partition("<!-- /models -->")[0]
+def test_the_page_of_models_shows_the_table(found):
+    shown = PAGE.read_text(encoding="utf-8").partition("<!-- models -->")[2].partition("<!-- /models -->")[0]
     own = {path.stem for path in (Path(open_clip.__file__).parent / "model_configs").glob("*.json")}
     mine = [row for row in found if row.name in own]  # other tests add models of their own
     assert len(mine) > 100
-    assert table(mine) in shown, "paste the output of `toolkit info --models` between the marks in README.md"
+    assert table(mine) in shown, "paste the output of `toolkit info --models` between the marks in docs/models.md"
 
 
 def test_the_command_prints_it(found, monkeypatch):
