@@ -39,18 +39,30 @@ def extract(
 ) -> Acts:
     """The parts of every image of a data set (G24 eq. 4–5; methods §1), in memory or in a zarr v3 store on disk.
 
-    data: samples such as `tk.scenes(…)` or `tk.image_folder(…)`. store: where to keep them, e.g. "waterbirds.zarr";
-    None (default): in memory. convention: how `.heads` and the like are shown; the store serves both. precision:
-    "float32" (default) or "float16", which halves the mixes and MLP terms; `.error` is what the stored parts then miss
-    the embedding by. batch_size: images at a time; default 64, on a CUDA device as many as its memory holds; it halves
-    by itself when memory runs out. workers: threads that decode, default one per core. overwrite: replace a store of
-    something else (which stays until the new one is whole). progress: a bar (default), False, or a function of (images
-    done, of).
+    A run that was killed at any point is taken up by the same call, with the same result. A store that is already whole
+    is opened. Images that cannot be read or shown are left out, odd ones converted, and both listed in `.report`;
+    nobody else's label moves.
 
-    Returns `Acts`. A run that was killed at any point is taken up by the same call, with the same result. A store that
-    is already whole is opened. Images that cannot be read or shown are left out, odd ones converted, and both listed in
-    `.report`; nobody else's label moves. Raises StoreError when the place holds something else, is being written, not
-    writable or full; what was there stays as it was.
+    Arguments:
+        model: a live one (`Model`).
+        data: samples such as `tk.scenes(…)` or `tk.image_folder(…)`.
+        store: where to keep the parts, e.g. "waterbirds.zarr"; default in memory.
+        convention: how `.heads` and the like are shown, "separate" or "reference"; the store serves both; default
+            "separate".
+        precision: "float32" or "float16", which halves the mixes and MLP terms; `.error` is what the stored parts then
+            miss the embedding by; default "float32".
+        batch_size: images at a time; default 64, on a CUDA device as many as its memory holds; it halves by itself when
+            memory runs out.
+        workers: threads that decode; default one per core.
+        overwrite: replace a store of something else, which stays until the new one is whole; default False.
+        progress: a bar, False for none, or a function of (images done, of); default True, the bar.
+
+    Returns:
+        `Acts`, with the live model and the images attached.
+
+    Raises:
+        StoreError: where the place holds something else, is being written, not writable or full; what was there stays
+            as it was.
 
     >>> import toolkit as tk
     >>> acts = tk.extract(tk.load(), tk.scenes("edit", n=20), progress=False)
@@ -76,8 +88,12 @@ def extract(
 def open_acts(store: str | Path, convention: Convention | None = None) -> Acts:
     """The parts kept in a store, without a model: what needs one says so (`acts.attach(model, data)`).
 
-    store: path of a store made by `tk.extract` or `tk.from_arrays`. convention: default "separate", or the one in which
-    other code's arrays were made. Raises StoreError for anything else.
+    Arguments:
+        store: path of a store made by `tk.extract` or `tk.from_arrays`.
+        convention: "separate" or "reference"; default "separate", or the one in which other code's arrays were made.
+
+    Raises:
+        StoreError: for anything else than a store.
 
     >>> import toolkit as tk
     >>> tk.open_acts("waterbirds.zarr")  # doctest: +SKIP

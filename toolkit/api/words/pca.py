@@ -32,9 +32,14 @@ Index = NDArray[np.int64]
 class HeadPCA:
     """Principal axes of every head's contributions. Made by `tk.head_pca`.
 
-    layers [l]. axes [l, h, a, d]: unit directions in the joint space, the largest variance first; their sign is
-    arbitrary. share [l, h, a]: of the head's variance. texts [l, h, a, 2, t]: positions in the bank, furthest along the
-    axis (0) and against it (1). images [l, h, a, 2, t]: ids of images, by centred contribution. bank: the texts.
+    Attributes:
+        layers: of the rows [l].
+        axes: unit directions in the joint space, the largest variance first [l, h, a, d]; their sign is arbitrary.
+        share: of the head's variance, 0 to 1 [l, h, a].
+        texts: positions in the bank, furthest along the axis (0) and against it (1) [l, h, a, 2, t].
+        images: ids of images, by centred contribution, at both ends [l, h, a, 2, t].
+        bank: the texts (`Bank`).
+        settings: model, data, convention, bank, ….
     """
 
     layers: tuple[int, ...]
@@ -46,7 +51,14 @@ class HeadPCA:
     settings: dict[str, Any] = field(default_factory=dict)
 
     def head(self, head: Any) -> pandas.DataFrame:
-        """One head, one row per axis: share, texts and images at both ends."""
+        """One head, one row per axis: share, texts and images at both ends.
+
+        Arguments:
+            head: "L2.H6" or (layer, head).
+
+        Raises:
+            InputError: for a head that was not looked at.
+        """
         import pandas
 
         found = HeadSet.of(head).heads
@@ -76,12 +88,20 @@ class HeadPCA:
 def head_pca(
     acts: Acts, bank: Any = None, axes: int = 3, *, layers: Any = -4, top: int = 5, rank: int | None = None
 ) -> HeadPCA:
-    """Principal component analysis of every head's contributions (methods §2), each axis with the texts and images at
-    both of its ends.
+    """The principal axes of every head, each with the texts and images at both of its ends (methods §2).
 
-    acts: parts of at least two images. bank: texts, default the built-in world's for its model, else the descriptions.
-    axes: per head, default 3 (fewer than that exist where the rank is smaller: share 0). layers: default the last four.
-    top: texts and images at each end, default 5. There are no picks: an axis need not be any one text.
+    There are no picks: an axis need not be any one text.
+
+    Arguments:
+        acts: parts of at least two images (`Acts`).
+        bank: texts, as in `tk.bank`; default the built-in world's for its model, else the descriptions.
+        axes: how many per head (fewer than that exist where the rank is smaller: share 0); default 3.
+        layers: which; a list of layers, None for all, a negative int for the last |n|; default −4.
+        top: texts and images at each end; default 5.
+        rank: look at the `rank` leading directions of each head only; default all.
+
+    Returns:
+        `HeadPCA`: .axes [l, h, axes, d], .share, .texts, .images, .head("L2.H6").
 
     >>> import toolkit as tk
     >>> acts = tk.extract(tk.load(), tk.scenes("val", n=60), progress=False)

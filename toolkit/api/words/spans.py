@@ -32,13 +32,21 @@ ARRAYS = ("picks", "std", "explained", "ranks", "variance", "reach", "stability"
 class Spans:
     """Texts of every head, in the order they were chosen. Made by `tk.textspan` and `tk.load_spans`.
 
-    layers [l]: of the rows. picks [l, h, m]: positions in the bank, −1 past the end. std [l, h, m]: the standard
-    deviation of the head's contributions along each text when it was chosen, on the cosine scale. explained [l, h, m]:
-    share of the head's variance that the texts so far explain. ranks [l, h]: directions the head has (or the rank asked
-    for); it ends there. variance [l, h]: E‖c − c̄‖² (with `rank`, inside the directions kept). reach [l, h]: share of it
-    that the whole bank could explain. stability [l, h, m]: share of bootstrap samples of the images in which the head
-    picks the text at all, nan where none were asked for. What is not known (read from a text file) is nan. bank: the
-    texts. settings: model, data, convention, method, …
+    What is not known (read from a text file) is nan.
+
+    Attributes:
+        layers: of the rows [l].
+        picks: positions in the bank [l, h, m], −1 past the end.
+        std: the standard deviation of the head's contributions along each text when it was chosen, on the cosine scale
+            [l, h, m].
+        explained: share of the head's variance that the texts so far explain, 0 to 1 [l, h, m].
+        ranks: directions the head has (or the rank asked for) [l, h]; it ends there.
+        variance: E‖c − c̄‖² [l, h] (with `rank`, inside the directions kept).
+        reach: share of the variance that the whole bank could explain, 0 to 1 [l, h].
+        stability: share of bootstrap samples of the images in which the head picks the text at all [l, h, m], nan where
+            none were asked for.
+        bank: the texts (`Bank`).
+        settings: model, data, convention, method, ….
     """
 
     layers: tuple[int, ...]
@@ -60,7 +68,11 @@ class Spans:
     def head(self, head: Any) -> pandas.DataFrame:
         """One head, one row per text: text, factor, std, explained, stability.
 
-        head: "L2.H6" or (layer, head). Raises InputError for a head that was not looked at.
+        Arguments:
+            head: "L2.H6" or (layer, head).
+
+        Raises:
+            InputError: for a head that was not looked at.
         """
         import pandas
 
@@ -127,7 +139,14 @@ class Spans:
         return found.sort_values(["leads", "touched"], ascending=False)
 
     def save(self, path: str | Path) -> Path:
-        """Write as JSON, with the model's id and fingerprint and the bank's hash; whole or not at all."""
+        """Write as JSON, with the model's id and fingerprint and the bank's hash; whole or not at all.
+
+        Arguments:
+            path: of the file; `tk.load_spans` reads it again.
+
+        Raises:
+            InputError: where it cannot be written.
+        """
         target = Path(path).expanduser()
         used = sorted({int(j) for j in self.picks.ravel() if j >= 0})
         where = {j: i for i, j in enumerate(used)}
@@ -166,10 +185,22 @@ def _plain(values: Array) -> list[float | None]:
 
 
 def load_spans(path: str | Path) -> Spans:
-    """Spans from a file: JSON as `spans.save` writes it, or the text format of the public code (a block per head:
-    "Layer 22, Head 3", then a text a line), of which only the texts and their order are known.
+    r"""Spans from a file: JSON as `spans.save` writes it, or the text format of the public code.
 
-    Raises InputError for anything else.
+    The text format is a block per head: "Layer 22, Head 3", then a text a line. Of such a file only the texts and their
+    order are known.
+
+    Arguments:
+        path: of the file, UTF-8.
+
+    Raises:
+        InputError: for anything else.
+
+    >>> import tempfile, toolkit as tk
+    >>> path = tempfile.mkdtemp() + "/heads.txt"
+    >>> _ = open(path, "w").write("Layer 22, Head 3\na photo of water\na photo of land\n")
+    >>> tk.load_spans(path).head("L22.H3")["text"].tolist()
+    ['a photo of water', 'a photo of land']
     """
     target = Path(path).expanduser()
     accepted = "a JSON file of spans.save, or a text file with blocks “Layer i, Head j”"
