@@ -25,13 +25,23 @@ def ltc_correct(
 ) -> Ablation:
     """Mean-ablate the spurious heads and draw the salient ones towards what tells the classes apart (LTC §4).
 
-    acts: parts with labels. classes: two or more. spurious, salient: heads in any spelling (`scores.ltc.spurious`,
-    `.salient`). pairs: texts of an attribute and of its opposite, encoded by the live model; or their differences
-    [m, d]. mode: "ltc" (default) keeps every salient head's own norm; "ltc_released" gives it norm 1, as the public
-    code does, so that it counts as much as the whole embedding. The means are over these images, as there.
+    The means are over these images, as there.
 
-    Returns an `Ablation` (direct effect, how=mode). Raises InputError for salient heads without pairs, heads in both
-    sets, and a pair that is not one.
+    Arguments:
+        acts: parts with labels (`Acts`).
+        classes: two or more (`tk.classes`).
+        spurious: heads in any spelling, such as `scores.ltc.spurious`.
+        salient: heads in any spelling, such as `scores.ltc.salient`; default none.
+        pairs: texts of an attribute and of its opposite, encoded by the live model; or their differences [m, d];
+            default none.
+        mode: "ltc" keeps every salient head's own norm; "ltc_released" gives it norm 1, as the public code does, so
+            that it counts as much as the whole embedding; default "ltc".
+
+    Returns:
+        `Ablation`, direct effect, how=mode.
+
+    Raises:
+        InputError: for salient heads without pairs, heads in both sets, and a pair that is not one.
 
     >>> import toolkit as tk
     >>> acts = tk.extract(tk.load(), tk.scenes("test", n=80, kind="birds"), progress=False)
