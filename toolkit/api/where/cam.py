@@ -45,18 +45,29 @@ def grad_cam(
     cam: str = "GradCAM",
     batch_size: int = 16,
 ) -> TokenAttribution:
-    """Grad-CAM of the cosine of image and text (Selvaraju et al. 2017), by pytorch-grad-cam: Σ_k w_k A_k, w_k the mean
-    over patches of ∂S/∂A_k; raw and signed, neither clipped nor stretched.
+    """Grad-CAM of the cosine of image and text, by pytorch-grad-cam (Selvaraju et al. 2017).
 
-    images, text, against: as for `tk.token_map`. heads: explain the contribution of these heads to the cosine instead
-    of the cosine. layers: one layer, whose first norm is looked at ([k], or −1 for the last), default the last one,
-    with heads the lowest of theirs; a ModifiedResNet is looked at in its last stage. cam: "GradCAM" (default),
-    "HiResCAM", "XGradCAM"; "GradCAMPlusPlus" and "LayerCAM" leave out negative gradients themselves. batch_size: images
-    at a time, default 16.
+    It is Σ_k w_k A_k, w_k the mean over patches of ∂S/∂A_k; raw and signed, neither clipped nor stretched. The model is
+    not changed: no mode, flag, gradient or hook.
 
-    Returns TokenAttribution with an empty rest: these maps sum to nothing. `.clipped()` gives what is usually drawn.
-    The model is not changed: no mode, flag, gradient or hook. Raises InputError where a map is zero everywhere, which
-    means that no gradient reaches the layer.
+    Arguments:
+        model: a live one (`Model`).
+        images: one image (PIL, a sample or a path: the result has no image axis), or several in any form.
+        text: a text, a vector [d], or a class of the set given as `against`.
+        against: what is taken away: a text, several (their mean), a vector, a class set (the mean of its other
+            classes); default nothing.
+        heads: explain the contribution of these heads to the cosine, in any spelling; default the cosine itself.
+        layers: one layer, whose first norm is looked at ([k], or −1 for the last); default the last one, with heads the
+            lowest of theirs; a ModifiedResNet is looked at in its last stage.
+        cam: "GradCAM", "HiResCAM" or "XGradCAM"; "GradCAMPlusPlus" and "LayerCAM" leave out negative gradients
+            themselves; default "GradCAM".
+        batch_size: images at a time; default 16.
+
+    Returns:
+        `TokenAttribution` with an empty rest: these maps sum to nothing. `.clipped()` gives what is usually drawn.
+
+    Raises:
+        InputError: where a map is zero everywhere, which means that no gradient reaches the layer.
 
     >>> import toolkit as tk
     >>> found = tk.grad_cam(tk.load(), tk.scenes("test", n=2), "water", against="land")
