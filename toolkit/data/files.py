@@ -35,14 +35,27 @@ class DataWarning(UserWarning):
 class FileSamples(Samples):
     """Images in files below a folder, decoded when asked for; what the readers of data sets return.
 
-    root: the folder. table: one row per image with the columns path (relative to root), id, label and group; all others
-    become `attributes`. split: what they are of. source: named in errors. mask: the column with the paths of masks
-    (relative to root), or a function from an image's path to its mask file. class_names: in the order of the data set's
-    own label numbers, default sorted. notes: sentences on what was noticed.
+    Arguments:
+        root: the folder.
+        table: one row per image with the columns path (relative to root), id, label and group; all others become
+            `attributes`.
+        split: what they are of.
+        source: named in errors; default "FileSamples".
+        mask: the column with the paths of masks (relative to root), or a function from an image's path to its mask
+            file; default none.
+        class_names: in the order of the data set's own label numbers; default sorted.
+        notes: sentences on what was noticed; default none.
 
-    Attributes: root; attributes, a DataFrame by id; class_names; notes; missing, the ids whose file is not there: these
-    are left out, with a DataWarning. Raises InputError where no file is there, for ids given twice and for paths that
-    leave the root (absolute ones, "..", links that lead outside).
+    Attributes:
+        root: the folder.
+        attributes: what else is known of every image, a DataFrame by id.
+        class_names: of all labels.
+        notes: sentences on what was noticed.
+        missing: ids whose file is not there: these are left out, with a DataWarning.
+
+    Raises:
+        InputError: where no file is there, for ids given twice and for paths that leave the root (absolute ones, "..",
+            links that lead outside).
 
     >>> import pandas, toolkit as tk
     >>> table = pandas.DataFrame({"path": ["1.png"], "id": ["one"], "label": ["cat"], "group": ["cat"], "size": [3]})
@@ -83,7 +96,14 @@ class FileSamples(Samples):
         self.notes = tuple(notes)
 
     def read(self, row: int) -> Read:
-        """One image, or why there is none. Raises OSError where the fault is not this file's (the folder is gone …)."""
+        """One image, or why there is none.
+
+        Arguments:
+            row: which, from 0.
+
+        Raises:
+            OSError: where the fault is not this file's (the folder is gone …).
+        """
         path = self.root / self._paths[row]
         try:
             if not path.stat().st_size:
@@ -114,8 +134,13 @@ class FileSamples(Samples):
     def masks(self, rows: Sequence[int] | None = None) -> list[NDArray[np.bool_]]:
         """Where the object is, bool [height, width] in the pixels of each picture, for `tk.localisation`.
 
-        rows: which, default all. A pixel counts where its mask is brighter than half of full.
-        Raises InputError where the data was read without masks, and for masks that are missing or of another size.
+        A pixel counts where its mask is brighter than half of full.
+
+        Arguments:
+            rows: which, whole numbers; default all.
+
+        Raises:
+            InputError: where the data was read without masks, and for masks that are missing or of another size.
         """
         every = range(len(self)) if rows is None else self.positions(rows, f"{self.source}.masks")
         return [self._mask(row, "masks") for row in every]
@@ -123,7 +148,11 @@ class FileSamples(Samples):
     def boxes(self, rows: Sequence[int] | None = None) -> list[Box]:
         """The tight box of every mask: (left, top, right, bottom) in pixels, right and bottom just past the object.
 
-        rows and errors: as for `masks`; a mask without a pixel is one more.
+        Arguments:
+            rows: which, whole numbers; default all.
+
+        Raises:
+            InputError: as for `masks`, and for a mask without a pixel.
         """
         operation = f"{self.source}.boxes"
         every = range(len(self)) if rows is None else self.positions(rows, operation)

@@ -109,7 +109,11 @@ class HeadNotes:
 
 
 def notes(model: Any, path: str | Path | None = None) -> HeadNotes:
-    """The notes on a model's heads. model: a `Model` or `Acts`. path: a file of your own, default one per model.
+    """The notes on a model's heads (`HeadNotes`): `notes["L2.H6"] = "water"`.
+
+    Arguments:
+        model: a `Model` or `Acts`.
+        path: a file of your own; default one per model.
 
     >>> import toolkit as tk
     >>> len(tk.notes(tk.load(), "no-such-file.json"))
