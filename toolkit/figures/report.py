@@ -50,22 +50,35 @@ def report(
     notes: HeadNotes | None = None, title: str = "From a mistake to the heads behind it",
     state: Mapping[str, Any] | None = None, off: Mapping[str, Any] | None = None, workbook: Workbook | None = None,
 ) -> Path:  # fmt: skip
-    """Write what was found as one HTML file without script or request, the numbers as JSON inside.
+    """The path of one HTML file of what was found, without script or request, the numbers as JSON inside.
 
-    path: the file, ending in .html. acts: parts with labels. classes: two or more. heads: the set that was chosen;
-    default the one `scores` chooses. scores: of `tk.locate`; default located here, where anything is wrong. spans: the
-    heads' texts (`tk.textspan`). edit: judged on the images it holds out. maps: token maps by name. notes: what people
-    wrote about heads (`tk.notes`). title: of the page. state: of an explorer, kept in the JSON. off: how the
-    heads are switched off, arguments of `tk.ablate` (how, effect, strength); default zero-ablation, direct effect.
-    workbook: what was predicted, solved and noted while learning, for a teacher (`toolkit.teach`).
+    Everything that comes from data is escaped.
 
-    Returns the path. Everything that comes from data is escaped. Raises InputError for another ending, for other parts
-    than those of `scores`, and for a page above 5 MB (too many maps); what was at the path then stays as it was.
+    Arguments:
+        path: the file, ending in .html.
+        acts: parts with labels (`Acts`).
+        classes: two or more (`tk.classes`).
+        heads: the set that was chosen, in any spelling; default the one `scores` chooses.
+        scores: of `tk.locate`; default located here, where anything is wrong.
+        spans: the heads' texts (`tk.textspan`); default none.
+        edit: judged on the images it holds out (`tk.edit`); default none.
+        maps: token maps by name; default none.
+        notes: what people wrote about heads (`tk.notes`); default none.
+        title: of the page; default "From a mistake to the heads behind it".
+        state: of an explorer, kept in the JSON; default none.
+        off: how the heads are switched off, arguments of `tk.ablate` (how, effect, strength); default zero-ablation,
+            direct effect.
+        workbook: what was predicted, solved and noted while learning, for a teacher (`tk.teach.workbook`); default
+            none.
 
-    >>> import toolkit as tk
+    Raises:
+        InputError: for another ending, for other parts than those of `scores`, and for a page above 5 MB (too many
+            maps); what was at the path then stays as it was.
+
+    >>> import tempfile, toolkit as tk
     >>> acts = tk.extract(tk.load(), tk.scenes("edit", n=80, kind="birds"), progress=False)
-    >>> tk.report("found.html", acts, tk.classes(["waterbird", "landbird"]))  # doctest: +SKIP
-    PosixPath('found.html')
+    >>> tk.report(tempfile.mkdtemp() + "/found.html", acts, tk.classes(["waterbird", "landbird"])).name
+    'found.html'
     """
     target = Path(path).expanduser()
     if target.suffix != ".html":
