@@ -37,6 +37,8 @@ _WHERE = {
     "head_pca": "toolkit.api.words.pca",
     "locate": "toolkit.api.locate.locate",
     "Scores": "toolkit.api.locate.scores",
+    "head_score": "toolkit.api.locate.head_scores",
+    "HeadEvidence": "toolkit.api.locate.evidence",
     "ablate": "toolkit.api.switch_off.ablate",
     "Ablation": "toolkit.api.switch_off.ablation",
     "ltc_correct": "toolkit.api.switch_off.ltc",
@@ -150,6 +152,8 @@ if TYPE_CHECKING:
     from toolkit.api.images.load import load as load
     from toolkit.api.images.search import Search as Search
     from toolkit.api.images.search import search as search
+    from toolkit.api.locate.evidence import HeadEvidence as HeadEvidence
+    from toolkit.api.locate.head_scores import head_score as head_score
     from toolkit.api.locate.locate import locate as locate
     from toolkit.api.locate.scores import Scores as Scores
     from toolkit.api.protocol.reproduce import reproduce_waterbirds as reproduce_waterbirds

@@ -12,6 +12,10 @@ Check = Callable[[int, int], None]
 """Called with (done, of); what it raises ends the work."""
 
 
+LARGEST = 4_000_000_000
+"""Bytes of head space, or of sums along classes, that are kept for one set of images."""
+
+
 def quiet(done: int, of: int) -> None:
     """A check that never stops anything."""
 

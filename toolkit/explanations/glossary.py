@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, overload
 
+from toolkit.api.locate.registry import offered
 from toolkit.errors import InputError
 from toolkit.explanations.terms import ALSO, SOURCES, TERMS, Term, markdown_of
 
@@ -77,7 +78,8 @@ def glossary(name: str | None = None) -> Glossary | Term:
     >>> len(tk.glossary().to_dataframe()) == len(tk.glossary())
     True
     """
-    everything = Glossary(TERMS)
+    own = (Term(score.name, score.says, score.formula, score.source) for score in offered() if not score.term)
+    everything = Glossary((*TERMS, *own))
     return everything if name is None else everything[name]
 
 

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from toolkit.api.locate.registry import HeadScore, offered
 from toolkit.errors import InputError
 from toolkit.explanations.glossary import glossary
 
@@ -87,7 +88,7 @@ def why(panel: str, card: ModelCard | None = None) -> Why:
     `panel.why` is the same for the panel's own model.
 
     Arguments:
-        panel: its name, such as "EditLab".
+        panel: its name, such as "EditLab", or that of a score of heads, such as "A".
         card: of the model whose shapes are meant (`model.card`); default letters.
 
     Returns:
@@ -100,6 +101,9 @@ def why(panel: str, card: ModelCard | None = None) -> Why:
     >>> tk.why("EditLab", tk.load().card).shapes
     'θ [96] (diagonal), E [image, 96], T [class, 96]'
     """
+    score = next((one for one in offered() if one.name == panel), None)
+    if score is not None:
+        return _of_score(score, card)
     if panel not in WHYS:
         near = get_close_matches(str(panel), WHYS, 1)
         fix = f"did you mean {near[0]!r}?" if near else "name one of these"
@@ -110,6 +114,18 @@ def why(panel: str, card: ModelCard | None = None) -> Why:
         "k": str(card.head_dim), "d": str(card.embed_dim), "grid": f"{card.grid[0]} × {card.grid[1]}",
     }  # fmt: skip
     return replace(found, shapes=found.shapes.format(**sizes))
+
+
+def _of_score(score: HeadScore, card: ModelCard | None) -> Why:
+    """The reasons of a score of heads, from its docstring."""
+    heads = "heads" if card is None else f"{card.heads} heads"
+    caveats = ["A score ranks heads; what happens without them is the proof: AblationLab."]
+    if not score.interval:
+        caveats.append("No interval is worked out for it.")
+    unit = f", {score.unit}" if score.unit else ""
+    shapes = f"[layers shown, {heads}]{unit}; higher = guiltier"
+    term = (score.term or score.name,)
+    return Why(score.name, score.says, score.formula, shapes, tuple(caveats), score.source, term)
 
 
 WHYS = {one.panel: one for one in (

@@ -18,31 +18,20 @@ from toolkit.api.checks import Check, quiet
 from toolkit.api.images.judged import Judged, judged
 from toolkit.api.locate.evidence import LocateEvidence
 from toolkit.api.locate.locate import minority_of, scores_of
+from toolkit.api.locate.registry import known_score
 from toolkit.api.locate.scores import Scores
+from toolkit.api.locate.tables import Error, table_of
 from toolkit.api.switch_off.ablate import strengths
-from toolkit.api.switch_off.effects import affordable_sums, head_effects
+from toolkit.api.switch_off.effects import affordable_sums
 from toolkit.api.switch_off.total import How, donor_rows, total_outputs
 from toolkit.core.choice import By
 from toolkit.core.heads import HeadSet, which_layers
 from toolkit.core.metrics import Accuracy, Change, change
 from toolkit.core.sums import ClassSums, group_hits
 from toolkit.errors import InputError
-from toolkit.store.texts import text_embeddings
 
 Array = NDArray[np.float64]
 Pair = tuple[str, str] | None
-Kind = Literal["A", "−B", "C", "−D", "LTC", "text", "direct", "total"]
-KINDS: tuple[Kind, ...] = ("A", "−B", "C", "−D", "LTC", "text", "direct", "total")
-WORDS: dict[Kind, str] = {
-    "A": "DE_A: the wrong images lean less to the error with the head's mean over the right ones of their class.",
-    "−B": "−DE_B: the right images lean to the error with the head's mean over the wrong ones.",
-    "C": "DE_C: the other class's images lean away from the error with the head's mean over the wrong ones.",
-    "−D": "−DE_D: the wrong images lean to the error with the head's mean over the other class's.",
-    "LTC": "Share of wrong less share of right images whose prediction the head decides (V_W − V_C).",
-    "text": "Mean contribution of the wrong images along the text (no text: predicted − true class).",
-    "direct": "Change of the worst group with the head alone off, in the sum.",
-    "total": "Change of the worst group with the head alone off, the model run again.",
-}
 Effect = Literal["direct", "total"]
 STEPS, ORDERS, FEWEST = 15, 40, 10
 """Heads of a cumulative curve, and how many random orders it is held against."""
@@ -106,7 +95,6 @@ class AblationSession:
         self.shape = self.images.acts.shape[1:3]
         self.minority, self._minority = minority, minority_of(self.images, minority)
         self._scores: dict[Pair, Scores] = {}
-        self._effects: dict[tuple[Effect, How], Array] = {}
         self._totals: dict[tuple[bytes, How], NDArray[np.int64]] = {}
 
     @cached_property
@@ -127,70 +115,30 @@ class AblationSession:
             self._scores[pair] = scores_of(self._session, pair or (None, None))
         return self._scores[pair]
 
-    def map(self, kind: Kind, pair: Pair, how: How, text: str, check: Check = quiet) -> Array:
-        """[l, h]: a score of the candidate layers: badness by A, −B, C or −D; LTC's V_W − V_C; the mean contribution
-        of the wrong images (all, where none is) along a text, or for no text along predicted − true; the change of the
-        worst group's accuracy when a head alone is off.
-        """
-        if kind in ("direct", "total"):
-            return self._single(kind, how, check)[list(self.layers)]
-        if kind == "text":
-            return self._along(pair, text)
-        scores = self.scores(pair)
-        if kind == "LTC":
-            return np.asarray(scores.ltc.difference.numpy()[list(self.layers)])
-        scores.ranking(kind[-1])  # says so where it does not exist
-        return scores.badness(kind[-1])
+    def map(self, name: str, pair: Pair, how: How, text: str, check: Check = quiet) -> Array:
+        """[l, h]: a score of the candidate layers by name (`tk.head_score`), for a pair or for None all mistakes.
 
-    def sure(self, kind: Kind, pair: Pair, check: Check = quiet) -> dict[str, Any]:
-        """How sure the badness of a map is: low, high, steady [l · h] (limits of its bootstrap interval, the share of
-        resamples in which a head is among the STEPS worst); and the images it rests on, in words. {} for other maps.
+        text: for a score along a text. Raises InputError where the score does not exist for this error, and for what a
+        registered function returns or raises.
         """
-        if kind[-1] not in "ABCD":
+        return table_of(self._session, known_score(name, "AblationLab.score"), Error(pair), how, text, check)
+
+    def sure(self, name: str, pair: Pair, check: Check = quiet) -> dict[str, Any]:
+        """How sure a map is: low, high, steady [l · h] (limits of its bootstrap interval, the share of resamples in
+        which a head is among the STEPS worst); and the images it rests on, in words. {} for scores without an interval.
+        """
+        score, wrong = known_score(name, "AblationLab.score"), self.images.mistakes
+        if not score.interval or not (wrong if pair is None else wrong.get(pair)):
             return {}
-        scores, name = self.scores(pair), kind[-1].lower()
-        for one in scores.pairs or (scores,):
-            one.resample(check)
-        band, sign = scores.interval[name], -1 if kind[0] == "−" else 1
-        low, high = (band.low, band.high) if sign > 0 else (-band.high, -band.low)
-        steady = scores.stability(name, STEPS)
+        scores = self.scores(pair)
+        band = scores.band(name, check)
+        assert band is not None
+        steady = scores.stability(name, STEPS, check)
         sizes = "; ".join(f"|{key}| = {size}" for key, size in scores.sizes.items())
         if scores.empty:
             sizes += f"; {', '.join(scores.empty)} is empty: a zero vector stands for its mean"
-        return {"low": low.ravel().tolist(), "high": high.ravel().tolist(), "steady": steady.ravel().tolist(),
-                "sizes": sizes, "top": STEPS}  # fmt: skip
-
-    def _single(self, effect: Effect, how: How, check: Check) -> Array:
-        """[l, h] of all layers; runs of the model are made once."""
-        if (effect, how) not in self._effects:
-            sets = [[(layer, head)] for layer in self.layers for head in range(self.shape[1])]
-            acts, classes = self.images.acts, self.images.classes
-            found = head_effects(acts, classes, sets, effect, how, check=check)
-            self._effects[effect, how] = found.map("worst", effect)
-        return self._effects[effect, how]
-
-    def _along(self, pair: Pair, text: str) -> Array:
-        images = self.images
-        wrong = images.truth != images.guess
-        if pair is not None:
-            y, other = (images.classes.index(name) for name in pair)
-            wrong = (images.truth == y) & (images.guess == other)
-        if not bool(wrong.any()):  # nobody is wrong so: what leads there among those who might be
-            wrong = images.truth == y if pair is not None else torch.ones_like(wrong)
-        rows = wrong if bool(wrong.any()) else torch.ones_like(wrong)
-        if text:
-            direction = text_embeddings(images.acts.model, [text])[0].cpu()
-            mean = torch.einsum(
-                "blhk,lhkd,d->lh", self._session.space.q[rows], self._session.space.maps, direction.double()
-            )
-            return np.asarray((mean / int(rows.sum())).numpy())
-        along = self.sums.along[rows][:, list(self.layers)].double()
-        at = torch.arange(len(along))
-        to, away = images.guess[rows], images.truth[rows]
-        if pair is not None:
-            to, away = torch.full_like(at, other), torch.full_like(at, y)
-        toward = along[at, :, :, to] - along[at, :, :, away]
-        return np.asarray(toward.mean(0).numpy())
+        return {"low": band.low.ravel().tolist(), "high": band.high.ravel().tolist(),
+                "steady": steady.ravel().tolist(), "sizes": sizes, "top": STEPS}  # fmt: skip
 
     # switching off
 
@@ -304,15 +252,6 @@ def known_pair(images: Judged, pair: Any, panel: str) -> Pair:
     if y == other:
         raise InputError(f"{panel}.pair", repr(pair), accepted, "name two classes")
     return y, other
-
-
-def known_kind(asked: Any) -> Kind:
-    """A map by name; the sign of B and D may be left out or written "-". Raises InputError for anything else."""
-    word = str(asked).lower()
-    for kind in KINDS:
-        if word.replace("-", "−") == kind.lower() or (kind[0] == "−" and word == kind[1:].lower()):
-            return kind
-    raise InputError("AblationLab.score", repr(asked), ", ".join(map(repr, KINDS)), "name one of these maps")
 
 
 def known_strengths(session: AblationSession, strength: Any) -> list[list[float]]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +19,12 @@ from toolkit.api.images.extract import extract
 from toolkit.api.images.judged import Judged
 from toolkit.api.images.load import load
 from toolkit.api.images.search import search
+from toolkit.api.locate.registry import offered
+from toolkit.api.locate.tables import AbsentScoreError
 from toolkit.data.classes import ClassSet, classes
 from toolkit.data.samples import Samples
 from toolkit.errors import InputError
-from toolkit.labs.ablation import KINDS, AblationSession, Kind, Pair
+from toolkit.labs.ablation import AblationSession, Pair
 from toolkit.models.model import Model
 from toolkit.organism.scenes import scenes
 
@@ -31,7 +33,6 @@ SHOWS: dict[Show, str] = {"mistakes": "mistakes", "right": "right ones", "all": 
 COUNTED: dict[Show, str] = {"mistakes": "mistakes", "right": "right ones", "all": "images"}
 NOBODY = "nobody is wrong so: predicted − true"
 """The map shown where no image makes the mistake: over the images of the true class."""
-MAPS: tuple[Kind, ...] = KINDS[:5]
 PER_CLASS = 10
 """Images of every class an edit is made from where none are named (R25 draws so many)."""
 DRAWS = 20
@@ -47,6 +48,13 @@ class Shown:
     captions: list[str]
     marks: list[str]
     words: str
+
+
+class HeadMaps(NamedTuple):
+    """Scores of heads by name, [l, h] each, nan where one failed; and what failed, in words ("" for nothing)."""
+
+    tables: dict[str, NDArray[np.float64]]
+    failed: str
 
 
 class ExplorerSession:
@@ -108,14 +116,23 @@ class ExplorerSession:
         """The images with a label in the class set, and what the model says of them."""
         return self.lab.images
 
-    def maps(self, pair: Pair) -> dict[str, NDArray[np.float64]]:
-        """Scores of the heads for an error, by name [l, h] each; along predicted − true alone where none is wrong."""
+    def maps(self, pair: Pair) -> HeadMaps:
+        """Scores of the heads for an error; along predicted − true alone where none is wrong."""
         wrong = self.images.mistakes
         if not (wrong if pair is None else wrong.get(pair)):
-            return {NOBODY: self.lab.map("text", pair or self.first_pair, "zero", "")}
-        known = self.lab.scores(pair).names  # one whose averaging set is empty does not exist
-        there = [kind for kind in MAPS if kind == "LTC" or kind[-1].lower() in known]
-        return {kind: self.lab.map(kind, pair, "zero", "") for kind in there}
+            return HeadMaps({NOBODY: self.lab.map("text", pair or self.first_pair, "zero", "")}, "")
+        tables, failed = dict[str, NDArray[np.float64]](), list[str]()
+        for score in offered("HeadGrid"):
+            if score.needs_model:
+                continue  # a run of the model for every pair: AblationLab offers it
+            try:
+                tables[score.name] = self.lab.map(score.name, pair, "zero", "")
+            except AbsentScoreError:
+                continue
+            except InputError as error:
+                tables[score.name] = np.full((len(self.lab.layers), self.lab.shape[1]), np.nan)
+                failed.append(str(error))
+        return HeadMaps(tables, " ".join(failed))
 
     @property
     def first_pair(self) -> tuple[str, str]:

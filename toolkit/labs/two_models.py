@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from toolkit.api.checks import Check, quiet
 from toolkit.api.edit.result import Edit
 from toolkit.api.images.extract import extract
+from toolkit.api.locate.tables import AbsentScoreError
 from toolkit.api.where.attribution import TokenAttribution
 from toolkit.api.where.token_map import token_map
 from toolkit.core.metrics import change
 from toolkit.errors import InputError
-from toolkit.labs.ablation import AblationSession, HeadsOffOutcome, Kind, Pair
+from toolkit.labs.ablation import AblationSession, HeadsOffOutcome, Pair
 from toolkit.models.model import Model
 
 Array = NDArray[np.float64]
@@ -100,14 +101,14 @@ class SecondModel:
         before, after = first.guess.numpy(), second.guess.numpy()[[place[name] for name in ids]]
         return HeadsOffOutcome(change(first.accuracy(before), first.accuracy(after)), before, after, "total")
 
-    def maps(self, kind: Kind, pair: Pair, check: Check = quiet) -> list[Side]:
+    def maps(self, name: str, pair: Pair, check: Check = quiet) -> list[Side]:
         """A score of the heads of both."""
         found = []
         for lab in self.labs(check):
             wrong = lab.images.mistakes
             try:
-                table = lab.map(kind, pair, "zero", "") if (wrong.get(pair) if pair else wrong) else None
-            except InputError:  # an averaging set is empty: the score does not exist
+                table = lab.map(name, pair, "zero", "") if (wrong.get(pair) if pair else wrong) else None
+            except AbsentScoreError:
                 table = None
             found.append(Side(table, tuple(lab.layers), lab.shape[1]))
         return found

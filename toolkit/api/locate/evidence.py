@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from toolkit.api.checks import Check, quiet
+from toolkit.api.checks import LARGEST, Check, quiet
 from toolkit.api.images.acts import Acts
 from toolkit.api.images.judged import Judged, judged
+from toolkit.api.switch_off.total import How
 from toolkit.core.choice import Judge, set_value
 from toolkit.core.effects import ErrorSets, Similarity, direct_effects, error_sets, resampled
 from toolkit.core.headspace import HeadSpace, head_space
@@ -22,8 +25,9 @@ from toolkit.store.errors import size
 Pair = tuple[str, str]
 TOGETHER = 25
 """Bootstrap samples that are computed in one go."""
-LARGEST = 4_000_000_000
-"""Bytes of head space that are kept for one set of images."""
+
+
+Made = TypeVar("Made")
 
 
 class LocateEvidence:
@@ -36,33 +40,64 @@ class LocateEvidence:
         self.images, self.layers, self.similarity, self.minority = images, layers, similarity, minority
         self.resamples, self.seed = resamples, seed
         self.space = _space(images, layers)
+        self._kept: dict[Hashable, Any] = {}
+
+    def once(self, key: Hashable, make: Callable[[], Made]) -> Made:
+        """What `make` gives, worked out when it is first asked for under this key."""
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]
+
+    def evidence(
+        self, pair: Pair | None, how: How = "zero", text: str = "", check: Check = quiet,
+        among: tuple[Pair, ...] | None = None,
+    ) -> HeadEvidence:  # fmt: skip
+        """What a score is worked out from, for an error. pair: None for all mistakes, or for those `among` pairs."""
+        return HeadEvidence(self, pair, how, text, check, among)
+
+    def pairs(self, pair: Pair | None) -> tuple[Pair, ...]:
+        """The pairs with a mistake that fit: that one, or all of them. Raises InputError where there is none."""
+        asked = (None, None) if pair is None else pair
+        return tuple(wanted(self.images, asked))
 
     def sets(self, pair: Pair) -> ErrorSets:
-        y, other = (self.images.classes.index(name) for name in pair)
-        return error_sets(self.images.truth, self.images.guess, y, other)
+        return self.sets_of(self.images.truth, self.images.guess, pair)
 
-    def effects(self, pair: Pair, weights: torch.Tensor | None = None) -> NDArray[np.float64]:
-        """[4, l, h]: the raw scores of a pair."""
+    def sets_of(self, truth: torch.Tensor, guess: torch.Tensor, pair: Pair) -> ErrorSets:
+        """The sets of a pair among images with these labels and predictions [b]."""
+        y, other = (self.images.classes.index(name) for name in pair)
+        return error_sets(truth, guess, y, other)
+
+    def effects(self, pair: Pair) -> NDArray[np.float64]:
+        """[4, l, h]: DE_A … DE_D of a pair, raw."""
+        return self.once(("effects", pair), lambda: self._effects(self.space, self.sets(pair), pair))
+
+    def _effects(
+        self, space: HeadSpace, sets: ErrorSets, pair: Pair, weights: torch.Tensor | None = None
+    ) -> NDArray[np.float64]:
         texts = self.images.texts[[self.images.classes.index(name) for name in pair]]
-        return np.asarray(direct_effects(self.space, self.sets(pair), texts, self.similarity, weights).numpy())
+        return np.asarray(direct_effects(space, sets, texts, self.similarity, weights).numpy())
 
     def replicates(self, pair: Pair, check: Check = quiet) -> NDArray[np.float64]:
         """[resamples, 4, l, h]: the same of bootstrap samples."""
+        return self.once(("replicates", pair), lambda: self._replicates(pair, check))
+
+    def _replicates(self, pair: Pair, check: Check) -> NDArray[np.float64]:
         sets = self.sets(pair)
         rows = torch.cat([sets.wrong, sets.correct, sets.others])
         ends = np.cumsum([len(sets.wrong), len(sets.correct)])
         within = ErrorSets(*torch.arange(len(rows)).tensor_split(ends.tolist()))
-        texts = self.images.texts[[self.images.classes.index(name) for name in pair]]
         space = self.space[rows]
         found, done = [], 0
-        for weights in self._weights[:, rows].split(TOGETHER):
+        for weights in self.weights[:, rows].split(TOGETHER):
             check(done, self.resamples)
-            found.append(direct_effects(space, within, texts, self.similarity, weights).numpy())
+            found.append(self._effects(space, within, pair, weights))
             done += len(weights)
         return np.concatenate(found)
 
     @cached_property
-    def _weights(self) -> torch.Tensor:
+    def weights(self) -> torch.Tensor:
+        """[resamples, b]: how often every image counts in each bootstrap sample."""
         return resampled(self.images.truth, self.images.guess, self.resamples, self.seed)
 
     def judge(self, pairs: tuple[Pair, ...], validation: Acts | None = None) -> tuple[Judge, bool]:
@@ -110,6 +145,155 @@ class LocateEvidence:
         return count_votes(winner, right, (len(layers), self.images.acts.shape[2]), layers)
 
 
+class HeadEvidence:
+    """What a score of heads is worked out from: labelled images, one of their errors, and the heads of some layers.
+
+    Attributes:
+        images: the labelled images (.classes, .acts), all of them, whatever was resampled.
+        layers: the layers of the rows of a score.
+        pair: (true, predicted) class names; None for all mistakes together.
+        how: "zero", "mean" or "resample": what takes the place of a head that a panel switches off.
+        text: what was typed for a score along a text; "" for nothing.
+        check: called with (done, of) now and then by long work; what it raises ends the work.
+    """
+
+    def __init__(
+        self, source: LocateEvidence, pair: Pair | None, how: How, text: str, check: Check,
+        among: tuple[Pair, ...] | None = None, rows: torch.Tensor | None = None,
+    ) -> None:  # fmt: skip
+        self._source, self._among, self._rows = source, among, rows
+        self.pair, self.how, self.text, self.check = pair, how, text, check
+        self.images, self.layers = source.images, source.layers
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(layers, heads): what a score has to return."""
+        return len(self.layers), int(self.images.acts.shape[2])
+
+    @property
+    def truth(self) -> torch.Tensor:
+        """[b]: class of every image, as an index."""
+        return self._of(self.images.truth)
+
+    @property
+    def guess(self) -> torch.Tensor:
+        """[b]: the model's prediction for every image."""
+        return self._of(self.images.guess)
+
+    @property
+    def texts(self) -> torch.Tensor:
+        """[c, d]: unit class vectors, float64."""
+        return self.images.texts.double().cpu()
+
+    @property
+    def toward(self) -> torch.Tensor:
+        """[d]: vector of the predicted less that of the true class of the pair."""
+        if self.pair is None:
+            fix = "register the score with per_pair=True"
+            raise InputError("evidence.toward", "the evidence of all mistakes together", "that of one pair", fix)
+        y, other = (self.images.classes.index(name) for name in self.pair)
+        return self.texts[other] - self.texts[y]
+
+    @cached_property
+    def sets(self) -> ErrorSets:
+        """W, C and A; of all mistakes together W are all wrong images, C all right ones, and A is empty."""
+        truth, guess = self.truth, self.guess
+        if self.pair is None:
+            wrong = (truth != guess).nonzero()[:, 0]
+            if self._among is not None:
+                wrong = (
+                    torch.cat([self._source.sets_of(truth, guess, pair).wrong for pair in self._among]).sort().values
+                )
+            return ErrorSets(wrong, (truth == guess).nonzero()[:, 0], wrong[:0])
+        return self._source.sets_of(truth, guess, self.pair)
+
+    @property
+    def wrong(self) -> torch.Tensor:
+        """Rows of W: images of the true class that were predicted as the other."""
+        return self.sets.wrong
+
+    @property
+    def correct(self) -> torch.Tensor:
+        """Rows of C: images of the true class that were predicted right."""
+        return self.sets.correct
+
+    @property
+    def others(self) -> torch.Tensor:
+        """Rows of A: images of the predicted class that were predicted right."""
+        return self.sets.others
+
+    @property
+    def blamed(self) -> torch.Tensor:
+        """Rows of W; where nobody is wrong so, of those who might be: images of the true class, else all."""
+        if len(self.wrong):
+            return self.wrong
+        mine = torch.arange(len(self.truth))
+        if self.pair is not None:
+            mine = (self.truth == self.images.classes.index(self.pair[0])).nonzero()[:, 0]
+        return mine if len(mine) else torch.arange(len(self.truth))
+
+    @cached_property
+    def space(self) -> HeadSpace:
+        """The heads of the layers in every image, c = q A: .q [b, l, h, k + 3], .maps A [l, h, k + 3, d], .embedding
+        [b, d] (unit); float64.
+        """
+        return self._source.space if self._rows is None else self._source.space[self._rows]
+
+    def along(self, direction: torch.Tensor) -> torch.Tensor:
+        """[b, l, h]: every head's contribution to every image along a direction [d], in units of the embedding."""
+        return torch.einsum("blhk,lhk->blh", self.space.q, self.space.maps @ direction.to(self.space.maps))
+
+    def contributions(self, row: int, head: int) -> torch.Tensor:
+        """c [b, d] of one head; row: of its layer among `layers`."""
+        return self.space.contributions(row, head)
+
+    @property
+    def model(self) -> Any:
+        """The live model. Raises InputError where none is attached to the parts."""
+        return self.images.acts.model
+
+    @property
+    def direct_effects(self) -> NDArray[np.float64]:
+        """[4, l, h]: DE_A, DE_B, DE_C and DE_D of the pair, raw (R25 §3.2)."""
+        return self._source.effects(self._pair)
+
+    @property
+    def effect_samples(self) -> NDArray[np.float64]:
+        """[resamples, 4, l, h]: the same of all bootstrap samples."""
+        return self._source.replicates(self._pair, self.check)
+
+    @property
+    def votes(self) -> Votes:
+        """LTC's counts over the images of the pair's classes, or of all pairs with a mistake; for all layers."""
+        return self._source.votes(self.pairs)
+
+    @property
+    def pairs(self) -> tuple[Pair, ...]:
+        """The pairs with a mistake that the error is made of. Raises InputError where there is none."""
+        return self._among or self._source.pairs(self.pair)
+
+    @property
+    def _pair(self) -> Pair:
+        if self.pair is None:
+            raise InputError("evidence", "all mistakes together", "one pair", "register the score with per_pair=True")
+        return self.pair
+
+    def once(self, key: Hashable, make: Callable[[], Made]) -> Made:
+        """What `make` gives; worked out once for these images and this key, whatever the error is."""
+        return self._source.once(key, make)
+
+    def sample(self, number: int) -> HeadEvidence:
+        """The same of a bootstrap sample of the images, 0 ≤ number < resamples: images are drawn inside every cell of
+        label and prediction, so that the sets keep their sizes.
+        """
+        times = self._source.weights[number].long()
+        rows = torch.arange(len(times)).repeat_interleave(times)
+        return HeadEvidence(self._source, self.pair, self.how, self.text, self.check, self._among, rows)
+
+    def _of(self, values: torch.Tensor) -> torch.Tensor:
+        return values if self._rows is None else values[self._rows]
+
+
 def _space(images: Judged, layers: tuple[int, ...]) -> HeadSpace:
     _, _, heads, k = images.acts.shape
     needed = 16 * len(images) * len(layers) * heads * (k + 3)
@@ -123,3 +307,15 @@ def _space(images: Judged, layers: tuple[int, ...]) -> HeadSpace:
         given = f"{len(bad)} images whose heads are not finite, {images.acts.ids[bad[0]]!r} for one"
         raise InputError("locate", given, "finite parts", "leave these images out: acts.take(rows)")
     return space
+
+
+def wanted(images: Judged, asked: tuple[str | None, str | None]) -> list[Pair]:
+    """The pairs with a mistake that fit what was asked."""
+    pairs = [p for p in images.mistakes if asked[0] in (None, p[0]) and asked[1] in (None, p[1])]
+    if not pairs:
+        words = [f"{word} {name!r}" for word, name in zip(("true", "predicted"), asked, strict=True) if name]
+        of = f" with {' and '.join(words)}" if words else ""
+        wrong = int((images.truth != images.guess).sum())
+        given = f"nothing to do: of {len(images)} images none is wrong{of} ({wrong} are wrong in all)"
+        raise InputError("locate", given, "at least one wrong image", "look at the confusion and name another pair")
+    return pairs

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import toolkit.api.locate.head_scores  # noqa: F401 – registers the scores that `Scores.map` knows
 from toolkit.api.checks import whole
 from toolkit.api.images.judged import Judged, judged
-from toolkit.api.locate.evidence import LocateEvidence, Pair
-from toolkit.api.locate.scores import Scores, pooled
+from toolkit.api.locate.evidence import LocateEvidence, Pair, wanted
+from toolkit.api.locate.scores import Scores
+from toolkit.api.locate.tables import pooled
 from toolkit.core.effects import SIMILARITIES, Similarity
 from toolkit.core.heads import which_layers
 from toolkit.core.parts import Convention
@@ -64,7 +66,7 @@ def scores_of(session: LocateEvidence, asked: tuple[str | None, str | None] = (N
     """The scores of one pair, or of all pairs with a mistake that fit what was asked (true, predicted), pooled."""
     images = session.images
     settings = images.facts | {"similarity": session.similarity, "layers": session.layers, "minority": session.minority}
-    found = tuple(_of_pair(session, pair, settings) for pair in _wanted(images, asked))
+    found = tuple(_of_pair(session, pair, settings) for pair in wanted(images, asked))
     if asked != (None, None) and len(found) == 1:
         return found[0]
     weights = [s.sizes["W"] for s in found]
@@ -79,18 +81,6 @@ def _of_pair(session: LocateEvidence, pair: Pair, settings: dict[str, Any]) -> S
     sizes = {"W": len(sets.wrong), "C": len(sets.correct), "A": len(sets.others)}
     empty = tuple(name for name in ("C", "A") if not sizes[name])
     return Scores(pair, session.layers, session.effects(pair), sizes, empty, (), settings, session)
-
-
-def _wanted(images: Judged, asked: tuple[str | None, str | None]) -> list[Pair]:
-    """The pairs with a mistake that fit what was asked."""
-    pairs = [p for p in images.mistakes if asked[0] in (None, p[0]) and asked[1] in (None, p[1])]
-    if not pairs:
-        words = [f"{word} {name!r}" for word, name in zip(("true", "predicted"), asked, strict=True) if name]
-        of = f" with {' and '.join(words)}" if words else ""
-        wrong = int((images.truth != images.guess).sum())
-        given = f"nothing to do: of {len(images)} images none is wrong{of} ({wrong} are wrong in all)"
-        raise InputError("locate", given, "at least one wrong image", "look at the confusion and name another pair")
-    return pairs
 
 
 def minority_of(images: Judged, groups: Sequence[str] | None) -> tuple[str, ...] | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -10,8 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from toolkit.api.checks import Check, quiet
 from toolkit.api.locate.evidence import LocateEvidence
 from toolkit.api.locate.random_sets import RandomSets, random_sets
+from toolkit.api.locate.registry import HeadScore, known_score, offered
+from toolkit.api.locate.tables import AbsentScoreError, Error, pooled, samples_of, table_of
+from toolkit.api.switch_off.total import How
 from toolkit.core.choice import CRITERIA, By, choose
 from toolkit.core.effects import NAMES, SIGN
 from toolkit.core.heads import HeadSet
@@ -24,6 +29,8 @@ if TYPE_CHECKING:
     from toolkit.api.images.acts import Acts
 
 Array = NDArray[np.float64]
+LISTS = ("A", "−B", "C", "−D")
+"""The scores whose ranked lists the paper's algorithm looks at."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,11 +98,48 @@ class Scores:
         at = self._index(name)
         return np.asarray(SIGN[at] * self.raw[at])
 
+    def map(self, name: str, *, text: str = "", how: How = "zero", check: Check = quiet) -> Array:
+        """[l, h]: any score of heads by name (`tk.head_score`), higher = guiltier; of A to D the badness.
+
+        Arguments:
+            name: of a score: "A", "−B", "C", "−D", "LTC", "text", "direct", "total", or one that was registered.
+            text: for a score along a text; default "" (predicted − true class).
+            how: what takes a head's place where a score switches it off: "zero" (default), "mean" or "resample".
+            check: called with (done, of) by long work; what it raises ends the work.
+
+        Raises:
+            InputError: for an unknown name (with the nearest), for what a registered function returns or raises, and
+                where the score does not exist since images it averages over are missing.
+
+        >>> import toolkit as tk
+        >>> acts = tk.extract(tk.load(), tk.scenes("edit", n=80, kind="birds"), progress=False)
+        >>> scores = tk.locate(acts, tk.classes(["waterbird", "landbird"]))
+        >>> bool((scores.map("-B") == scores.badness("b")).all())
+        True
+        """
+        return table_of(self._session, known_score(name, "scores.map"), self._error, how, text, check)
+
+    def maps(self) -> dict[str, Array]:
+        """By name, [l, h]: every score that a HeadGrid offers and that exists here; `tk.HeadGrid(scores)` shows them.
+        What fails is nan everywhere.
+        """
+        found = {}
+        for score in offered("HeadGrid"):
+            try:
+                found[score.name] = self.map(score.name)
+            except AbsentScoreError:
+                continue
+            except InputError:
+                found[score.name] = np.full(self.raw.shape[1:], np.nan)
+        return found
+
     def ranking(self, name: str) -> HeadSet:
-        """All heads by descending badness; equal ones in the order of the model."""
-        table = self.badness(name)
+        """All heads by descending score, the guiltiest first; equal ones in the order of the model. name: as for
+        `.map`.
+        """
+        table = self.map(name)
         if not np.isfinite(table).any():
-            given = f"{name!r}, which does not exist here: its averaging set is empty ({self._counts})"
+            given = f"{name!r}, which is nowhere a number here ({self._counts})"
             raise InputError("scores.ranking", given, ", ".join(self.names), "use a score that exists")
         return HeadSet(tuple(self._heads(table)))
 
@@ -108,12 +152,16 @@ class Scores:
             raise InputError("scores", f"the score {name!r}", "a, b, c or d", "name one of these")
         return NAMES.index(name.lower())
 
+    @property
+    def _error(self) -> Error:
+        return Error(self.pair) if self.pair is not None else Error(None, self._asked)
+
     # how sure
 
-    def resample(self, check: Callable[[int, int], None]) -> None:
+    def resample(self, check: Check) -> None:
         """Draw the bootstrap samples now; check: called with (samples done, of), what it raises ends the work."""
-        if self.pair is not None and "replicates" not in self.__dict__:
-            self.__dict__["replicates"] = self._session.replicates(self.pair, check)
+        if self.pair is not None:
+            self._session.replicates(self.pair, check)
 
     @cached_property
     def replicates(self) -> Array:
@@ -126,23 +174,46 @@ class Scores:
 
     @cached_property
     def interval(self) -> Mapping[str, Band]:
-        """By name, a 95 % percentile bootstrap interval of the raw score of every head."""
+        """By name (a, b, c, d), a 95 % percentile bootstrap interval of the raw score of every head."""
+        low, high = np.quantile(self.replicates, [0.025, 0.975], axis=0)
+        return {name: Band(low[i], high[i], 0.95, self._method) for i, name in enumerate(NAMES)}
+
+    def band(self, name: str, check: Check = quiet) -> Band | None:
+        """A 95 % percentile bootstrap interval of every head's score as `.map` gives it: images are resampled and the
+        score is worked out again. None for a score that was registered without an interval.
+
+        Arguments:
+            name: of a score, as for `.map`.
+            check: called with (samples done, of); what it raises ends the work.
+        """
+        score = known_score(name, "scores.band")
+        if not score.interval:
+            return None
+        samples = samples_of(self._session, score, self._error, check)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # a head without a number has no interval
+            low, high = np.nanquantile(samples, [0.025, 0.975], axis=0)
+        return Band(low, high, 0.95, self._method)
+
+    @property
+    def _method(self) -> str:
         n, seed = self._session.resamples, self._session.seed
         single = [name for s in (self, *self.pairs) for name, size in s.sizes.items() if size == 1]
         alone = ", ".join(dict.fromkeys(single))
         pair = " of a pair" if self.pairs else ""
         note = f"; {alone}{pair} holds one image, which does not vary" if alone else ""
-        method = f"percentile bootstrap of the images inside label × prediction ({n} resamples, seed {seed}){note}"
-        low, high = np.quantile(self.replicates, [0.025, 0.975], axis=0)
-        return {name: Band(low[i], high[i], 0.95, method) for i, name in enumerate(NAMES)}
+        return f"percentile bootstrap of the images inside label × prediction ({n} resamples, seed {seed}){note}"
 
-    def stability(self, name: str, top: int = 15) -> Array:
-        """[l, h]: in which share of the bootstrap samples a head is among the `top` worst."""
-        at = self._index(name)
-        tables = SIGN[at] * self.replicates[:, at].reshape(len(self.replicates), -1)
-        order = np.argsort(-np.nan_to_num(tables, nan=-np.inf), axis=1, kind="stable")[:, : max(1, top)]
-        counts = np.bincount(order.ravel(), minlength=tables.shape[1]) / len(tables)
-        return np.where(np.isfinite(self.raw[at]), counts.reshape(self.raw[at].shape), np.nan)
+    def stability(self, name: str, top: int = 15, check: Check = quiet) -> Array:
+        """[l, h]: in which share of the bootstrap samples a head is among the `top` worst; nan without a score."""
+        score = known_score(name, "scores.stability")
+        if not score.interval:
+            accepted = "a score with an interval"
+            raise InputError("scores.stability", f"the score {name!r}, which has none", accepted, "name another score")
+        table, samples = self.map(name), samples_of(self._session, score, self._error, check)
+        order = np.argsort(-np.nan_to_num(samples.reshape(len(samples), -1), nan=-np.inf), axis=1, kind="stable")
+        counts = np.bincount(order[:, : max(1, top)].ravel(), minlength=table.size) / len(samples)
+        return np.where(np.isfinite(table), counts.reshape(table.shape), np.nan)
 
     @cached_property
     def ltc(self) -> Votes:
@@ -167,17 +238,30 @@ class Scores:
     # the set
 
     def choose(
-        self, top: int = 15, by: By | None = None, validation: Acts | None = None, *, guard: bool = True
+        self,
+        top: int = 15,
+        by: By | None = None,
+        validation: Acts | None = None,
+        *,
+        lists: str | Sequence[str] = LISTS,
+        guard: bool = True,
     ) -> HeadSet:
-        """The head set Algorithm 1 of R25 chooses: of all prefixes of up to `top` heads of every ranked list (A, −B, C,
-        −D; of pooled scores also those of every pair) the one with the largest value after zero-ablation.
+        """The head set Algorithm 1 of R25 chooses, with .utility and .why.
 
-        top: T, default 15. by: "utility" (default: mean margin of cosines over the labelled images), "balanced" (mean
-        over W and over C ∪ A separately), "accuracy", "worst_group" or "group_mean". validation: judge on these parts
-        instead; default criterion then "worst_group", or the mean of the class accuracies where no groups are known.
-        guard: compare the empty set too (default; False is the paper's algorithm to the letter).
+        Of all prefixes of up to `top` heads of every ranked list (of pooled scores also those of every pair) it is the
+        one with the largest value after zero-ablation. Ties: the smaller set, then the earlier list.
 
-        Returns a HeadSet with .utility and .why. Ties: the smaller set, then A, B, C, D.
+        Arguments:
+            top: T, the length of the lists; default 15.
+            by: "utility" (default: mean margin of cosines over the labelled images), "balanced" (mean over W and over
+                C ∪ A separately), "accuracy", "worst_group" or "group_mean".
+            validation: judge on these parts instead; the default criterion is then "worst_group", or the mean of the
+                class accuracies where no groups are known.
+            lists: the scores whose lists are looked at, by name; default the paper's A, −B, C and −D.
+            guard: compare the empty set too; default True (False is the paper's algorithm to the letter).
+
+        Raises:
+            InputError: for an unknown score or criterion, and where no score of `lists` exists.
 
         >>> import toolkit as tk
         >>> acts = tk.extract(tk.load(), tk.scenes("edit", n=80, kind="birds"), progress=False)
@@ -194,24 +278,43 @@ class Scores:
         if by == "balanced" and not ((judge.side == 0).any() and (judge.side == 1).any()):
             side = "W" if not (judge.side == 0).any() else "C ∪ A"
             raise InputError("scores.choose", f'by="balanced" where {side} is empty', "images in both", "take others")
-        found = choose(judge, self.lists(top), by, guard)
+        found = choose(judge, self.lists(top, lists), by, guard)
         heads = tuple((self.layers[row], head) for row, head in found.heads)
         utility = found.value if by == "utility" and validation is None else self._session.utility(heads)
         where = "" if validation is None else f" on {len(judge.truth)} validation images"
         why = _why(found.curves, found.score, len(heads), by, found.value, found.base, where)
         return HeadSet(heads, utility, why, self.settings["class_set"])
 
-    def lists(self, top: int = 15) -> dict[str, list[tuple[int, int]]]:
-        """The ranked lists Algorithm 1 looks at, by name: positions (row, head) of the `top` worst heads of each."""
+    def lists(self, top: int = 15, names: str | Sequence[str] = LISTS) -> dict[str, list[tuple[int, int]]]:
+        """The ranked lists Algorithm 1 looks at, by name: positions (row, head) of the `top` worst heads of each.
+
+        Arguments:
+            top: the length of each; default 15.
+            names: of the scores; default A, −B, C and −D. Those that do not exist here are left out; InputError where
+                none does.
+        """
         rows = {layer: row for row, layer in enumerate(self.layers)}
+        asked = [known_score(name, "scores.choose") for name in ([names] if isinstance(names, str) else names)]
         out: dict[str, list[tuple[int, int]]] = {}
-        for name in NAMES:
+        for score in asked:
             for scores in (self, *self.pairs):
-                if name in scores.names:
+                table = scores._table_or_none(score)
+                if table is not None:
                     pair = "" if scores.pair is None or not self.pairs else f" ({' → '.join(scores.pair)})"
-                    ranked = scores._heads(scores.badness(name))[:top]
-                    out[name.upper() + pair] = [(rows[layer], head) for layer, head in ranked]
+                    ranked = scores._heads(table)[:top]
+                    out[score.name.removeprefix("−") + pair] = [(rows[layer], head) for layer, head in ranked]
+        if not out:
+            given = f"lists={names!r}, of which none has a number here ({self._counts})"
+            raise InputError("scores.choose", given, ", ".join(self.names), "name scores that exist")
         return out
+
+    def _table_or_none(self, score: HeadScore) -> Array | None:
+        """A score where it exists."""
+        try:
+            table = self.map(score.name)
+        except AbsentScoreError:
+            return None
+        return table if np.isfinite(table).any() else None
 
     def random(self, size: int, draws: int = 200, seed: int = 0) -> RandomSets:
         """What random sets of `size` heads of these layers give: their utility and their mean badness by every score;
@@ -248,15 +351,6 @@ class Scores:
         left = f", {self.settings['left_out']} left out" if self.settings["left_out"] else ""
         size = f"{len(self.layers)} layers × {self.raw.shape[2]} heads"
         return f"Scores({what}, {self._counts}{left}, {size}; worst by {worst})"
-
-
-def pooled(tables: list[Array], weights: list[int]) -> Array:
-    """The mean of tables [..., 4, l, h] weighted by |W|, over those in which a score exists."""
-    stacked, w = np.stack(tables), np.array(weights, float).reshape(-1, *[1] * tables[0].ndim)
-    known = np.isfinite(stacked)
-    total = (np.where(known, stacked, 0) * w).sum(0)
-    share = (known * w).sum(0)
-    return np.asarray(np.where(share > 0, total / np.maximum(share, 1), np.nan))
 
 
 def _why(

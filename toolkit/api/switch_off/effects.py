@@ -11,9 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from toolkit.api.checks import Check, quiet
+from toolkit.api.checks import LARGEST, Check, quiet
 from toolkit.api.images.judged import Judged, judged
-from toolkit.api.locate.evidence import LARGEST
 from toolkit.api.switch_off.ablate import EFFECTS, Strength, strengths
 from toolkit.api.switch_off.total import HOWS, How, donor_rows, total_outputs
 from toolkit.core.heads import HeadSet

@@ -9,6 +9,7 @@ import numpy as np
 import traitlets
 from numpy.typing import NDArray
 
+from toolkit.api.locate.registry import known_score, offered
 from toolkit.api.switch_off.total import HOWS
 from toolkit.core.choice import CRITERIA
 from toolkit.core.heads import HeadSet
@@ -17,11 +18,9 @@ from toolkit.engine.worker import Worker, engine_for
 from toolkit.errors import InputError
 from toolkit.figures.colors import DIVERGING, DIVERGING_DARK
 from toolkit.labs.ablation import (
-    WORDS,
     AblationSession,
     HeadsOffOutcome,
     OrderCurve,
-    known_kind,
     known_pair,
     known_strengths,
 )
@@ -48,7 +47,8 @@ class AblationLab(GroupsPanel):
     acts: parts with labels; with the live model for total effects and typed texts, with its images for pictures.
     classes: two or more. layers: candidates, default the last four. minority: groups for the LTC map. pair: (true,
     predicted), a cell of the confusion, default all mistakes pooled. score: the map shown: "A", "−B", "C", "−D"
-    (badness, R25), "LTC", "text", "direct" or "total" (change of the worst group by a head alone). text: for the text
+    (badness, R25), "LTC", "text", "direct" or "total" (change of the worst group by a head alone), or any registered
+    score (`tk.head_score`). text: for the text
     map, default predicted − true. how: "zero", "mean" or "resample" (over these images). effect: "direct" or "total".
     by: the criterion of Algorithm 1.
     heads: heads off at the start. selection: a Selection to share with other panels. engine: default the model's
@@ -82,6 +82,7 @@ class AblationLab(GroupsPanel):
     _map = traitlets.Bytes(b"").tag(sync=True)
     _map_words = traitlets.Unicode("").tag(sync=True)
     _map_of: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    _scores: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _sure = traitlets.Dict().tag(sync=True)
     _facts = traitlets.Dict().tag(sync=True)
     _confusion: traitlets.Dict[str, Any] = traitlets.Dict({"names": [], "before": [], "after": []}).tag(sync=True)
@@ -125,6 +126,7 @@ class AblationLab(GroupsPanel):
             self._off = [[layer, head, 0.0] for layer, head in first]
             self._why = first.why
             self._facts = self._session.facts | {"shown": [], "effect": ""}
+            self._scores = [score.told for score in offered("AblationLab")]
         self.selection = shared
         for name, value in given.items():
             setattr(self, name, value)
@@ -146,7 +148,9 @@ class AblationLab(GroupsPanel):
 
     @traitlets.validate("score")
     def _valid_score(self, proposal: dict[str, Any]) -> str:
-        return known_kind(proposal["value"])
+        found = known_score(proposal["value"], "AblationLab.score", "AblationLab")
+        self._scores = [score.told for score in offered("AblationLab")]
+        return found.name
 
     @traitlets.validate("pair")
     def _valid_pair(self, proposal: dict[str, Any]) -> tuple[str, str] | None:
@@ -219,7 +223,8 @@ class AblationLab(GroupsPanel):
             request.check()
             return list(asked), table, session.curve(table, how)
 
-        self._ask("map", work, self._paint_map, kind == "total" or (kind == "text" and bool(text)))
+        score = known_score(kind, "AblationLab.score")
+        self._ask("map", work, self._paint_map, score.needs_model or (score.takes_text and bool(text)))
 
     def _ask_outcome(self) -> None:
         if not hasattr(self, "_selection"):
@@ -277,7 +282,11 @@ class AblationLab(GroupsPanel):
     def _paint_map(self, found: tuple[list[Any], NDArray[np.float64], OrderCurve]) -> None:
         self._map_of, self._table, curve = found
         kind, pair = self._map_of[:2]
-        self._map, self._map_words, self._sure = self._table.astype("<f4").tobytes(), WORDS[kind], {}
+        self._map, self._map_words, self._sure = (
+            self._table.astype("<f4").tobytes(),
+            known_score(kind, "AblationLab").says,
+            {},
+        )
         self._curve = {
             "worst": curve.worst.tolist(), "average": curve.average.tolist(), "low": curve.low.tolist(),
             "high": curve.high.tolist(), "order": [list(head) for head in curve.order], "orders": curve.orders,

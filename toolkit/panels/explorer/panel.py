@@ -229,7 +229,7 @@ class Explorer(Guided):
         pair, maps = found
         with self.grid.hold_sync():
             self.grid.title = "Heads behind all mistakes" if pair is None else f"Heads behind {pair[0]} → {pair[1]}"
-            self.grid.values = maps
+            self.grid.values, self.grid.description = maps.tables, maps.failed
         self._describe()
 
     # what others choose

@@ -58,12 +58,7 @@ class ExplorerParts(Composed):
         if not isinstance(self.engine, Worker):
             live["engine"] = self.engine
         makers: dict[str, Callable[[], Panel]] = {
-            "grid": lambda: HeadGrid(
-                session.maps(self.pair),
-                layers=session.lab.layers,
-                title="Heads behind all mistakes",
-                selection=self.selection,
-            ),
+            "grid": self._make_grid,
             "spans": lambda: self._make_spans(live),
             "maps": lambda: self._make_maps(live),
             "ablation": lambda: AblationLab(session.lab, **live),
@@ -78,6 +73,13 @@ class ExplorerParts(Composed):
         first = samples.take(range(min(FIRST, len(samples))))
         with parts_of(self):
             return Gallery(first, tile=TILE, per_page=PER_PAGE, selection=self.selection, title="Images")
+
+    def _make_grid(self) -> Panel:
+        maps, title = self._session.maps(self.pair), "Heads behind all mistakes"
+        layers = self._session.lab.layers
+        found = HeadGrid(maps.tables, layers=layers, title=title, selection=self.selection)
+        found.description = maps.failed
+        return found
 
     def _make_maps(self, live: dict[str, Any]) -> Panel:
         """A map of the image chosen; where none is, of the surest mistake, without choosing it for everybody."""
@@ -112,7 +114,7 @@ class ExplorerParts(Composed):
 
     @property
     def _worst_head(self) -> str:
-        table = next(iter(self._session.maps(self.pair).values()))
+        table = next(iter(self._session.maps(self.pair).tables.values()))
         row, head = np.unravel_index(int(np.nan_to_num(table, nan=-np.inf).argmax()), table.shape)
         return f"L{self._session.lab.layers[row]}.H{head}"
 

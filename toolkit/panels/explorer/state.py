@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from toolkit.api.locate.registry import known_score
 from toolkit.core.heads import HeadSet
 from toolkit.errors import InputError
-from toolkit.labs.explorer import SHOWS, ExplorerSession
+from toolkit.labs.explorer import NOBODY, SHOWS, ExplorerSession
 from toolkit.panels.base.saved import SETTINGS, check_names, settings_of
 from toolkit.panels.explorer.parts import TABS, ExplorerParts
 from toolkit.version import __version__
@@ -68,6 +69,8 @@ def read_state(state: Any, session: ExplorerSession | None = None) -> dict[str, 
     check_names("Explorer state, panels", panels, tuple(PANELS))
     for name, settings in panels.items():
         check_names(f"Explorer state, {name}", settings, SETTINGS[PANELS[name]])
+        if settings.get("score") not in (None, "", NOBODY):
+            known_score(settings["score"], f"Explorer state, {name}", PANELS[name])
     if found.get("format", FORMAT) != FORMAT:
         given = f"a state of format {found['format']!r}"
         raise InputError("Explorer state", given, f"format {FORMAT}", "use the version of the toolkit that wrote it")

@@ -11,6 +11,8 @@ import numpy as np
 import traitlets
 from numpy.typing import NDArray
 
+from toolkit.api.locate.registry import offered
+from toolkit.api.locate.scores import Scores
 from toolkit.core.heads import HeadSet
 from toolkit.errors import InputError
 from toolkit.figures.colors import DIVERGING, DIVERGING_DARK, NAN
@@ -35,11 +37,17 @@ Pairs = tuple[tuple[int, int], ...]
 class HeadGrid(Panel):
     """A layer × head map; zero in the middle, one symmetric scale, clipped and missing cells marked.
 
-    values: [l, h], any array or tensor, or a mapping of names to such maps, between which the viewer chooses (`score`);
-    assign to `.values` to repaint in place. layers: the layers of the rows, default 0…l−1. title, unit, description:
-    words. limit: half the range of the colours, default the 99th percentile of |values| of each map. score: the name of
-    the map shown first. pinned_layers, pinned_heads: rows and columns kept first, beside each other. selection: a
-    Selection to share with other panels. selected: heads to select, in any spelling. theme: "auto", "light" or "dark".
+    Arguments:
+        values: [l, h], any array or tensor; a mapping of names to such maps, between which the viewer chooses
+            (`score`); or what `tk.locate` gives, for all its scores. Assign to `.values` to repaint in place.
+        layers: of the rows, default 0…l−1 (of what `tk.locate` gives, its own).
+        title, unit, description: words.
+        limit: half the range of the colours, default the 99th percentile of |values| of each map.
+        score: the name of the map shown first.
+        pinned_layers, pinned_heads: rows and columns kept first, beside each other.
+        selection: a Selection to share with other panels.
+        selected: heads to select, in any spelling.
+        theme: "auto" (default), "light" or "dark".
 
     `.selected` is ((layer, head), …): read it, set it, observe it. `.hovered` is the head under the pointer, or None;
     linked grids point at it too. Click selects, shift-click adds or removes; arrows move, space or enter adds or
@@ -65,6 +73,7 @@ class HeadGrid(Panel):
     _shape = traitlets.List(traitlets.Int(), [0, 0]).tag(sync=True)
     _layers = traitlets.List(traitlets.Int()).tag(sync=True)
     _scores: traitlets.List[str] = traitlets.List(traitlets.Unicode(), [""]).tag(sync=True)
+    _labels: traitlets.Dict[str, str] = traitlets.Dict().tag(sync=True)
     _limits: traitlets.List[float] = traitlets.List(traitlets.Float(), [1.0]).tag(sync=True)
     _picked: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _pointed: traitlets.TraitType[Any, Any] = traitlets.Any(None, allow_none=True).tag(sync=True)
@@ -84,6 +93,8 @@ class HeadGrid(Panel):
     ) -> None:
         if selection is not None and not isinstance(selection, Selection):
             raise InputError("HeadGrid", f"selection={selection!r}", "a Selection", "pass selected= to choose heads")
+        if layers is None and isinstance(values, Scores):
+            layers = values.layers
         self._tables: dict[str, NDArray[np.float64]] = {"": np.zeros((1, 1))}
         self._fixed_limit, self._showing, self._following = limit, False, False
         super().__init__(**words)
@@ -122,6 +133,7 @@ class HeadGrid(Panel):
         try:
             with self.hold_sync():
                 self._shape, self._layers, self._scores, self._limits = list(first.shape), rows, list(tables), limits
+                self._labels = {one.name: one.label for one in offered() if one.name in tables}
                 self.score = self.score if self.score in tables else self._scores[0]
                 self.limit = limits[self._scores.index(self.score)]
                 self._data = np.stack(list(tables.values())).astype("<f4").tobytes()
@@ -295,7 +307,8 @@ class HeadGrid(Panel):
 
 def _tables(values: Any) -> dict[str, NDArray[np.float64]]:
     """Maps by name, all of one shape; one map has the name ""."""
-    named = dict(values.items()) if isinstance(values, Mapping) else {"": values}
+    named = values.maps() if isinstance(values, Scores) else values
+    named = dict(named.items()) if isinstance(named, Mapping) else {"": named}
     if not named:
         raise InputError("HeadGrid", "a mapping without maps", "at least one [layer, head] map", "pass one")
     tables = {str(name): as_table(table, "HeadGrid") for name, table in named.items()}

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import traitlets
 
+from toolkit.api.locate.registry import known_score, offered
 from toolkit.core.heads import HeadSet
 from toolkit.engine.engine import Engine
 from toolkit.engine.worker import Worker
 from toolkit.errors import InputError
 from toolkit.figures.colors import DIVERGING, DIVERGING_DARK
-from toolkit.labs.ablation import WORDS, AblationSession, HeadsOffOutcome, known_kind, known_pair
+from toolkit.labs.ablation import AblationSession, HeadsOffOutcome, known_pair
 from toolkit.labs.two_models import SecondModel, Side
 from toolkit.panels.base.groups import GroupsPanel
 from toolkit.panels.base.panel import css, esm, shows_errors
@@ -30,7 +31,8 @@ PALETTE = {"light": DIVERGING.tolist(), "dark": DIVERGING_DARK.tolist()}
 REST = 0.4
 """Seconds an edit must stay before it is compared: the images run through the edited model once more."""
 PARTS = ("groups", "maps", "looks")
-KINDS = ("A", "−B", "C", "−D", "LTC", "text")
+ALONG = "along predicted − true"
+"""What a score along a text is here, where none can be typed."""
 
 
 class TwoModels(GroupsPanel):
@@ -38,7 +40,8 @@ class TwoModels(GroupsPanel):
 
     acts: labelled parts with the first model and the images. classes: two or more. other: a Model (another checkpoint,
     of any shape), or an edit of the first; default the edit of a linked EditLab. layers: candidates, default the last
-    four. score: "A", "−B", "C", "−D" (badness, R25), "LTC" or "text" (along predicted − true). pair: (true, predicted).
+    four. score: "A", "−B", "C", "−D" (badness, R25), "LTC", "text" (along predicted − true) or
+    any registered score (`tk.head_score`). pair: (true, predicted).
     text, against, image: of the token maps. selection: a Selection to share with other panels. engine: default a worker
     of the panel; `Engine()` works inline.
 
@@ -63,6 +66,7 @@ class TwoModels(GroupsPanel):
     against = traitlets.Unicode("").tag(sync=True)
     _names: traitlets.List[str] = traitlets.List(traitlets.Unicode(), ["", ""]).tag(sync=True)
     _of: traitlets.List[str] = traitlets.List(traitlets.Unicode(), ["", ""]).tag(sync=True)
+    _scores: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _maps: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _map_words = traitlets.Unicode("").tag(sync=True)
     _facts = traitlets.Dict().tag(sync=True)
@@ -105,7 +109,7 @@ class TwoModels(GroupsPanel):
         super().__init__(**words)
         images = self._lab.images
         self._facts = {"groups": images.has_groups, "images": images.acts.has_images}
-        self._head = [self._lab.layers[-1], 0]
+        self._head, self._scores = [self._lab.layers[-1], 0], _choices()
         self.selection = shared
         for name, value in given.items():
             setattr(self, name, value)
@@ -133,10 +137,9 @@ class TwoModels(GroupsPanel):
 
     @traitlets.validate("score")
     def _valid_score(self, proposal: dict[str, Any]) -> str:
-        found = known_kind(proposal["value"])
-        if found not in KINDS:
-            raise InputError("TwoModels.score", repr(found), ", ".join(map(repr, KINDS)), "name one of these maps")
-        return found
+        found = known_score(proposal["value"], "TwoModels.score", "TwoModels")
+        self._scores = _choices()
+        return found.name
 
     @traitlets.validate("pair")
     def _valid_pair(self, proposal: dict[str, Any]) -> tuple[str, str] | None:
@@ -252,7 +255,7 @@ class TwoModels(GroupsPanel):
         second, kind, sides = found
         if second is not self._second:
             return
-        self._map_words = WORDS[known_kind(kind)]
+        self._map_words = known_score(kind, "TwoModels").says
         self._maps = [
             {
                 "layers": list(side.layers), "heads": side.heads, "kind": kind, "of": second.names,
@@ -306,3 +309,7 @@ class TwoModels(GroupsPanel):
             raise InputError("TwoModels.to_dataframe", given, "a panel that is painted", "wait a moment")
         found: pandas.DataFrame = self.change.to_dataframe()
         return found
+
+
+def _choices() -> list[dict[str, Any]]:
+    return [score.told | ({"label": ALONG} if score.takes_text else {}) for score in offered("TwoModels")]
