@@ -292,8 +292,8 @@ def accuracy(
 
     Arguments:
         predictions: class indices [b], or bools [b] that say whether each image is right; array, tensor or list.
-        labels: true class indices [b], −1 where the label is not in the class set (left out and counted); may be left
-            out with bools.
+        labels: true class indices [b], −1 where the label is not in the class set (left out and counted); default none,
+            with bools alone.
         groups: a group name per image [b]; default one group "all". A group all of whose images are left out does not
             appear.
         split: which images these are, such as "test".
