@@ -53,10 +53,10 @@ class HeadSet:
         Raises:
             InputError: for what is no head, and for a head outside the model.
         """
-        found: tuple[float | None, str, str] = (None, "", "")
+        facts: tuple[float | None, str, str] = (None, "", "")
         if isinstance(heads, cls):
             pairs = list(heads.heads)
-            found = (heads.utility, heads.why, heads.class_set)
+            facts = (heads.utility, heads.why, heads.class_set)
         elif isinstance(heads, str):
             pairs = _read(heads)
         elif isinstance(heads, Iterable):
@@ -74,7 +74,7 @@ class HeadSet:
             ):
                 size = f"layers 0…{layers - 1} and heads 0…{per_layer - 1}" if layers and per_layer else "counts from 0"
                 raise InputError("heads", f"the unknown head L{layer}.H{head}", size, "name heads this model has")
-        return cls(tuple(dict.fromkeys(pairs)), *found)
+        return cls(tuple(dict.fromkeys(pairs)), *facts)
 
     def __len__(self) -> int:
         return len(self.heads)
@@ -144,14 +144,14 @@ def which_layers(layers: Any, count: int, operation: str) -> tuple[int, ...]:
     Raises InputError for layers that do not exist.
     """
     accepted = f"-1…-{count} for the last ones, a list of layers 0…{count - 1}, or None for all"
-    found: tuple[int, ...] | None = None
+    which: tuple[int, ...] | None = None
     if layers is None:
-        found = tuple(range(count))
+        which = tuple(range(count))
     elif isinstance(layers, int) and not isinstance(layers, bool) and layers < 0:
-        found = tuple(range(max(0, count + layers), count))  # a model with fewer layers gives all it has
+        which = tuple(range(max(0, count + layers), count))  # a model with fewer layers gives all it has
     elif isinstance(layers, Iterable) and not isinstance(layers, str):
         items = [x.__index__() if hasattr(x, "__index__") else -1 for x in layers]
-        found = tuple(dict.fromkeys(items)) if items and all(0 <= x < count for x in items) else None
-    if not found:
+        which = tuple(dict.fromkeys(items)) if items and all(0 <= x < count for x in items) else None
+    if not which:
         raise InputError(operation, f"layers={layers!r}", accepted, "pass one of these")
-    return found
+    return which

@@ -108,12 +108,12 @@ def why(panel: str, card: ModelCard | None = None) -> Why:
         near = get_close_matches(str(panel), WHYS, 1)
         fix = f"did you mean {near[0]!r}?" if near else "name one of these"
         raise InputError("why", repr(panel), ", ".join(WHYS), fix)
-    found = WHYS[panel]
+    reasons = WHYS[panel]
     sizes = LETTERS if card is None else {
         "b": "image", "l": f"{card.layers} layers", "some": "layers shown", "h": f"{card.heads} heads",
         "k": str(card.head_dim), "d": str(card.embed_dim), "grid": f"{card.grid[0]} × {card.grid[1]}",
     }  # fmt: skip
-    return replace(found, shapes=found.shapes.format(**sizes))
+    return replace(reasons, shapes=reasons.shapes.format(**sizes))
 
 
 def _of_score(score: HeadScore, card: ModelCard | None) -> Why:

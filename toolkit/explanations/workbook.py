@@ -274,19 +274,19 @@ def _join(content: dict[str, Any], more: Mapping[str, Any]) -> None:
 
 
 def _checked(path: str | Path) -> Path:
-    found = Path(path).expanduser()
-    if found.suffix != ".json":
-        raise InputError("workbook", repr(found.name), "a name ending in .json", "rename it")
-    return found.resolve()
+    target = Path(path).expanduser()
+    if target.suffix != ".json":
+        raise InputError("workbook", repr(target.name), "a name ending in .json", "rename it")
+    return target.resolve()
 
 
 def _read(path: Path) -> dict[str, Any]:
     """The content of a file, checked: it may have come from anybody."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError("workbook", f"{path.name} ({error})", "a workbook's .json", "name another file") from error
-    return checked_content(found, path.name)
+    return checked_content(content, path.name)
 
 
 def checked_content(found: Any, where: str) -> dict[str, Any]:

@@ -264,9 +264,9 @@ class Model:
             for start in range(0, len(texts), batch_size):
                 ids = self.tokenizer(texts[start : start + batch_size]).to(self.device)
                 out.append(self.clip.encode_text(ids))
-        found = torch.cat(out)
-        found = found.to(torch.promote_types(found.dtype, torch.float32))
-        return torch.nn.functional.normalize(found, dim=-1) if normalize else found
+        vectors = torch.cat(out)
+        vectors = vectors.to(torch.promote_types(vectors.dtype, torch.float32))
+        return torch.nn.functional.normalize(vectors, dim=-1) if normalize else vectors
 
     def unknown_words(self, texts: str | Sequence[str]) -> dict[str, list[str]]:
         """Words of the texts that the model's tokenizer does not know, each with the nearest known ones.
@@ -283,8 +283,8 @@ class Model:
         tokenizer: Any = self.tokenizer
         if not hasattr(tokenizer, "unknown"):
             return {}
-        found = [word for text in ([texts] if isinstance(texts, str) else texts) for word in tokenizer.unknown(text)]
-        return {word: tokenizer.nearest(word) for word in dict.fromkeys(found)}
+        words = [word for text in ([texts] if isinstance(texts, str) else texts) for word in tokenizer.unknown(text)]
+        return {word: tokenizer.nearest(word) for word in dict.fromkeys(words)}
 
     def too_long(self, texts: Sequence[str]) -> list[tuple[int, int, int]]:
         """Texts the tokenizer would cut: (position, tokens, context length). Empty where the tokenizer does not say.
@@ -356,12 +356,12 @@ def wrap(
 def check_device(device: str | torch.device, operation: str) -> torch.device:
     """The device, or a DeviceError when this machine lacks it."""
     try:
-        found = torch.device(device)
+        target = torch.device(device)
     except (RuntimeError, TypeError) as error:
         raise InputError(
             operation, f"device={device!r}", '"cpu", "cuda", "cuda:1", "mps" …', "name a torch device"
         ) from error
-    if found.type == "cuda" and (not torch.cuda.is_available() or (found.index or 0) >= torch.cuda.device_count()):
+    if target.type == "cuda" and (not torch.cuda.is_available() or (target.index or 0) >= torch.cuda.device_count()):
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         raise DeviceError(
             operation,
@@ -369,9 +369,9 @@ def check_device(device: str | torch.device, operation: str) -> torch.device:
             '"cpu"' + (' or "cuda"' if count else ""),
             'pass device="cpu", or install a torch build with CUDA on a machine with an NVIDIA GPU',
         )
-    if found.type == "mps" and not torch.backends.mps.is_available():
+    if target.type == "mps" and not torch.backends.mps.is_available():
         raise DeviceError(operation, 'device="mps" where there is none', '"cpu"', 'pass device="cpu"')
-    return found
+    return target
 
 
 def _attached(clip: Any) -> dict[str, Any]:

@@ -77,10 +77,10 @@ class HeadNotes:
         return pandas.DataFrame({"head": sorted(notes), "note": [notes[name] for name in sorted(notes)]})
 
     def _name(self, head: Any) -> str:
-        found = HeadSet.of(head, self.card.layers, self.card.heads)
-        if len(found.heads) != 1:
+        chosen = HeadSet.of(head, self.card.layers, self.card.heads)
+        if len(chosen.heads) != 1:
             raise InputError("notes", repr(head), "one head, such as 'L2.H6'", "name one")
-        return str(found)
+        return str(chosen)
 
     def _read(self) -> dict[str, str]:
         if self.path is None:

@@ -152,11 +152,11 @@ def zero_beta(
             raise InputError("zero_beta", given, "images of target and of other classes", fix)
         other = one.locality.change
         rows.append((one.success.value, other.before.average("plain").value, other.after.average("plain").value))
-    said = [f"target classes {100 * s:.1f} %, the others {100 * b:.1f} → {100 * a:.1f} %" for s, b, a in rows]
+    outcomes = [f"target classes {100 * s:.1f} %, the others {100 * b:.1f} → {100 * a:.1f} %" for s, b, a in rows]
     n = f"{len(held_out):,} held-out images, split “{held_out.split}”"
     return Broken(
         "An edit with β = 0",
-        f"β = 0, {steps} steps: {said[0]} ({n}).", f"β = {beta:g}: {said[1]}.",
+        f"β = 0, {steps} steps: {outcomes[0]} ({n}).", f"β = {beta:g}: {outcomes[1]}.",
         "Success alone is no measure of an edit. Look at images it should not touch, and along the steps.",
         {"zero": rows[0], "beta": rows[1]},
         lambda: pictures.along_steps([one.curve() for one in edits], ["β = 0", f"β = {beta:g}"]),
@@ -253,10 +253,10 @@ def rescaled_maps(model: Any, image: Any, text: str, heads: Any, idle: Any, agai
 
 
 def _one(acts: Acts, head: Any) -> tuple[int, int]:
-    found = HeadSet.of(head, *acts.shape[1:3])
-    if len(found) != 1:
-        raise InputError("narrow_bank", f"{len(found)} heads", "one head", 'name it: "L3.H7"')
-    return found.heads[0]
+    chosen = HeadSet.of(head, *acts.shape[1:3])
+    if len(chosen) != 1:
+        raise InputError("narrow_bank", f"{len(chosen)} heads", "one head", 'name it: "L3.H7"')
+    return chosen.heads[0]
 
 
 def _ranks(acts: Acts, classes: Any, n: int, score: str, draws: int) -> list[list[tuple[int, int]]]:
@@ -274,6 +274,6 @@ def _agreement(a: list[tuple[int, int]], b: list[tuple[int, int]], top: int = 5)
 
 def _became(acts: Acts, classes: Any, heads: HeadSet) -> Any:
     """[image]: +1 where zero-ablating the heads makes an image right, −1 where it makes one wrong."""
-    found = ablate(acts, classes, heads)
+    without = ablate(acts, classes, heads)
     ids = acts.ids.astype(str)
-    return np.isin(ids, [str(i) for i in found.right]).astype(int) - np.isin(ids, [str(i) for i in found.wrong])
+    return np.isin(ids, [str(i) for i in without.right]).astype(int) - np.isin(ids, [str(i) for i in without.wrong])

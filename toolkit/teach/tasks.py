@@ -68,8 +68,8 @@ class Exercise:
         reasons = self._check(answer)
         self._tries += 1
         if self._judged and self._tries == OFTEN:
-            said = f"This was try {OFTEN} on the same test images: choose on validation images, and test once."
-            reasons = [*reasons, Reason(None, said)]
+            remark = f"This was try {OFTEN} on the same test images: choose on validation images, and test once."
+            reasons = [*reasons, Reason(None, remark)]
         grade = Grade(self.title, tuple(reasons), self._tries)
         if not grade:
             more = self._hints < len(self._all_hints)

@@ -103,8 +103,8 @@ class Acts:
     @property
     def error(self) -> float:
         """The largest relative error of the sum of the stored parts (nan where the sum is not known)."""
-        found = self._store.error[self.rows]
-        return float(np.max(found)) if len(found) else float("nan")
+        errors = self._store.error[self.rows]
+        return float(np.max(errors)) if len(errors) else float("nan")
 
     @property
     def report(self) -> pandas.DataFrame:
@@ -189,12 +189,12 @@ class Acts:
             raise InputError("acts.moments", "no images", "at least one", "take other images")
         if self._store.moments is not None and np.array_equal(self.rows, self._store.usable):
             return self._store.moments
-        found = None
+        gathered = None
         for state in self.states():
             new = moments_of(state)
-            found = new if found is None else found.merge(new)
-        assert found is not None
-        return found
+            gathered = new if gathered is None else gathered.merge(new)
+        assert gathered is not None
+        return gathered
 
     @cached_property
     def head_maps(self) -> Tensor:

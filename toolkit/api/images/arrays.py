@@ -94,12 +94,12 @@ def _array(what: str, values: Any, ndim: int) -> Any:
     if isinstance(values, torch.Tensor):
         values = values.detach().cpu()
         values = (values.float() if values.dtype == torch.bfloat16 else values).numpy()
-    found = values
-    found = found if isinstance(found, np.ndarray) else np.asarray(found)
-    if found.ndim != ndim or found.dtype.kind != "f" or 0 in found.shape:
-        given = f"{what} of shape {found.shape} and type {found.dtype}"
+    array = values
+    array = array if isinstance(array, np.ndarray) else np.asarray(array)
+    if array.ndim != ndim or array.dtype.kind != "f" or 0 in array.shape:
+        given = f"{what} of shape {array.shape} and type {array.dtype}"
         raise InputError("from_arrays", given, f"floating-point numbers {axes}, none of them 0", "pass such an array")
-    return found
+    return array
 
 
 def _column(what: str, values: Sequence[Any] | None, b: int) -> list[str]:
@@ -141,18 +141,18 @@ def from_npy(
     Acts(50000 images, split 'test', ViT-H-14, 32 layers × 16 heads × 83, convention='reference')
     """
     place = Path(folder).expanduser()
-    found = {}
+    pairs = {}
     for path in sorted(place.glob("*_attn_*.npy")):
         match = re.fullmatch(r"(?P<data>.+?)_attn_(?P<model>.+)\.npy", path.name)
         assert match is not None
         pair = (match["data"], match["model"])
         if not pair[0].endswith("_cls") and dataset in (None, pair[0]) and model in (None, pair[1]):
-            found[pair] = path
-    if len(found) != 1:
-        names = ", ".join(f"{d} / {m}" for d, m in found) or "none"
+            pairs[pair] = path
+    if len(pairs) != 1:
+        names = ", ".join(f"{d} / {m}" for d, m in pairs) or "none"
         given_ = f"{str(folder)!r} with dataset={dataset!r}, model={model!r}: {names}"
         raise InputError("from_npy", given_, "one DATASET_attn_MODEL.npy", "name dataset= and model=")
-    (data, name), path = next(iter(found.items()))
+    (data, name), path = next(iter(pairs.items()))
     other = place / f"{data}_mlp_{name}.npy"
     if not other.exists():
         raise InputError("from_npy", f"{path.name} without {other.name}", "both files", "copy the other one too")

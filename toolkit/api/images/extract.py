@@ -74,8 +74,8 @@ def extract(
     place = None if store is None else Path(store).expanduser()
     if place is not None:
         Place(place, "extract").recover()
-    if place is not None and place.exists() and (found := _already(place, model, data, precision, overwrite)):
-        return Acts(found, None, convention, model, data)
+    if place is not None and place.exists() and (existing := _already(place, model, data, precision, overwrite)):
+        return Acts(existing, None, convention, model, data)
     with bar(progress) as report:
         batch = batch_size or best_batch(model)
         options: dict[str, Any] = {"precision": precision, "batch_size": batch, "workers": workers}
@@ -99,8 +99,8 @@ def open_acts(store: str | Path, convention: Convention | None = None) -> Acts:
     >>> tk.open_acts("waterbirds.zarr")  # doctest: +SKIP
     Acts(5794 images, split 'test', ViT-L-14, 24 layers × 16 heads × 64, convention='separate', store 'waterbirds.zarr')
     """
-    found = open_store(store, "open_acts")
-    acts = Acts(found, None, found.attrs.get("convention") or "separate")
+    kept = open_store(store, "open_acts")
+    acts = Acts(kept, None, kept.attrs.get("convention") or "separate")
     return acts if convention is None else acts.using(convention)
 
 
@@ -132,16 +132,16 @@ def _already(place: Path, model: Model, data: Samples, precision: Precision, ove
         raise StoreError("extract", given, "a new name, or a store of this toolkit", "name another place")
     header = layout.header_of(model, data, precision)
     try:
-        found = open_store(place)
+        kept = open_store(place)
     except StoreError:
         if overwrite:  # damaged, or of a later version: it is to be replaced anyway
             return None
         raise
-    if found.attrs["digest"] == header.digest:
-        return found
+    if kept.attrs["digest"] == header.digest:
+        return kept
     if overwrite:
         return None
-    given = f"store={place.name!r}, a store of something else ({different(found.attrs.get('key'), header.key)})"
+    given = f"store={place.name!r}, a store of something else ({different(kept.attrs.get('key'), header.key)})"
     fix = "name another store, or pass overwrite=True"
     raise StoreError("extract", given, "the same model, data and settings", fix)
 

@@ -97,10 +97,10 @@ def search(acts: Acts, text: str, against: str = "", top: int | None = None) -> 
             raise InputError("search", f"{name}={value!r}", "a text with at least one word", f"pass one as {name}")
     if top is not None and (not isinstance(top, int) or isinstance(top, bool) or top < 1):
         raise InputError("search", f"top={top!r}", "a whole number of at least 1", "ask for some, or leave top out")
-    found = cosines(acts, text) - (cosines(acts, against) if against.strip() else 0)
-    order = np.argsort(-np.nan_to_num(found, nan=-np.inf), kind="stable")[:top]
+    closeness = cosines(acts, text) - (cosines(acts, against) if against.strip() else 0)
+    order = np.argsort(-np.nan_to_num(closeness, nan=-np.inf), kind="stable")[:top]
     unknown = acts.model.unknown_words([t for t in (text, against) if t.strip()])
-    return Search(text, against, found[order], unknown, acts.take(order.tolist()))
+    return Search(text, against, closeness[order], unknown, acts.take(order.tolist()))
 
 
 def cosines(acts: Any, text: str) -> NDArray[np.float32]:

@@ -108,10 +108,10 @@ def _checked(sizes: Any, counts: dict[str, Any], pool: str, published_as: str | 
         raise InputError("reproduce", f"pool={pool!r}", " or ".join(map(repr, POOLS)), "name one of these splits")
     if published_as not in (None, *TAGS):
         raise InputError("reproduce", f"published_as={published_as!r}", ", ".join(map(repr, TAGS)), "name one of these")
-    found = list(sizes) if isinstance(sizes, Iterable) and not isinstance(sizes, str) else []
-    if not found:
+    counted = list(sizes) if isinstance(sizes, Iterable) and not isinstance(sizes, str) else []
+    if not counted:
         raise InputError("reproduce", f"sizes={sizes!r}", "a list of whole numbers, at least one", "write sizes=[10]")
-    for name, value in (*counts.items(), *(("sizes", size) for size in found)):
+    for name, value in (*counts.items(), *(("sizes", size) for size in counted)):
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise InputError("reproduce", f"{name}={value!r}", "whole numbers of at least 1", "pass how many")
-    return found
+    return counted

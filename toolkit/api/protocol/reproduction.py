@@ -98,10 +98,10 @@ class Reproduction:
         Raises:
             KeyError: for another name; it names the rows there are.
         """
-        found = {row.name: row for row in self.rows}
-        if name not in found:
-            raise KeyError(f"{name!r}; there are {', '.join(map(repr, found))}")
-        return found[name]
+        by_name = {row.name: row for row in self.rows}
+        if name not in by_name:
+            raise KeyError(f"{name!r}; there are {', '.join(map(repr, by_name))}")
+        return by_name[name]
 
     def to_dataframe(self) -> pandas.DataFrame:
         """One row per method, accuracies in percent: average (plain mean over test images) and worst group with their

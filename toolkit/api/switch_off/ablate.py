@@ -139,6 +139,6 @@ def _total(images: Judged, scale: Tensor, how: How, pool: Acts, seed: int, check
     """[b, d]: embeddings of the changed model, divided by the norm of the unchanged."""
     acts = images.acts
     reference = None if pool is acts else pool.samples
-    found = total_outputs(acts.model, acts.samples, scale[None], how, reference, seed, check)[0]
+    outputs = total_outputs(acts.model, acts.samples, scale[None], how, reference, seed, check)[0]
     norms = torch.cat([parts.norm for parts in acts.batches()]).cpu()
-    return found / norms[:, None].to(found)
+    return outputs / norms[:, None].to(outputs)

@@ -110,8 +110,8 @@ class Ablation:
         return self._counted(self._images.guess)
 
     def _counted(self, guess: Tensor) -> Confusion:
-        found = confusion(self._images.truth, guess, self._images.classes.names)
-        return replace(found, left_out=self._images.left_out)
+        counts = confusion(self._images.truth, guess, self._images.classes.names)
+        return replace(counts, left_out=self._images.left_out)
 
     @cached_property
     def priors(self) -> pandas.DataFrame:

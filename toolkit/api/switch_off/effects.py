@@ -79,11 +79,11 @@ class HeadEffects:
         """
         if effect == "difference":
             return self.change(of, "total") - self.change(of, "direct")
-        found = {"direct": self.direct, "total": self.total}.get(effect)
-        if found is None:
+        asked = {"direct": self.direct, "total": self.total}.get(effect)
+        if asked is None:
             known = [name for name in EFFECTS if getattr(self, name) is not None]
             raise InputError("head_effects", f"the effect {effect!r}", ", ".join(known), f"ask for effect={effect!r}")
-        return self._of(found, of) - self._of(self.base, of)
+        return self._of(asked, of) - self._of(self.base, of)
 
     def _of(self, effect: Effect, of: str) -> Array:
         if of == "worst":

@@ -175,8 +175,8 @@ def fold_matrix(model: Model, matrix: Tensor, name: str, scales: Tensor | None =
     weight, transposed, bias = last
     with torch.no_grad():
         rows = weight.T if transposed else weight
-        found = _times(rows, matrix, scales)
-        weight.copy_(found.T if transposed else found)
+        folded = _times(rows, matrix, scales)
+        weight.copy_(folded.T if transposed else folded)
         if bias is not None:
             bias.copy_(_times(bias[None], matrix, scales)[0])
     return model.like(clip, name, whole=True)
@@ -185,5 +185,5 @@ def fold_matrix(model: Model, matrix: Tensor, name: str, scales: Tensor | None =
 def _times(rows: Tensor, matrix: Tensor, scales: Tensor | None) -> Tensor:
     """rows M in double precision, in the type of the rows."""
     wide = rows.detach().double()
-    found = wide @ matrix.to(wide) if scales is None else wide * scales.to(wide)
-    return found.to(rows)
+    product = wide @ matrix.to(wide) if scales is None else wide * scales.to(wide)
+    return product.to(rows)

@@ -105,11 +105,11 @@ def shortcut_gaps(
         raise InputError("shortcut_gaps", given, "images such as tk.urbancars(folder)", "read them with such columns")
     label = np.array([str(name).split(" ")[0] for name in data.labels], dtype=object)
     shortcuts = [attributes[name].to_numpy(dtype=object) for name in ("background", "co_occur")]
-    found = {}
+    gaps = {}
     for name, (right, rows) in _answers(result, data).items():
         columns = [values[rows] for values in (label, *shortcuts)]
-        found[name] = urbancars_gaps(right, *columns, level=level, replicates=replicates, seed=seed)
-    return ShortcutGaps(found, data.split)
+        gaps[name] = urbancars_gaps(right, *columns, level=level, replicates=replicates, seed=seed)
+    return ShortcutGaps(gaps, data.split)
 
 
 def _answers(result: Any, data: Samples) -> dict[str, tuple[Any, Any]]:

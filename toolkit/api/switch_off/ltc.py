@@ -96,11 +96,11 @@ def _basis(images: Judged, pairs: Any) -> Tensor:
         if differences.ndim != 2 or differences.shape[1] != d or not bool(differences.isfinite().all()):
             raise InputError("ltc_correct", f"differences {tuple(differences.shape)}", accepted, "pass such vectors")
     else:
-        found = list(pairs)
-        if not found or not all(isinstance(p, tuple | list) and len(p) == 2 for p in found):
-            raise InputError("ltc_correct", f"salient heads with pairs {found!r:.60}", accepted, "name attribute pairs")
+        asked = list(pairs)
+        if not asked or not all(isinstance(p, tuple | list) and len(p) == 2 for p in asked):
+            raise InputError("ltc_correct", f"salient heads with pairs {asked!r:.60}", accepted, "name attribute pairs")
         model = images.acts.model
-        raw = [model.encode_text([pair[i] for pair in found], normalize=False) for i in (0, 1)]
+        raw = [model.encode_text([pair[i] for pair in asked], normalize=False) for i in (0, 1)]
         differences = (raw[0] - raw[1]).cpu()
     if not bool(differences.any()):
         raise InputError("ltc_correct", "pairs whose texts are encoded alike", accepted, "use texts that differ")

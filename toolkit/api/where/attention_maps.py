@@ -183,7 +183,7 @@ def _explained(
         target = target_of(model, text, against, operation)
     chosen, which, weights = selected(model, heads, layers, operation)
     rows, columns = model.card.grid
-    found, totals = [], []
+    maps, totals = [], []
     for batch in batches(source, size, operation):
         # whatever mode the caller is in; and no graph for what needs no gradient
         with enough_memory(operation, len(batch)), torch.inference_mode(False), torch.set_grad_enabled(not blind):
@@ -192,9 +192,9 @@ def _explained(
             raw = rule(capture, output, direction, weights, which)
             read = F.normalize(gradients.wide(output.detach()), dim=-1)
             score = read @ direction.to(read)
-            found.append(raw.detach()[:, model.card.prefix :].double().unflatten(1, (rows, columns)).cpu().numpy())
+            maps.append(raw.detach()[:, model.card.prefix :].double().unflatten(1, (rows, columns)).cpu().numpy())
             totals.append(score.double().cpu().numpy())
-    values = np.concatenate(found)
+    values = np.concatenate(maps)
     if not np.isfinite(values).all():
         raise InputError(operation, "a map with NaN or infinite values", "finite maps", "look for NaN weights")
     how = {"layers": list(which)}

@@ -219,10 +219,10 @@ class TokenAttribution:
     def __repr__(self) -> str:
         n = "one image" if self.single else f"{len(self)} images"
         heads = "" if self.heads is None else f", {len(self.heads)} heads"
-        said = f"{self.method} of {self.target}, {n}, {self.grid[0]}×{self.grid[1]} patches{heads}"
+        words = f"{self.method} of {self.target}, {n}, {self.grid[0]}×{self.grid[1]} patches{heads}"
         if self.single:
-            said += f", from {self.values.min():+.3g} to {self.values.max():+.3g}"
+            words += f", from {self.values.min():+.3g} to {self.values.max():+.3g}"
             if self.additive:
                 sums = f"patches {self.values.sum():+.4f}, rest {self.rest.sum():+.4f}"
-                said += f", {sums}, together {float(self.total):+.4f}"
-        return f"TokenAttribution({said})"
+                words += f", {sums}, together {float(self.total):+.4f}"
+        return f"TokenAttribution({words})"

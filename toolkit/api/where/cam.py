@@ -82,15 +82,15 @@ def grad_cam(
     chosen = None if heads is None else selected(model, heads, None, "grad_cam")[0]
     at = _layer(model, layers, chosen)
     scale = HALF if model.dtype == torch.float16 else 1.0
-    found: list[NDArray[np.floating]] = []
+    maps: list[NDArray[np.floating]] = []
     totals = []
     model.readout(fresh=True)  # weights written through .data leave no trace
     for batch in batches(source, batch_size, "grad_cam"):
         with enough_memory("grad_cam", len(batch)):
             raw, total = _maps(model, batch, _score(target.direction, chosen, model, scale), at, _library(cam, scale))
-        found.append(raw)
+        maps.append(raw)
         totals.append(total / scale)
-    values: NDArray[np.float64] = np.concatenate(found).astype(np.float64)
+    values: NDArray[np.float64] = np.concatenate(maps).astype(np.float64)
     dead = [i for i, table in enumerate(values) if not np.abs(table).max() > 0 or not np.isfinite(table).all()]
     if dead:
         given = f"a map that is zero or not finite everywhere, of image {dead[0]}" + f" and {len(dead) - 1} more" * (
@@ -110,13 +110,13 @@ def _layer(model: Model, layers: Any, heads: HeadSet | None) -> int:
     lowest = count - 1 if heads is None else min(number for number, _ in heads)
     if layers is None:
         return lowest
-    found = which_layers([layers] if isinstance(layers, int) and layers >= 0 else layers, count, "grad_cam")
-    if len(found) != 1:
-        raise InputError("grad_cam", f"layers={layers!r}, which are {len(found)}", "one layer", "pass [k], or −1")
-    if heads is not None and found[0] > lowest:
+    which = which_layers([layers] if isinstance(layers, int) and layers >= 0 else layers, count, "grad_cam")
+    if len(which) != 1:
+        raise InputError("grad_cam", f"layers={layers!r}, which are {len(which)}", "one layer", "pass [k], or −1")
+    if heads is not None and which[0] > lowest:
         given = f"layers={layers!r} for heads {heads}, of which layer {lowest}'s do not depend on it"
         raise InputError("grad_cam", given, f"layer {lowest} or below", "leave layers out")
-    return found[0]
+    return which[0]
 
 
 def _score(direction: Tensor, heads: HeadSet | None, model: Model, scale: float) -> Callable[[Parts], Tensor]:

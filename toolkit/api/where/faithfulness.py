@@ -72,11 +72,11 @@ class Faithfulness:
 
         rows = []
         for measure in MEASURES:
-            found: dict[str, Array] = getattr(self, measure)
-            for name in found:
-                gain = BETTER[measure] * (found[name] - found[RANDOM])
+            areas: dict[str, Array] = getattr(self, measure)
+            for name in areas:
+                gain = BETTER[measure] * (areas[name] - areas[RANDOM])
                 low, high = mean_interval(gain, self.settings["seed"])
-                rows.append((name, measure, found[name].mean(), gain.mean(), low, high, bool(low > 0)))
+                rows.append((name, measure, areas[name].mean(), gain.mean(), low, high, bool(low > 0)))
         columns = ["map", "measure", "mean", "better_by", "low", "high", "beats_random"]
         return pandas.DataFrame(rows, columns=columns).assign(n=self.n)
 
@@ -168,9 +168,9 @@ def faithfulness(
             read = F.normalize(model._plain(batch), dim=-1)
             return read @ direction.to(read)
 
-    found: dict[str, dict[str, list[Any]]] = {name: {m: [] for m in (*MEASURES, "curves")} for name in tables}
+    measured: dict[str, dict[str, list[Any]]] = {name: {m: [] for m in (*MEASURES, "curves")} for name in tables}
     with bar(progress, "faithfulness", "map") as report:
-        _measure(model, source, tables, found, score, black, grid, steps, fill, tuple(fractions), seed, batch_size,
+        _measure(model, source, tables, measured, score, black, grid, steps, fill, tuple(fractions), seed, batch_size,
                  report, check)  # fmt: skip
     first = next(iter(named.values()))
     settings = {
@@ -179,7 +179,7 @@ def faithfulness(
         f"{grid[0]}×{grid[1]} patches; ROAD: pixels", "steps": steps, "fill": fill, "fractions": list(fractions),
         "draws": draws, "seed": seed,
     }  # fmt: skip
-    return _gathered(found, tuple(named), draws, settings)
+    return _gathered(measured, tuple(named), draws, settings)
 
 
 def _measure(

@@ -140,9 +140,9 @@ def localisation(
     framed = framed_masks(masks, first.frames, protocol, "localisation")
     tables = {name: m.values.reshape(len(m), *m.grid) for name, m in named.items()}
     tables[RANDOM] = np.random.default_rng(seed).standard_normal(tables[next(iter(tables))].shape)
-    found = {name: localise(enlarged(table, framed), framed) for name, table in tables.items()}
+    scores = {name: localise(enlarged(table, framed), framed) for name, table in tables.items()}
     settings = {"protocol": protocol, "seed": seed, "size": list(framed.shape[1:])}
-    return Localisation(found, tuple(found), settings)
+    return Localisation(scores, tuple(scores), settings)
 
 
 def framed_masks(masks: Any, frames: Sequence[Frame], protocol: str, operation: str) -> Tensor:
@@ -203,13 +203,13 @@ def aiou(maps: Sequence[TokenAttribution], masks: Any, true: Any, *, seed: int =
 
     from toolkit.core.localise import common_scale
 
-    found = list(maps)
-    if len(found) < 2 or not all(isinstance(m, TokenAttribution) for m in found):
+    each = list(maps)
+    if len(each) < 2 or not all(isinstance(m, TokenAttribution) for m in each):
         accepted = "two maps or more, one per class, of the same images"
-        raise InputError("aiou", f"{len(found)} maps", accepted, "make one for every class")
-    same_images({f"class {i}": m for i, m in enumerate(found)}, "aiou")
-    framed = framed_masks(masks, found[0].frames, "aligned", "aiou")
-    stacked = torch.stack([enlarged(m.values.reshape(len(m), *m.grid), framed) for m in found], 1)
+        raise InputError("aiou", f"{len(each)} maps", accepted, "make one for every class")
+    same_images({f"class {i}": m for i, m in enumerate(each)}, "aiou")
+    framed = framed_masks(masks, each[0].frames, "aligned", "aiou")
+    stacked = torch.stack([enlarged(m.values.reshape(len(m), *m.grid), framed) for m in each], 1)
     truth = np.asarray(true)
     if truth.shape != (len(framed),) or truth.dtype.kind not in "iu":
         given, accepted = f"true of type {truth.dtype} and shape {truth.shape}", f"{len(framed)} indices into the maps"

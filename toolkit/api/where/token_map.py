@@ -92,11 +92,11 @@ def token_map(
     how = _words(model, convention, ablate, strength, edit)
     with enough_memory("token_map", batch_size):
         target = target_of(model, text, against, "token_map")
-        found = []
+        parts = []
         for batch in source.batches(batch_size):
             state = _trace(model, batch, convention, ablate, strength, "token_map")
-            found.append(state.toward(target.direction, matrix).cpu())
-        return _made(model, source, single, target, chosen, TokenParts.cat(found), how)
+            parts.append(state.toward(target.direction, matrix).cpu())
+        return _made(model, source, single, target, chosen, TokenParts.cat(parts), how)
 
 
 def trace_tokens(
@@ -176,9 +176,9 @@ class Traced:
 
     def _map(self, target: Target, chosen: HeadSet | None, edit: LinearChange | None = None) -> TokenAttribution:
         matrix = _matrix(edit, self.model)
-        found = TokenParts.cat([state.toward(target.direction, matrix).cpu() for state in self._states])
+        parts = TokenParts.cat([state.toward(target.direction, matrix).cpu() for state in self._states])
         how = self._how if edit is None else self._how | {"edit": str(edit), "state": _state(self._how["state"], edit)}
-        return _made(self.model, self._source, self.single, target, chosen, found, how)
+        return _made(self.model, self._source, self.single, target, chosen, parts, how)
 
     def extremes(self, spans: Spans, head: Any, image: int = 0) -> tuple[TokenAttribution, TokenAttribution]:
         """The maps of those of a head's TextSpan texts that it gives the most and the least to, on one image (G24 §5).
@@ -192,16 +192,16 @@ class Traced:
             InputError: for a head without texts, an image there is not, and spans of another model.
         """
         card = self.model.card
-        found = HeadSet.of(head, card.layers, card.heads).heads
-        if len(found) != 1 or found[0][0] not in spans.layers:
+        chosen = HeadSet.of(head, card.layers, card.heads).heads
+        if len(chosen) != 1 or chosen[0][0] not in spans.layers:
             accepted = f"one head of layers {', '.join(map(str, spans.layers))}"
             raise InputError("extremes", repr(head), accepted, "name one head that has texts")
         if not 0 <= image < len(self):
             raise InputError("extremes", f"image={image!r}", f"0…{len(self) - 1}", "count the images traced")
-        layer, number = found[0]
+        layer, number = chosen[0]
         texts = spans.texts[spans.layers.index(layer)][number]
         if not texts:
-            raise InputError("extremes", f"{HeadSet(found)}, which has no texts", "a head with texts", "take another")
+            raise InputError("extremes", f"{HeadSet(chosen)}, which has no texts", "a head with texts", "take another")
         own, made = spans.settings.get("fingerprint"), self._how["fingerprint"]
         if own and own != made:
             given = f"texts of the heads of another model (fingerprint {own}, not {made})"
@@ -209,7 +209,7 @@ class Traced:
         vectors = vectors_of(self.model, texts, "extremes")
         scores = torch.cat([s.parts.toward(vectors) for s in self._states])[image, layer, number]
         best, least = (
-            self._map(Target(vectors[at], f"“{texts[at]}”", False, texts[at]), HeadSet(found))
+            self._map(Target(vectors[at], f"“{texts[at]}”", False, texts[at]), HeadSet(chosen))
             for at in (int(scores.argmax()), int(scores.argmin()))
         )
         return (best, least) if self.single else (best[image], least[image])
@@ -247,8 +247,8 @@ def _heads(model: Model, heads: Any, layers: Any) -> HeadSet | None:
     if heads is not None and layers is not None:
         raise InputError("token_map", "heads and layers", "one of the two", "leave one out")
     if layers is not None:
-        found = which_layers(layers, card.layers, "token_map")
-        return HeadSet(tuple((layer, h) for layer in found for h in range(card.heads)))
+        which = which_layers(layers, card.layers, "token_map")
+        return HeadSet(tuple((layer, h) for layer in which for h in range(card.heads)))
     return None if heads is None else some_heads(heads, card.layers, card.heads, "token_map")
 
 

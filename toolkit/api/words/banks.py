@@ -65,12 +65,12 @@ def default_bank(acts: Any) -> Bank:
 
 def vectors_of(bank: Bank, acts: Any, operation: str) -> Tensor:
     """Unit vectors [t, d] of a bank: its own, or from the model of `acts` (kept from one session to the next)."""
-    found = bank.given if bank.given is not None else text_embeddings(acts.model, bank.texts)
+    vectors = bank.given if bank.given is not None else text_embeddings(acts.model, bank.texts)
     d = acts.card.embed_dim
-    if found.shape[-1] != d:
-        given = f"vectors of shape {tuple(found.shape)}"
+    if vectors.shape[-1] != d:
+        given = f"vectors of shape {tuple(vectors.shape)}"
         raise InputError(operation, given, f"[t, {d}]", "encode the texts with the model of these parts")
-    return found.detach()
+    return vectors.detach()
 
 
 def _of_vectors(vectors: Tensor, factors: Sequence[str] | None, name: str) -> Bank:

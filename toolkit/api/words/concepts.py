@@ -104,10 +104,10 @@ def heads_for(
     (4, 8)
     """
     asked = bank_of([concept], name="concept") if isinstance(concept, str) else bank_for(concept)
-    found = head_bases(acts, layers, operation="heads_for")
+    bases = head_bases(acts, layers, operation="heads_for")
     others = default_bank(acts) if bank is None else bank_for(bank)
     texts, random = vectors_of(asked, acts, "heads_for"), vectors_of(others, acts, "heads_for")
-    return concept_heads(found, asked.texts, texts, random, draws, seed, settings_of(acts, others, seed=seed))
+    return concept_heads(bases, asked.texts, texts, random, draws, seed, settings_of(acts, others, seed=seed))
 
 
 def concept_heads(
@@ -131,12 +131,12 @@ def concept_heads(
 
 def single_shares(basis: SpanBasis, texts: Tensor) -> NDArray[np.float32]:
     """[n, t], float32: the share of every head's variance along each text alone."""
-    found = []
+    shares = []
     for _, some in basis.blocks(len(texts)):
         seen = some.project(texts)
         along = (seen * (some.covariance @ seen)).sum(1) / (seen * seen).sum(1).clamp(min=1e-300)
-        found.append((along / some.variance[:, None]).float().cpu().numpy())
-    return np.concatenate(found)
+        shares.append((along / some.variance[:, None]).float().cpu().numpy())
+    return np.concatenate(shares)
 
 
 def _random_sets(basis: SpanBasis, texts: Tensor, size: int, draws: int, seed: int) -> Array:

@@ -61,11 +61,11 @@ class HeadPCA:
         """
         import pandas
 
-        found = HeadSet.of(head).heads
-        if len(found) != 1 or found[0][0] not in self.layers or found[0][1] >= self.share.shape[1]:
+        chosen = HeadSet.of(head).heads
+        if len(chosen) != 1 or chosen[0][0] not in self.layers or chosen[0][1] >= self.share.shape[1]:
             accepted = f"one head of layers {', '.join(map(str, self.layers))}"
             raise InputError("HeadPCA.head", repr(head), accepted, "run tk.head_pca with that layer")
-        at = self.layers.index(found[0][0]), found[0][1]
+        at = self.layers.index(chosen[0][0]), chosen[0][1]
         rows = [
             {"share": self.share[at][a], **{
                 f"{what} {sign}": values for end, sign in enumerate("+−")
@@ -111,8 +111,8 @@ def head_pca(
     axes, top = whole("axes", axes, 1, "head_pca"), whole("top", top, 1, "head_pca")
     rank = None if rank is None else whole("rank", rank, 1, "head_pca")
     words = default_bank(acts) if bank is None else bank_for(bank)
-    found = head_bases(acts, layers, rank, "head_pca")
-    basis, vectors = found.basis, vectors_of(words, acts, "head_pca")
+    bases = head_bases(acts, layers, rank, "head_pca")
+    basis, vectors = bases.basis, vectors_of(words, acts, "head_pca")
     values, inside = torch.linalg.eigh(basis.covariance)
     r = values.shape[1]
     inside = inside.flip(-1)[:, :, :axes]  # [n, r, a]
@@ -122,10 +122,10 @@ def head_pca(
         inside = torch.nn.functional.pad(inside, (0, axes - r))
     directions = (basis.vectors @ inside).mT  # [n, a, d]
     texts = torch.cat([_ends(some @ vectors.T, top) for some in directions.to(vectors).split(4)])
-    images = torch.cat([_ends(_scores(acts, found, layer, inside.cpu()), top) for layer in found.layers])
-    shape = (*found.shape, axes)
+    images = torch.cat([_ends(_scores(acts, bases, layer, inside.cpu()), top) for layer in bases.layers])
+    shape = (*bases.shape, axes)
     return HeadPCA(
-        found.layers, directions.float().cpu().numpy().reshape(*shape, -1), share.cpu().numpy().reshape(shape),
+        bases.layers, directions.float().cpu().numpy().reshape(*shape, -1), share.cpu().numpy().reshape(shape),
         texts.numpy().reshape(*shape, 2, -1), acts.ids[images.numpy()].reshape(*shape, 2, -1), words,
         settings_of(acts, words),
     )  # fmt: skip

@@ -95,8 +95,8 @@ class Spans:
                 one = self.head((layer, h))
                 tables.append(one.assign(layer=layer, head=h, place=range(len(one))))
         first = ["layer", "head", "place"]
-        found = pandas.concat(tables, ignore_index=True)
-        return found[first + [c for c in found.columns if c not in first]]
+        joined = pandas.concat(tables, ignore_index=True)
+        return joined[first + [c for c in joined.columns if c not in first]]
 
     def specialisation(self) -> pandas.DataFrame:
         """One row per head: its leading factor, the share of what its texts explain that this factor's texts do, its
@@ -135,8 +135,8 @@ class Spans:
             touched.update({self.bank.factors[j] for j in row if j >= 0} - {""})
         leading = {f: list(table.index[table["factor"] == f]) for f in touched}
         rows = [(f, len(leading[f]), n, " ".join(leading[f])) for f, n in touched.items()]
-        found = pandas.DataFrame(rows, columns=["factor", "leads", "touched", "heads"]).set_index("factor")
-        return found.sort_values(["leads", "touched"], ascending=False)
+        shared = pandas.DataFrame(rows, columns=["factor", "leads", "touched", "heads"]).set_index("factor")
+        return shared.sort_values(["leads", "touched"], ascending=False)
 
     def save(self, path: str | Path) -> Path:
         """Write as JSON, with the model's id and fingerprint and the bank's hash; whole or not at all.
@@ -166,11 +166,11 @@ class Spans:
         return target
 
     def _at(self, head: Any) -> tuple[int, int]:
-        found = HeadSet.of(head).heads
-        if len(found) != 1 or found[0][0] not in self.layers or found[0][1] >= self.picks.shape[1]:
+        chosen = HeadSet.of(head).heads
+        if len(chosen) != 1 or chosen[0][0] not in self.layers or chosen[0][1] >= self.picks.shape[1]:
             accepted = f"one head of layers {', '.join(map(str, self.layers))}, heads 0…{self.picks.shape[1] - 1}"
             raise InputError("Spans.head", repr(head), accepted, "run tk.textspan with that layer")
-        return self.layers.index(found[0][0]), found[0][1]
+        return self.layers.index(chosen[0][0]), chosen[0][1]
 
     def __repr__(self) -> str:
         l, h, m = self.picks.shape
@@ -237,16 +237,16 @@ def _from_json(content: dict[str, Any]) -> Spans:
 
 def _blocks(lines: Iterable[str]) -> dict[tuple[int, int], list[str]]:
     """(layer, head) → texts; a line of dashes ends a block that has texts."""
-    found: dict[tuple[int, int], list[str]] = {}
+    blocks: dict[tuple[int, int], list[str]] = {}
     current: list[str] | None = None
     for line in lines:
         if header := _HEADER.fullmatch(line):
-            current = found.setdefault((int(header[1]), int(header[2])), [])
+            current = blocks.setdefault((int(header[1]), int(header[2])), [])
         elif line.strip() and set(line.strip()) <= set("-="):
             current = None if current else current
         elif current is not None and line.strip():
             current.append(line.strip())
-    return found
+    return blocks
 
 
 def _from_blocks(blocks: dict[tuple[int, int], list[str]], name: str) -> Spans:

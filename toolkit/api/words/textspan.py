@@ -116,18 +116,18 @@ def textspan(
         raise InputError("textspan", f"method={method!r}", " or ".join(map(repr, METHODS)), "pass one of these")
     if convention is not None:
         acts = acts.using(convention)
-    found = head_bases(acts, layers, rank)
+    bases = head_bases(acts, layers, rank)
     vectors = vectors_of(bank, acts, "textspan")
-    picks = pursue(found.basis, vectors.to(found.basis.vectors.device), size, method, check)
-    reach = bank_reach(found.basis, vectors, method)
+    picks = pursue(bases.basis, vectors.to(bases.basis.vectors.device), size, method, check)
+    reach = bank_reach(bases.basis, vectors, method)
     stability = np.full(picks.index.shape, np.nan)
     if resamples:
-        stability = _stability(acts, found, vectors, picks, size, rank, method, resamples, seed, check)
+        stability = _stability(acts, bases, vectors, picks, size, rank, method, resamples, seed, check)
     settings = settings_of(
-        acts, bank, method=method, size=size, rank=rank, tolerance=found.basis.tolerance, resamples=resamples, seed=seed
+        acts, bank, method=method, size=size, rank=rank, tolerance=bases.basis.tolerance, resamples=resamples, seed=seed
     )
-    _warn(bank, vectors, reach, found)
-    return spans_of(found, picks, reach, stability, bank, settings)
+    _warn(bank, vectors, reach, bases)
+    return spans_of(bases, picks, reach, stability, bank, settings)
 
 
 def spans_of(
