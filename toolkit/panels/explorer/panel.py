@@ -60,7 +60,11 @@ class Explorer(Guided):
         minority: groups of the LTC map; default all images.
         selection: a Selection to share with panels in other cells; default its own.
         engine: what works; `Engine()` works inline; default the model's worker.
-        tab, pair, show, query, guide: what is shown first, as below; default the mistakes.
+        tab: what is shown first: "mistakes", "words", "where", "off", "edit" or "two"; default "mistakes".
+        pair: (true, predicted), a cell of the confusion; default all of them.
+        show: "mistakes", "right" or "all", which images are shown; default "mistakes".
+        query: a text whose images are searched; default "".
+        guide: the step of the guided tour, 0 for its beginning; default −1, none.
         title, description: words; default "".
         theme: "auto", "light" or "dark"; default "auto".
 
