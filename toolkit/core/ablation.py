@@ -21,9 +21,15 @@ def ablate_direct(
 ) -> Tensor:
     """[b, d]: the embeddings with a head set changed in the sum; later layers, σ and R stay as they are (R25 eq. 5).
 
-    strength: 0 (default) is off, 1 is as is, 2 is doubled. how: "zero" (default) or "mean": what is put in the place of
-    what is taken away: nothing, or the heads' mean over `reference` (default: over `parts` themselves).
     The result is not re-normalised.
+
+    Arguments:
+        parts: of b images (`Parts`).
+        heads: which, in any spelling: "L2.H6 L3.H1", (layer, head) pairs or a `HeadSet`.
+        strength: what is left of the heads, no unit: 0 off, 1 as is, 2 doubled; default 0.
+        how: what is put in the place of what is taken away: "zero" (nothing) or "mean" (the heads' mean over
+            `reference`); default "zero".
+        reference: parts that give the mean, of the same model, convention and scale; default `parts` themselves.
 
     >>> import toolkit as tk
     >>> parts = tk.decompose(tk.load(), tk.scenes("test", n=3))
@@ -60,8 +66,10 @@ class LayerCurve:
 
     The mean is over the images given.
 
-    attention [l + 1]: entry i has the attention of layers 0…i−1 replaced by its mean; entry 0 is nothing ablated.
-    mlps [l + 2]: entry i has the first i of (embedding term, MLP 0, MLP 1, …) replaced. n: images counted.
+    Attributes:
+        attention: entry i has the attention of layers 0…i−1 replaced by its mean; entry 0 is nothing ablated [l + 1].
+        mlps: entry i has the first i of (embedding term, MLP 0, MLP 1, …) replaced [l + 2].
+        n: images counted.
     """
 
     attention: tuple[float, ...]
@@ -76,10 +84,15 @@ class LayerCurve:
 
 @full_precision
 def layer_curve(parts: Parts, classes: Tensor, labels: Any) -> LayerCurve:
-    """Mean-ablation curves of arg-max accuracy.
+    """Mean-ablation curves of arg-max accuracy, as a `LayerCurve` (G24 §3.2).
 
-    classes: [c, d] unit vectors. labels: [b] indices into them, −1 for images to leave out (also of the means).
-    Raises InputError for labels of another length or images without any label.
+    Arguments:
+        parts: of b images (`Parts`).
+        classes: unit vectors [c, d].
+        labels: indices into the classes [b], −1 for images to leave out (also of the means).
+
+    Raises:
+        InputError: for labels of another length or images without any label.
 
     >>> import toolkit as tk
     >>> model, data = tk.load(), tk.scenes("test", n=8, birds=1.0)

@@ -18,11 +18,13 @@ _NAME = re.compile(r"[lL](\d+)\.?[hH](\d+)")
 
 @dataclass(frozen=True)
 class HeadSet:
-    """An ordered set of attention heads; prints as "L2.H6 L3.H1".
+    """An ordered set of attention heads; prints as "L2.H6 L3.H1". Sets are equal when their heads are.
 
-    heads: (layer, head) pairs in order, without repeats. Of a set that was chosen (`scores.choose`), and else None or
-    "": utility: U of the set on the images it was chosen on. why: the choice in one line. class_set: the hash of the
-    classes it was found under. Sets are equal when their heads are.
+    Attributes:
+        heads: (layer, head) pairs in order, without repeats.
+        utility: U of the set on the images it was chosen on (`scores.choose`); default None.
+        why: the choice in one line; default "".
+        class_set: the hash of the classes it was found under; default "".
 
     >>> HeadSet.of("L2.H6 L3.H1")
     HeadSet('L2.H6 L3.H1')
@@ -41,14 +43,20 @@ class HeadSet:
 
     @classmethod
     def of(cls, heads: Any, layers: int | None = None, per_layer: int | None = None) -> HeadSet:
-        """A head set from a set, names ("L2.H6 L3.H1" or a list of them) or (layer, head) pairs.
+        """A head set as a user may write it. Repeats count once.
 
-        layers, per_layer: the size of the model; a head outside it is an InputError. Repeats count once.
+        Arguments:
+            heads: a set, names ("L2.H6 L3.H1" or a list of them) or (layer, head) pairs.
+            layers: of the model; default any.
+            per_layer: heads a layer of the model; default any.
+
+        Raises:
+            InputError: for what is no head, and for a head outside the model.
         """
-        found: tuple[float | None, str, str] = (None, "", "")
+        facts: tuple[float | None, str, str] = (None, "", "")
         if isinstance(heads, cls):
             pairs = list(heads.heads)
-            found = (heads.utility, heads.why, heads.class_set)
+            facts = (heads.utility, heads.why, heads.class_set)
         elif isinstance(heads, str):
             pairs = _read(heads)
         elif isinstance(heads, Iterable):
@@ -66,7 +74,7 @@ class HeadSet:
             ):
                 size = f"layers 0…{layers - 1} and heads 0…{per_layer - 1}" if layers and per_layer else "counts from 0"
                 raise InputError("heads", f"the unknown head L{layer}.H{head}", size, "name heads this model has")
-        return cls(tuple(dict.fromkeys(pairs)), *found)
+        return cls(tuple(dict.fromkeys(pairs)), *facts)
 
     def __len__(self) -> int:
         return len(self.heads)
@@ -84,7 +92,13 @@ class HeadSet:
         return f"HeadSet({str(self)!r})"
 
     def scale(self, layers: int, per_layer: int, strength: float) -> Tensor:
-        """[l, h] float64: `strength` for the heads of the set, 1 elsewhere."""
+        """A factor for every head of a model, [l, h] float64: `strength` for the heads of the set, 1 elsewhere.
+
+        Arguments:
+            layers: of the model.
+            per_layer: heads a layer of the model.
+            strength: a finite number, no unit: 0 off, 1 as is.
+        """
         import torch
 
         if not (isinstance(strength, int | float) and math.isfinite(strength)):
@@ -130,14 +144,14 @@ def which_layers(layers: Any, count: int, operation: str) -> tuple[int, ...]:
     Raises InputError for layers that do not exist.
     """
     accepted = f"-1…-{count} for the last ones, a list of layers 0…{count - 1}, or None for all"
-    found: tuple[int, ...] | None = None
+    which: tuple[int, ...] | None = None
     if layers is None:
-        found = tuple(range(count))
+        which = tuple(range(count))
     elif isinstance(layers, int) and not isinstance(layers, bool) and layers < 0:
-        found = tuple(range(max(0, count + layers), count))  # a model with fewer layers gives all it has
+        which = tuple(range(max(0, count + layers), count))  # a model with fewer layers gives all it has
     elif isinstance(layers, Iterable) and not isinstance(layers, str):
         items = [x.__index__() if hasattr(x, "__index__") else -1 for x in layers]
-        found = tuple(dict.fromkeys(items)) if items and all(0 <= x < count for x in items) else None
-    if not found:
+        which = tuple(dict.fromkeys(items)) if items and all(0 <= x < count for x in items) else None
+    if not which:
         raise InputError(operation, f"layers={layers!r}", accepted, "pass one of these")
-    return found
+    return which

@@ -54,8 +54,16 @@ __all__ += ["accuracy", "change", "confusion"]
 class Accuracy:
     """Right and wrong answers of one split by group; made by `accuracy`. Arrays run over the images kept [b].
 
-    Fields: names of the groups [g]; hits, whether each image is right [b]; member, its group index [b]; ids [b]; split;
-    left_out, images whose label is not in the class set; level, replicates and seed of the intervals.
+    Attributes:
+        names: of the groups [g].
+        hits: whether each image is right [b].
+        member: the group index of every image [b].
+        ids: of the images [b].
+        split: which images these are.
+        left_out: images whose label is not in the class set.
+        level: of the intervals, 0 to 1.
+        replicates: bootstrap samples.
+        seed: of the bootstrap.
     """
 
     names: tuple[str, ...]
@@ -118,9 +126,13 @@ class Accuracy:
     def average(self, convention: Convention = "plain", weights: Mapping[str, float] | None = None) -> Average:
         """The average accuracy with its interval and the name of its convention.
 
-        convention: "plain" (mean over images; Wilson interval), "group_mean" or "train_weighted" (stratified
-        bootstrap). weights: training size of every group, for "train_weighted" only.
-        Raises InputError for an unknown convention, or weights that are missing, unasked for or incomplete.
+        Arguments:
+            convention: "plain" (mean over images; Wilson interval), "group_mean" or "train_weighted" (stratified
+                bootstrap); default "plain".
+            weights: training size of every group, for "train_weighted" only; default none.
+
+        Raises:
+            InputError: for an unknown convention, or weights that are missing, unasked for or incomplete.
 
         >>> result = accuracy([True, True, True, False], groups=["a", "a", "a", "b"], split="test")
         >>> result.average().value, result.average("group_mean").value
@@ -278,13 +290,21 @@ def accuracy(
 ) -> Accuracy:
     """Group accuracies of one split, as an `Accuracy`.
 
-    predictions: class indices [b], or bools [b] that say whether each image is right; array, tensor or list.
-    labels: true class indices [b], −1 where the label is not in the class set (left out and counted). Optional with
-    bools. groups: a group name per image [b]; None is one group "all". A group all of whose images are left out does
-    not appear. split: which images these are, such as "test". ids: unique, one per image [b]; default 0 … b−1.
-    group_names: the groups in the order wanted, each with at least one image; default: the names found, sorted. level,
-    replicates, seed: of the intervals (0.95, 2000, 0).
-    Raises InputError for empty input, NaN, unequal lengths, duplicate ids or a named group without images.
+    Arguments:
+        predictions: class indices [b], or bools [b] that say whether each image is right; array, tensor or list.
+        labels: true class indices [b], −1 where the label is not in the class set (left out and counted); default none,
+            with bools alone.
+        groups: a group name per image [b]; default one group "all". A group all of whose images are left out does not
+            appear.
+        split: which images these are, such as "test".
+        ids: unique, one per image [b]; default 0 … b−1.
+        group_names: the groups in the order wanted, each with at least one image; default the names there are, sorted.
+        level: of the intervals, 0 to 1; default 0.95.
+        replicates: bootstrap samples; default 2000.
+        seed: of the bootstrap; default 0.
+
+    Raises:
+        InputError: for empty input, NaN, unequal lengths, duplicate ids or a named group without images.
 
     >>> accuracy([0, 1, 1], [0, 1, 0], ["land", "land", "water"], split="test").worst.group
     'water'

@@ -31,11 +31,25 @@ class Parts:
     `heads.sum((1, 2)) + mlps.sum(1) + biases.sum(1) + constant + residual == embedding`, exactly; `residual` is what
     floating point lost and `error` its largest relative size.
 
-    mixes [b, l, h, k]: head mixes before the output projection. mlps [b, m, d]: the embedding term (0), then every MLP,
-    m = l + 1 (of the heads of an attention pool alone: its MLP, or nothing; of a trunk behind a frozen pool, that
-    pool's MLP last). biases [b, l, d]: attention output biases. constant [b, d]: the last norm's bias. embedding
-    [b, d]: unit norm with scale="unit", the model's own with "raw". norm [b]: R = ‖E‖ before any scaling. sigma, mu
-    [b]: the last LayerNorm's scale and mean. labels of axes: methods §1.
+    Attributes:
+        mixes: head mixes before the output projection [b, l, h, k].
+        mlps: the embedding term (0), then every MLP [b, m, d], m = l + 1 (of the heads of an attention pool alone: its
+            MLP, or nothing; of a trunk behind a frozen pool, that pool's MLP last).
+        biases: attention output biases [b, l, d].
+        constant: the last norm's bias [b, d].
+        embedding: unit norm with scale="unit", the model's own with "raw" [b, d].
+        norm: R = ‖E‖ before any scaling [b].
+        sigma: the last LayerNorm's scale [b].
+        mu: the last LayerNorm's mean [b].
+        convention: "separate" or "reference" (methods §1).
+        scale: "unit" or "raw".
+        readout: the linear map from what the parts write to the joint space.
+        ids: of the images; default none.
+        model: its name and fingerprint; default "".
+
+    >>> import toolkit as tk
+    >>> tk.decompose(tk.load(), tk.scenes("test", n=2)).mlps.shape
+    torch.Size([2, 5, 96])
     """
 
     mixes: Tensor
@@ -60,7 +74,11 @@ class Parts:
 
     @full_precision
     def layer(self, layer: int) -> Tensor:
-        """Head contributions of one layer [b, h, d], without making those of the others."""
+        """Head contributions of one layer [b, h, d], without making those of the others.
+
+        Arguments:
+            layer: which, from 0.
+        """
         return (
             torch.einsum("bhk,hkd->bhd", self._scaled_mixes[:, layer], self._map[layer]) + self._shares[:, layer, None]
         )
@@ -85,10 +103,15 @@ class Parts:
 
     @full_precision
     def toward(self, directions: Tensor) -> Tensor:
-        """[b, l, h, t]: every head's contribution along t directions, in head space (never d numbers a head).
+        """Every head's contribution along t directions [b, l, h, t], in head space (never d numbers a head).
 
-        directions: [t, d] or [d] (then the last axis is dropped). The result is on the cosine scale for unit
-        directions.
+        The result is on the cosine scale for unit directions.
+
+        Arguments:
+            directions: [t, d], or [d] (then the last axis is dropped).
+
+        Raises:
+            InputError: for directions of another shape.
 
         >>> import toolkit as tk
         >>> model = tk.load()
@@ -116,7 +139,11 @@ class Parts:
 
     @full_precision
     def of(self, heads: Tensor) -> Tensor:
-        """[b, d]: the sum of head contributions with weights [l, h]."""
+        """The sum of head contributions with weights [b, d].
+
+        Arguments:
+            heads: a weight for every head [l, h].
+        """
         weights = heads.to(self.mixes)
         mixed = torch.einsum("blhk,lh,lhkd->bd", self._scaled_mixes, weights, self._map)
         return mixed + (self._shares * weights.sum(1)[None, :, None]).sum(1)

@@ -22,9 +22,12 @@ if TYPE_CHECKING:
 class HeadRoles:
     """η² of every head and factor. Made by `head_roles`.
 
-    factors: names [f]. shares [f, l, h]: share of the variance of a head's contribution c^{l,h} (all d coordinates
-    together) that lies between the images of different values of the factor, 0…1. variance [l, h]: that variance,
-    E‖c − c̄‖², on the scale of the parts. n [f]: images that have a value.
+    Attributes:
+        factors: their names [f].
+        shares: share of the variance of a head's contribution c^{l,h} (all d coordinates together) that lies between
+            the images of different values of the factor, 0 to 1 [f, l, h].
+        variance: that variance, E‖c − c̄‖², on the scale of the parts [l, h].
+        n: images that have a value [f].
     """
 
     factors: tuple[str, ...]
@@ -33,7 +36,11 @@ class HeadRoles:
     n: tuple[int, ...]
 
     def of(self, factor: str) -> NDArray[np.float64]:
-        """[l, h] of one factor."""
+        """The shares of one factor [l, h].
+
+        Arguments:
+            factor: its name.
+        """
         if factor not in self.factors:
             raise InputError("HeadRoles.of", repr(factor), ", ".join(self.factors), "name one of these factors")
         return self.shares[self.factors.index(factor)]
@@ -66,10 +73,17 @@ class HeadRoles:
 def head_roles(parts: Parts, factors: Mapping[str, Any]) -> HeadRoles:
     """How much of every head's variance each factor explains: η² = Σ_g n_g ‖c̄_g − c̄‖² / Σ ‖c − c̄‖², over all of d.
 
-    parts: of n images. factors: name → one value per image (a data frame of factors serves); images whose value is
-    None, nan or negative are left out of that factor. η² is at least (groups − 1)/(n − 1) by chance, and shares of
-    different factors only add up where the factors are independent of each other, as in `tk.scenes(kind="factorial")`.
-    A head whose contribution never varies has share nan.
+    η² is at least (groups − 1)/(n − 1) by chance, and shares of different factors only add up where the factors are
+    independent of each other, as in `tk.scenes(kind="factorial")`. A head whose contribution never varies has share
+    nan.
+
+    Arguments:
+        parts: of b images (`Parts`).
+        factors: name → one value per image [b] (a data frame of factors serves); images whose value is None, nan or
+            negative are left out of that factor.
+
+    Returns:
+        `HeadRoles`: .shares [f, l, h], .variance [l, h], .leading().
 
     >>> import toolkit as tk
     >>> data = tk.scenes("val", n=40, kind="factorial")

@@ -24,10 +24,13 @@ ENDINGS = (".txt", ".csv", ".json")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Bank:
-    """Texts t to describe heads with, made by `tk.bank`. Two banks are equal when their hashes are.
+    """Texts to describe heads with, made by `tk.bank`. Two banks are equal when their hashes are.
 
-    texts [t]. factors [t]: what each is about ("colour", …), "" where nobody said. name: for results. given: unit
-    vectors [t, d] in place of a text encoder, or None.
+    Attributes:
+        texts: [t].
+        factors: what each text is about ("colour", …), "" where nobody said [t].
+        name: for results.
+        given: unit vectors in place of a text encoder [t, d], or None.
     """
 
     texts: tuple[str, ...]
@@ -55,7 +58,12 @@ class Bank:
     def edited(self, add: Iterable[str] = (), remove: Iterable[str] = ()) -> Bank:
         """The bank with some texts more (at the end, factor "") and some less.
 
-        Raises InputError for a text to remove that it does not hold, and for a bank of vectors that is to grow.
+        Arguments:
+            add: texts to add; default none.
+            remove: texts to take out; default none.
+
+        Raises:
+            InputError: for a text to remove that it does not hold, and for a bank of vectors that is to grow.
         """
         if isinstance(add, str) or isinstance(remove, str):
             raise InputError("bank.edited", "a string", "lists of texts", "write add=[text]")

@@ -33,16 +33,21 @@ LAYOUT = f"a folder with {IMAGES}, {' or '.join(ATTRIBUTES)}, and {' or '.join(P
 def celeba(
     folder: str | Path, split: str = "test", *, target: str = "Blond_Hair", attribute: str = "Male"
 ) -> FileSamples:
-    """The CelebA portraits of one split: label from one attribute ("blond hair" or "not blond hair"), group from two
-    ("blond hair, man").
+    """The CelebA portraits of one split: label from one attribute ("blond hair"), group from two ("blond hair, man").
 
-    folder: with img_align_celeba, the list of attributes and that of splits, or one above them: the official text
-    files, Kaggle's CSV (also with its doubled folder), the roots of torchvision and WILDS. split: "train", "val" or
-    "test" (default). target, attribute: two of the 40 by their names in the file, default "Blond_Hair" and "Male";
-    "Male" reads "man" or "woman", "Young" "young" or "old".
+    Attributes of the data: all 40 as bools.
 
-    Attributes: all 40 as bools. Raises InputError for other names (with the nearest), and where the list of splits, of
-    attributes or the images are not found.
+    Arguments:
+        folder: with img_align_celeba, the list of attributes and that of splits, or one above them: the official text
+            files, Kaggle's CSV (also with its doubled folder), the roots of torchvision and WILDS.
+        split: "train", "val" or "test"; default "test".
+        target: the attribute of the label, one of the 40 by its name in the file; default "Blond_Hair".
+        attribute: the other one of the group, by its name in the file; "Male" reads "man" or "woman", "Young" "young"
+            or "old"; default "Male".
+
+    Raises:
+        InputError: for other names (with the nearest), and where the list of splits, of attributes or the images are
+            not found.
 
     >>> import toolkit as tk
     >>> tk.celeba("celeba", target="Young", attribute="Eyeglasses").class_names  # doctest: +SKIP

@@ -37,8 +37,11 @@ class TextModel(Protocol):
 class ClassSet:
     """Named classes c in a fixed order, made by `tk.classes`; equal when names and prompts (or vectors) are equal.
 
-    names [c]. prompts: per class its texts, empty where vectors were given. templates: those the prompts were filled
-    from, empty where prompts or vectors were given. given: the unit vectors given [c, d], else None.
+    Attributes:
+        names: of the classes [c].
+        prompts: per class its texts [c], empty where vectors were given.
+        templates: those the prompts were filled from, empty where prompts or vectors were given.
+        given: the unit vectors given [c, d], else None.
     """
 
     names: tuple[str, ...]
@@ -51,9 +54,13 @@ class ClassSet:
     def vectors(self, model: TextModel | None = None) -> Tensor:
         """Unit class vectors [c, d]: the mean of each class's unit prompt embeddings, normalised again.
 
-        model: encodes the prompts at first use (kept per model fingerprint); not needed where vectors were given.
-        Raises InputError without a model and without vectors, where a class's prompts cancel out, and where two classes
-        come out the same (their texts differ in nothing the model reads, such as words it does not know).
+        Arguments:
+            model: encodes the prompts at first use (kept per model fingerprint); default none, where vectors were
+                given.
+
+        Raises:
+            InputError: without a model and without vectors, where a class's prompts cancel out, and where two classes
+                come out the same (their texts differ in nothing the model reads, such as words it does not know).
 
         >>> import toolkit as tk
         >>> tk.classes(["landbird", "waterbird"]).vectors(tk.load()).shape
@@ -115,10 +122,14 @@ class ClassSet:
         return f"; words the model does not know: {'; '.join(notes)}" if notes else ""
 
     def scores(self, embeddings: Any, model: TextModel | None = None) -> Tensor:
-        """Cosines [b, c] of image embeddings with the class vectors, without logit scale; float32 or better.
+        """Cosines of image embeddings with the class vectors [b, c], without logit scale; float32 or better.
 
-        embeddings: [b, d] tensor or array of any norm but zero. model: as for `vectors`.
-        Raises InputError for another shape, a zero or non-finite row.
+        Arguments:
+            embeddings: [b, d] tensor or array of any norm but zero.
+            model: as for `vectors`; default none.
+
+        Raises:
+            InputError: for another shape, a zero or non-finite row.
 
         >>> classes(["a", "b"], vectors=np.eye(2)).scores(np.array([[3.0, 4.0]])).tolist()
         [[0.6, 0.8]]
@@ -163,7 +174,11 @@ class ClassSet:
     def encode(self, labels: Any) -> NDArray[np.int64]:
         """Labels as class indices [b]; −1 for a label that is missing (None, NaN) or not in the set.
 
-        labels: names, or indices into this set; list, array, series or tensor. Bools and fractions raise InputError.
+        Arguments:
+            labels: names, or indices into this set; list, array, series or tensor.
+
+        Raises:
+            InputError: for bools and fractions.
 
         >>> classes(["landbird", "waterbird"]).encode(["waterbird", "cat", None, 0]).tolist()
         [1, -1, -1, 0]
@@ -231,13 +246,19 @@ def classes(
     vectors: Any = None,
     prompts: Mapping[str, str | Sequence[str]] | Sequence[str | Sequence[str]] | None = None,
 ) -> ClassSet:
-    """A `ClassSet`; the model encodes it at first use.
+    """Named classes and what describes each, as a `ClassSet`; the model encodes it at first use.
 
-    names: unique, non-empty. templates: a set's name, a template, a list or a .txt file (`toolkit.data.templates`);
-    default "a photo of {a}". vectors: [c, d] tensor or array instead of prompts; normalised. prompts: instead of
-    templates, one text or a list of texts per class, in order or as a dict by name.
-    Raises InputError for duplicate or empty names, more than one of templates, vectors and prompts, or vectors of
-    another shape, with a zero or a non-finite row.
+    Arguments:
+        names: unique, non-empty.
+        templates: a set's name ("plain", "varied", "openai"), a template, a list or a .txt file; default "a photo of
+            {a}".
+        vectors: [c, d] tensor or array instead of prompts; normalised; default none.
+        prompts: instead of templates, one text or a list of texts per class, in order or as a dict by name; default
+            none.
+
+    Raises:
+        InputError: for duplicate or empty names, more than one of templates, vectors and prompts, or vectors of another
+            shape, with a zero or a non-finite row.
 
     >>> classes(["landbird", "owl"]).prompts
     (('a photo of a landbird',), ('a photo of an owl',))

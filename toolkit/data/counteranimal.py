@@ -23,12 +23,17 @@ LAYOUT = "a folder per class, named by index and name ('102 echidna'), with fold
 def counteranimal(folder: str | Path, split: str = "all", *, kind: str | None = None) -> FileSamples:
     """The CounterAnimal photographs: label the animal, group "common" or "counter".
 
-    folder: with a folder per class, named by its ImageNet index and its name ("102 echidna"), in each of which folders
-    are named by their kind ("common …", "counter …"). split: what to call these images, default "all": the collection
-    has no splits. kind: "common" (the usual background), "counter" (another one), default both.
+    Attributes of the data: class_index, and place, the name of the folder an image lies in. Images are in the order of
+    class index and path.
 
-    Attributes: class_index, and place, the name of the folder an image lies in. Images are in the order of class index
-    and path. Raises InputError for another kind and where no such folders are found.
+    Arguments:
+        folder: with a folder per class, named by its ImageNet index and its name ("102 echidna"), in each of which
+            folders are named by their kind ("common …", "counter …").
+        split: what to call these images, since the collection has no splits; default "all".
+        kind: "common" (the usual background) or "counter" (another one); default both.
+
+    Raises:
+        InputError: for another kind and where no such folders are found.
 
     >>> import toolkit as tk
     >>> tk.counteranimal("CounterAnimal", kind="counter")  # doctest: +SKIP

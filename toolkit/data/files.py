@@ -37,23 +37,31 @@ class FileSamples(Samples):
 
     A function that returns one is a reader: what it reads goes wherever `tk.waterbirds(…)` goes.
 
-    root: the folder.
-    table: a DataFrame, one row per image, with the columns path (relative to root, "/" between folders), id (unique),
-        label and group, all as strings; every other column becomes an attribute.
-    split: what the images are of, e.g. "test"; "all" where there are no splits.
-    source: the reader's name, with which errors begin; default "FileSamples".
-    mask: the column with the paths of masks (relative to root; bright where the object is), or a function from an
-        image's path to its mask file; default no masks.
-    class_names: the labels in the order of the data set's own numbers, default sorted.
-    notes: sentences on what was left out or read otherwise; they are shown with the samples. Default none.
-    documented: how many images of each group there should be, by name; "images" and "classes" count all of them.
-        Where a copy differs, a note says so. Default nothing is known.
-    counts: what to hold against `documented` where groups of the table are not what was documented (some were chosen,
-        labels were mended); default the rows of the table, images whose file is missing among them.
+    Arguments:
+        root: the folder.
+        table: a DataFrame, one row per image, with the columns path (relative to root, "/" between folders), id
+            (unique), label and group, all as strings; every other column becomes an attribute.
+        split: what the images are of, e.g. "test"; "all" where there are no splits.
+        source: the reader's name, with which errors begin; default "FileSamples".
+        mask: the column with the paths of masks (relative to root; bright where the object is), or a function from an
+            image's path to its mask file; default no masks.
+        class_names: the labels in the order of the data set's own numbers, default sorted.
+        notes: sentences on what was left out or read otherwise; they are shown with the samples. Default none.
+        documented: how many images of each group there should be, by name; "images" and "classes" count all of them.
+            Where a copy differs, a note says so. Default nothing is known.
+        counts: what to hold against `documented` where groups of the table are not what was documented (some were
+            chosen, labels were mended); default the rows of the table, images whose file is missing among them.
 
-    Attributes: root; attributes, a DataFrame by id; class_names; notes; missing, the ids whose file is not there: these
-    are left out, with a DataWarning. Raises InputError where no file is there, for ids given twice and for paths that
-    leave the root (absolute ones, "..", links that lead outside).
+    Attributes:
+        root: the folder.
+        attributes: what else is known of every image, a DataFrame by id.
+        class_names: of all labels.
+        notes: sentences on what was noticed.
+        missing: ids whose file is not there: these are left out, with a DataWarning.
+
+    Raises:
+        InputError: where no file is there, for ids given twice and for paths that leave the root (absolute ones, "..",
+            links that lead outside).
 
     >>> import pandas, tempfile, toolkit as tk
     >>> def gulls(folder):
@@ -105,7 +113,14 @@ class FileSamples(Samples):
         self.notes: tuple[str, ...] = notes
 
     def read(self, row: int) -> Read:
-        """One image, or why there is none. Raises OSError where the fault is not this file's (the folder is gone …)."""
+        """One image, or why there is none.
+
+        Arguments:
+            row: which, from 0.
+
+        Raises:
+            OSError: where the fault is not this file's (the folder is gone …).
+        """
         path = self.root / self._paths[row]
         try:
             if not path.stat().st_size:
@@ -136,8 +151,13 @@ class FileSamples(Samples):
     def masks(self, rows: Sequence[int] | None = None) -> list[NDArray[np.bool_]]:
         """Where the object is, bool [height, width] in the pixels of each picture, for `tk.localisation`.
 
-        rows: which, default all. A pixel counts where its mask is brighter than half of full.
-        Raises InputError where the data was read without masks, and for masks that are missing or of another size.
+        A pixel counts where its mask is brighter than half of full.
+
+        Arguments:
+            rows: which, whole numbers; default all.
+
+        Raises:
+            InputError: where the data was read without masks, and for masks that are missing or of another size.
         """
         every = range(len(self)) if rows is None else self.positions(rows, f"{self.source}.masks")
         return [self._mask(row, "masks") for row in every]
@@ -145,7 +165,11 @@ class FileSamples(Samples):
     def boxes(self, rows: Sequence[int] | None = None) -> list[Box]:
         """The tight box of every mask: (left, top, right, bottom) in pixels, right and bottom just past the object.
 
-        rows and errors: as for `masks`; a mask without a pixel is one more.
+        Arguments:
+            rows: which, whole numbers; default all.
+
+        Raises:
+            InputError: as for `masks`, and for a mask without a pixel.
         """
         operation = f"{self.source}.boxes"
         every = range(len(self)) if rows is None else self.positions(rows, operation)

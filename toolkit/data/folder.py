@@ -41,10 +41,16 @@ class ImageFolder(FileSamples):
 def image_folder(folder: str | Path, split: str = "test") -> ImageFolder:
     """The images below a folder, in the order of their paths; sub-folders are classes.
 
-    folder: path. split: what to call these images, default "test". Files that are no images by their name, and hidden
-    ones, are left out; what looks like an image and cannot be read is found when it is decoded (`tk.extract` lists it).
-    Links to files are followed below the folder, links to folders are not (`notes` names them).
-    Raises InputError for what is no folder or holds no images, and for links to files outside.
+    Files that are no images by their name, and hidden ones, are left out; what looks like an image and cannot be read
+    is found when it is decoded (`tk.extract` lists it). Links to files are followed below the folder, links to folders
+    are not (`notes` names them).
+
+    Arguments:
+        folder: its path.
+        split: what to call these images; default "test".
+
+    Raises:
+        InputError: for what is no folder or holds no images, and for links to files outside.
 
     >>> import toolkit as tk
     >>> tk.image_folder("photos")  # doctest: +SKIP

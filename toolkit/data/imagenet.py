@@ -31,13 +31,18 @@ LAYOUTS = {
 def imagenet_r(folder: str | Path, *, classes: Classes = None, by: str = "cartoon") -> FileSamples:
     """The ImageNet-R images (Hendrycks et al. 2021): art, cartoons, toys … of 200 classes of ImageNet.
 
-    folder: with one sub-folder per class (n01443537, …), or one above it. classes: which, default all; a number k takes
-    the k classes with most images whose style is `by` (default "cartoon"; "size" counts all), ties by wnid: RefineCLIP
-    reports the 18 with most cartoons; or a list of wnids or class names.
+    Labels are open_clip's names of the classes; where two classes share one, the wnid stands behind it. The split is
+    "test". Attributes of the data: wnid; class_index, its rank among all 1,000; style, the query an image was collected
+    with: a hint, no annotation.
 
-    Labels are open_clip's names of the classes; where two classes share one, the wnid stands behind it. Attributes:
-    wnid; class_index, its rank among all 1,000; style, the query an image was collected with: a hint, no annotation.
-    split: "test". Raises InputError for unknown classes and styles, and where no such folders are found.
+    Arguments:
+        folder: with one sub-folder per class (n01443537, …), or one above it.
+        classes: a list of wnids or class names; or a number k, the k classes with most images whose style is `by`, ties
+            by wnid (RefineCLIP reports the 18 with most cartoons); default all.
+        by: the style that a number of classes goes by, "size" for all images; default "cartoon".
+
+    Raises:
+        InputError: for unknown classes and styles, and where no such folders are found.
 
     >>> import toolkit as tk
     >>> tk.imagenet_r("imagenet-r", classes=18).where(style="cartoon")  # doctest: +SKIP
@@ -52,11 +57,18 @@ def imagenet_r(folder: str | Path, *, classes: Classes = None, by: str = "cartoo
 def imagenet_a(folder: str | Path, *, classes: Classes = None, by: str = "size") -> FileSamples:
     """The ImageNet-A images (Hendrycks et al. 2021): photographs of 200 classes that a ResNet-50 got wrong.
 
-    folder, classes: as for `tk.imagenet_r`; a number k takes the k classes with most images (by="size").
+    Labels and split as for `tk.imagenet_r`. Attributes of the data: wnid, class_index, and from the file's name
+    wrong_label, what the ResNet took it for (the name that stands beside the score), and wrong_score; "" and nan where
+    the name does not say.
 
-    Attributes: wnid, class_index, and from the file's name wrong_label, what the ResNet took it for (the name that
-    stands beside the score), and wrong_score; "" and nan where the name does not say. Labels, split and errors as for
-    `tk.imagenet_r`.
+    Arguments:
+        folder: with one sub-folder per class (n01443537, …), or one above it.
+        classes: a list of wnids or class names; or a number k, the k classes with most images, ties by wnid; default
+            all.
+        by: what a number of classes goes by; default "size", all images.
+
+    Raises:
+        InputError: for unknown classes, and where no such folders are found.
 
     >>> import toolkit as tk
     >>> tk.imagenet_a("imagenet-a", classes=10)  # doctest: +SKIP

@@ -73,10 +73,14 @@ def _asked(part: Samples, verb: str) -> Callable[[list[int]], Any]:
 def joined(*data: Samples, split: str | None = None) -> Joined:
     """Several data sets as one: their images in order, with their ids, labels, groups, attributes and masks.
 
-    data: samples of any reader. Ids that several of them use get the number of the data set in front ("2:…"). split:
-    what they are of together, default the splits of the parts ("test", or "train + test").
+    The data sets are samples of any reader. Ids that several of them use get the number of the data set in front
+    ("2:…").
 
-    Returns Joined. Raises InputError for nothing to join and for what is no data set.
+    Arguments:
+        split: what they are of together; default the splits of the parts ("test", or "train + test").
+
+    Raises:
+        InputError: for nothing to join and for what is no data set.
 
     >>> import toolkit as tk
     >>> both = tk.joined(tk.scenes("test", n=3), tk.scenes("test", n=2, seed=1))

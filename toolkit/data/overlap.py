@@ -26,8 +26,17 @@ def near_duplicates(
 ) -> pandas.DataFrame:
     """Pairs of texts that are duplicates or nearly: first, second, why ("same text", "words", "cosine"), value.
 
-    words: share of words two texts have in common (|A ∩ B| / |A ∪ B|). vectors: unit embeddings [t, d], or None to look
-    at words alone. Above 20,000 texts only those with the same words, or the same vector, are found.
+    Above 20,000 texts only those with the same words, or the same vector, are found.
+
+    Arguments:
+        texts: a list of texts [t].
+        vectors: their unit embeddings [t, d]; default none, which looks at words alone.
+        words: least share of words two texts have in common, |A ∩ B| / |A ∪ B|, 0 to 1; default 0.8.
+        cosine: least cosine of two vectors, −1 to 1; default 0.98.
+
+    >>> import toolkit as tk
+    >>> tk.near_duplicates(["a red bird", "A red bird!", "water"])["why"].tolist()
+    ['same text']
     """
     import pandas
 

@@ -47,7 +47,11 @@ def _texts(values: Sequence[str]) -> NDArray[np.object_]:
 class Samples(ABC, Sequence[Sample]):
     """Images with ids, labels and groups, read when asked for.
 
-    ids, labels, groups: one string per image, in order. split: which split they are of.
+    Attributes:
+        ids: one text per image, in order [b].
+        labels: the true class of every image, as a text [b].
+        groups: the group of every image, as a text [b].
+        split: which split they are of.
     """
 
     def __init__(self, ids: Sequence[str], labels: Sequence[str], groups: Sequence[str], split: str) -> None:
@@ -63,14 +67,26 @@ class Samples(ABC, Sequence[Sample]):
 
     @abstractmethod
     def pixels(self, rows: Sequence[int]) -> Tensor | list[Image.Image]:
-        """Some images: uint8 [n, 3, H, W] where all have one size, else PIL images."""
+        """Some images: uint8 [n, 3, H, W] where all have one size, else PIL images.
+
+        Arguments:
+            rows: which, whole numbers from 0.
+        """
 
     @abstractmethod
     def take(self, rows: Sequence[int]) -> Self:
-        """Some of the samples, in the order asked for."""
+        """Some of the samples, in the order asked for.
+
+        Arguments:
+            rows: which, whole numbers; negative ones count from the end.
+        """
 
     def read(self, row: int) -> Read:
-        """One image, or why there is none; never raises for a broken one."""
+        """One image, or why there is none; never raises for a broken one.
+
+        Arguments:
+            row: which, from 0.
+        """
         return Read(self.image(row))
 
     def stamp(self) -> str:
@@ -78,17 +94,28 @@ class Samples(ABC, Sequence[Sample]):
         return ""
 
     def image(self, row: int) -> Image.Image:
-        """One image."""
+        """One image (PIL).
+
+        Arguments:
+            row: which, from 0.
+        """
         found = self.pixels([row])[0]
         return found if isinstance(found, Image.Image) else Image.fromarray(found.permute(1, 2, 0).numpy())
 
     def where(
         self, *, label: str | Sequence[str] | None = None, group: str | Sequence[str] | None = None, **attributes: Any
     ) -> Self:
-        """The samples with these labels, groups and attributes, one value or a list of each.
+        """The samples with these labels, groups and attributes.
 
-        Raises InputError for an attribute there is not (with a spelling hint), a value no sample has, and where nothing
-        fits all that is asked.
+        Attributes of the data are further arguments: `data.where(place="water")`.
+
+        Arguments:
+            label: one label or a list of them; default any.
+            group: one group or a list of them; default any.
+
+        Raises:
+            InputError: for an attribute there is not (with a spelling hint), a value no sample has, and where nothing
+                fits all that is asked.
 
         >>> data.where(place="water", label="landbird")  # doctest: +SKIP
         """
@@ -109,7 +136,15 @@ class Samples(ABC, Sequence[Sample]):
         return self.take(np.flatnonzero(keep).tolist())
 
     def positions(self, rows: Any, operation: str) -> list[int]:
-        """Row numbers 0 … n − 1 of what a user wrote. Raises InputError for anything but whole numbers in range."""
+        """Row numbers 0 … n − 1 of what a user wrote.
+
+        Arguments:
+            rows: whole numbers; negative ones count from the end.
+            operation: named in errors.
+
+        Raises:
+            InputError: for anything but whole numbers in range.
+        """
         n = len(self)
         items = rows.tolist() if hasattr(rows, "tolist") else rows
         items = list(items) if isinstance(items, Iterable) and not isinstance(items, str) else None

@@ -26,16 +26,23 @@ def table(
     split: str | None = None, split_column: str = "split", id: str | None = None,  # noqa: A002
     root: str | Path | None = None, mask: str | None = None,
 ) -> FileSamples:  # fmt: skip
-    """The images listed in a file, one row per image: FileSamples, whose other columns become attributes.
+    """The images listed in a file, one row per image: `FileSamples`, whose other columns become attributes.
 
-    file: CSV, TSV or Parquet, by its ending; text in UTF-8. image, label: columns with paths and labels; numbers become
-    words. group: a column, or several to be joined with ", "; default the label. split: which value of split_column to
-    keep, default the only one there is ("all" where the file has no such column). id: a column, default the path.
-    root: where the paths start, default the file's folder. mask: a column with paths of masks (bright where the object
-    is), for `masks` and `boxes`.
+    Arguments:
+        file: CSV, TSV or Parquet, by its ending; text in UTF-8.
+        image: the column with paths; default "path".
+        label: the column with labels; numbers become words; default "label".
+        group: a column, or several to be joined with ", "; default the label.
+        split: which value of split_column to keep; default the only one there is ("all" where the file has no such
+            column).
+        split_column: the column with splits; default "split".
+        id: the column with ids; default the path.
+        root: where the paths start; default the file's folder.
+        mask: the column with paths of masks (bright where the object is), for `masks` and `boxes`; default none.
 
-    Raises InputError for columns that are not there, empty labels, several splits of which none was named, paths that
-    leave the root, ids given twice, and files that are no such table.
+    Raises:
+        InputError: for columns that are not there, empty labels, several splits of which none was named, paths that
+            leave the root, ids given twice, and files that are no such table.
 
     >>> import toolkit as tk
     >>> tk.table("birds.csv", image="file", label="species", group=["species", "place"])  # doctest: +SKIP

@@ -21,14 +21,18 @@ LAYOUT = f"urbancars, with {TRAIN}/train, {EVEN}/val and {EVEN}/test, or a folde
 
 @reader(LAYOUT, splits=SPLITS, documented=URBANCARS)
 def urbancars(folder: str | Path, split: str = "test") -> FileSamples:
-    """The UrbanCars images of one split: label "urban car" or "country car", group such as "urban car, country
-    background, urban object".
+    """The UrbanCars images of one split: label "urban car" or "country car", group by car, background and object.
 
-    folder: urbancars, or one above it. split: "train" (both shortcuts agree with the car in 95 %), "val" or "test"
-    (default; every cell equally often).
+    A group is such as "urban car, country background, urban object". Attributes of the data: background and co_occur,
+    "urban" or "country"; `masks` and `boxes` are the car's. For the gaps of a result there is `tk.shortcut_gaps`.
 
-    Attributes: background and co_occur, "urban" or "country"; `masks` and `boxes` are the car's. For the gaps of a
-    result there is `tk.shortcut_gaps`. Raises InputError where no such images are found.
+    Arguments:
+        folder: urbancars, or one above it.
+        split: "train" (both shortcuts agree with the car in 95 %), "val" or "test" (every cell equally often); default
+            "test".
+
+    Raises:
+        InputError: where no such images are found.
 
     >>> import toolkit as tk
     >>> tk.urbancars("urbancars").where(background="urban", co_occur="country")  # doctest: +SKIP

@@ -31,13 +31,19 @@ def waterbirds(
 ) -> FileSamples:
     """The Waterbirds images of one split: label "landbird" or "waterbird", group such as "landbird on water".
 
-    folder: with metadata.csv, or one above it (the layouts of group_DRO, WILDS and SubpopBench are known). split:
-    "train", "val" or "test" (default). fix_labels: make the three species landbirds that the data has as waterbirds by
-    mistake; default False, as everyone else's numbers are. segmentations: the folder of CUB's masks, default the one
-    beside the images if there is one; they are greys, averaged over annotators: above half is bird.
+    Attributes of the data: species, place ("land" or "water") and, where the file has it, place_kind (as
+    "lake/natural"). Counts that differ from the documented ones are in `notes`.
 
-    Attributes: species, place ("land" or "water") and, where the file has it, place_kind (as "lake/natural"). Counts
-    that differ from the documented ones are in `notes`. Raises InputError where no such data is found.
+    Arguments:
+        folder: with metadata.csv, or one above it (the layouts of group_DRO, WILDS and SubpopBench are known).
+        split: "train", "val" or "test"; default "test".
+        fix_labels: make the three species landbirds that the data has as waterbirds by mistake; default False, as
+            everyone else's numbers are.
+        segmentations: the folder of CUB's masks; they are greys, averaged over annotators: above half is bird; default
+            the folder beside the images if there is one.
+
+    Raises:
+        InputError: where no such data is found.
 
     >>> import toolkit as tk
     >>> tk.waterbirds("waterbird_complete95_forest2water2").where(place="water", label="landbird")  # doctest: +SKIP

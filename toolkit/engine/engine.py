@@ -43,11 +43,16 @@ class Engine:
     ) -> Request:
         """Ask for work; returns at once with a Request (the inline engine: when it is done).
 
-        key: what is asked for, e.g. "edit lab 3: solve"; a newer request of the same key replaces this one. work:
-        called with the request; long work calls its `.partial`, `.progress` or `.check` now and then. done, partial,
-        progress, failed: called from the thread that works, with the result, an intermediate one, (done, of), an
-        exception; never with anything of a request that a newer one's result has overtaken. over: called at the end
-        of every request, however it ended, from the thread that ended it.
+        Nothing of a request that a newer one's result has overtaken is ever handed on.
+
+        Arguments:
+            key: what is asked for, e.g. "edit lab 3: solve"; a newer request of the same key replaces this one.
+            work: called with the request; long work calls its `.partial`, `.progress` or `.check` now and then.
+            done: called with the result, from the thread that works; default nothing.
+            partial: called with an intermediate result, from the thread that works; default nothing.
+            progress: called with (done, of), from the thread that works; default nothing.
+            failed: called with an exception, from the thread that works; default nothing.
+            over: called at the end of every request, however it ended, from the thread that ended it; default nothing.
         """
         request = Request(self, key, work, done, partial, progress, failed, over)
         with self._lock:
@@ -60,7 +65,11 @@ class Engine:
         return request
 
     def cancel(self, key: str | None = None) -> None:
-        """Cancel the request of a key, or all."""
+        """Cancel the request of a key, or all.
+
+        Arguments:
+            key: of the request; default all.
+        """
         with self._lock:
             requests = [r for r in {*self._newest.values(), self._current} if r is not None and key in (None, r.key)]
         for request in requests:
@@ -73,7 +82,11 @@ class Engine:
             return not self._running and not self._waiting
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until idle; False if `timeout` seconds passed. Not for callbacks of widgets."""
+        """Wait until idle; False if it took too long. Not for callbacks of widgets.
+
+        Arguments:
+            timeout: seconds; default for ever.
+        """
         end = None if timeout is None else time.monotonic() + timeout
         while not self.idle:
             if end is not None and time.monotonic() > end:
@@ -82,19 +95,35 @@ class Engine:
         return True
 
     def newest(self, key: str) -> Request | None:
-        """The newest request of a key that is not over."""
+        """The newest request of a key that is not over (`Request`), or None.
+
+        Arguments:
+            key: of the request.
+        """
         return self._newest.get(key)
 
     def painted(self, key: str) -> float:
-        """When the last result of a key was handed on (time.monotonic; minus infinity: never since it was idle)."""
+        """When the last result of a key was handed on, in seconds (time.monotonic; −∞: never since it was idle).
+
+        Arguments:
+            key: of the request.
+        """
         return self._painted.get(key, float("-inf"))
 
     def mark(self, key: str) -> None:
-        """A result of this key was handed on just now."""
+        """A result of this key was handed on just now.
+
+        Arguments:
+            key: of the request.
+        """
         self._painted[key] = time.monotonic()
 
     def over(self, request: Request) -> None:
-        """A request ended: forget it."""
+        """A request ended: forget it.
+
+        Arguments:
+            request: the one that ended.
+        """
         with self._lock:
             if self._newest.get(request.key) is request:
                 del self._newest[request.key]

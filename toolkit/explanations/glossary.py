@@ -19,7 +19,11 @@ ABOUT = "The words of panels, results and these pages, each as this code means i
 
 @dataclass(frozen=True, repr=False)
 class Glossary:
-    """Terms in the order in which one needs them; made by `tk.glossary`. `glossary[name]` is one, in any case."""
+    """Terms in the order in which one needs them; made by `tk.glossary`. `glossary[name]` is one, in any case.
+
+    Attributes:
+        terms: all of them (`Term`).
+    """
 
     terms: tuple[Term, ...]
 
@@ -59,10 +63,14 @@ def glossary(name: str) -> Term: ...
 def glossary(name: str | None = None) -> Glossary | Term:
     """The field's words as this toolkit means them; with a name, that one.
 
-    name: of a term, in any case ("head", "DE_D", "alpha"); default all of them.
+    Arguments:
+        name: of a term, in any case ("head", "DE_D", "alpha"); default all of them.
 
-    Returns a `Glossary`: .terms, `["head"]`, .to_dataframe(); or a `Term`: .name, .says, .formula, .reference. Raises
-    InputError, with the nearest name, for a word it does not hold.
+    Returns:
+        `Glossary`: .terms, `["head"]`, .to_dataframe(); or a `Term`: .name, .says, .formula, .reference.
+
+    Raises:
+        InputError: for a word it does not hold, with the nearest name.
 
     >>> import toolkit as tk
     >>> tk.glossary("Head name")

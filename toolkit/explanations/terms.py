@@ -7,8 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Term:
-    """name. says: what it means here, in one or two sentences. formula: in one line, "" for none. reference: where it
-    comes from, by paper and section, "" for what everybody says.
+    """A word of the field, as this toolkit means it.
+
+    Attributes:
+        name: the word.
+        says: what it means here, in one or two sentences.
+        formula: in one line, "" for none.
+        reference: where it comes from, by paper and section, "" for what everybody says.
     """
 
     name: str

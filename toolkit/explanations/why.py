@@ -27,8 +27,16 @@ LETTERS = {
 
 @dataclass(frozen=True, repr=False)
 class Why:
-    """The reasons of one panel. asks: the question it answers. formula: in Unicode, a line or two. shapes: of the
-    model's arrays. caveats: what it does not show. reference: paper and equation. terms: names in `tk.glossary()`.
+    """The reasons of one panel.
+
+    Attributes:
+        panel: its name.
+        asks: the question it answers.
+        formula: in Unicode, a line or two.
+        shapes: of the model's arrays.
+        caveats: what it does not show.
+        reference: paper and equation.
+        terms: names in `tk.glossary()`.
     """
 
     panel: str
@@ -87,14 +95,19 @@ def _lines(text: str) -> str:
 
 
 def why(panel: str, card: ModelCard | None = None) -> Why:
-    """What a panel asks, by which formula, with which shapes, and what it does not show. `panel.why` is the same for
-    the panel's own model.
+    """What a panel asks, by which formula, with which shapes, and what it does not show (`Why`).
+
+    `panel.why` is the same for the panel's own model.
 
     Arguments:
         panel: its name, such as "EditLab", or that of a score of heads, such as "A".
         card: of the model whose shapes are meant (`model.card`); default letters.
 
-    Returns a `Why`: .asks, .formula, .shapes, .caveats, .reference, .terms, .rows(). Raises InputError for others.
+    Returns:
+        `Why`: .asks, .formula, .shapes, .caveats, .reference, .terms, .rows().
+
+    Raises:
+        InputError: for another name, with the nearest.
 
     >>> import toolkit as tk
     >>> tk.why("EditLab", tk.load().card).shapes

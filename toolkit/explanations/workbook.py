@@ -25,10 +25,17 @@ KINDS = ("predictions", "exercises", "notes")
 class Workbook:
     """Predictions, results of exercises and notes, in the order in which they were first made.
 
-    name: of who works in it. path: a .json file to keep them in; several notebooks may share it. Without one they live
-    as long as the kernel. `.predictions`, `.exercises` and `.notes` are lists of plain dictionaries; `.note(text)` adds
-    a note; `.to_dict()` is what a report carries. Raises InputError for a file that holds something else, StoreError
-    where it cannot be written.
+    `.predictions`, `.exercises` and `.notes` are lists of plain dictionaries; `.note(text)` adds a note; `.to_dict()`
+    is what a report carries.
+
+    Arguments:
+        name: of who works in it; default "".
+        path: a .json file to keep them in; several notebooks may share it; default none: they live as long as the
+            kernel.
+
+    Raises:
+        InputError: for a file that holds something else.
+        StoreError: where the file cannot be written.
 
     >>> book = Workbook("Ada")
     >>> book.note("L3.H7 is about the background", about="L3.H7"); book
@@ -69,8 +76,14 @@ class Workbook:
         return list(self._now()["notes"])
 
     def note(self, text: str, about: str = "") -> None:
-        """Write something down. about: what it is about, such as a head; a second note about the same stays beside the
-        first. Raises InputError for an empty text and for more than 20,000 characters.
+        """Write something down.
+
+        Arguments:
+            text: 1 to 20,000 characters.
+            about: what it is about, such as a head; a second note about the same stays beside the first; default "".
+
+        Raises:
+            InputError: for an empty text and for a longer one.
         """
         if not isinstance(text, str) or not text.strip() or len(text) > LONGEST:
             given = f"{len(text):,} characters" if isinstance(text, str) else repr(text)
@@ -81,8 +94,17 @@ class Workbook:
     def predicted(
         self, *, question: str, guess: Any, truth: Any, unit: str = "", options: Any = None,
     ) -> None:  # fmt: skip
-        """Keep a prediction that was revealed; of a question asked before, the first guess stays and the truth is new:
-        whoever has seen the answer does not guess any more.
+        """Keep a prediction that was revealed.
+
+        Of a question asked before, the first guess stays and the truth is new: whoever has seen the answer does not
+        guess any more.
+
+        Arguments:
+            question: as it was asked.
+            guess: what was predicted; None where it was shown without guessing.
+            truth: what came out.
+            unit: of both; default "".
+            options: what could be chosen from; default none.
         """
 
         def change(content: dict[str, Any]) -> None:
@@ -99,8 +121,17 @@ class Workbook:
         self._change(change)
 
     def tried(self, *, exercise: str, passed: bool, answer: Any, reasons: Any, hints: int, solution: bool) -> None:
-        """Keep a try at an exercise. Once passed it stays passed; the answer kept is that of the first pass, else
-        of the last try.
+        """Keep a try at an exercise.
+
+        Once passed it stays passed; the answer kept is that of the first pass, else of the last try.
+
+        Arguments:
+            exercise: its title.
+            passed: whether this try did.
+            answer: what was handed in.
+            reasons: what the check said, in sentences.
+            hints: how many were read.
+            solution: whether it was looked at.
         """
 
         def change(content: dict[str, Any]) -> None:
@@ -114,7 +145,13 @@ class Workbook:
         self._change(change)
 
     def helped(self, *, exercise: str, hints: int, solution: bool) -> None:
-        """Keep that a hint was read or the solution looked at before the exercise was passed."""
+        """Keep that a hint was read or the solution looked at before the exercise was passed.
+
+        Arguments:
+            exercise: its title.
+            hints: how many were read.
+            solution: whether it was looked at.
+        """
 
         def change(content: dict[str, Any]) -> None:
             row = self._row(content, exercise)
@@ -178,11 +215,15 @@ _current = Workbook()
 
 
 def workbook(name: str | None = None, path: str | Path | None = None) -> Workbook:
-    """The kernel's workbook, which predictions, exercises and reports use.
+    """The kernel's workbook, which predictions, exercises and reports use (`Workbook`).
 
-    name: write on it who you are. path: keep it in this .json file from now on, where other notebooks find it too; what
-    was written in memory before goes with it (what is in another file stays there). Raises InputError for a file of
-    another kind, and leaves it as it is.
+    Arguments:
+        name: write on it who you are; default as it is.
+        path: keep it in this .json file from now on, where other notebooks find it too; what was written in memory
+            before goes with it (what is in another file stays there); default where it is.
+
+    Raises:
+        InputError: for a file of another kind, and leaves it as it is.
 
     >>> import toolkit as tk
     >>> tk.teach.workbook("Ada").name
@@ -200,8 +241,14 @@ def workbook(name: str | None = None, path: str | Path | None = None) -> Workboo
 
 
 def note(text: str, about: str = "") -> None:
-    """Write something down in the kernel's workbook, for whoever reads the report. about: what it is about, such as a
-    head. Raises InputError for an empty text.
+    """Write something down in the kernel's workbook, for whoever reads the report.
+
+    Arguments:
+        text: 1 to 20,000 characters.
+        about: what it is about, such as a head; default "".
+
+    Raises:
+        InputError: for an empty text.
 
     >>> import toolkit as tk
     >>> tk.teach.note("sunset, not background", about="L3.H5")
@@ -227,19 +274,19 @@ def _join(content: dict[str, Any], more: Mapping[str, Any]) -> None:
 
 
 def _checked(path: str | Path) -> Path:
-    found = Path(path).expanduser()
-    if found.suffix != ".json":
-        raise InputError("workbook", repr(found.name), "a name ending in .json", "rename it")
-    return found.resolve()
+    target = Path(path).expanduser()
+    if target.suffix != ".json":
+        raise InputError("workbook", repr(target.name), "a name ending in .json", "rename it")
+    return target.resolve()
 
 
 def _read(path: Path) -> dict[str, Any]:
     """The content of a file, checked: it may have come from anybody."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError("workbook", f"{path.name} ({error})", "a workbook's .json", "name another file") from error
-    return checked_content(found, path.name)
+    return checked_content(content, path.name)
 
 
 def checked_content(found: Any, where: str) -> dict[str, Any]:

@@ -33,7 +33,21 @@ def _title(frontier: Frontier) -> str:
 
 
 def frontier_plotly(frontier: Frontier, x: Measure = "success", y: Measure = "locality") -> PlotlyFigure:
-    """Cells coloured by α : β, the frontier as a line, the band of the draws, other methods as crosses."""
+    """The plane of edit success and locality as a plotly figure.
+
+    Cells coloured by α : β, the frontier as a line, the band of the draws, other methods as crosses.
+
+    Arguments:
+        frontier: of `tk.frontier`.
+        x: the measure to the right, "success", "worst", "like", "locality" or "agreement"; default "success".
+        y: the measure upwards, one of the same; default "locality".
+
+    >>> import toolkit as tk
+    >>> few = tk.extract(tk.load(), tk.scenes("edit", n=60), progress=False)
+    >>> plane = tk.frontier(few, tk.classes(sorted(set(few.labels))), "L3.H7", [0, 10], [10], steps=2)
+    >>> tk.frontier_plotly(plane).layout.xaxis.title.text
+    'edit success: accuracy on the target classes, %'
+    """
     import plotly.graph_objects as go
 
     xs, ys, ratio, words, front = _cells(frontier, x, y)
@@ -62,7 +76,19 @@ def frontier_plotly(frontier: Frontier, x: Measure = "success", y: Measure = "lo
 
 
 def frontier_matplotlib(frontier: Frontier, x: Measure = "success", y: Measure = "locality") -> Figure:
-    """The same as a matplotlib figure."""
+    """The plane of edit success and locality as a matplotlib figure, drawn as `frontier_plotly` draws it.
+
+    Arguments:
+        frontier: of `tk.frontier`.
+        x: the measure to the right, "success", "worst", "like", "locality" or "agreement"; default "success".
+        y: the measure upwards, one of the same; default "locality".
+
+    >>> import toolkit as tk
+    >>> few = tk.extract(tk.load(), tk.scenes("edit", n=60), progress=False)
+    >>> plane = tk.frontier(few, tk.classes(sorted(set(few.labels))), "L3.H7", [0, 10], [10], steps=2)
+    >>> tk.frontier_matplotlib(plane).axes[0].get_ylabel()
+    'edit locality: accuracy on other images, %'
+    """
     from toolkit.figures.shown import Figure
 
     xs, ys, ratio, _, front = _cells(frontier, x, y)

@@ -94,11 +94,20 @@ def _note(m: TokenAttribution, row: int) -> str:
 def maps_matplotlib(
     maps: Any, limit: float | None = None, smooth: bool = True, opacity: float = VEIL, columns: int = 4
 ) -> Figure:
-    """Maps side by side on one symmetric scale, each with its sums.
+    """Maps side by side on one symmetric scale, each with its sums, as a matplotlib figure.
 
-    maps: a TokenAttribution, a list of them, or a dictionary of titles to them. limit: half the range of the colours,
-    default the largest |value| of all maps of one unit (methods differ in theirs: each then says its own). smooth:
-    bilinear between patches; False shows the raw grid. opacity: of the colour at ±limit. columns: pictures in a row.
+    Arguments:
+        maps: a TokenAttribution, a list of them, or a dictionary of titles to them.
+        limit: half the range of the colours, in the maps' unit; default the largest |value| of all maps of one unit
+            (methods differ in theirs: each then says its own).
+        smooth: bilinear between patches; False shows the raw grid; default True.
+        opacity: of the colour at ±limit, 0 to 1; default 0.75.
+        columns: pictures in a row; default 4.
+
+    >>> import toolkit as tk
+    >>> found = tk.token_map(tk.load(), tk.scenes("test", n=2), "a bird")
+    >>> len(tk.maps_matplotlib(found).axes)
+    3
     """
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import LinearSegmentedColormap, Normalize
@@ -136,7 +145,18 @@ def _columns(columns: int, operation: str) -> int:
 
 
 def maps_plotly(maps: Any, limit: float | None = None, columns: int = 4) -> PlotlyFigure:
-    """The raw grids as a plain plotly figure, on one symmetric scale; arguments as for `maps_matplotlib`."""
+    """The raw grids of maps as a plain plotly figure, on one symmetric scale.
+
+    Arguments:
+        maps: a TokenAttribution, a list of them, or a dictionary of titles to them.
+        limit: half the range of the colours, in the maps' unit; default the largest |value| of all maps of one unit.
+        columns: pictures in a row; default 4.
+
+    >>> import toolkit as tk
+    >>> found = tk.token_map(tk.load(), tk.scenes("test", n=2), "a bird")
+    >>> len(tk.maps_plotly(found).data)
+    2
+    """
     from plotly.subplots import make_subplots
 
     each = _each(maps, "maps_plotly")

@@ -50,22 +50,35 @@ def report(
     notes: HeadNotes | None = None, title: str = "From a mistake to the heads behind it",
     state: Mapping[str, Any] | None = None, off: Mapping[str, Any] | None = None, workbook: Workbook | None = None,
 ) -> Path:  # fmt: skip
-    """Write what was found as one HTML file without script or request, the numbers as JSON inside.
+    """The path of one HTML file of what was found, without script or request, the numbers as JSON inside.
 
-    path: the file, ending in .html. acts: parts with labels. classes: two or more. heads: the set that was chosen;
-    default the one `scores` chooses. scores: of `tk.locate`; default located here, where anything is wrong. spans: the
-    heads' texts (`tk.textspan`). edit: judged on the images it holds out. maps: token maps by name. notes: what people
-    wrote about heads (`tk.notes`). title: of the page. state: of an explorer, kept in the JSON. off: how the
-    heads are switched off, arguments of `tk.ablate` (how, effect, strength); default zero-ablation, direct effect.
-    workbook: what was predicted, solved and noted while learning, for a teacher (`toolkit.teach`).
+    Everything that comes from data is escaped.
 
-    Returns the path. Everything that comes from data is escaped. Raises InputError for another ending, for other parts
-    than those of `scores`, and for a page above 5 MB (too many maps); what was at the path then stays as it was.
+    Arguments:
+        path: the file, ending in .html.
+        acts: parts with labels (`Acts`).
+        classes: two or more (`tk.classes`).
+        heads: the set that was chosen, in any spelling; default the one `scores` chooses.
+        scores: of `tk.locate`; default located here, where anything is wrong.
+        spans: the heads' texts (`tk.textspan`); default none.
+        edit: judged on the images it holds out (`tk.edit`); default none.
+        maps: token maps by name; default none.
+        notes: what people wrote about heads (`tk.notes`); default none.
+        title: of the page; default "From a mistake to the heads behind it".
+        state: of an explorer, kept in the JSON; default none.
+        off: how the heads are switched off, arguments of `tk.ablate` (how, effect, strength); default zero-ablation,
+            direct effect.
+        workbook: what was predicted, solved and noted while learning, for a teacher (`tk.teach.workbook`); default
+            none.
 
-    >>> import toolkit as tk
+    Raises:
+        InputError: for another ending, for other parts than those of `scores`, and for a page above 5 MB (too many
+            maps); what was at the path then stays as it was.
+
+    >>> import tempfile, toolkit as tk
     >>> acts = tk.extract(tk.load(), tk.scenes("edit", n=80, kind="birds"), progress=False)
-    >>> tk.report("found.html", acts, tk.classes(["waterbird", "landbird"]))  # doctest: +SKIP
-    PosixPath('found.html')
+    >>> tk.report(tempfile.mkdtemp() + "/found.html", acts, tk.classes(["waterbird", "landbird"])).name
+    'found.html'
     """
     target = Path(path).expanduser()
     if target.suffix != ".html":
@@ -187,11 +200,13 @@ def _without(images: Judged, off: Ablation, scores: Scores | None) -> list[Secti
         f" {100 * off.before.average('plain').value:.1f} % → {100 * off.average('plain').value:.1f} %."
         f" {len(off.right):,} images became right, {len(off.wrong):,} became wrong.{_overlap(images, scores)}"
     )
-    found = [Section("Without these heads", text, png(groups_matplotlib(rows)), "Accuracy by group, before and after")]
+    sections = [
+        Section("Without these heads", text, png(groups_matplotlib(rows)), "Accuracy by group, before and after")
+    ]
     for words, ids in (("became right", off.right), ("became wrong: who paid", off.wrong)):
         if ids:
-            found.append(_shown(images.acts, words, [str(i) for i in ids]))
-    return found
+            sections.append(_shown(images.acts, words, [str(i) for i in ids]))
+    return sections
 
 
 def _how(off: Ablation) -> str:
@@ -217,9 +232,9 @@ def _edited(edit: Edit | None) -> list[Section]:
     if edit._problem is None:
         rows = [(str(r.get("group", "")), *(_percent(r.get(k)) for k in ("before", "after"))) for r in
                 edit.metrics.get("rows", ())]  # fmt: skip
-        said = "Read from a file; its numbers are those it was saved with."
+        words = "Read from a file; its numbers are those it was saved with."
         table = (("group", "before", "after"), rows) if rows else None
-        return [Section("The edit", said, fixed=str(edit), table=table)]
+        return [Section("The edit", words, fixed=str(edit), table=table)]
     text = f"Held-out images: split “{edit.metrics['rows'][0].get('split', '')}”." if edit.metrics.get("rows") else ""
     paid = [str(i) for i in edit.wrong]
     locality = "" if edit.locality is None else f" Locality: {edit.locality}."
@@ -242,8 +257,8 @@ def _looked(maps: Mapping[str, TokenAttribution] | None) -> list[Section]:
 def _how_to_read(card: ModelCard, spans: Any, edit: Any, maps: Any) -> Section:
     """The whys of the panels whose numbers stand in this page, folded away."""
     there = {"AblationLab": True, "SpanExplorer": spans is not None, "EditLab": edit is not None, "TokenMap": maps}
-    found = [why(name, card) for name, on in there.items() if on]
-    return Section("How to read this", folded=[(one.asks, [*one.rows()[1:], *one.meanings()]) for one in found])
+    reasons = [why(name, card) for name, on in there.items() if on]
+    return Section("How to read this", folded=[(one.asks, [*one.rows()[1:], *one.meanings()]) for one in reasons])
 
 
 def _facts(
@@ -251,24 +266,24 @@ def _facts(
     maps: Mapping[str, TokenAttribution] | None,
 ) -> dict[str, Any]:  # fmt: skip
     """Everything as plain values, for programs."""
-    found: dict[str, Any] = {
+    facts: dict[str, Any] = {
         "format": 1, "toolkit": __version__, "settings": off.settings, "card": images.acts.card.to_dict(),
         "heads": str(off.heads), "why": off.heads.why, "groups": off.to_dataframe().to_dict("records"),
         "became_right": list(off.right), "became_wrong": list(off.wrong),
         "confusion": off.confusion_before.counts.tolist(),
     }  # fmt: skip
     if scores is not None:
-        found["scores"] = {name: scores.raw["abcd".index(name)].tolist() for name in scores.names}
-        found["layers"] = list(scores.layers)
+        facts["scores"] = {name: scores.raw["abcd".index(name)].tolist() for name in scores.names}
+        facts["layers"] = list(scores.layers)
     if spans is not None:
         kept = [head for head in off.heads if head[0] in spans.layers]
-        found["texts"] = {f"L{a}.H{b}": list(spans.head((a, b))["text"]) for a, b in kept}
+        facts["texts"] = {f"L{a}.H{b}": list(spans.head((a, b))["text"]) for a, b in kept}
     if edit is not None:
-        found["edit"] = edit.facts
+        facts["edit"] = edit.facts
     if maps:
-        found["maps"] = {name: {"total": m.total, "values": m.values, "rest": dict(zip(m.rest_names, m.rest.T,
+        facts["maps"] = {name: {"total": m.total, "values": m.values, "rest": dict(zip(m.rest_names, m.rest.T,
                          strict=True))} for name, m in maps.items()}  # fmt: skip
-    return found
+    return facts
 
 
 def _plain(value: Any) -> Any:

@@ -14,14 +14,27 @@ from toolkit.core.tower import Pool, Tower
 
 @dataclass(frozen=True)
 class ModelCard:
-    """Geometry of an image tower.
+    """Geometry of an image tower, and a fingerprint of the weights.
 
-    layers, heads (per layer), head_dim k, width w of the residual stream, embed_dim d. grid: (rows, columns) of
-    patches. image_size: (height, width) in pixels. pool: how the embedding reads the last layer. logit_scale: the
-    checkpoint's, as a factor. mean, std: the normalisation of its preprocess. precision, device: as the weights are
-    now. fingerprint: digest of all weights, the text tower's too. terms: parts besides the heads (embedding term, MLPs,
-    the MLP of an attention pool). prefix: tokens before the patches (class token, registers). fixed_biases: whether the
-    attention biases write the same for every image.
+    Attributes:
+        id: the model's name.
+        fingerprint: digest of all weights, the text tower's too; 16 hex digits.
+        layers: l.
+        heads: h, per layer.
+        head_dim: k.
+        width: w, of the residual stream.
+        embed_dim: d.
+        grid: (rows, columns) of patches.
+        image_size: (height, width) in pixels.
+        pool: how the embedding reads the last layer.
+        logit_scale: the checkpoint's, as a factor.
+        mean: of the normalisation of its preprocess, per channel.
+        std: of the normalisation of its preprocess, per channel.
+        precision: of the weights as they are now.
+        device: of the weights as they are now.
+        terms: parts besides the heads (embedding term, MLPs, the MLP of an attention pool).
+        prefix: tokens before the patches (class token, registers).
+        fixed_biases: whether the attention biases write the same for every image.
     """
 
     id: str

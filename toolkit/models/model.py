@@ -30,7 +30,11 @@ OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
 class Model:
     """An open_clip model that can be taken apart; the model itself is never changed. Made by `tk.load` and `tk.wrap`.
 
-    clip: the open_clip model object. card: its geometry. preprocess: PIL image → [3, H, W]. tokenizer: texts → ids.
+    Attributes:
+        clip: the open_clip model object.
+        card: its geometry (`ModelCard`).
+        preprocess: PIL image → [3, H, W].
+        tokenizer: texts → ids [t, n]; None where there is none.
     """
 
     def __init__(
@@ -74,22 +78,30 @@ class Model:
         return tower_of(self.clip, self._view)
 
     def view(self, of: str) -> Model:
-        """The same model with other parts.
+        """The same model with other parts: a `Model` around the same weights.
 
-        of: "pool" (as it is loaded) or, for a tower that ends in an attention pool (SigLIP, SigLIP 2, PE), "trunk":
-        the heads of the trunk are the parts, with the pool's attention and the norm before it frozen as this image has
-        them (methods §1); the heads of the pool, the default, are exact parts of the pooled vector. Results of the two
-        are not mixed up: their fingerprints differ.
+        The heads of an attention pool, the default, are exact parts of the pooled vector. Results of the two views are
+        not mixed up: their fingerprints differ.
 
-        Returns a Model around the same weights. Raises UnsupportedModelError where there is no attention pool.
+        Arguments:
+            of: "pool" (as it is loaded) or, for a tower that ends in an attention pool (SigLIP, SigLIP 2, PE), "trunk":
+                the heads of the trunk are the parts, with the pool's attention and the norm before it frozen as this
+                image has them (methods §1).
+
+        Raises:
+            UnsupportedModelError: where there is no attention pool.
         """
         if of not in VIEWS:
             raise InputError("view", repr(of), " or ".join(map(repr, VIEWS)), "name one of these")
         return self._again(self.clip, self._name, of)
 
     def like(self, clip: Any, what: str, *, whole: bool = False) -> Model:
-        """Other weights with the preprocess, tokenizer and view of this model. what: joined to its name, or with whole
-        the name itself.
+        """Other weights with the preprocess, tokenizer and view of this model (`Model`).
+
+        Arguments:
+            clip: the open_clip model object.
+            what: joined to this model's name, or with whole the name itself.
+            whole: whether `what` is the whole name; default False.
         """
         return self._again(clip, what if whole else f"{self._name}, {what}", self._view)
 
@@ -108,19 +120,27 @@ class Model:
         return self.tower.blocks[0].out_weight.dtype
 
     def images(self, given: Any, operation: str) -> Images:
-        """`given` as batches of preprocessed images; errors name the operation."""
+        """What stands for images, as batches of preprocessed ones.
+
+        Arguments:
+            given: tensors [b, 3, H, W], uint8 pixels of the model's size, PIL images (one or a list), or samples.
+            operation: named in errors.
+        """
         normalise = self._normalisation if self._own is not None else None
         return Images(given, self.preprocess, image_size(self.clip), normalise, operation)
 
     def encode_image(
         self, images: Any, batch_size: int = 64, *, ablate: HeadSet | str | None = None, strength: float = 0.0
     ) -> Tensor:
-        """Image embeddings [b, d] as the model gives them (not normalised), float32 or better.
+        """Image embeddings as the model gives them (not normalised) [b, d], float32 or better.
 
-        images: tensors [b, 3, H, W], PIL images or samples. batch_size: images at a time, default 64.
-        ablate, strength: a head set whose mixes are multiplied by `strength` (0 = off) *while the model runs*, at
-        every token, so that later layers react: the total effect. The direct effect is `tk.decompose(…)` with
-        `ablate_direct`.
+        Arguments:
+            images: preprocessed tensors [b, 3, H, W], uint8 pixels of the model's size, PIL images or samples.
+            batch_size: images at a time; default 64.
+            ablate: a head set whose mixes are multiplied by `strength` *while the model runs*, at every token, so that
+                later layers react: the total effect (the direct effect is `tk.decompose(…)` with `ablate_direct`);
+                default none.
+            strength: no unit, 0 off, 1 as is; default 0.
 
         >>> import toolkit as tk
         >>> tk.load().encode_image(tk.scenes("test", n=2), ablate="L2.H6").shape
@@ -142,8 +162,12 @@ class Model:
     def trace(
         self, batch: Tensor, head_scale: Tensor | None = None, instead: Mapping[int, Tensor] | None = None
     ) -> Trace:
-        """One captured forward of preprocessed images [b, 3, H, W]; head_scale [l, h] multiplies mixes on the way, and
-        the share 1 − scale of `instead` (by layer, [b or 1, h, n, k]) is added.
+        """One captured forward (`Trace`).
+
+        Arguments:
+            batch: preprocessed images [b, 3, H, W].
+            head_scale: factors of the mixes on the way [l, h]; default all 1.
+            instead: by layer, what the share 1 − head_scale of is added [b or 1, h, n, k]; default nothing.
         """
         tower = self.tower
         capture = Capture(tower, head_scale, instead)
@@ -152,8 +176,11 @@ class Model:
         return capture.trace(output)
 
     def tokens(self, batch: Tensor, head_scale: Tensor | None = None) -> Tokens:
-        """One captured forward of preprocessed images [b, 3, H, W] with attention rows and values of every head;
-        head_scale [l, h] multiplies mixes on the way.
+        """One captured forward with attention rows and values of every head (`Tokens`).
+
+        Arguments:
+            batch: preprocessed images [b, 3, H, W].
+            head_scale: factors of the mixes on the way [l, h]; default all 1.
         """
         tower = self.tower
         capture = AttentionCapture(tower, head_scale)
@@ -162,9 +189,13 @@ class Model:
         return capture.tokens(output)
 
     def explicit(self, batch: Tensor) -> tuple[AttentionCapture, Tensor]:
-        """One forward of preprocessed images [b, 3, H, W] with explicit attention, and the embeddings [b, d]. Where
-        gradients are on, attention is part of an autograd graph, and no parameter is, frozen or not: nothing collects
-        a gradient.
+        """One forward with explicit attention, and the embeddings [b, d].
+
+        Where gradients are on, attention is part of an autograd graph, and no parameter is, frozen or not: nothing
+        collects a gradient.
+
+        Arguments:
+            batch: preprocessed images [b, 3, H, W].
         """
         refuse_reruns(self.clip.visual, self._name)
         tower = self.tower
@@ -174,7 +205,12 @@ class Model:
         return capture, output
 
     def mixes(self, batch: Tensor, layers: Sequence[int]) -> dict[int, Tensor]:
-        """By layer, the head mixes of all tokens [b, h, n, k] of preprocessed images [b, 3, H, W]."""
+        """By layer, the head mixes of all tokens [b, h, n, k].
+
+        Arguments:
+            batch: preprocessed images [b, 3, H, W].
+            layers: which, from 0.
+        """
         tower = self.tower
         capture = Capture(tower, whole=layers)
         with torch.no_grad(), capture:
@@ -182,7 +218,11 @@ class Model:
         return capture.mixes_of
 
     def readout(self, fresh: bool = False) -> Readout:
-        """The linear readout of the present weights; made again when they change, or when `fresh` is asked for."""
+        """The linear readout of the present weights; made again when they change.
+
+        Arguments:
+            fresh: make it again in any case; default False.
+        """
         tower = self.tower
         state = _state(tower.tensors())
         if fresh or self._readout is None or self._readout[0] != state:
@@ -192,9 +232,15 @@ class Model:
         return self._readout[1]
 
     def encode_text(self, texts: str | Sequence[str], batch_size: int = 256, *, normalize: bool = True) -> Tensor:
-        """Text embeddings [t, d], unit norm unless `normalize` is False, float32 or better.
+        """Text embeddings [t, d], float32 or better.
 
-        texts: strings; an empty one is an InputError. Raises InputError when the model has no tokenizer.
+        Arguments:
+            texts: one text or several; an empty one is an InputError.
+            batch_size: texts at a time; default 256.
+            normalize: to unit norm; default True.
+
+        Raises:
+            InputError: for an empty text, and a model without a tokenizer.
         """
         if not hasattr(texts, "__iter__"):
             raise InputError("encode_text", repr(texts), "a string or a list of strings", "pass a list of texts")
@@ -218,13 +264,17 @@ class Model:
             for start in range(0, len(texts), batch_size):
                 ids = self.tokenizer(texts[start : start + batch_size]).to(self.device)
                 out.append(self.clip.encode_text(ids))
-        found = torch.cat(out)
-        found = found.to(torch.promote_types(found.dtype, torch.float32))
-        return torch.nn.functional.normalize(found, dim=-1) if normalize else found
+        vectors = torch.cat(out)
+        vectors = vectors.to(torch.promote_types(vectors.dtype, torch.float32))
+        return torch.nn.functional.normalize(vectors, dim=-1) if normalize else vectors
 
     def unknown_words(self, texts: str | Sequence[str]) -> dict[str, list[str]]:
-        """Words of the texts that the model's tokenizer does not know, each with the nearest known ones. Empty for
-        tokenizers that split words into known pieces, as CLIP's own does.
+        """Words of the texts that the model's tokenizer does not know, each with the nearest known ones.
+
+        Empty for tokenizers that split words into known pieces, as CLIP's own does.
+
+        Arguments:
+            texts: one text or several.
 
         >>> import toolkit as tk
         >>> tk.load().unknown_words("a zebra on the lakes")
@@ -233,11 +283,15 @@ class Model:
         tokenizer: Any = self.tokenizer
         if not hasattr(tokenizer, "unknown"):
             return {}
-        found = [word for text in ([texts] if isinstance(texts, str) else texts) for word in tokenizer.unknown(text)]
-        return {word: tokenizer.nearest(word) for word in dict.fromkeys(found)}
+        words = [word for text in ([texts] if isinstance(texts, str) else texts) for word in tokenizer.unknown(text)]
+        return {word: tokenizer.nearest(word) for word in dict.fromkeys(words)}
 
     def too_long(self, texts: Sequence[str]) -> list[tuple[int, int, int]]:
-        """Texts the tokenizer would cut: (position, tokens, context length). Empty where the tokenizer does not say."""
+        """Texts the tokenizer would cut: (position, tokens, context length). Empty where the tokenizer does not say.
+
+        Arguments:
+            texts: a list of texts.
+        """
         tokenizer: Any = self.tokenizer
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -280,12 +334,17 @@ def wrap(
 ) -> Model:
     """A `Model` around a CLIP that is already in memory; the model is used as it is and never changed.
 
-    clip: an open_clip model, or a CLIPModel of the transformers library, on any device and in any precision. Image
-    towers: ViT with class token, average or attention pooling (open_clip's own; timm's plain, EVA, SigLIP, PE) or a
-    ModifiedResNet; `toolkit info --models` lists them by name.
-    preprocess: PIL image → [3, H, W]; default: the one open_clip attached to the model, else OpenAI's. tokenizer:
-    texts → ids [t, n]; default: open_clip's BPE where the vocabulary has its size. name: for results, default the
-    class name. Raises UnsupportedModelError, with the reason, for a model whose parts would not sum to the embedding.
+    Image towers: ViT with class token, average or attention pooling (open_clip's own; timm's plain, EVA, SigLIP, PE) or
+    a ModifiedResNet; `toolkit info --models` lists them by name.
+
+    Arguments:
+        clip: an open_clip model, or a CLIPModel of the transformers library, on any device and in any precision.
+        preprocess: PIL image → [3, H, W]; default the one open_clip attached to the model, else OpenAI's.
+        tokenizer: texts → ids [t, n]; default open_clip's BPE where the vocabulary has its size.
+        name: for results; default the class name.
+
+    Raises:
+        UnsupportedModelError: for a model whose parts would not sum to the embedding, with the reason.
 
     >>> import toolkit as tk
     >>> tk.wrap(tk.load().clip).card.heads
@@ -297,12 +356,12 @@ def wrap(
 def check_device(device: str | torch.device, operation: str) -> torch.device:
     """The device, or a DeviceError when this machine lacks it."""
     try:
-        found = torch.device(device)
+        target = torch.device(device)
     except (RuntimeError, TypeError) as error:
         raise InputError(
             operation, f"device={device!r}", '"cpu", "cuda", "cuda:1", "mps" …', "name a torch device"
         ) from error
-    if found.type == "cuda" and (not torch.cuda.is_available() or (found.index or 0) >= torch.cuda.device_count()):
+    if target.type == "cuda" and (not torch.cuda.is_available() or (target.index or 0) >= torch.cuda.device_count()):
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         raise DeviceError(
             operation,
@@ -310,9 +369,9 @@ def check_device(device: str | torch.device, operation: str) -> torch.device:
             '"cpu"' + (' or "cuda"' if count else ""),
             'pass device="cpu", or install a torch build with CUDA on a machine with an NVIDIA GPU',
         )
-    if found.type == "mps" and not torch.backends.mps.is_available():
+    if target.type == "mps" and not torch.backends.mps.is_available():
         raise DeviceError(operation, 'device="mps" where there is none', '"cpu"', 'pass device="cpu"')
-    return found
+    return target
 
 
 def _attached(clip: Any) -> dict[str, Any]:

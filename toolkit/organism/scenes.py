@@ -90,19 +90,26 @@ def scenes(
     split: str = "test", n: int = 3000, seed: int = 0, *, kind: str = "world",
     birds: float | None = None, rho: float | None = None, home: float | None = None,
 ) -> Scenes:  # fmt: skip
-    """n scenes of the built-in world.
-
-    split: "train", "val", "edit" or "test"; splits never share an image. n: how many, default 3,000. seed: default 0.
-    kind: "world" (default), half birds and half 18 other classes; "birds"; "unrelated", the 18 other classes alone, to
-    see what an edit of birds costs elsewhere; "factorial", every factor uniform and independent of every other (neck,
-    bill and feet too; the class of a bird is what two of the three say), to measure what heads respond to.
-    birds: share of waterbirds and landbirds, default 0.5. rho: share of birds on the background that matches their
-    class, default 0.5 (no correlation). home: share of the other classes on a background typical of them, default 0.8.
-    These three set the world; the other kinds fix `birds`, and "factorial" all three.
-
-    Returns Scenes: pictures with labels, groups, factors and pixel masks. Raises InputError for anything else.
+    """n scenes of the built-in world: pictures with labels, groups, factors and pixel masks (`Scenes`).
 
     The built-in world demonstrates and tests the toolkit; it is no evidence for any method.
+
+    Arguments:
+        split: "train", "val", "edit" or "test"; splits never share an image; default "test".
+        n: how many, at least 1; default 3,000.
+        seed: of the world, 0 to 2³² − 1; default 0.
+        kind: "world", half birds and half 18 other classes; "birds"; "unrelated", the 18 other classes alone, to see
+            what an edit of birds costs elsewhere; "factorial", every factor uniform and independent of every other
+            (neck, bill and feet too; the class of a bird is what two of the three say), to measure what heads respond
+            to; default "world".
+        birds: share of waterbirds and landbirds, 0 to 1, of the world alone; default 0.5.
+        rho: share of birds on the background that matches their class, 0 to 1, of every kind but "factorial"; default
+            0.5, no correlation.
+        home: share of the other classes on a background typical of them, 0 to 1, of every kind but "factorial"; default
+            0.8.
+
+    Raises:
+        InputError: for anything else.
 
     >>> import toolkit as tk
     >>> tk.scenes("test", n=4, birds=1.0)[0].image.size

@@ -77,10 +77,10 @@ class HeadNotes:
         return pandas.DataFrame({"head": sorted(notes), "note": [notes[name] for name in sorted(notes)]})
 
     def _name(self, head: Any) -> str:
-        found = HeadSet.of(head, self.card.layers, self.card.heads)
-        if len(found.heads) != 1:
+        chosen = HeadSet.of(head, self.card.layers, self.card.heads)
+        if len(chosen.heads) != 1:
             raise InputError("notes", repr(head), "one head, such as 'L2.H6'", "name one")
-        return str(found)
+        return str(chosen)
 
     def _read(self) -> dict[str, str]:
         if self.path is None:
@@ -109,7 +109,11 @@ class HeadNotes:
 
 
 def notes(model: Any, path: str | Path | None = None) -> HeadNotes:
-    """The notes on a model's heads. model: a `Model` or `Acts`. path: a file of your own, default one per model.
+    """The notes on a model's heads (`HeadNotes`): `notes["L2.H6"] = "water"`.
+
+    Arguments:
+        model: a `Model` or `Acts`.
+        path: a file of your own; default one per model.
 
     >>> import toolkit as tk
     >>> len(tk.notes(tk.load(), "no-such-file.json"))

@@ -28,11 +28,20 @@ from toolkit.teach.broken import Broken
 def narrow_bank(acts: Acts, head: Any, texts: Sequence[str], full: Any = "world", size: int = 5) -> Broken:
     """A bank of texts that cannot span what a head varies along: TextSpan names its best text all the same.
 
-    acts: parts. head: one head. texts: the narrow bank, two texts or more. full: the bank that can, default the
-    built-in one. size: texts picked.
+    The toolkit warns of the bank (`tk.BankWarning`), and rightly so.
 
-    Returns a `Broken`; .numbers: "narrow", "full", the shares explained, and "named", the first texts. Raises
-    InputError for several heads; the toolkit warns of the bank (`tk.BankWarning`), and rightly so.
+    Arguments:
+        acts: parts with the live model (`Acts`).
+        head: one head, in any spelling.
+        texts: the narrow bank, two texts or more.
+        full: the bank that can, as in `tk.bank`; default "world", the built-in one.
+        size: texts picked; default 5.
+
+    Returns:
+        `Broken`; .numbers: "narrow", "full", the shares explained, and "named", the first texts.
+
+    Raises:
+        InputError: for several heads.
 
     >>> import toolkit as tk
     >>> acts = tk.extract(tk.load(), tk.scenes("val", n=120), progress=False)
@@ -63,12 +72,19 @@ def narrow_bank(acts: Acts, head: Any, texts: Sequence[str], full: Any = "world"
 def few_images(acts: Acts, classes: Any, n: int = 10, many: int = 100, score: str = "d", draws: int = 20) -> Broken:
     """Twenty images instead of two hundred: the ranking of heads changes from draw to draw.
 
-    acts: parts with labels; draws share images, so `many` may be at most a third of the smallest class. n, many:
-    images a class, few and enough. score: "a" to "d", of the heads of the last two layers. draws: of each size, seeds 0
-    to draws − 1; those without a mistake say nothing and are left out.
+    Arguments:
+        acts: parts with labels (`Acts`); draws share images, so `many` may be at most a third of the smallest class.
+        classes: two or more (`tk.classes`).
+        n: images a class, few; default 10.
+        many: images a class, enough; default 100.
+        score: "a" to "d", of the heads of the last two layers; default "d".
+        draws: of each size, seeds 0 to draws − 1; those without a mistake say nothing and are left out; default 20.
 
-    Returns a `Broken`; .numbers: "few", "many", the share of the five worst heads that two draws have in common. Raises
-    InputError for other sizes, and where fewer than two draws hold a mistake.
+    Returns:
+        `Broken`; .numbers: "few", "many", the share of the five worst heads that two draws have in common.
+
+    Raises:
+        InputError: for other sizes, and where fewer than two draws hold a mistake.
 
     >>> import toolkit as tk
     >>> acts = tk.extract(tk.load(), tk.scenes("edit", n=200, kind="birds"), progress=False)
@@ -105,12 +121,20 @@ def zero_beta(
 ) -> Broken:  # fmt: skip
     """β = 0: nothing holds what was right, and the edit gains where one looks while it loses elsewhere.
 
-    few: the images it is made from. classes: all of them. heads: the located ones (unused while alpha is 0). held_out:
-    parts with images of target and of other classes. beta: of the sound one. steps: default 200. alpha: default 0,
-    which leaves the labels alone to pull.
+    Arguments:
+        few: the images it is made from (`Acts`).
+        classes: all of them (`tk.classes`).
+        heads: the located ones (unused while alpha is 0), in any spelling.
+        held_out: parts with images of target and of other classes.
+        beta: weight of locality of the sound edit, no unit, 0 to 1e12; default 300.
+        steps: of either edit; default 200.
+        alpha: weight of success, no unit, 0 to 1e12; default 0, which leaves the labels alone to pull.
 
-    Returns a `Broken`; .numbers: "zero", "beta", each (target classes after, others before, others after). Raises
-    InputError where no held-out image is of another class (of several data sets, `tk.extract` their `tk.joined`).
+    Returns:
+        `Broken`; .numbers: "zero", "beta", each (target classes after, others before, others after).
+
+    Raises:
+        InputError: where no held-out image is of another class (of several data sets, `tk.extract` their `tk.joined`).
 
     >>> import toolkit as tk
     >>> few = tk.extract(tk.load(), tk.scenes("edit", n=60, kind="birds"), progress=False).draw(per_class=10)
@@ -128,11 +152,11 @@ def zero_beta(
             raise InputError("zero_beta", given, "images of target and of other classes", fix)
         other = one.locality.change
         rows.append((one.success.value, other.before.average("plain").value, other.after.average("plain").value))
-    said = [f"target classes {100 * s:.1f} %, the others {100 * b:.1f} → {100 * a:.1f} %" for s, b, a in rows]
+    outcomes = [f"target classes {100 * s:.1f} %, the others {100 * b:.1f} → {100 * a:.1f} %" for s, b, a in rows]
     n = f"{len(held_out):,} held-out images, split “{held_out.split}”"
     return Broken(
         "An edit with β = 0",
-        f"β = 0, {steps} steps: {said[0]} ({n}).", f"β = {beta:g}: {said[1]}.",
+        f"β = 0, {steps} steps: {outcomes[0]} ({n}).", f"β = {beta:g}: {outcomes[1]}.",
         "Success alone is no measure of an edit. Look at images it should not touch, and along the steps.",
         {"zero": rows[0], "beta": rows[1]},
         lambda: pictures.along_steps([one.curve() for one in edits], ["β = 0", f"β = {beta:g}"]),
@@ -144,11 +168,20 @@ def random_heads(
 ) -> Broken:  # fmt: skip
     """Random heads that look meaningful: the best of many random sets on few images, judged again on all others.
 
-    acts: parts with labels. size: heads a set. n: images on which the best set is picked. sets: how many are tried.
-    seed: of sets and images. without: heads that are known to matter, left out of the draw.
+    Arguments:
+        acts: parts with labels (`Acts`).
+        classes: two or more (`tk.classes`).
+        size: heads a set; default 4.
+        n: images on which the best set is picked; default 24.
+        sets: how many are tried, 1 to 100,000; default 200.
+        seed: of sets and images; default 0.
+        without: heads that are known to matter, left out of the draw; default none.
 
-    Returns a `Broken`; .numbers: "picked", "again" (change of the accuracy where it was picked, and elsewhere),
-    "heads". Raises InputError for more images or heads than there are.
+    Returns:
+        `Broken`; .numbers: "picked", "again" (change of the accuracy where it was picked, and elsewhere), "heads".
+
+    Raises:
+        InputError: for more images or heads than there are.
 
     >>> import toolkit as tk
     >>> acts = tk.extract(tk.load(), tk.scenes("val", n=80, kind="birds"), progress=False)
@@ -186,10 +219,19 @@ def random_heads(
 def rescaled_maps(model: Any, image: Any, text: str, heads: Any, idle: Any, against: Any = None) -> Broken:
     """Rescaling every map to its own range: a head that writes next to nothing looks as strong as one that decides.
 
-    model: live. image: PIL or a sample. text, against: as in `tk.token_map`. heads: that matter; idle: that do not.
+    Arguments:
+        model: a live one (`Model`).
+        image: one image, PIL or a sample.
+        text: as in `tk.token_map`.
+        heads: that matter, in any spelling.
+        idle: heads that do not matter, in any spelling.
+        against: as in `tk.token_map`; default nothing.
 
-    Returns a `Broken`; .numbers: "largest", the largest |value| of a patch of either map. Raises InputError as
-    `tk.token_map` does.
+    Returns:
+        `Broken`; .numbers: "largest", the largest |value| of a patch of either map.
+
+    Raises:
+        InputError: as `tk.token_map` does.
 
     >>> import toolkit as tk
     >>> image = tk.scenes("val", n=1, kind="birds")[0]
@@ -211,10 +253,10 @@ def rescaled_maps(model: Any, image: Any, text: str, heads: Any, idle: Any, agai
 
 
 def _one(acts: Acts, head: Any) -> tuple[int, int]:
-    found = HeadSet.of(head, *acts.shape[1:3])
-    if len(found) != 1:
-        raise InputError("narrow_bank", f"{len(found)} heads", "one head", 'name it: "L3.H7"')
-    return found.heads[0]
+    chosen = HeadSet.of(head, *acts.shape[1:3])
+    if len(chosen) != 1:
+        raise InputError("narrow_bank", f"{len(chosen)} heads", "one head", 'name it: "L3.H7"')
+    return chosen.heads[0]
 
 
 def _ranks(acts: Acts, classes: Any, n: int, score: str, draws: int) -> list[list[tuple[int, int]]]:
@@ -232,6 +274,6 @@ def _agreement(a: list[tuple[int, int]], b: list[tuple[int, int]], top: int = 5)
 
 def _became(acts: Acts, classes: Any, heads: HeadSet) -> Any:
     """[image]: +1 where zero-ablating the heads makes an image right, −1 where it makes one wrong."""
-    found = ablate(acts, classes, heads)
+    without = ablate(acts, classes, heads)
     ids = acts.ids.astype(str)
-    return np.isin(ids, [str(i) for i in found.right]).astype(int) - np.isin(ids, [str(i) for i in found.wrong])
+    return np.isin(ids, [str(i) for i in without.right]).astype(int) - np.isin(ids, [str(i) for i in without.wrong])

@@ -19,9 +19,14 @@ INK, WORSE, BETTER, FAINT = "#1d2128", "#be5d02", "#0e4b8a", "#8a919c"
 
 @dataclass(frozen=True, repr=False)
 class Broken:
-    """A failure to look at. title: what is broken. broken, sound: what comes out, done badly and done well, in a
-    sentence with its numbers. lesson: what to do about it. numbers: the same as plain values. Shows a picture in a
-    notebook; `.to_matplotlib()` is that picture.
+    """A failure to look at. Shows a picture in a notebook; `.to_matplotlib()` is that picture.
+
+    Attributes:
+        title: what is broken.
+        broken: what comes out, done badly, in a sentence with its numbers.
+        sound: what comes out, done well, in a sentence with its numbers.
+        lesson: what to do about it.
+        numbers: the same as plain values.
     """
 
     title: str

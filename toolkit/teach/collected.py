@@ -21,13 +21,17 @@ LARGEST = 50_000_000
 def collect(paths: str | Path | Iterable[str | Path], regrade: bool = False) -> pandas.DataFrame:
     """What a class handed in, a row per exercise, prediction and note of every file.
 
-    paths: a folder of reports (`explorer.report`) or workbooks (.json), or files. regrade: check the answers kept in
-    them again, on this machine; what a file says of itself can be changed by whoever writes it. Nothing in a file is
-    executed.
+    Columns: file, name, kind ("exercise", "prediction", "note", "problem"), about, answer (of a prediction the guess),
+    truth, passed (of an exercise; None for an answer that cannot be checked again), tries, hints, solution, text. A
+    file that cannot be read is a row of kind "problem". Nothing in a file is executed.
 
-    Returns columns file, name, kind ("exercise", "prediction", "note", "problem"), about, answer (of a prediction the
-    guess), truth, passed (of an exercise; None for an answer that cannot be checked again), tries, hints, solution,
-    text. A file that cannot be read is a row of kind "problem". Raises InputError where there is no file at all.
+    Arguments:
+        paths: a folder of reports (`explorer.report`) or workbooks (.json), or files.
+        regrade: check the answers kept in them again, on this machine; what a file says of itself can be changed by
+            whoever writes it; default False.
+
+    Raises:
+        InputError: where there is no file at all.
 
     >>> from toolkit import teach
     >>> teach.collect("hand-ins")  # doctest: +SKIP

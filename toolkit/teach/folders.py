@@ -13,9 +13,17 @@ WNIDS = {"balloon": "n02782093", "umbrella": "n04507155", "mushroom": "n07734744
 
 
 def waterbirds_folder(top: str | Path, train: int = 160, val: int = 120, test: int = 400, seed: int = 5) -> Path:
-    """Birds of the built-in world as a Waterbirds folder. top: where it is made; train, val, test: images of each
-    split (train from the `edit` pool). seed: of the scenes. Returns the folder, for `tk.waterbirds`. Raises InputError
-    where something is there already.
+    """Birds of the built-in world as a Waterbirds folder, for `tk.waterbirds`; its path comes back.
+
+    Arguments:
+        top: where it is made.
+        train: images of that split, of the `edit` pool; default 160.
+        val: images of that split; default 120.
+        test: images of that split; default 400.
+        seed: of the scenes; default 5.
+
+    Raises:
+        InputError: where something is there already.
 
     >>> import toolkit as tk, tempfile
     >>> folder = tk.teach.waterbirds_folder(tempfile.mkdtemp(), train=4, val=4, test=4)
@@ -37,8 +45,17 @@ def waterbirds_folder(top: str | Path, train: int = 160, val: int = 120, test: i
 
 
 def imagenet_r_folder(top: str | Path, n: int = 500, seed: int = 9) -> Path:
-    """Those of n unrelated scenes whose class ImageNet-R has too (balloons, umbrellas, mushrooms), in its layout.
-    Returns the folder, for `tk.imagenet_r`. Raises InputError where something is there already.
+    """Scenes whose class ImageNet-R has too, as an ImageNet-R folder, for `tk.imagenet_r`; its path comes back.
+
+    These are balloons, umbrellas and mushrooms.
+
+    Arguments:
+        top: where it is made.
+        n: unrelated scenes, of which those of these classes are kept; default 500.
+        seed: of the scenes; default 9.
+
+    Raises:
+        InputError: where something is there already.
 
     >>> import toolkit as tk, tempfile
     >>> len(set(tk.imagenet_r(tk.teach.imagenet_r_folder(tempfile.mkdtemp(), n=60), classes=3).labels)) <= 3
@@ -65,9 +82,17 @@ def _write(data: Scenes, root: Path, paths: list[str]) -> None:
 
 
 def celeba_folder(top: str | Path, n: int = 60, seed: int = 3) -> Path:
-    """n scenes in CelebA's layout, a third of them in every split. They are no portraits: `Male` says that it is a
-    waterbird, `Blond_Hair` that the scene is on water. Returns the folder, for `tk.celeba`. Raises InputError where
-    something is there already.
+    """Scenes in CelebA's layout, a third of them in every split, for `tk.celeba`; the folder's path comes back.
+
+    They are no portraits: `Male` says that it is a waterbird, `Blond_Hair` that the scene is on water.
+
+    Arguments:
+        top: where it is made.
+        n: scenes; default 60.
+        seed: of the scenes; default 3.
+
+    Raises:
+        InputError: where something is there already.
 
     >>> import toolkit as tk, tempfile
     >>> len(tk.celeba(tk.teach.celeba_folder(tempfile.mkdtemp(), n=6), "test", target="Male", attribute="Blond_Hair"))

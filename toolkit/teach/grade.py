@@ -8,7 +8,12 @@ from html import escape
 
 @dataclass(frozen=True)
 class Reason:
-    """One thing that was checked. ok: whether it holds; None for a remark. text: in a sentence."""
+    """One thing that was checked.
+
+    Attributes:
+        ok: whether it holds; None for a remark.
+        text: in a sentence.
+    """
 
     ok: bool | None
     text: str
@@ -25,8 +30,11 @@ class Reason:
 class Grade:
     """The outcome of `exercise.check(answer)`; true where it passed.
 
-    exercise: its title. reasons: everything that was checked, in order; it passes when none of them fails. tries: how
-    often it was tried. next: what to do now.
+    Attributes:
+        exercise: its title.
+        reasons: everything that was checked, in order; it passes when none of them fails.
+        tries: how often it was tried.
+        next: what to do now.
     """
 
     exercise: str

@@ -28,8 +28,16 @@ OFTEN = 6
 class Exercise:
     """A task; made by `teach.exercise(title)`, listed by `teach.exercises()`.
 
-    title, task, form (of the answer), difficulty 1…4, minutes, notebook. `.check(answer)` grades it with reasons and
-    keeps the result in the workbook, `.hint()` gives the next hint, `.solution()` one way to do it.
+    `.check(answer)` grades it with reasons and keeps the result in the workbook, `.hint()` gives the next hint,
+    `.solution()` one way to do it.
+
+    Attributes:
+        title: its name.
+        task: what is to be done.
+        form: of the answer.
+        difficulty: 1 to 4.
+        minutes: it takes about.
+        notebook: it belongs to.
 
     >>> import toolkit as tk
     >>> tk.teach.exercise("background heads").check("L3.H7 L3.H5").passed
@@ -49,14 +57,19 @@ class Exercise:
     _solved: bool = field(default=False, init=False)
 
     def check(self, answer: Any) -> Grade:
-        """Grade an answer: passed or not, and the reasons. Raises InputError, and counts no try, for what is no answer
-        to this task.
+        """An answer graded: passed or not, and the reasons (`Grade`).
+
+        Arguments:
+            answer: in the exercise's `form`.
+
+        Raises:
+            InputError: for what is no answer to this task; this counts no try.
         """
         reasons = self._check(answer)
         self._tries += 1
         if self._judged and self._tries == OFTEN:
-            said = f"This was try {OFTEN} on the same test images: choose on validation images, and test once."
-            reasons = [*reasons, Reason(None, said)]
+            remark = f"This was try {OFTEN} on the same test images: choose on validation images, and test once."
+            reasons = [*reasons, Reason(None, remark)]
         grade = Grade(self.title, tuple(reasons), self._tries)
         if not grade:
             more = self._hints < len(self._all_hints)
@@ -184,7 +197,11 @@ _made: dict[str, Exercise] = {}
 def exercise(title: str) -> Exercise:
     """The exercise of this title; the same object whenever it is asked for, so that it counts tries and hints.
 
-    Raises InputError for an unknown title.
+    Arguments:
+        title: in any case, with spaces, dashes or underscores.
+
+    Raises:
+        InputError: for an unknown title.
 
     >>> import toolkit as tk
     >>> tk.teach.exercise("exact sum").difficulty
@@ -205,7 +222,12 @@ def exercise(title: str) -> Exercise:
 
 
 def exercises() -> pandas.DataFrame:
-    """One row per exercise: title, difficulty (1 to 4), minutes, notebook, and whether the workbook has it passed."""
+    """One row per exercise: title, difficulty (1 to 4), minutes, notebook, and whether the workbook has it passed.
+
+    >>> import toolkit as tk
+    >>> tk.teach.exercises().columns.tolist()
+    ['exercise', 'difficulty', 'minutes', 'notebook', 'passed']
+    """
     import pandas
 
     passed = {row["exercise"]: row["passed"] for row in workbook().exercises}

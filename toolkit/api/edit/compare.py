@@ -23,7 +23,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
-    """Two edits on the same images; differences are second − first. outcomes: what each of the two does."""
+    """Two edits on the same images; differences are second − first.
+
+    Attributes:
+        first: one edit.
+        second: the other.
+        outcomes: what each of the two does (`Outcome`).
+    """
 
     first: Edit
     second: Edit
@@ -87,11 +93,19 @@ class Comparison:
 
 
 def compare(first: Edit, second: Edit, acts: Any = None) -> Comparison:
-    """Two edits of one model on the same images: predictions, groups, and maps of what they differ in.
+    """What one edit does that another of the same model does not, on the same images, as a `Comparison`.
 
-    acts: parts of labelled images; default the first's held-out images. Images either edit was made from are left out
-    (but where neither has others). Returns a `Comparison`. Raises InputError for edits of different models or class
-    sets.
+    It holds predictions, groups, and maps of what the two differ in.
+
+    Images either edit was made from are left out (but where neither has others).
+
+    Arguments:
+        first: one edit (`Edit`).
+        second: another, of the same model and class set.
+        acts: parts of labelled images; default the first's held-out images.
+
+    Raises:
+        InputError: for edits of different models or class sets.
 
     >>> import toolkit as tk
     >>> few = tk.extract(tk.load(), tk.scenes("edit", n=60, kind="birds"), progress=False).draw(per_class=10)

@@ -39,25 +39,44 @@ def edit(
     convention: Convention | None = None,
     check: Check = quiet,
 ) -> Edit:
-    """Edit the image projection: minimise L_CE + α L_success + β L_locality over θ (R25 eq. 11–13; methods §4).
+    """An edit of the image projection: θ that minimises L_CE + α L_success + β L_locality (R25 eq. 11–13; methods §4).
 
     L_success draws the wrong images W to what the model says of them without `heads`, L_locality keeps the right ones C
     ∪ A at what it says now, L_CE draws all of them to their labels. α = β = 0 is standard fine-tuning. θ starts at the
-    identity and depends on nothing but these arguments.
+    identity and depends on nothing but these arguments. Warns (`EditWarning`) of heads that were found under another
+    class set.
 
-    acts: parts of the few labelled images it is made from, ten a class in R25. classes: all classes to tell apart,
-    those that should stay as they are too. heads: in any spelling. alpha, beta: 0 (off) to 1e12. steps: of Adam on the
-    full batch, default 100; or "converge": L-BFGS to its end, which overfits. strategy: "diagonal" (default), "full",
-    "rank R". logit_scale: of g = softmax(scale · cosine); default the checkpoint's, 1 as in R25 (then α, β of 1e3 to
-    1e4). true, predicted: the mistake to mend, default all of them; pairs: several mistakes. held_out: parts of other
-    images, which `.success` and `.locality` are measured on (default: the images it was made from, and it says so).
-    unrelated: by name, parts an edit should leave alone, or (parts, their own class set). nonnegative: keep θ ≥ 0.
-    allowance: take the best step that keeps at least 1 − allowance of C ∪ A right. rate: of Adam, 1e-2. seed: of the
-    start of "rank R". check: called with (steps done, of); may raise to end it.
+    Arguments:
+        acts: parts of the few labelled images it is made from (`Acts`), ten a class in R25.
+        classes: all classes to tell apart (`tk.classes`), those that should stay as they are too.
+        heads: which L_success learns from, in any spelling; default none, which needs alpha=0.
+        alpha: weight of success, no unit, 0 (off) to 1e12; default 10.
+        beta: weight of locality, no unit, 0 (off) to 1e12; default 10.
+        steps: of Adam on the full batch, 0 to 100,000; or "converge", L-BFGS to its end, which overfits; default 100.
+        strategy: "diagonal", "full" or "rank R"; default "diagonal".
+        logit_scale: of g = softmax(scale · cosine), above 0; default the checkpoint's; 1 as in R25 (then α, β of 1e3 to
+            1e4).
+        true: the class whose images are to be mended, by name or index; default all.
+        predicted: the class they are taken for, by name or index; default all.
+        pairs: several mistakes (true, predicted) instead; default all mistakes.
+        held_out: parts of other images, which `.success` and `.locality` are measured on; default the images it was
+            made from, and it says so.
+        unrelated: by name, parts an edit should leave alone, or (parts, their own class set); default none.
+        nonnegative: keep θ ≥ 0, of the diagonal alone; default False.
+        allowance: take the best step that keeps at least 1 − allowance of C ∪ A right, 0 to 1; default the last step.
+        rate: of Adam, above 0; default 0.01.
+        seed: of the start of "rank R"; default 0.
+        name: for people; default "", which shows the weights.
+        device: where it is solved; default "cpu".
+        convention: "separate" or "reference"; default that of `acts`.
+        check: called with (steps done, of); what it raises ends the work; default nothing.
 
-    Returns an `Edit`: .theta [d], .success, .locality, .history, .fold(model), .save(path). Raises InputError where no
-    image is wrong in this way, without heads (for α > 0), for one class, and weights below 0 or NaN; warns of heads
-    that were found under another class set.
+    Returns:
+        `Edit`: .theta [d], .success, .locality, .history, .fold(model), .save(path).
+
+    Raises:
+        InputError: where no image is wrong in this way, without heads (for α > 0), for one class, and for weights below
+            0 or NaN.
 
     >>> import toolkit as tk
     >>> few = tk.extract(tk.load(), tk.scenes("edit", n=60, kind="birds"), progress=False).draw(per_class=10)

@@ -65,14 +65,32 @@ def frontier(
 ) -> Frontier:
     """Edit success and edit locality over a grid of α and β (R25 fig. 7–8). Every cell's θ is that of `tk.edit`.
 
-    acts: parts of the few images edits are made from; a list of such draws gives a band. heads: in any spelling; for
-    several draws a list of as many HeadSets, or one set for all. alphas, betas: weights, each 0 or more; default 0 and
-    half decades that suit the logit scale. held_out: parts of other images, of target and of other classes (or name an
-    `unrelated` set); default the images edits are made from, where locality is that of the images that were right.
-    check: called with (cells done, of); may raise to end it. each: called with the frontier as it fills (nan where
-    nothing is known yet), coarse cells first. Other arguments as for `tk.edit`.
+    Arguments:
+        acts: parts of the few labelled images edits are made from (`Acts`); a list of such draws gives a band.
+        classes: all classes to tell apart (`tk.classes`), those that should stay as they are too.
+        heads: which L_success learns from, in any spelling; for several draws a list of as many HeadSets, or one set
+            for all.
+        alphas: weights of success, no unit, each 0 to 1e12; default 0 and half decades that suit the logit scale.
+        betas: weights of locality, no unit, each 0 to 1e12; default 0 and half decades that suit the logit scale.
+        held_out: parts of other images, of target and of other classes (or name an `unrelated` set); default the images
+            edits are made from, where locality is that of the images that were right.
+        steps: of Adam on the full batch, 0 to 100,000; default 100.
+        strategy: "diagonal", "full" or "rank R"; default "diagonal".
+        logit_scale: of g = softmax(scale · cosine), above 0; default the checkpoint's.
+        true: the class whose images are to be mended, by name or index; default all.
+        predicted: the class they are taken for, by name or index; default all.
+        pairs: several mistakes (true, predicted) instead; default all mistakes.
+        unrelated: by name, parts an edit should leave alone, or (parts, their own class set); default none.
+        nonnegative: keep θ ≥ 0, of the diagonal alone; default False.
+        rate: of Adam, above 0; default 0.01.
+        seed: of the start of "rank R"; default 0.
+        convention: "separate" or "reference"; default that of `acts`.
+        check: called with (cells done, of); what it raises ends the work; default nothing.
+        each: called with the frontier as it fills (nan where nothing is known yet), coarse cells first; default
+            nothing.
 
-    Returns a `Frontier`: .success, .worst, .like, .locality, .agreement [draw, α, β], .pareto, .point(name, …).
+    Returns:
+        `Frontier`: .success, .worst, .like, .locality, .agreement [draw, α, β], .pareto, .point(name, …).
 
     >>> import toolkit as tk
     >>> names = ["waterbird", "landbird", "cat", "car"]

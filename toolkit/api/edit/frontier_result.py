@@ -33,7 +33,16 @@ WORDS = {
 
 @dataclass(frozen=True)
 class Point:
-    """A method in the plane of success and locality. name; then every measure, as in `Frontier`."""
+    """A method in the plane of success and locality, measured as `Frontier` measures; all 0 to 1.
+
+    Attributes:
+        name: of the method.
+        success: accuracy on the target classes.
+        worst: accuracy of their worst group.
+        like: share of the images like W that are right now.
+        locality: accuracy on the other classes.
+        agreement: share of their predictions that stay.
+    """
 
     name: str
     success: float
@@ -47,9 +56,16 @@ class Point:
 class Frontier:
     """Held-out measures of the edits of a grid, made by `tk.frontier`; nan where a cell is not solved yet.
 
-    alphas [a], betas [b]: weights, rising. success: accuracy on the target classes; worst: of their groups; like:
-    images like W now right; locality: accuracy on other classes; agreement: their predictions that stay: each [draw, a,
-    b]. points: methods to compare with: the model as it is, with the heads off, and those added by `point`.
+    Attributes:
+        alphas: weights of success, rising [a].
+        betas: weights of locality, rising [b].
+        success: accuracy on the target classes, 0 to 1 [draw, a, b].
+        worst: accuracy of their worst group, 0 to 1 [draw, a, b].
+        like: share of the images like W that are right now [draw, a, b].
+        locality: accuracy on the other classes, 0 to 1 [draw, a, b].
+        agreement: share of their predictions that stay [draw, a, b].
+        points: methods to compare with: the model as it is, with the heads off, and those added by `point`.
+        settings: steps, strategy, logit scale, split and sizes.
     """
 
     alphas: Array
@@ -70,7 +86,11 @@ class Frontier:
         return float(np.isfinite(self.success).mean())
 
     def of(self, measure: Measure) -> Array:
-        """[draw, a, b] of a measure by name."""
+        """A measure by name [draw, a, b].
+
+        Arguments:
+            measure: "success", "worst", "like", "locality" or "agreement".
+        """
         if measure not in MEASURES:
             raise InputError(
                 "frontier", f"the measure {measure!r}", ", ".join(map(repr, MEASURES)), "name one of these"
@@ -78,7 +98,11 @@ class Frontier:
         return np.asarray(getattr(self, measure))
 
     def mean(self, measure: Measure) -> Array:
-        """[a, b]: mean over draws."""
+        """A measure's mean over draws [a, b].
+
+        Arguments:
+            measure: as in `.of`.
+        """
         return np.asarray(self.of(measure).mean(0))
 
     @property
@@ -87,12 +111,23 @@ class Frontier:
         return self.pareto_of()
 
     def pareto_of(self, x: Measure = "success", y: Measure = "locality") -> NDArray[np.bool_]:
-        """[a, b]: cells no other beats in both of two measures."""
+        """Cells no other beats in both of two measures [a, b].
+
+        Arguments:
+            x: one measure, as in `.of`; default "success".
+            y: the other; default "locality".
+        """
         return pareto(self.mean(x), self.mean(y))
 
     def band(self, levels: Array | None = None, x: Measure = "success", y: Measure = "locality") -> tuple[Array, Array]:
-        """(levels [m], best [draw, m]): for every draw the largest y among its cells with x of at least a level; nan
-        where no cell reaches it. The spread over draws is the band of the frontier.
+        """(levels [m], best [draw, m]): for every draw the largest y among its cells with x of at least a level.
+
+        nan where no cell reaches it. The spread over draws is the band of the frontier.
+
+        Arguments:
+            levels: of x [m]; default 50 from the least to the most.
+            x: one measure, as in `.of`; default "success".
+            y: the other; default "locality".
         """
         xs, ys = self.of(x), self.of(y)
         at = np.linspace(np.nanmin(xs), np.nanmax(xs), 50) if levels is None else np.asarray(levels, float)
@@ -105,7 +140,13 @@ class Frontier:
         return at, best
 
     def edit(self, alpha: float, beta: float, draw: int = 0) -> Edit:
-        """The edit at weights of the plane, solved again: the same θ."""
+        """The edit at weights of the plane, solved again: the same θ (`Edit`).
+
+        Arguments:
+            alpha: weight of success, no unit, 0 to 1e12.
+            beta: weight of locality, no unit, 0 to 1e12.
+            draw: which of the draws, from 0; default 0.
+        """
         if draw not in range(len(self._problems)):
             accepted = f"0…{len(self._problems) - 1}"
             raise InputError("frontier.edit", f"draw={draw!r}", accepted, "name one of the draws")
@@ -121,8 +162,12 @@ class Frontier:
     ) -> Frontier:
         """The same frontier with another method's point: a method is a change of image embeddings and a class matrix.
 
-        transform: unit embeddings [b, d] → [b, d']; default none. classes: [c, d'], or a function of the class
-        vectors [c, d]; default these. It is judged on the held-out images of every draw; the mean is drawn.
+        It is judged on the held-out images of every draw; the mean is drawn.
+
+        Arguments:
+            name: of the method.
+            transform: unit embeddings [b, d] → [b, d']; default none.
+            classes: vectors [c, d'], or a function of the class vectors [c, d]; default the class vectors themselves.
         """
 
         def changed(acts: Acts, e: Tensor, texts: Tensor) -> tuple[Tensor, Tensor]:

@@ -21,13 +21,21 @@ from toolkit.errors import InputError
 def load_edit(
     path: str | Path, acts: Any = None, classes: Any = None, held_out: Any = None, unrelated: Any = None
 ) -> Edit:
-    """Read an edit that `edit.save` wrote.
+    """An edit that `edit.save` wrote, as an `Edit`.
 
-    acts: parts among which are the images it was made from; with them `.loss`, `.gradient`, `.on` and a new solve work.
-    classes: their class set, where the names alone do not make it again (default: names and vectors of the file).
-    held_out, unrelated: what to judge it on, as for `tk.edit`; without them `.metrics` are those of the file. Without
-    acts it can be folded, applied and read.
-    Raises InputError for a file that is no edit or is broken, acts of another model, or acts without its images.
+    Without acts it can be folded, applied and read.
+
+    Arguments:
+        path: of the .safetensors file.
+        acts: parts among which are the images it was made from; with them `.loss`, `.gradient`, `.on` and a new solve
+            work; default none.
+        classes: their class set, where the names alone do not make it again; default names and vectors of the file.
+        held_out: parts of other images to judge it on, as for `tk.edit`; default none: `.metrics` are those of the
+            file.
+        unrelated: by name, parts an edit should leave alone, as for `tk.edit`; default none.
+
+    Raises:
+        InputError: for a file that is no edit or is broken, acts of another model, or acts without its images.
 
     >>> import tempfile, toolkit as tk
     >>> few = tk.extract(tk.load(), tk.scenes("edit", n=60, kind="birds"), progress=False).draw(per_class=10)

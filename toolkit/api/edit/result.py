@@ -39,7 +39,14 @@ CHANGES = (
 
 
 class Loss(NamedTuple):
-    """L_CE, L_success and L_locality, unweighted (nan without images), and total = ce + α success + β locality."""
+    """The losses of an edit, unweighted, and their weighted sum.
+
+    Attributes:
+        ce: L_CE; nan without images.
+        success: L_success; nan without images.
+        locality: L_locality; nan without images.
+        total: ce + α success + β locality.
+    """
 
     ce: float
     success: float
@@ -51,10 +58,16 @@ class Loss(NamedTuple):
 class Edit:
     """An edit y = E M, for the diagonal y = θ ⊙ E; made by `tk.edit`, read by `tk.load_edit`.
 
-    theta [k]: the parameters, float64: [d] scales; of "full" the matrix [d · d]; of "rank R" A [d · R], then B [R · d].
-    strategy: how they are used. alpha, beta: weights. step: of the trajectory at which it was taken. name: for people.
-    settings: model, data, heads, sets and how it was made. history: step by step (None for an edit read from a file
-    whose images were not given).
+    Attributes:
+        theta: the parameters, float64 [k]: of "diagonal" the scales [d]; of "full" the matrix [d · d]; of "rank R" A [d
+            · R], then B [R · d].
+        strategy: how the parameters are used.
+        alpha: weight of success, no unit.
+        beta: weight of locality, no unit.
+        step: of the trajectory at which it was taken.
+        name: for people; "" for none.
+        settings: model, data, heads, sets and how it was made.
+        history: step by step; None for an edit read from a file.
 
     Long because one object is all of an edit: losses, what it does to images, its words, its file.
     """
@@ -81,20 +94,32 @@ class Edit:
         return self._problem
 
     def loss(self, theta: Any = None) -> Loss:
-        """The losses at parameters [k], default the edit's own, in float64."""
+        """The losses at some parameters (`Loss`), in float64.
+
+        Arguments:
+            theta: parameters [k]; default the edit's own.
+        """
         found = loss(self.problem.objective, self.strategy, self._checked(theta)[None])
         total = found.total(self.alpha, self.beta)
         return Loss(*(float(x) for x in (*found[:3], total)))
 
     def gradient(self, theta: Any = None) -> Tensor:
-        """[k]: the analytic gradient of the total at parameters [k], default the edit's own."""
+        """The analytic gradient of the total at some parameters [k].
+
+        Arguments:
+            theta: parameters [k]; default the edit's own.
+        """
         at = self._checked(theta)[None]
         weights = (at.new_tensor([x]) for x in (self.alpha, self.beta))
         return gradient(self.problem.objective, self.strategy, at, *weights)[0]
 
     def pulls(self, theta: Any = None) -> dict[str, float]:
         """Share of L_CE, α L_success and β L_locality in the sum of their gradients' norms: which of them decides.
+
         Once α and β dwarf the cross-entropy, only α : β matters.
+
+        Arguments:
+            theta: parameters [k]; default the edit's own.
         """
         at, objective = self._checked(theta)[None], self.problem.objective
         zero = at.new_zeros(1)
@@ -111,7 +136,11 @@ class Edit:
         return self.gap_to()
 
     def gap_to(self, check: Callable[[], None] | None = None) -> float:
-        """`gap`; check: called now and then, may raise to end it."""
+        """What is left of the attainable decrease of the total, as `.gap`.
+
+        Arguments:
+            check: called now and then; what it raises ends the work; default nothing.
+        """
         with one_blas_thread():
             found = converge(
                 self.problem.objective, self.strategy, self.alpha, self.beta,
@@ -134,7 +163,11 @@ class Edit:
         return int((self.theta < 0).sum())
 
     def apply(self, embeddings: Tensor) -> Tensor:
-        """Edited embeddings [..., d], not normalised: θ ⊙ E, or E M."""
+        """Edited embeddings [..., d], not normalised: θ ⊙ E, or E M.
+
+        Arguments:
+            embeddings: of the same model [..., d].
+        """
         if not isinstance(embeddings, Tensor) or embeddings.shape[-1:] != (self.strategy.d,):
             shape = list(getattr(embeddings, "shape", []))
             given = f"embeddings of shape {shape}, a {type(embeddings).__name__}"
@@ -142,7 +175,12 @@ class Edit:
         return self.strategy.apply(self.theta, embeddings)
 
     def logits(self, embeddings: Tensor, texts: Tensor) -> Tensor:
-        """Products [b, c] of edited embeddings with class vectors; arg-max needs no norm."""
+        """Products of edited embeddings with class vectors [b, c]; arg-max needs no norm.
+
+        Arguments:
+            embeddings: of the same model [b, d].
+            texts: class vectors [c, d].
+        """
         return embeddings @ self.strategy.texts(self.theta[None], texts.double())[0].to(embeddings).T
 
     @property
@@ -156,9 +194,14 @@ class Edit:
     # on images
 
     def on(self, acts: Any = None, unrelated: Mapping[str, Any] | None = None) -> Outcome:
-        """What the edit does to other images: success, locality, who paid. acts: parts of the same model. unrelated: by
-        name, parts an edit should leave alone, or (parts, their own classes). Default of either: what was given to
-        `tk.edit`. Images the edit was made from are left out of both.
+        """What the edit does to other images: success, locality, who paid (`Outcome`).
+
+        Images the edit was made from are left out of both.
+
+        Arguments:
+            acts: parts of the same model; default what was given to `tk.edit` as held_out.
+            unrelated: by name, parts an edit should leave alone, or (parts, their own classes); default what was given
+                to `tk.edit`.
         """
         if acts is None and unrelated is None:
             return self._outcome
@@ -189,8 +232,16 @@ class Edit:
         return self._outcome.locality
 
     def curve(self, most: int = 101) -> pandas.DataFrame:
-        """Held-out success and locality along the steps, as in R25's figures: step, success, worst, like, locality,
-        agreement; total, corrected, retained on the images it was made from; split, n_target, n_other. most: rows.
+        """Held-out success and locality along the steps, one row per step, as in R25's figures.
+
+        Columns: step, success, worst, like, locality, agreement; total, corrected, retained on the images it was made
+        from; split, n_target, n_other.
+
+        Arguments:
+            most: rows at most, at least 2; default 101.
+
+        Raises:
+            InputError: for an edit read from a file.
         """
         import pandas
 
@@ -215,7 +266,15 @@ class Edit:
         return self._outcome.wrong
 
     def inspect(self, texts: Any = None, acts: Any = None, layers: Any = None) -> Inspection:
-        """What the edit did, in words: dimensions that moved, texts and heads turned up and down (`Inspection`)."""
+        """What the edit did, in words: dimensions that moved, texts and heads turned up and down (`Inspection`).
+
+        Arguments:
+            texts: a bank, its name, texts, or vectors [t, d], as in `tk.bank`; default the world's bank for the
+                built-in model, else the descriptions.
+            acts: parts of the images to look at; default the held-out images of target classes, else those it was made
+                from.
+            layers: whose heads are looked at: a list, or a negative int for the last |n|; default all.
+        """
         if acts is None:
             held = self._held
             acts = self.problem.images.acts
@@ -226,7 +285,14 @@ class Edit:
     # keeping it
 
     def at(self, step: int) -> Edit:
-        """The edit at an earlier step of its trajectory: what `tk.edit(…, steps=step)` gives."""
+        """The edit at an earlier step of its trajectory: what `tk.edit(…, steps=step)` gives.
+
+        Arguments:
+            step: which; one that was recorded.
+
+        Raises:
+            InputError: for other steps, converged edits and edits read from a file.
+        """
         if self.history is None or self.settings["steps"] == "converge" or step not in self.history.steps:
             known = "none" if self.history is None else f"steps up to {int(self.history.steps[-1])} that were recorded"
             raise InputError("edit.at", f"step {step!r}", known, f"solve it: tk.edit(…, steps={step!r})")
@@ -265,13 +331,24 @@ class Edit:
         return self.name or f"α = {self.alpha:g}, β = {self.beta:g}"
 
     def named(self, name: str) -> Self:
-        """The same edit under a name."""
+        """The same edit under a name.
+
+        Arguments:
+            name: for people.
+        """
         return replace(self, name=str(name))
 
     def fold(self, model: Model) -> Model:
-        """A copy of the model whose image projection is P diag(θ) (P M): an ordinary model of the same architecture
-        whose embeddings are θ ⊙ E. The model given is not changed. Raises InputError for another model, and for one
-        whose tower has no linear output.
+        """A copy of the model whose image projection is P diag(θ) (P M): an ordinary model of the same architecture.
+
+        Its embeddings are θ ⊙ E. The model given is not changed.
+
+        Arguments:
+            model: the one the edit was made for (`Model`).
+
+        Raises:
+            InputError: for another model.
+            UnsupportedModelError: for a model whose tower has no linear output.
         """
         check_model(model, "edit.fold")
         card, own = model.card, self.settings["fingerprint"]
@@ -286,8 +363,12 @@ class Edit:
         return fold_matrix(model, self.apply(eye).cpu(), f"{card.id}, edited ({words})", scales)
 
     def save(self, path: str | Path) -> Path:
-        """Write the edit as .safetensors, and beside it as .json for people: parameters, model, ids by set, α, β,
-        steps, heads, metrics. `tk.load_edit` reads the former alone. Returns its path.
+        """Write the edit as .safetensors, and beside it as .json for people; its path comes back.
+
+        They hold parameters, model, ids by set, α, β, steps, heads, metrics. `tk.load_edit` reads the former alone.
+
+        Arguments:
+            path: of the .safetensors file.
         """
         texts = self._texts if self._problem is None else self._problem.images.texts
         return save_edit(path, self.theta, texts, self.facts)

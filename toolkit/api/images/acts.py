@@ -35,10 +35,21 @@ AT_ONCE = 2_000_000_000
 class Acts:
     """Parts of many images with their ids, labels and groups. Made by `tk.extract`, `tk.open_acts`, `tk.from_arrays`.
 
-    Nothing is read before it is asked for, then the chunks it lies in. ids, labels, groups: one per image, in order.
-    convention: "separate" or "reference" (methods §1); `.using(…)` gives the other view of the same store.
+    Nothing is read before it is asked for, then the chunks it lies in.
+
+    Attributes:
+        ids: one text per image, in order [b].
+        labels: the true class of every image, as a text [b].
+        groups: the group of every image, as a text [b].
+        rows: where the images lie in the store, whole numbers [b].
+        convention: "separate" or "reference" (methods §1); `.using(…)` gives the other view of the same store.
 
     Long because one name answers for a set of images: its parts, rows, labels, model and pictures.
+
+    >>> import toolkit as tk
+    >>> acts = tk.extract(tk.load(), tk.scenes("test", n=8), progress=False)
+    >>> acts.shape, acts.take([0, 1]).parts().heads.shape
+    ((8, 4, 8, 16), torch.Size([2, 4, 8, 96]))
     """
 
     def __init__(
@@ -92,8 +103,8 @@ class Acts:
     @property
     def error(self) -> float:
         """The largest relative error of the sum of the stored parts (nan where the sum is not known)."""
-        found = self._store.error[self.rows]
-        return float(np.max(found)) if len(found) else float("nan")
+        errors = self._store.error[self.rows]
+        return float(np.max(errors)) if len(errors) else float("nan")
 
     @property
     def report(self) -> pandas.DataFrame:
@@ -107,13 +118,21 @@ class Acts:
     # parts
 
     def parts(self, rows: Sequence[int] | None = None) -> Parts:
-        """The parts of some images (positions in this `acts`; default all), unit scale."""
+        """The parts of some images, unit scale (`Parts`).
+
+        Arguments:
+            rows: which, positions in this `acts`; default all.
+        """
         if rows is None:
             return self._parts
         return self._made(self.rows[self._positions("parts", rows)])
 
     def batches(self, images: int | None = None) -> Iterator[Parts]:
-        """All parts, some images at a time (default: a chunk), in order."""
+        """All parts, some images at a time, in order (`Parts`).
+
+        Arguments:
+            images: how many at a time; default a chunk of the store.
+        """
         step = images or self._store.chunk
         for start in range(0, len(self), step):
             yield self._made(self.rows[start : start + step])
@@ -170,12 +189,12 @@ class Acts:
             raise InputError("acts.moments", "no images", "at least one", "take other images")
         if self._store.moments is not None and np.array_equal(self.rows, self._store.usable):
             return self._store.moments
-        found = None
+        gathered = None
         for state in self.states():
             new = moments_of(state)
-            found = new if found is None else found.merge(new)
-        assert found is not None
-        return found
+            gathered = new if gathered is None else gathered.merge(new)
+        assert gathered is not None
+        return gathered
 
     @cached_property
     def head_maps(self) -> Tensor:
@@ -197,13 +216,24 @@ class Acts:
     # which images
 
     def take(self, rows: Sequence[int]) -> Self:
-        """Some images, by position, in the order asked for."""
+        """Some images, by position, in the order asked for.
+
+        Arguments:
+            rows: positions in this `acts`, whole numbers; negative ones count from the end.
+        """
         return self._like(self.rows[self._positions("take", rows)])
 
     def where(self, *, label: Any = None, group: Any = None, split: Any = None, id: Any = None, **other: Any) -> Self:  # noqa: A002
-        """The images with these labels, groups, split and ids (one or a list of each).
+        """The images with these labels, groups, split and ids, in their order.
 
-        Raises InputError naming what exists when nothing matches.
+        Arguments:
+            label: one label or a list of them; default any.
+            group: one group or a list of them; default any.
+            split: one split or a list of them; default any.
+            id: one id or a list of them; default any.
+
+        Raises:
+            InputError: where nothing matches; it names what exists.
         """
         if other:
             given = f"{next(iter(other))}={next(iter(other.values()))!r}"
@@ -229,7 +259,12 @@ class Acts:
         return self._like(self.rows[keep])
 
     def draw(self, per_class: int = 10, seed: int = 0) -> Self:
-        """`per_class` random images of every label, in the order of the store (R25 draws 10 a class)."""
+        """`per_class` random images of every label, in the order of the store (R25 draws 10 a class).
+
+        Arguments:
+            per_class: images of each label, at least 1 and at most what the smallest label has; default 10.
+            seed: of the draw; default 0.
+        """
         if not isinstance(per_class, int) or per_class < 1:
             raise InputError("acts.draw", f"per_class={per_class!r}", "a whole number of at least 1", "ask for some")
         rng, chosen = np.random.default_rng(seed), []
@@ -242,7 +277,14 @@ class Acts:
         return self._like(self.rows[np.sort(np.concatenate(chosen))] if chosen else self.rows)
 
     def using(self, convention: Convention) -> Self:
-        """The same images in another convention."""
+        """The same images in another convention.
+
+        Arguments:
+            convention: "separate" or "reference" (methods §1).
+
+        Raises:
+            InputError: where other code's arrays were made in another one, and for "reference" with biases that vary.
+        """
         fixed = self._store.attrs.get("convention")
         varying = convention == "reference" and not self.card.fixed_biases
         if convention not in CONVENTIONS or (fixed and convention != fixed) or varying:
@@ -259,8 +301,13 @@ class Acts:
     def attach(self, model: Model, data: Samples | None = None) -> Self:
         """The same parts with a live model, and its images where `data` has them.
 
-        Raises InputError for another model than the one the parts were made with (of other code's arrays only d is
-        known), or data without these ids.
+        Arguments:
+            model: the one the parts were made with (`Model`).
+            data: samples with all ids of these images; default none.
+
+        Raises:
+            InputError: for another model than the one the parts were made with (of other code's arrays only d is
+                known), or data without these ids.
         """
         card, own = model.card, self.card
         same = card.fingerprint == own.fingerprint if own.fingerprint else card.embed_dim == own.embed_dim
@@ -294,7 +341,11 @@ class Acts:
         return self._data is not None
 
     def read(self, id: str) -> Read:  # noqa: A002
-        """One image by its id, or why there is none; never raises for a broken one."""
+        """One image by its id, or why there is none; never raises for a broken one.
+
+        Arguments:
+            id: of the image, a text.
+        """
         return self.data.read(self._place(id))
 
     @property
@@ -310,7 +361,11 @@ class Acts:
         return self.data.take([self._place(str(name)) for name in self.ids])
 
     def image(self, id: str) -> Image.Image:  # noqa: A002
-        """One image by its id."""
+        """One image by its id (PIL).
+
+        Arguments:
+            id: of the image, a text.
+        """
         return self.data.image(self._place(id))
 
     def _place(self, name: str) -> int:

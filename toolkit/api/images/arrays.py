@@ -34,16 +34,27 @@ def from_arrays(
 ) -> Acts:
     """Head contributions made by other code, as `Acts`; everything after extraction runs on them as on our own.
 
-    heads: [b, l, h, d] in the joint space, an array, tensor or memory map, which is read in blocks; every head is kept
-    as coordinates in its own span (its numerical rank: singular values above 1e-6 of the largest for float32, 1e-12 for
-    float64, 2e-3 for float16, 2e-2 for bfloat16). mlps: [b, m, d], the other parts of the embedding. rest: [b, d], what
-    neither holds (biases and the constant). scale: "unit" (default): the parts sum to the unit embedding; "raw": to the
-    model's own.
-    labels, groups, ids: one per image. convention: in which the parts were made; it cannot be changed afterwards.
-    store: a new place on disk for what does not fit in memory, default none.
+    Every head is kept as coordinates in its own span: its numerical rank, singular values above 1e-6 of the largest for
+    float32, 1e-12 for float64, 2e-3 for float16, 2e-2 for bfloat16. Without mlps and rest the sum is not known;
+    whatever needs the embedding then says so.
 
-    Without mlps and rest the sum is not known; whatever needs the embedding then says so. Raises InputError for shapes
-    that do not fit, numbers that are not finite, and sums far from unit norm with scale="unit".
+    Arguments:
+        heads: [b, l, h, d] in the joint space, an array, tensor or memory map, which is read in blocks.
+        mlps: [b, m, d], the other parts of the embedding; default none.
+        rest: [b, d], what neither holds (biases and the constant); default none.
+        labels: the true class of every image [b]; default "" for all.
+        groups: the group of every image [b]; default "" for all.
+        ids: a different name for every image [b]; default "0", "1", ….
+        scale: "unit" where the parts sum to the unit embedding, "raw" where to the model's own; default "unit".
+        convention: in which the parts were made, "separate" or "reference"; it cannot be changed afterwards; default
+            "separate".
+        name: of the model, as results show it; default "arrays".
+        split: which split the images are of; default "test".
+        store: a new place on disk for what does not fit in memory; default in memory.
+
+    Raises:
+        InputError: for shapes that do not fit, numbers that are not finite, and sums far from unit norm with
+            scale="unit".
 
     >>> import numpy as np, toolkit as tk
     >>> rng = np.random.default_rng(0)
@@ -83,12 +94,12 @@ def _array(what: str, values: Any, ndim: int) -> Any:
     if isinstance(values, torch.Tensor):
         values = values.detach().cpu()
         values = (values.float() if values.dtype == torch.bfloat16 else values).numpy()
-    found = values
-    found = found if isinstance(found, np.ndarray) else np.asarray(found)
-    if found.ndim != ndim or found.dtype.kind != "f" or 0 in found.shape:
-        given = f"{what} of shape {found.shape} and type {found.dtype}"
+    array = values
+    array = array if isinstance(array, np.ndarray) else np.asarray(array)
+    if array.ndim != ndim or array.dtype.kind != "f" or 0 in array.shape:
+        given = f"{what} of shape {array.shape} and type {array.dtype}"
         raise InputError("from_arrays", given, f"floating-point numbers {axes}, none of them 0", "pass such an array")
-    return found
+    return array
 
 
 def _column(what: str, values: Sequence[Any] | None, b: int) -> list[str]:
@@ -110,29 +121,38 @@ def from_npy(
     labels: Sequence[Any] | None = None,
     **given: Any,
 ) -> Acts:
-    """The .npy files that the public decomposition code writes (reference_decomposition A4): `DATASET_attn_MODEL.npy`
-    [b, l, h, d] and `DATASET_mlp_MODEL.npy` [b, l + 1, d], unit scale, convention `reference`; read as memory maps.
+    """The .npy files that the public decomposition code writes, as `Acts` (reference_decomposition A4).
 
-    folder: where they lie. dataset, model: which pair, where there are several. labels, groups, ids: as in
-    `from_arrays`; the files hold none. Raises InputError when there is no such pair.
+    They are `DATASET_attn_MODEL.npy` [b, l, h, d] and `DATASET_mlp_MODEL.npy` [b, l + 1, d], in unit scale and
+    convention `reference`; read as memory maps. They hold no labels, groups or ids.
+
+    Arguments:
+        folder: where they lie.
+        dataset: which pair, by the first word of its name, where there are several; default the only one.
+        model: which pair, by the last word of its name, where there are several; default the only one.
+        labels: the true class of every image [b]; default "" for all.
+        groups: as in `from_arrays`; so are ids, rest, scale, split and store.
+
+    Raises:
+        InputError: where there is no such pair.
 
     >>> import toolkit as tk
     >>> tk.from_npy("output_dir", "imagenet", "ViT-H-14")  # doctest: +SKIP
     Acts(50000 images, split 'test', ViT-H-14, 32 layers × 16 heads × 83, convention='reference')
     """
     place = Path(folder).expanduser()
-    found = {}
+    pairs = {}
     for path in sorted(place.glob("*_attn_*.npy")):
         match = re.fullmatch(r"(?P<data>.+?)_attn_(?P<model>.+)\.npy", path.name)
         assert match is not None
         pair = (match["data"], match["model"])
         if not pair[0].endswith("_cls") and dataset in (None, pair[0]) and model in (None, pair[1]):
-            found[pair] = path
-    if len(found) != 1:
-        names = ", ".join(f"{d} / {m}" for d, m in found) or "none"
+            pairs[pair] = path
+    if len(pairs) != 1:
+        names = ", ".join(f"{d} / {m}" for d, m in pairs) or "none"
         given_ = f"{str(folder)!r} with dataset={dataset!r}, model={model!r}: {names}"
         raise InputError("from_npy", given_, "one DATASET_attn_MODEL.npy", "name dataset= and model=")
-    (data, name), path = next(iter(found.items()))
+    (data, name), path = next(iter(pairs.items()))
     other = place / f"{data}_mlp_{name}.npy"
     if not other.exists():
         raise InputError("from_npy", f"{path.name} without {other.name}", "both files", "copy the other one too")

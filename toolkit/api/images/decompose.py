@@ -32,14 +32,22 @@ def decompose(
 ) -> Parts:
     """The embeddings of images as named parts that sum to them exactly (G24 eq. 4–5; R25 eq. 1–4; methods §1).
 
-    images: preprocessed tensors [b, 3, H, W], uint8 pixels of the model's size, PIL images (one or a list), or samples.
-    convention: "separate" (default) or "reference" (the public code's shares of biases). scale: "unit" (default)
-    divides by ‖E‖, "raw" does not. batch_size: images at a time, default 64. ablate, strength: decompose the model
-    *with these heads changed while it runs* (total effect; 0 = off).
+    The model is not changed, also when an error interrupts the call.
 
-    Returns `Parts`: .heads [b,l,h,d], .mixes [b,l,h,k], .mlps [b,l+1,d], .biases [b,l,d], .constant [b,d], .embedding
-    [b,d], .norm [b], .residual [b,d], .error, .to_xarray(). The model is not changed, also when an error interrupts
-    the call.
+    Arguments:
+        model: a live one (`Model`).
+        images: preprocessed tensors [b, 3, H, W], uint8 pixels of the model's size, PIL images (one or a list), or
+            samples.
+        convention: "separate", or "reference" for the public code's shares of biases; default "separate".
+        scale: "unit" divides by ‖E‖, "raw" does not; default "unit".
+        batch_size: images at a time; default 64.
+        ablate: heads that are changed *while the model runs* (total effect), a `HeadSet` or names ("L2.H6 L3.H1");
+            default none.
+        strength: what those heads' outputs are multiplied by, no unit, 0 = off; default 0.
+
+    Returns:
+        `Parts`: .heads [b,l,h,d], .mixes [b,l,h,k], .mlps [b,l+1,d], .biases [b,l,d], .constant [b,d], .embedding
+        [b,d], .norm [b], .residual [b,d], .error, .to_xarray().
 
     >>> import toolkit as tk
     >>> parts = tk.decompose(tk.load(), tk.scenes("test", n=2))

@@ -18,9 +18,14 @@ from toolkit.store.layout import image_bytes, readout_bytes, shapes_of
 class Estimate:
     """What taking a data set apart costs.
 
-    seconds: from a timed probe of `probed` images, reading them included. bytes: of all parts in memory, as
-    `tk.decompose` returns them. store_bytes: on disk, as `tk.extract` keeps them (float32). peak_memory: bytes for the
-    weights, one batch on the way and all parts in memory.
+    Attributes:
+        images: how many there are.
+        seconds: the whole run, from a timed probe of `probed` images, reading them included.
+        bytes: of all parts in memory, as `tk.decompose` returns them.
+        store_bytes: on disk, as `tk.extract` keeps them (float32).
+        peak_memory: bytes for the weights, one batch on the way and all parts in memory.
+        probed: images that were timed.
+        batch_size: images at a time.
     """
 
     images: int
@@ -44,7 +49,13 @@ class Estimate:
 def estimate(model: Model, data: Any, batch_size: int = 64) -> Estimate:
     """What `tk.decompose` and `tk.extract` of (model, data) will cost, from the geometry and a short timed probe.
 
-    data: anything `tk.decompose` accepts. batch_size: as it will be used.
+    Arguments:
+        model: a live one (`Model`).
+        data: anything `tk.decompose` accepts as images.
+        batch_size: images at a time, as it will be used; default 64.
+
+    Returns:
+        `Estimate`: .seconds, .bytes, .store_bytes, .peak_memory; printed, it is a sentence.
 
     >>> import toolkit as tk
     >>> tk.estimate(tk.load(), tk.scenes("test", n=100)).images

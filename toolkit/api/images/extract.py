@@ -39,18 +39,30 @@ def extract(
 ) -> Acts:
     """The parts of every image of a data set (G24 eq. 4–5; methods §1), in memory or in a zarr v3 store on disk.
 
-    data: samples such as `tk.scenes(…)` or `tk.image_folder(…)`. store: where to keep them, e.g. "waterbirds.zarr";
-    None (default): in memory. convention: how `.heads` and the like are shown; the store serves both. precision:
-    "float32" (default) or "float16", which halves the mixes and MLP terms; `.error` is what the stored parts then miss
-    the embedding by. batch_size: images at a time; default 64, on a CUDA device as many as its memory holds; it halves
-    by itself when memory runs out. workers: threads that decode, default one per core. overwrite: replace a store of
-    something else (which stays until the new one is whole). progress: a bar (default), False, or a function of (images
-    done, of).
+    A run that was killed at any point is taken up by the same call, with the same result. A store that is already whole
+    is opened. Images that cannot be read or shown are left out, odd ones converted, and both listed in `.report`;
+    nobody else's label moves.
 
-    Returns `Acts`. A run that was killed at any point is taken up by the same call, with the same result. A store that
-    is already whole is opened. Images that cannot be read or shown are left out, odd ones converted, and both listed in
-    `.report`; nobody else's label moves. Raises StoreError when the place holds something else, is being written, not
-    writable or full; what was there stays as it was.
+    Arguments:
+        model: a live one (`Model`).
+        data: samples such as `tk.scenes(…)` or `tk.image_folder(…)`.
+        store: where to keep the parts, e.g. "waterbirds.zarr"; default in memory.
+        convention: how `.heads` and the like are shown, "separate" or "reference"; the store serves both; default
+            "separate".
+        precision: "float32" or "float16", which halves the mixes and MLP terms; `.error` is what the stored parts then
+            miss the embedding by; default "float32".
+        batch_size: images at a time; default 64, on a CUDA device as many as its memory holds; it halves by itself when
+            memory runs out.
+        workers: threads that decode; default one per core.
+        overwrite: replace a store of something else, which stays until the new one is whole; default False.
+        progress: a bar, False for none, or a function of (images done, of); default True, the bar.
+
+    Returns:
+        `Acts`, with the live model and the images attached.
+
+    Raises:
+        StoreError: where the place holds something else, is being written, not writable or full; what was there stays
+            as it was.
 
     >>> import toolkit as tk
     >>> acts = tk.extract(tk.load(), tk.scenes("edit", n=20), progress=False)
@@ -62,8 +74,8 @@ def extract(
     place = None if store is None else Path(store).expanduser()
     if place is not None:
         Place(place, "extract").recover()
-    if place is not None and place.exists() and (found := _already(place, model, data, precision, overwrite)):
-        return Acts(found, None, convention, model, data)
+    if place is not None and place.exists() and (existing := _already(place, model, data, precision, overwrite)):
+        return Acts(existing, None, convention, model, data)
     with bar(progress) as report:
         batch = batch_size or best_batch(model)
         options: dict[str, Any] = {"precision": precision, "batch_size": batch, "workers": workers}
@@ -76,15 +88,19 @@ def extract(
 def open_acts(store: str | Path, convention: Convention | None = None) -> Acts:
     """The parts kept in a store, without a model: what needs one says so (`acts.attach(model, data)`).
 
-    store: path of a store made by `tk.extract` or `tk.from_arrays`. convention: default "separate", or the one in which
-    other code's arrays were made. Raises StoreError for anything else.
+    Arguments:
+        store: path of a store made by `tk.extract` or `tk.from_arrays`.
+        convention: "separate" or "reference"; default "separate", or the one in which other code's arrays were made.
+
+    Raises:
+        StoreError: for anything else than a store.
 
     >>> import toolkit as tk
     >>> tk.open_acts("waterbirds.zarr")  # doctest: +SKIP
     Acts(5794 images, split 'test', ViT-L-14, 24 layers × 16 heads × 64, convention='separate', store 'waterbirds.zarr')
     """
-    found = open_store(store, "open_acts")
-    acts = Acts(found, None, found.attrs.get("convention") or "separate")
+    kept = open_store(store, "open_acts")
+    acts = Acts(kept, None, kept.attrs.get("convention") or "separate")
     return acts if convention is None else acts.using(convention)
 
 
@@ -116,16 +132,16 @@ def _already(place: Path, model: Model, data: Samples, precision: Precision, ove
         raise StoreError("extract", given, "a new name, or a store of this toolkit", "name another place")
     header = layout.header_of(model, data, precision)
     try:
-        found = open_store(place)
+        kept = open_store(place)
     except StoreError:
         if overwrite:  # damaged, or of a later version: it is to be replaced anyway
             return None
         raise
-    if found.attrs["digest"] == header.digest:
-        return found
+    if kept.attrs["digest"] == header.digest:
+        return kept
     if overwrite:
         return None
-    given = f"store={place.name!r}, a store of something else ({different(found.attrs.get('key'), header.key)})"
+    given = f"store={place.name!r}, a store of something else ({different(kept.attrs.get('key'), header.key)})"
     fix = "name another store, or pass overwrite=True"
     raise StoreError("extract", given, "the same model, data and settings", fix)
 

@@ -21,19 +21,25 @@ def load(
 ) -> Model:
     """A model ready to be taken apart.
 
-    name: an open_clip name ("ViT-L-14"), a folder (open_clip's or a Hugging Face CLIP's), a weight file, or None
-    (default): the built-in model, which needs no network and no GPU. pretrained: an open_clip tag
-    ("laion2b_s32b_b82k"); what is not cached is downloaded. checkpoint: a local .safetensors or .pt file instead, a
-    state dict or a TorchScript archive as OpenAI released them; nothing in it is ever executed. With a file and no
-    name, the architecture follows from the config beside the file, its name or its shapes. device: "cpu" (default),
-    "cuda" …; precision: "fp32" (default), "bf16", "fp16", "fp64".
-
     Activation and normalisation are those the weights were trained with, as far as an open_clip_config.json beside the
     file, the name of a known download or the archive tell; where that contradicts the name given, a ModelWarning says
-    both and what is used.
+    both and what is used. Nothing in a weight file is ever executed.
 
-    Raises InputError (unknown name, tag or file of another model), MissingWeightsError (not cached and no network; it
-    names what is cached), UnsupportedModelError (no exact decomposition), DeviceError (no such device).
+    Arguments:
+        name: an open_clip name ("ViT-L-14"), a folder (open_clip's or a Hugging Face CLIP's) or a weight file; default
+            the built-in model, which needs no network and no GPU.
+        pretrained: an open_clip tag ("laion2b_s32b_b82k"); what is not cached is downloaded; default none.
+        checkpoint: a local .safetensors or .pt file instead, a state dict or a TorchScript archive as OpenAI released
+            them; default none. With a file and no name, the architecture follows from the config beside the file, its
+            name or its shapes.
+        device: "cpu", "cuda" …; default "cpu".
+        precision: "fp32", "bf16", "fp16" or "fp64"; default "fp32".
+
+    Raises:
+        InputError: for an unknown name or tag, or a file of another model.
+        MissingWeightsError: where weights are not cached and there is no network; it names what is cached.
+        UnsupportedModelError: for a model without an exact decomposition.
+        DeviceError: where there is no such device.
 
     >>> import toolkit as tk
     >>> tk.load().card.layers

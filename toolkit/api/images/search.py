@@ -18,10 +18,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Search:
-    """Images by their cosine with a text, best first: ids, labels, groups, cosines (each one per image).
+    """Images by their cosine with a text, best first, with the words of it that the model does not know.
 
-    text, against: what was asked. unknown: words of it that the model does not know, with known ones near them. acts:
-    the parts of these images in this order.
+    Attributes:
+        text: what was asked for.
+        against: what was asked against, "" for nothing.
+        cosines: of every image with the text, less that with `against` [b].
+        unknown: words of both that the model does not know, with known ones near them.
+        acts: the parts of these images in this order.
+        ids: one per image [b].
+        labels: one per image [b].
+        groups: one per image [b].
     """
 
     text: str
@@ -65,8 +72,17 @@ class Search:
 def search(acts: Acts, text: str, against: str = "", top: int | None = None) -> Search:
     """The images of `acts` by their cosine with a text; with `against`, by the cosine less that with another text.
 
-    acts: parts with the live model. text, against: any texts, encoded as they are. top: how many, default all. Returns
-    `Search`, best first. Raises InputError for no text, and for parts without a live model.
+    Arguments:
+        acts: parts with the live model (`Acts`).
+        text: any text, encoded as it is.
+        against: any other text, encoded as it is; default none.
+        top: how many images; default all.
+
+    Returns:
+        `Search`, best first.
+
+    Raises:
+        InputError: for no text, and for parts without a live model.
 
     >>> import toolkit as tk
     >>> acts = tk.extract(tk.load(), tk.scenes("edit", n=60, kind="birds"), progress=False)
@@ -81,10 +97,10 @@ def search(acts: Acts, text: str, against: str = "", top: int | None = None) -> 
             raise InputError("search", f"{name}={value!r}", "a text with at least one word", f"pass one as {name}")
     if top is not None and (not isinstance(top, int) or isinstance(top, bool) or top < 1):
         raise InputError("search", f"top={top!r}", "a whole number of at least 1", "ask for some, or leave top out")
-    found = cosines(acts, text) - (cosines(acts, against) if against.strip() else 0)
-    order = np.argsort(-np.nan_to_num(found, nan=-np.inf), kind="stable")[:top]
+    closeness = cosines(acts, text) - (cosines(acts, against) if against.strip() else 0)
+    order = np.argsort(-np.nan_to_num(closeness, nan=-np.inf), kind="stable")[:top]
     unknown = acts.model.unknown_words([t for t in (text, against) if t.strip()])
-    return Search(text, against, found[order], unknown, acts.take(order.tolist()))
+    return Search(text, against, closeness[order], unknown, acts.take(order.tolist()))
 
 
 def cosines(acts: Any, text: str) -> NDArray[np.float32]:

@@ -240,11 +240,20 @@ class HeadEvidence:
         return self._source.space if self._rows is None else self._source.space[self._rows]
 
     def along(self, direction: torch.Tensor) -> torch.Tensor:
-        """[b, l, h]: every head's contribution to every image along a direction [d], in units of the embedding."""
+        """Every head's contribution to every image along a direction, in units of the embedding [b, l, h].
+
+        Arguments:
+            direction: in the joint space [d].
+        """
         return torch.einsum("blhk,lhk->blh", self.space.q, self.space.maps @ direction.to(self.space.maps))
 
     def contributions(self, row: int, head: int) -> torch.Tensor:
-        """c [b, d] of one head; row: of its layer among `layers`."""
+        """The contributions c of one head [b, d].
+
+        Arguments:
+            row: of its layer among `layers`, from 0.
+            head: in its layer, from 0.
+        """
         return self.space.contributions(row, head)
 
     @property
@@ -279,12 +288,21 @@ class HeadEvidence:
         return self.pair
 
     def once(self, key: Hashable, make: Callable[[], Made]) -> Made:
-        """What `make` gives; worked out once for these images and this key, whatever the error is."""
+        """What `make` gives; worked out once for these images and this key, whatever the error is.
+
+        Arguments:
+            key: under which it is kept.
+            make: a function without arguments.
+        """
         return self._source.once(key, make)
 
     def sample(self, number: int) -> HeadEvidence:
-        """The same of a bootstrap sample of the images, 0 ≤ number < resamples: images are drawn inside every cell of
-        label and prediction, so that the sets keep their sizes.
+        """The same of a bootstrap sample of the images.
+
+        Images are drawn inside every cell of label and prediction, so that the sets keep their sizes.
+
+        Arguments:
+            number: of the sample, 0 ≤ number < resamples.
         """
         times = self._source.weights[number].long()
         rows = torch.arange(len(times)).repeat_interleave(times)

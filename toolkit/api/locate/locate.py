@@ -30,17 +30,29 @@ def locate(
     seed: int = 0,
     convention: Convention | None = None,
 ) -> Scores:
-    """How much every head pushes images of one class towards another: DE_A … DE_D (R25 §3.2; methods §3), in head space
-    and without forward passes.
+    """How much every head pushes images of one class towards another: DE_A … DE_D (R25 §3.2; methods §3), as `Scores`.
 
-    W are the images of class `true` predicted `predicted`, C those of `true` predicted right, A those of `predicted`
-    predicted right. acts: parts with labels. classes: two or more (`tk.classes`); images with other labels are left out
-    and counted. true, predicted: a pair; without them (or with one of them) every pair with a mistake, and their pool,
-    weighted by |W|. layers: default the last four. similarity: "cosine" (default) or "inner". minority: groups for
-    `.ltc`, those in which class and cue disagree; default all images. resamples, seed: of the bootstrap. convention:
-    default that of `acts`.
+    They are worked out in head space and without forward passes. W are the images of class `true` predicted
+    `predicted`, C those of `true` predicted right, A those of `predicted` predicted right.
 
-    Returns `Scores`. Raises InputError, with "nothing to do", where no image is wrong in this way.
+    Arguments:
+        acts: parts with labels (`Acts`).
+        classes: two or more (`tk.classes`); images with other labels are left out and counted.
+        true: the class whose images are taken for another, by name or index; default every one with a mistake.
+        predicted: the class they are taken for, by name or index; default every one. Several pairs are pooled, weighted
+            by |W|.
+        layers: which; a list of layers, None for all, a negative int for the last |n|; default −4.
+        similarity: "cosine" or "inner"; default "cosine".
+        minority: groups for `.ltc`, those in which class and cue disagree; default all images.
+        resamples: bootstrap samples of the images, at least 1; default 200.
+        seed: of the bootstrap; default 0.
+        convention: "separate" or "reference"; default that of `acts`.
+
+    Returns:
+        `Scores`: .a … .d [l, h], .map(name), .interval, .choose().
+
+    Raises:
+        InputError: with "nothing to do", where no image is wrong in this way.
 
     >>> import toolkit as tk
     >>> acts = tk.extract(tk.load(), tk.scenes("edit", n=80, kind="birds"), progress=False)

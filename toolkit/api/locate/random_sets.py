@@ -16,8 +16,14 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RandomSets:
-    """Random sets of as many heads, from the same layers: utility [draws] of zero-ablating each; badness: by score, the
-    mean badness of each set's heads [draws]; sets: the sets; base: utility with nothing off; seed.
+    """Random sets of as many heads, from the same layers.
+
+    Attributes:
+        sets: the sets [draws].
+        utility: of zero-ablating each [draws].
+        badness: by score, the mean badness of each set's heads [draws].
+        base: utility with nothing off.
+        seed: of the draws.
     """
 
     sets: tuple[HeadSet, ...]
@@ -27,7 +33,11 @@ class RandomSets:
     seed: int
 
     def p(self, utility: float) -> float:
-        """The share of random sets with at least this utility (the value itself counts as one)."""
+        """The share of random sets with at least this utility (the value itself counts as one).
+
+        Arguments:
+            utility: to be compared.
+        """
         return float((1 + (self.utility >= utility).sum()) / (1 + len(self.utility)))
 
     def __repr__(self) -> str:

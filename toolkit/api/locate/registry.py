@@ -22,13 +22,23 @@ LABELS = ("Formula", "Source")
 class HeadScore:
     """A score of heads: one number for every head of some layers, higher = guiltier; made by `tk.head_score`.
 
-    name: how it is asked for. label: how choosers call it. unit: of its numbers; "points" are shown as hundredths.
-    says, formula, source: from its docstring. table: the function, from evidence (`HeadEvidence`) to [layer, head].
-    needs_model: whether it runs the model. per_pair: whether it is of one pair of classes: for all mistakes it is then
-    the mean over the pairs, weighted by |W|; else it is asked once. interval: whether resampled images give it one.
-    replicates: its tables for the bootstrap samples [resamples, layer, head], where there is a faster way than to call
-    it for each. shown_in: the panels that offer it. takes_text: whether it is along a text that a panel lets one type.
-    term: the glossary's that explains it; "" for one of its own.
+    Attributes:
+        name: how it is asked for.
+        label: how choosers call it.
+        unit: of its numbers; "points" are shown as hundredths.
+        says: what it is, from its docstring.
+        formula: from its docstring, "" for none.
+        source: from its docstring, "" for none.
+        table: the function, from evidence (`HeadEvidence`) to [layer, head].
+        needs_model: whether it runs the model.
+        per_pair: whether it is of one pair of classes: for all mistakes it is then the mean over the pairs, weighted by
+            |W|; else it is asked once.
+        interval: whether resampled images give it one.
+        replicates: its tables for the bootstrap samples [resamples, layer, head], where there is a faster way than to
+            call it for each.
+        shown_in: the panels that offer it.
+        takes_text: whether it is along a text that a panel lets one type.
+        term: the glossary's that explains it; "" for one of its own.
     """
 
     name: str
@@ -85,7 +95,8 @@ def head_score(
         per_pair: whether it is of one pair of classes (true, predicted): for all mistakes together it is then the mean
             over the pairs, weighted by |W|; False: it is asked once, with `evidence.pair` None; default True.
         interval: whether an interval is worked out, by resampling the images and calling it again; default True.
-        replicates: a faster way to its tables for all bootstrap samples, from the evidence to [resamples, layer, head].
+        replicates: a faster way to its tables for all bootstrap samples, from the evidence to [resamples, layer, head];
+            default none: the function is called for each.
         shown_in: names of the panels that offer it; default ("HeadGrid", "AblationLab", "TwoModels").
         takes_text: whether it is along a text that is typed in the panel (`evidence.text`); default False.
         term: of the glossary, where one explains the score; default one of its own, from the docstring.

@@ -35,7 +35,14 @@ LISTS = ("A", "−B", "C", "−D")
 
 @dataclass(frozen=True, eq=False)
 class Band:
-    """low, high [l, h]: a percentile bootstrap interval of every head's raw score; level; method, in words."""
+    """An interval of every head's score.
+
+    Attributes:
+        low: the lower limits [l, h].
+        high: the upper limits [l, h].
+        level: of the interval, 0 to 1.
+        method: in words.
+    """
 
     low: Array
     high: Array
@@ -47,10 +54,14 @@ class Band:
 class Scores:
     """DE_A … DE_D of every head for one pair of classes, or pooled over pairs (R25 §3.2); made by `tk.locate`.
 
-    pair: (true, predicted), or None for pooled. layers: of the rows. raw [4, l, h]: DE_A, DE_B, DE_C, DE_D, on the
-    cosine scale; nan where the averaging set is empty. sizes: images in W, C and A. empty: reference sets without
-    images, whose mean is the zero vector. pairs: the scores of every pair, of pooled ones. settings: model, data,
-    similarity, class set.
+    Attributes:
+        pair: (true, predicted), or None for pooled.
+        layers: of the rows [l].
+        raw: DE_A, DE_B, DE_C, DE_D, on the cosine scale [4, l, h]; nan where the averaging set is empty.
+        sizes: images in W, C and A.
+        empty: reference sets without images, whose mean is the zero vector.
+        pairs: the scores of every pair, of pooled ones.
+        settings: model, data, similarity, class set.
     """
 
     pair: tuple[str, str] | None
@@ -88,7 +99,10 @@ class Scores:
         return tuple(name for name, table in zip(NAMES, self.raw, strict=True) if np.isfinite(table).any())
 
     def badness(self, name: str) -> Array:
-        """[l, h]: A, −B, C or −D: positive where the head pushes towards the error.
+        """A, −B, C or −D of every head [l, h]: positive where the head pushes towards the error.
+
+        Arguments:
+            name: "a", "b", "c" or "d".
 
         >>> import toolkit as tk
         >>> acts = tk.extract(tk.load(), tk.scenes("edit", n=80, kind="birds"), progress=False)
@@ -99,13 +113,13 @@ class Scores:
         return np.asarray(SIGN[at] * self.raw[at])
 
     def map(self, name: str, *, text: str = "", how: How = "zero", check: Check = quiet) -> Array:
-        """[l, h]: any score of heads by name (`tk.head_score`), higher = guiltier; of A to D the badness.
+        """Any score of heads by name (`tk.head_score`) [l, h], higher = guiltier; of A to D the badness.
 
         Arguments:
             name: of a score: "A", "−B", "C", "−D", "LTC", "text", "direct", "total", or one that was registered.
-            text: for a score along a text; default "" (predicted − true class).
-            how: what takes a head's place where a score switches it off: "zero" (default), "mean" or "resample".
-            check: called with (done, of) by long work; what it raises ends the work.
+            text: for a score along a text; default "", predicted − true class.
+            how: what takes a head's place where a score switches it off: "zero", "mean" or "resample"; default "zero".
+            check: called with (done, of) by long work; what it raises ends the work; default nothing.
 
         Raises:
             InputError: for an unknown name (with the nearest), for what a registered function returns or raises, and
@@ -134,8 +148,13 @@ class Scores:
         return found
 
     def ranking(self, name: str) -> HeadSet:
-        """All heads by descending score, the guiltiest first; equal ones in the order of the model. name: as for
-        `.map`.
+        """All heads by descending score, the guiltiest first (`HeadSet`); equal ones in the order of the model.
+
+        Arguments:
+            name: of a score, as for `.map`.
+
+        Raises:
+            InputError: for a score that is nowhere a number.
         """
         table = self.map(name)
         if not np.isfinite(table).any():
@@ -159,7 +178,11 @@ class Scores:
     # how sure
 
     def resample(self, check: Check) -> None:
-        """Draw the bootstrap samples now; check: called with (samples done, of), what it raises ends the work."""
+        """Draw the bootstrap samples now.
+
+        Arguments:
+            check: called with (samples done, of); what it raises ends the work.
+        """
         if self.pair is not None:
             self._session.replicates(self.pair, check)
 
@@ -179,12 +202,14 @@ class Scores:
         return {name: Band(low[i], high[i], 0.95, self._method) for i, name in enumerate(NAMES)}
 
     def band(self, name: str, check: Check = quiet) -> Band | None:
-        """A 95 % percentile bootstrap interval of every head's score as `.map` gives it: images are resampled and the
-        score is worked out again. None for a score that was registered without an interval.
+        """A 95 % percentile bootstrap interval of every head's score as `.map` gives it (`Band`).
+
+        Images are resampled and the score is worked out again. None for a score that was registered without an
+        interval.
 
         Arguments:
             name: of a score, as for `.map`.
-            check: called with (samples done, of); what it raises ends the work.
+            check: called with (samples done, of); what it raises ends the work; default nothing.
         """
         score = known_score(name, "scores.band")
         if not score.interval:
@@ -205,7 +230,16 @@ class Scores:
         return f"percentile bootstrap of the images inside label × prediction ({n} resamples, seed {seed}){note}"
 
     def stability(self, name: str, top: int = 15, check: Check = quiet) -> Array:
-        """[l, h]: in which share of the bootstrap samples a head is among the `top` worst; nan without a score."""
+        """In which share of the bootstrap samples a head is among the `top` worst [l, h]; nan without a score.
+
+        Arguments:
+            name: of a score with an interval, as for `.map`.
+            top: how many heads count as the worst; default 15.
+            check: called with (samples done, of); what it raises ends the work; default nothing.
+
+        Raises:
+            InputError: for a score without an interval.
+        """
         score = known_score(name, "scores.stability")
         if not score.interval:
             accepted = "a score with an interval"
@@ -246,19 +280,19 @@ class Scores:
         lists: str | Sequence[str] = LISTS,
         guard: bool = True,
     ) -> HeadSet:
-        """The head set Algorithm 1 of R25 chooses, with .utility and .why.
+        """The head set Algorithm 1 of R25 chooses, with .utility and .why (`HeadSet`).
 
         Of all prefixes of up to `top` heads of every ranked list (of pooled scores also those of every pair) it is the
         one with the largest value after zero-ablation. Ties: the smaller set, then the earlier list.
 
         Arguments:
-            top: T, the length of the lists; default 15.
-            by: "utility" (default: mean margin of cosines over the labelled images), "balanced" (mean over W and over
-                C ∪ A separately), "accuracy", "worst_group" or "group_mean".
-            validation: judge on these parts instead; the default criterion is then "worst_group", or the mean of the
-                class accuracies where no groups are known.
+            top: T, the length of the lists, at least 1; default 15.
+            by: "utility" (mean margin of cosines over the labelled images), "balanced" (mean over W and over C ∪ A
+                separately), "accuracy", "worst_group" or "group_mean"; default "utility"; with validation
+                "worst_group", or "group_mean" where no groups are known.
+            validation: judge on these parts instead; default the images of the scores.
             lists: the scores whose lists are looked at, by name; default the paper's A, −B, C and −D.
-            guard: compare the empty set too; default True (False is the paper's algorithm to the letter).
+            guard: compare the empty set too (False is the paper's algorithm to the letter); default True.
 
         Raises:
             InputError: for an unknown score or criterion, and where no score of `lists` exists.
@@ -317,8 +351,14 @@ class Scores:
         return table if np.isfinite(table).any() else None
 
     def random(self, size: int, draws: int = 200, seed: int = 0) -> RandomSets:
-        """What random sets of `size` heads of these layers give: their utility and their mean badness by every score;
-        the chance level of a chosen set.
+        """What random sets of `size` heads of these layers give: the chance level of a chosen set (`RandomSets`).
+
+        It holds their utility and their mean badness by every score.
+
+        Arguments:
+            size: heads a set, 0 to all of these layers.
+            draws: how many sets, 2 to 1,000,000; default 200.
+            seed: of the draws; default 0.
         """
         tables = {name: self.badness(name) for name in self.names}
         return random_sets(self._session, self.layers, tables, size, draws, seed)

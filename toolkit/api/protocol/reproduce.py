@@ -39,19 +39,34 @@ def reproduce_waterbirds(
     progress: bool = False,
     say: Say = lambda words: None,
 ) -> Reproduction:
-    """R25's protocol on Binary Waterbirds: base, published TextSpan heads, located ablation over draws with and without
-    a validation set, and the edit beside 18 ImageNet-R classes; all numbers on the test split, where nothing is chosen.
+    """R25's protocol on Binary Waterbirds, as a `Reproduction`: its table measured again, beside the published numbers.
 
-    data: folder of Waterbirds (`tk.waterbirds`). imagenet: folder of ImageNet-R; None leaves the edit's rows out.
-    store: folder in which the parts are kept and found again; None keeps them in memory. sizes: images a class that
-    heads are located on. seeds: draws of each size. edit_seeds: draws for the edit. pool: split they are drawn from,
-    "train" (default) or "val" (the paper does not say; the validation variant then judges on what was not drawn).
-    templates: of the class prompts, default the 80 published with CLIP. alpha, beta, steps: of the edit. precision: of
-    the stores. published_as: "ViT-B-16", "ViT-L-14" or "ViT-H-14" for their laion2b weights from a file, whose name
-    does not tell; default by open_clip name and tag. overwrite: replace stores of something else. progress: bars.
-    say: called with a sentence at every step.
+    Base, published TextSpan heads, located ablation over draws with and without a validation set, and the edit beside
+    18 ImageNet-R classes; all numbers on the test split, where nothing is chosen.
 
-    Returns a `Reproduction`. Raises InputError for other data, or draws the pool does not hold, before anything runs.
+    Arguments:
+        model: a live one (`Model`).
+        data: folder of Waterbirds (`tk.waterbirds`).
+        imagenet: folder of ImageNet-R; default none, which leaves the edit's rows out.
+        store: folder in which the parts are kept and found again; default in memory.
+        sizes: images a class that heads are located on, each at least 1; default 10, 20 and 30.
+        seeds: draws of each size; default 4.
+        edit_seeds: draws for the edit; default 3.
+        pool: split they are drawn from, "train" or "val" (the paper does not say; the validation variant then judges on
+            what was not drawn); default "train".
+        templates: of the class prompts, as in `tk.classes`; default "openai", the 80 published with CLIP.
+        alpha: weight of success of the edit, no unit, 0 to 1e12; default 10.
+        beta: weight of locality of the edit, no unit, 0 to 1e12; default 10.
+        steps: of the edit; default 100.
+        precision: of the stores, "float32" or "float16"; default "float32".
+        published_as: "ViT-B-16", "ViT-L-14" or "ViT-H-14" for their laion2b weights from a file, whose name does not
+            tell; default by open_clip name and tag.
+        overwrite: replace stores of something else; default False.
+        progress: bars while parts are made; default False.
+        say: called with a sentence at every step; default nothing.
+
+    Raises:
+        InputError: for other data, or draws the pool does not hold, before anything runs.
 
     >>> import toolkit as tk
     >>> model = tk.load("ViT-L-14", pretrained="laion2b_s32b_b82k", device="cuda")  # doctest: +SKIP
@@ -93,10 +108,10 @@ def _checked(sizes: Any, counts: dict[str, Any], pool: str, published_as: str | 
         raise InputError("reproduce", f"pool={pool!r}", " or ".join(map(repr, POOLS)), "name one of these splits")
     if published_as not in (None, *TAGS):
         raise InputError("reproduce", f"published_as={published_as!r}", ", ".join(map(repr, TAGS)), "name one of these")
-    found = list(sizes) if isinstance(sizes, Iterable) and not isinstance(sizes, str) else []
-    if not found:
+    counted = list(sizes) if isinstance(sizes, Iterable) and not isinstance(sizes, str) else []
+    if not counted:
         raise InputError("reproduce", f"sizes={sizes!r}", "a list of whole numbers, at least one", "write sizes=[10]")
-    for name, value in (*counts.items(), *(("sizes", size) for size in found)):
+    for name, value in (*counts.items(), *(("sizes", size) for size in counted)):
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise InputError("reproduce", f"{name}={value!r}", "whole numbers of at least 1", "pass how many")
-    return found
+    return counted

@@ -19,10 +19,18 @@ if TYPE_CHECKING:
 class Row:
     """One method: accuracies in [0, 1] of one run, or their mean over draws.
 
-    average: plain mean over images; others: the further averages by name (group_mean, train_weighted). worst: of the
-    worst group. average_range, worst_range: 95 % interval of one run; over draws mean ± one standard deviation (nan for
-    a single draw). draws: how many; 0 for a method without any. n: images. heads: what was switched off, one entry per
-    draw. extra: what else was measured. published: as printed, in percent.
+    Attributes:
+        name: of the method.
+        average: plain mean over images.
+        worst: accuracy of the worst group.
+        average_range: 95 % interval of one run; over draws mean ± one standard deviation (nan for a single draw).
+        worst_range: the same of the worst group.
+        others: the further averages by name (group_mean, train_weighted).
+        n: images.
+        draws: how many; 0 for a method without any.
+        heads: what was switched off, one entry per draw.
+        extra: what else was measured, by name.
+        published: as printed, in percent.
     """
 
     name: str
@@ -71,8 +79,10 @@ def _others(found: Accuracy, train: dict[str, float]) -> dict[str, float]:
 class Reproduction:
     """A protocol run on this machine. Made by `tk.reproduce_waterbirds` (`toolkit reproduce waterbirds`).
 
-    rows: methods in order. facts: model, fingerprint, precision, data with counts, templates, seeds, sizes. notes: what
-    differs from the published protocol or could not be run.
+    Attributes:
+        rows: methods in order (`Row`).
+        facts: model, fingerprint, precision, data with counts, templates, seeds, sizes.
+        notes: what differs from the published protocol or could not be run.
     """
 
     rows: tuple[Row, ...]
@@ -80,11 +90,18 @@ class Reproduction:
     notes: tuple[str, ...]
 
     def row(self, name: str) -> Row:
-        """The row of a method. Raises KeyError naming the rows there are."""
-        found = {row.name: row for row in self.rows}
-        if name not in found:
-            raise KeyError(f"{name!r}; there are {', '.join(map(repr, found))}")
-        return found[name]
+        """The row of a method (`Row`).
+
+        Arguments:
+            name: of the method.
+
+        Raises:
+            KeyError: for another name; it names the rows there are.
+        """
+        by_name = {row.name: row for row in self.rows}
+        if name not in by_name:
+            raise KeyError(f"{name!r}; there are {', '.join(map(repr, by_name))}")
+        return by_name[name]
 
     def to_dataframe(self) -> pandas.DataFrame:
         """One row per method, accuracies in percent: average (plain mean over test images) and worst group with their

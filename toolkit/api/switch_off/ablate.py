@@ -37,15 +37,23 @@ def ablate(
 ) -> Ablation:
     """What changing a head set does to every group (R25 eq. 5; methods §1).
 
-    acts: parts with labels; their groups are those judged (labels where there are none). classes: two or more. heads:
-    in any spelling. how: what takes the place of what is taken away: "zero" (nothing; default), "mean" (the head's
-    mean), "resample" (the head of another, random image). effect: "direct" (default: in the sum; later layers, σ and R
-    stay) or "total" (the model is run again with the heads changed at every token; needs `acts.attach(model, data)`).
-    strength: 0 (default) off, 1 as is, 2 doubled; one number, one per head, or a mapping from heads to numbers.
-    reference: parts whose images give the mean or the replacements, default `acts`. seed: of the resampling.
-    convention: default that of `acts`. check: called with (images done, of) during a total run.
+    Arguments:
+        acts: parts with labels (`Acts`); their groups are those judged (labels where there are none).
+        classes: two or more (`tk.classes`).
+        heads: which, in any spelling: "L2.H6 L3.H1", (layer, head) pairs or a `HeadSet`.
+        how: what takes the place of what is taken away: "zero" (nothing), "mean" (the head's mean) or "resample" (the
+            head of another, random image); default "zero".
+        effect: "direct" (in the sum; later layers, σ and R stay) or "total" (the model is run again with the heads
+            changed at every token; needs `acts.attach(model, data)`); default "direct".
+        strength: what is left of a head, no unit, 0 to 2: 0 off, 1 as is, 2 doubled; one number, one per head, or a
+            mapping from heads to numbers; default 0.
+        reference: parts whose images give the mean or the replacements; default `acts`.
+        seed: of the resampling; default 0.
+        convention: "separate" or "reference"; default that of `acts`.
+        check: called with (images done, of) during a total run; what it raises ends the work; default nothing.
 
-    Returns an `Ablation`: .groups, .worst, .average(…), .interval, .right and .wrong (ids that became so), .confusion.
+    Returns:
+        `Ablation`: .groups, .worst, .average(…), .interval, .right and .wrong (ids that became so), .confusion.
 
     >>> import toolkit as tk
     >>> acts = tk.extract(tk.load(), tk.scenes("test", n=80, kind="birds"), progress=False)
@@ -131,6 +139,6 @@ def _total(images: Judged, scale: Tensor, how: How, pool: Acts, seed: int, check
     """[b, d]: embeddings of the changed model, divided by the norm of the unchanged."""
     acts = images.acts
     reference = None if pool is acts else pool.samples
-    found = total_outputs(acts.model, acts.samples, scale[None], how, reference, seed, check)[0]
+    outputs = total_outputs(acts.model, acts.samples, scale[None], how, reference, seed, check)[0]
     norms = torch.cat([parts.norm for parts in acts.batches()]).cpu()
-    return found / norms[:, None].to(found)
+    return outputs / norms[:, None].to(outputs)

@@ -25,9 +25,14 @@ if TYPE_CHECKING:
 class Ablation:
     """Accuracies before and after a head set was changed; made by `tk.ablate` and `tk.ltc_correct`.
 
-    heads: the set. how, effect, strength: as asked. reference: what took the heads' place, in words. embedding [b, d]:
-    the changed embeddings on the scale of the unchanged unit ones, not re-normalised. settings: model, data, class set,
-    convention.
+    Attributes:
+        heads: the set (`HeadSet`).
+        how: what took the heads' place, "zero", "mean", "resample", or the mode of `tk.ltc_correct`.
+        effect: "direct" or "total".
+        strength: what is left of every head of the set, in its order, 0 to 2.
+        reference: what took the heads' place, in words.
+        embedding: the changed embeddings on the scale of the unchanged unit ones, not re-normalised [b, d].
+        settings: model, data, class set, convention.
     """
 
     heads: HeadSet
@@ -71,7 +76,12 @@ class Ablation:
         return self.after.worst
 
     def average(self, convention: AverageConvention = "plain", weights: Mapping[str, float] | None = None) -> Average:
-        """The average accuracy after, by the name of its convention (`Accuracy.average`)."""
+        """The average accuracy after, by the name of its convention (`Accuracy.average`).
+
+        Arguments:
+            convention: "plain" (mean over images), "group_mean" or "train_weighted"; default "plain".
+            weights: training size of every group, for "train_weighted" only; default none.
+        """
         return self.after.average(convention, weights)
 
     @property
@@ -100,8 +110,8 @@ class Ablation:
         return self._counted(self._images.guess)
 
     def _counted(self, guess: Tensor) -> Confusion:
-        found = confusion(self._images.truth, guess, self._images.classes.names)
-        return replace(found, left_out=self._images.left_out)
+        counts = confusion(self._images.truth, guess, self._images.classes.names)
+        return replace(counts, left_out=self._images.left_out)
 
     @cached_property
     def priors(self) -> pandas.DataFrame:

@@ -30,8 +30,12 @@ AT_ONCE = 200_000_000
 
 @dataclass(frozen=True, eq=False)
 class Effect:
-    """Of s head sets, each changed alone: groups [s, g]: accuracy of every group; margin [s]: mean over the images of
-    the true class's logit less the mean of the others, on the norm of the unchanged embedding.
+    """What each of s head sets does, changed alone.
+
+    Attributes:
+        groups: accuracy of every group, 0 to 1 [s, g].
+        margin: mean over the images of the true class's logit less the mean of the others, on the norm of the unchanged
+            embedding [s].
     """
 
     groups: Array
@@ -42,8 +46,15 @@ class Effect:
 class HeadEffects:
     """Direct and total effects of s head sets on g groups; made by `tk.head_effects`.
 
-    sets: the head sets. groups: names; sizes: images of each. base: with nothing changed. direct, total: with each set
-    changed; None where not asked for. shape (l, h): of the model, for `.map`. settings: model, data, class set.
+    Attributes:
+        sets: the head sets [s].
+        groups: names of the groups [g].
+        sizes: images of each group [g].
+        base: with nothing changed (`Effect` of one set).
+        direct: with each set changed in the sum (`Effect`); None where not asked for.
+        total: with each set changed in the network (`Effect`); None where not asked for.
+        shape: (layers, heads) of the model, for `.map`.
+        settings: model, data, class set.
     """
 
     sets: tuple[HeadSet, ...]
@@ -56,16 +67,23 @@ class HeadEffects:
     settings: dict[str, Any]
 
     def change(self, of: str = "worst", effect: Literal["direct", "total", "difference"] = "direct") -> Array:
-        """[s]: change of the "worst" group's accuracy, of the "average" (plain: over images), of the "margin", or of a
-        group by name; "difference" is total − direct: what later layers make of it.
+        """What every set changes [s], as a difference to nothing changed.
+
+        Arguments:
+            of: the "worst" group's accuracy, the "average" (plain: over images), the "margin", or a group by name;
+                default "worst".
+            effect: "direct", "total" or "difference", total − direct: what later layers make of it; default "direct".
+
+        Raises:
+            InputError: for an effect that was not asked for, and a group there is not.
         """
         if effect == "difference":
             return self.change(of, "total") - self.change(of, "direct")
-        found = {"direct": self.direct, "total": self.total}.get(effect)
-        if found is None:
+        asked = {"direct": self.direct, "total": self.total}.get(effect)
+        if asked is None:
             known = [name for name in EFFECTS if getattr(self, name) is not None]
             raise InputError("head_effects", f"the effect {effect!r}", ", ".join(known), f"ask for effect={effect!r}")
-        return self._of(found, of) - self._of(self.base, of)
+        return self._of(asked, of) - self._of(self.base, of)
 
     def _of(self, effect: Effect, of: str) -> Array:
         if of == "worst":
@@ -80,7 +98,12 @@ class HeadEffects:
         return np.asarray(effect.groups[:, self.groups.index(of)])
 
     def map(self, of: str = "worst", effect: Literal["direct", "total", "difference"] = "direct") -> Array:
-        """[l, h]: the same for single heads, as a map for `tk.HeadGrid`; nan for heads that were not asked for."""
+        """The same for single heads [l, h], as a map for `tk.HeadGrid`; nan for heads that were not asked for.
+
+        Arguments:
+            of: as in `.change`; default "worst".
+            effect: as in `.change`; default "direct".
+        """
         table = np.full(self.shape, np.nan)
         for heads, value in zip(self.sets, self.change(of, effect), strict=True):
             if len(heads) == 1:
@@ -118,12 +141,23 @@ def head_effects(
 ) -> HeadEffects:
     """What changing every head alone (or every set of `sets`) does to all groups, in one batched call.
 
-    acts: parts with labels. classes: two or more. sets: head sets in any spelling, default every head of the model by
-    itself. effect: "direct" (default), "total" (the model is run once per set; needs `acts.attach(model, data)`) or
-    "both". how: "zero" (default), "mean" or "resample" (over these images). strength: as for `tk.ablate`. seed: of the
-    resampling. check: called with (runs of one image done, of) during total runs; what it raises ends the work.
+    Arguments:
+        acts: parts with labels (`Acts`).
+        classes: two or more (`tk.classes`).
+        sets: head sets in any spelling; default every head of the model by itself.
+        effect: "direct", "total" (the model is run once per set; needs `acts.attach(model, data)`) or "both"; default
+            "direct".
+        how: "zero", "mean" or "resample" (over these images); default "zero".
+        strength: what is left of a head, no unit, 0 to 2, as for `tk.ablate`; default 0.
+        seed: of the resampling; default 0.
+        check: called with (runs of one image done, of) during total runs; what it raises ends the work; default
+            nothing.
 
-    Returns `HeadEffects`. Raises InputError as `tk.ablate` does.
+    Returns:
+        `HeadEffects`: .change("worst") [s], .map("worst") [l, h], .to_dataframe().
+
+    Raises:
+        InputError: as `tk.ablate` does.
 
     >>> import toolkit as tk
     >>> acts = tk.extract(tk.load(), tk.scenes("test", n=80, kind="birds"), progress=False)

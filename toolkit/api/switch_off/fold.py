@@ -24,10 +24,18 @@ from toolkit.store.whole import whole_file
 
 
 def fold_ablation(model: Model, heads: Any, strength: Strength = 0.0) -> Model:
-    """A copy of the model whose output projections have these heads' columns multiplied by `strength`: the total effect
-    of zero-ablation, built in. (The direct effect, and mean ablation, are no change of weights.)
+    """A copy of the model without some of its heads: the total effect of zero-ablation, built in.
 
-    heads: in any spelling. strength: as for `tk.ablate`. The model given is not changed.
+    The output projections have these heads' columns multiplied by `strength`. The model given is not changed. (The
+    direct effect, and mean ablation, are no change of weights.)
+
+    Arguments:
+        model: a live one (`Model`).
+        heads: which, in any spelling: "L2.H6 L3.H1", (layer, head) pairs or a `HeadSet`.
+        strength: what is left of a head, no unit, 0 to 2, as for `tk.ablate`; default 0.
+
+    Raises:
+        UnsupportedModelError: for a tower with a norm of all heads together before the output projection.
 
     >>> import toolkit as tk
     >>> tk.fold_ablation(tk.load(), "L3.H7").card.id
@@ -55,11 +63,23 @@ def fold_ablation(model: Model, heads: Any, strength: Strength = 0.0) -> Model:
 
 
 def save_checkpoint(model: Model, path: str | Path) -> Path:
-    """Write the weights as .safetensors, which `tk.load(name, checkpoint=path)` and open_clip read; the file's metadata
-    holds the model's name (which heads it is without, and that this is the total effect), its fingerprint, activation,
-    normalisation and numbers of heads.
+    """The path of the .safetensors file the weights were written to.
 
-    Returns the path. The file appears whole or not at all; one that is there is only replaced when it is complete.
+    `tk.load(name, checkpoint=path)` and open_clip read it. Its metadata holds the model's name (which heads it is
+    without, and that this is the total effect), its fingerprint, activation, normalisation and numbers of heads. The
+    file appears whole or not at all; one that is there is only replaced when it is complete.
+
+    Arguments:
+        model: a live one (`Model`).
+        path: of the file, ending in .safetensors.
+
+    Raises:
+        InputError: for another ending.
+
+    >>> import tempfile, toolkit as tk
+    >>> path = tk.save_checkpoint(tk.load(), tempfile.mkdtemp() + "/model.safetensors")
+    >>> tk.load(path).card.fingerprint == tk.load().card.fingerprint
+    True
     """
     from safetensors.torch import save_file
 
@@ -92,11 +112,23 @@ def _heads(clip: Any, tower: str) -> int | None:
 
 
 def save_huggingface(model: Model, folder: str | Path) -> Path:
-    """Write the model as a Hugging Face folder, which `transformers.CLIPModel.from_pretrained(folder)` and `tk.load`
-    read: config.json, preprocessor_config.json, model.safetensors. The tokenizer stays with its own folder.
+    """The Hugging Face folder the model was written to.
 
-    Returns the folder. Raises UnsupportedModelError, with the reason, for an architecture that CLIPModel has not. Every
-    file appears whole or not at all, the weights last.
+    `transformers.CLIPModel.from_pretrained(folder)` and `tk.load` read it. It holds config.json,
+    preprocessor_config.json and model.safetensors; the tokenizer stays with its own folder. Every file appears whole or
+    not at all, the weights last.
+
+    Arguments:
+        model: a live one (`Model`).
+        folder: where to write; made where it is not there.
+
+    Raises:
+        UnsupportedModelError: for an architecture that CLIPModel has not, with the reason.
+
+    >>> import tempfile, toolkit as tk
+    >>> folder = tk.save_huggingface(tk.load(), tempfile.mkdtemp())
+    >>> sorted(path.name for path in folder.iterdir())
+    ['config.json', 'model.safetensors', 'preprocessor_config.json']
     """
     from safetensors.torch import save_file
 
@@ -143,8 +175,8 @@ def fold_matrix(model: Model, matrix: Tensor, name: str, scales: Tensor | None =
     weight, transposed, bias = last
     with torch.no_grad():
         rows = weight.T if transposed else weight
-        found = _times(rows, matrix, scales)
-        weight.copy_(found.T if transposed else found)
+        folded = _times(rows, matrix, scales)
+        weight.copy_(folded.T if transposed else folded)
         if bias is not None:
             bias.copy_(_times(bias[None], matrix, scales)[0])
     return model.like(clip, name, whole=True)
@@ -153,5 +185,5 @@ def fold_matrix(model: Model, matrix: Tensor, name: str, scales: Tensor | None =
 def _times(rows: Tensor, matrix: Tensor, scales: Tensor | None) -> Tensor:
     """rows M in double precision, in the type of the rows."""
     wide = rows.detach().double()
-    found = wide @ matrix.to(wide) if scales is None else wide * scales.to(wide)
-    return found.to(rows)
+    product = wide @ matrix.to(wide) if scales is None else wide * scales.to(wide)
+    return product.to(rows)

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 class ShortcutGaps:
     """In-distribution accuracy and gaps, before and after or of one set of answers. Made by `tk.shortcut_gaps`.
 
-    found: by name ("before" and "after" of an ablation, else "answers"), the core's `Gaps`. split: of the images.
+    Attributes:
+        found: by name ("before" and "after" of an ablation, else "answers"), the core's `Gaps`.
+        split: of the images.
     """
 
     found: dict[str, Gaps]
@@ -81,12 +83,17 @@ def shortcut_gaps(
 ) -> ShortcutGaps:
     """ID accuracy, BG gap, CoObj gap and BG+CoObj gap (Li et al. 2023) with intervals, as `ShortcutGaps`.
 
-    result: of `tk.ablate` (gaps before and after) or `tk.accuracy`, matched by ids, or bools in the order of data, true
-    where an image is answered right. data: images with the attributes background and co_occur, as of `tk.urbancars`,
-    and labels whose first words are the same two words. level: default 0.95. replicates, seed: of the bootstrap inside
-    the eight cells.
+    Arguments:
+        result: of `tk.ablate` (gaps before and after) or `tk.accuracy`, matched by ids, or bools in the order of data
+            [b], true where an image is answered right.
+        data: images with the attributes background and co_occur, as of `tk.urbancars`, and labels whose first words are
+            the same two words.
+        level: of the intervals, 0 to 1; default 0.95.
+        replicates: bootstrap samples inside the eight cells; default 2000.
+        seed: of the bootstrap; default 0.
 
-    Raises InputError for other data, for ids that the data does not have, and for an empty cell, by name.
+    Raises:
+        InputError: for other data, for ids that the data does not have, and for an empty cell, by name.
 
     >>> import toolkit as tk
     >>> cars = tk.urbancars("urbancars")  # doctest: +SKIP
@@ -98,11 +105,11 @@ def shortcut_gaps(
         raise InputError("shortcut_gaps", given, "images such as tk.urbancars(folder)", "read them with such columns")
     label = np.array([str(name).split(" ")[0] for name in data.labels], dtype=object)
     shortcuts = [attributes[name].to_numpy(dtype=object) for name in ("background", "co_occur")]
-    found = {}
+    gaps = {}
     for name, (right, rows) in _answers(result, data).items():
         columns = [values[rows] for values in (label, *shortcuts)]
-        found[name] = urbancars_gaps(right, *columns, level=level, replicates=replicates, seed=seed)
-    return ShortcutGaps(found, data.split)
+        gaps[name] = urbancars_gaps(right, *columns, level=level, replicates=replicates, seed=seed)
+    return ShortcutGaps(gaps, data.split)
 
 
 def _answers(result: Any, data: Samples) -> dict[str, tuple[Any, Any]]:

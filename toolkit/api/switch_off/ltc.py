@@ -25,13 +25,23 @@ def ltc_correct(
 ) -> Ablation:
     """Mean-ablate the spurious heads and draw the salient ones towards what tells the classes apart (LTC §4).
 
-    acts: parts with labels. classes: two or more. spurious, salient: heads in any spelling (`scores.ltc.spurious`,
-    `.salient`). pairs: texts of an attribute and of its opposite, encoded by the live model; or their differences
-    [m, d]. mode: "ltc" (default) keeps every salient head's own norm; "ltc_released" gives it norm 1, as the public
-    code does, so that it counts as much as the whole embedding. The means are over these images, as there.
+    The means are over these images, as there.
 
-    Returns an `Ablation` (direct effect, how=mode). Raises InputError for salient heads without pairs, heads in both
-    sets, and a pair that is not one.
+    Arguments:
+        acts: parts with labels (`Acts`).
+        classes: two or more (`tk.classes`).
+        spurious: heads in any spelling, such as `scores.ltc.spurious`.
+        salient: heads in any spelling, such as `scores.ltc.salient`; default none.
+        pairs: texts of an attribute and of its opposite, encoded by the live model; or their differences [m, d];
+            default none.
+        mode: "ltc" keeps every salient head's own norm; "ltc_released" gives it norm 1, as the public code does, so
+            that it counts as much as the whole embedding; default "ltc".
+
+    Returns:
+        `Ablation`, direct effect, how=mode.
+
+    Raises:
+        InputError: for salient heads without pairs, heads in both sets, and a pair that is not one.
 
     >>> import toolkit as tk
     >>> acts = tk.extract(tk.load(), tk.scenes("test", n=80, kind="birds"), progress=False)
@@ -86,11 +96,11 @@ def _basis(images: Judged, pairs: Any) -> Tensor:
         if differences.ndim != 2 or differences.shape[1] != d or not bool(differences.isfinite().all()):
             raise InputError("ltc_correct", f"differences {tuple(differences.shape)}", accepted, "pass such vectors")
     else:
-        found = list(pairs)
-        if not found or not all(isinstance(p, tuple | list) and len(p) == 2 for p in found):
-            raise InputError("ltc_correct", f"salient heads with pairs {found!r:.60}", accepted, "name attribute pairs")
+        asked = list(pairs)
+        if not asked or not all(isinstance(p, tuple | list) and len(p) == 2 for p in asked):
+            raise InputError("ltc_correct", f"salient heads with pairs {asked!r:.60}", accepted, "name attribute pairs")
         model = images.acts.model
-        raw = [model.encode_text([pair[i] for pair in found], normalize=False) for i in (0, 1)]
+        raw = [model.encode_text([pair[i] for pair in asked], normalize=False) for i in (0, 1)]
         differences = (raw[0] - raw[1]).cpu()
     if not bool(differences.any()):
         raise InputError("ltc_correct", "pairs whose texts are encoded alike", accepted, "use texts that differ")

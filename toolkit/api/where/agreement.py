@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 
 
 def agreement(maps: Mapping[str, TokenAttribution]) -> pandas.DataFrame:
-    """Spearman's rank correlation between the patches of every two maps, averaged over images: 1 is the same order, 0
-    nothing in common. nan where a map is constant.
+    """Spearman's rank correlation between the patches of every two maps, averaged over images, as a table.
 
-    maps: by name, of the same images.
+    1 is the same order, 0 nothing in common; nan where a map is constant.
+
+    Arguments:
+        maps: two or more by name, of the same images (`TokenAttribution`).
 
     >>> import toolkit as tk
     >>> model, data = tk.load(), tk.scenes("test", n=4)
@@ -54,9 +56,14 @@ def agreement(maps: Mapping[str, TokenAttribution]) -> pandas.DataFrame:
 
 
 def permuted(model: Model, seed: int = 0) -> Model:
-    """A copy of the model in which the entries of every tensor of the image tower (of batch norms also the statistics)
-    are shuffled among themselves: the control of Adebayo et al. (2018). A map that looks as good on it says nothing
-    about the model.
+    """A copy of the model with a shuffled image tower: the control of Adebayo et al. (2018).
+
+    The entries of every tensor of the tower (of batch norms also the statistics) are shuffled among themselves. A map
+    that looks as good on it says nothing about the model.
+
+    Arguments:
+        model: a live one (`Model`).
+        seed: of the shuffling, at least 0; default 0.
 
     >>> import toolkit as tk
     >>> tk.permuted(tk.load()).card.id

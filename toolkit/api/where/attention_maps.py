@@ -29,13 +29,26 @@ def legrad(
     model: Model, images: Any, text: Any, against: Any = None, heads: Any = None, *,
     layers: Any = None, signed: bool = False, batch_size: int = 4,
 ) -> TokenAttribution:  # fmt: skip
-    """LeGrad (arXiv 2404.03214): the gradient of the cosine, read off after every layer, with respect to that layer's
-    attention; positive part, mean over heads, queries and layers.
+    """LeGrad: the gradient of the cosine with respect to every layer's attention (arXiv 2404.03214).
 
-    images, text, against: as for `tk.token_map`. heads: mean over these alone; or layers: over these (default all, as
-    in the paper; the authors' code takes the last two). signed: keep the negative part too. batch_size: images at a
-    time, default 4: the attention of all layers is kept (a ViT-L/14: 100 MB an image, and its gradient). Returns
-    TokenAttribution; the maps sum to nothing.
+    The cosine is read off after every layer; positive part, mean over heads, queries and layers. The maps sum to
+    nothing.
+
+    Arguments:
+        model: a live one (`Model`).
+        images: one image (PIL, a sample or a path: the result has no image axis), or several in any form.
+        text: a text, a vector [d], or a class of the set given as `against`.
+        against: what is taken away: a text, several (their mean), a vector, a class set (the mean of its other
+            classes); default nothing.
+        heads: mean over these alone, in any spelling; default all.
+        layers: instead of heads, the layers the mean is over: a list, or a negative int for the last |n|; default all,
+            as in the paper (the authors' code takes the last two).
+        signed: keep the negative part too; default False.
+        batch_size: images at a time; the attention of all layers is kept (a ViT-L/14: 100 MB an image, and its
+            gradient); default 4.
+
+    Returns:
+        `TokenAttribution`: .values [b, rows, cols].
 
     >>> import toolkit as tk
     >>> tk.legrad(tk.load(), tk.scenes("test", n=2), "a bird").values.shape
@@ -53,12 +66,24 @@ def game(
     model: Model, images: Any, text: Any, against: Any = None, heads: Any = None, *,
     layers: Any = None, signed: bool = False, batch_size: int = 4,
 ) -> TokenAttribution:  # fmt: skip
-    """Generic attention explainability (Chefer et al. 2021): attention times its gradient, positive part, carried
-    through the layers, R ← R + Ā R.
+    """Generic attention explainability: attention times its gradient, carried through the layers (Chefer et al. 2021).
 
-    images, text, against: as for `tk.token_map`. heads: mean over these alone; or layers: through these (default all;
-    the authors' CLIP notebook takes layers=−1). signed: keep the negative part. Returns TokenAttribution; the maps sum
-    to nothing.
+    R ← R + Ā R, Ā the mean over heads of the positive part. The maps sum to nothing.
+
+    Arguments:
+        model: a live one (`Model`).
+        images: one image (PIL, a sample or a path: the result has no image axis), or several in any form.
+        text: a text, a vector [d], or a class of the set given as `against`.
+        against: what is taken away: a text, several (their mean), a vector, a class set (the mean of its other
+            classes); default nothing.
+        heads: mean over these alone, in any spelling; default all.
+        layers: instead of heads, the layers it is carried through: a list, or a negative int for the last |n|; default
+            all (the authors' CLIP notebook takes layers=−1).
+        signed: keep the negative part too; default False.
+        batch_size: images at a time; default 4.
+
+    Returns:
+        `TokenAttribution`: .values [b, rows, cols].
 
     >>> import toolkit as tk
     >>> tk.game(tk.load(), tk.scenes("test", n=2), "a bird", layers=-1).values.shape
@@ -77,8 +102,21 @@ def rollout(
     model: Model, images: Any, text: Any = None, against: Any = None, heads: Any = None, *,
     layers: Any = None, batch_size: int = 4,
 ) -> TokenAttribution:  # fmt: skip
-    """Attention rollout (Abnar and Zuidema 2020): the product over layers of (mean attention + identity) / 2. The text
-    changes nothing: a baseline. Arguments as for `tk.legrad`.
+    """Attention rollout: the product over layers of (mean attention + identity) / 2 (Abnar and Zuidema 2020).
+
+    The text changes nothing: a baseline. The maps sum to nothing.
+
+    Arguments:
+        model: a live one (`Model`).
+        images: one image (PIL, a sample or a path: the result has no image axis), or several in any form.
+        text: names the target, changes no value; default any text.
+        against: names the target, changes no value; default nothing.
+        heads: mean over these alone, in any spelling; default all.
+        layers: instead of heads, the layers of the product: a list, or a negative int for the last |n|; default all.
+        batch_size: images at a time; default 4.
+
+    Returns:
+        `TokenAttribution`: .values [b, rows, cols].
 
     >>> import toolkit as tk
     >>> tk.rollout(tk.load(), tk.scenes("test", n=2)).values.shape
@@ -97,8 +135,22 @@ def attention_map(
     model: Model, images: Any, text: Any = None, against: Any = None, heads: Any = None, *,
     layers: Any = None, batch_size: int = 4,
 ) -> TokenAttribution:  # fmt: skip
-    """What the pooled position attends to: mean over heads; without heads and layers, over those of the last layer. The
-    text changes nothing: a baseline. Arguments as for `tk.legrad`.
+    """What the pooled position attends to: mean over heads.
+
+    The text changes nothing: a baseline. The maps sum to nothing.
+
+    Arguments:
+        model: a live one (`Model`).
+        images: one image (PIL, a sample or a path: the result has no image axis), or several in any form.
+        text: names the target, changes no value; default any text.
+        against: names the target, changes no value; default nothing.
+        heads: mean over these alone, in any spelling; default all of the layers.
+        layers: instead of heads, all heads of these layers: a list, or a negative int for the last |n|; default the
+            last layer.
+        batch_size: images at a time; default 4.
+
+    Returns:
+        `TokenAttribution`: .values [b, rows, cols].
 
     >>> import toolkit as tk
     >>> tk.attention_map(tk.load(), tk.scenes("test", n=2), heads="L2.H6").values.shape
@@ -131,7 +183,7 @@ def _explained(
         target = target_of(model, text, against, operation)
     chosen, which, weights = selected(model, heads, layers, operation)
     rows, columns = model.card.grid
-    found, totals = [], []
+    maps, totals = [], []
     for batch in batches(source, size, operation):
         # whatever mode the caller is in; and no graph for what needs no gradient
         with enough_memory(operation, len(batch)), torch.inference_mode(False), torch.set_grad_enabled(not blind):
@@ -140,9 +192,9 @@ def _explained(
             raw = rule(capture, output, direction, weights, which)
             read = F.normalize(gradients.wide(output.detach()), dim=-1)
             score = read @ direction.to(read)
-            found.append(raw.detach()[:, model.card.prefix :].double().unflatten(1, (rows, columns)).cpu().numpy())
+            maps.append(raw.detach()[:, model.card.prefix :].double().unflatten(1, (rows, columns)).cpu().numpy())
             totals.append(score.double().cpu().numpy())
-    values = np.concatenate(found)
+    values = np.concatenate(maps)
     if not np.isfinite(values).all():
         raise InputError(operation, "a map with NaN or infinite values", "finite maps", "look for NaN weights")
     how = {"layers": list(which)}

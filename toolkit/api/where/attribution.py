@@ -41,16 +41,25 @@ class Frames(Sequence[Frame]):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class TokenAttribution:
-    """Maps of b images, or of one (then without the first axis). Made by `tk.token_map`, `tk.grad_cam`, `tk.legrad`,
-    `tk.game`, `tk.attention_map`, `tk.rollout`.
+    """Maps of b images, or of one (then without the first axis).
 
-    values [b, rows, cols]: raw and signed; never clipped, stretched or smoothed. rest [b, m], rest_names [m]: what the
-    method gives to no patch; of a method that adds up, `values.sum() + rest.sum() == total`. total [b]: the score
-    explained, measured on the embedding. method, target: in words. scale: the rule by which values are to be read.
-    additive: whether values and rest add up to total. by_head [b, l, h, rows, cols]: of every head, where the method
-    knows heads. direction [d]: what the target multiplies unit embeddings with (zeros: the method asks no text). heads:
-    whose patches `values` holds, None for all. frames: where the grid lies in the pictures. ids: of the images, ()
-    where they have none. settings: model, convention and how it was made.
+    Made by `tk.token_map`, `tk.grad_cam`, `tk.legrad`, `tk.game`, `tk.attention_map`, `tk.rollout`.
+
+    Attributes:
+        values: raw and signed [b, rows, cols]; never clipped, stretched or smoothed.
+        rest: what the method gives to no patch [b, m]; of a method that adds up, `values.sum() + rest.sum() == total`.
+        rest_names: of the parts of the rest [m].
+        total: the score explained, measured on the embedding [b].
+        method: in words.
+        target: what is explained, in words.
+        scale: the rule by which values are to be read.
+        additive: whether values and rest add up to total.
+        frames: where the grid lies in the pictures [b].
+        direction: what the target multiplies unit embeddings with [d] (zeros: the method asks no text).
+        heads: whose patches `values` holds; None for all.
+        by_head: of every head [b, l, h, rows, cols]; None where the method knows no heads.
+        ids: of the images, () where they have none.
+        settings: model, convention and how it was made.
     """
 
     values: Array
@@ -113,13 +122,22 @@ class TokenAttribution:
         return float(np.abs(self.rest[..., self.rest_names.index("rounding")]).max())
 
     def part(self, name: str) -> Array:
-        """[b]: one part of the rest by name."""
+        """One part of the rest by name [b].
+
+        Arguments:
+            name: one of `rest_names`.
+        """
         if name not in self.rest_names:
             raise InputError("TokenAttribution.part", repr(name), ", ".join(self.rest_names) or "none", "name one")
         return np.asarray(self.rest[..., self.rest_names.index(name)])
 
     def at(self, row: int, column: int) -> NDArray[np.float32]:
-        """[b, l, h]: what every head read at one patch."""
+        """What every head read at one patch [b, l, h].
+
+        Arguments:
+            row: of the patch, from 0 at the top.
+            column: of the patch, from 0 at the left.
+        """
         if self.by_head is None:
             given = f"a map of {self.method}, which knows no heads"
             raise InputError("TokenAttribution.at", given, "a token map", "use tk.token_map")
@@ -130,12 +148,21 @@ class TokenAttribution:
         return np.asarray(self.by_head[..., row, column])
 
     def picture(self, row: int = 0) -> Image.Image | None:
-        """The image as it was given, or None where that is not known."""
+        """The image as it was given (PIL), or None where that is not known.
+
+        Arguments:
+            row: which of the images, from 0; default 0.
+        """
         return None if self._pictures is None else self._pictures(row)
 
     def on_picture(self, row: int = 0, smooth: bool = True) -> Array:
-        """[height, width] of the image as it was given: the map back in its pixels, crop and resize undone; NaN where
-        the model did not look. smooth: bilinear between patch centres; False gives every pixel its patch's value.
+        """The map back in the pixels of the image as it was given [height, width], crop and resize undone.
+
+        NaN where the model did not look.
+
+        Arguments:
+            row: which of the images, from 0; default 0.
+            smooth: bilinear between patch centres; False gives every pixel its patch's value; default True.
         """
         return self.frames[row].on_picture(self.values if self.single else self.values[row], smooth)
 
@@ -192,10 +219,10 @@ class TokenAttribution:
     def __repr__(self) -> str:
         n = "one image" if self.single else f"{len(self)} images"
         heads = "" if self.heads is None else f", {len(self.heads)} heads"
-        said = f"{self.method} of {self.target}, {n}, {self.grid[0]}×{self.grid[1]} patches{heads}"
+        words = f"{self.method} of {self.target}, {n}, {self.grid[0]}×{self.grid[1]} patches{heads}"
         if self.single:
-            said += f", from {self.values.min():+.3g} to {self.values.max():+.3g}"
+            words += f", from {self.values.min():+.3g} to {self.values.max():+.3g}"
             if self.additive:
                 sums = f"patches {self.values.sum():+.4f}, rest {self.rest.sum():+.4f}"
-                said += f", {sums}, together {float(self.total):+.4f}"
-        return f"TokenAttribution({said})"
+                words += f", {sums}, together {float(self.total):+.4f}"
+        return f"TokenAttribution({words})"

@@ -45,18 +45,29 @@ def grad_cam(
     cam: str = "GradCAM",
     batch_size: int = 16,
 ) -> TokenAttribution:
-    """Grad-CAM of the cosine of image and text (Selvaraju et al. 2017), by pytorch-grad-cam: Σ_k w_k A_k, w_k the mean
-    over patches of ∂S/∂A_k; raw and signed, neither clipped nor stretched.
+    """Grad-CAM of the cosine of image and text, by pytorch-grad-cam (Selvaraju et al. 2017).
 
-    images, text, against: as for `tk.token_map`. heads: explain the contribution of these heads to the cosine instead
-    of the cosine. layers: one layer, whose first norm is looked at ([k], or −1 for the last), default the last one,
-    with heads the lowest of theirs; a ModifiedResNet is looked at in its last stage. cam: "GradCAM" (default),
-    "HiResCAM", "XGradCAM"; "GradCAMPlusPlus" and "LayerCAM" leave out negative gradients themselves. batch_size: images
-    at a time, default 16.
+    It is Σ_k w_k A_k, w_k the mean over patches of ∂S/∂A_k; raw and signed, neither clipped nor stretched. The model is
+    not changed: no mode, flag, gradient or hook.
 
-    Returns TokenAttribution with an empty rest: these maps sum to nothing. `.clipped()` gives what is usually drawn.
-    The model is not changed: no mode, flag, gradient or hook. Raises InputError where a map is zero everywhere, which
-    means that no gradient reaches the layer.
+    Arguments:
+        model: a live one (`Model`).
+        images: one image (PIL, a sample or a path: the result has no image axis), or several in any form.
+        text: a text, a vector [d], or a class of the set given as `against`.
+        against: what is taken away: a text, several (their mean), a vector, a class set (the mean of its other
+            classes); default nothing.
+        heads: explain the contribution of these heads to the cosine, in any spelling; default the cosine itself.
+        layers: one layer, whose first norm is looked at ([k], or −1 for the last); default the last one, with heads the
+            lowest of theirs; a ModifiedResNet is looked at in its last stage.
+        cam: "GradCAM", "HiResCAM" or "XGradCAM"; "GradCAMPlusPlus" and "LayerCAM" leave out negative gradients
+            themselves; default "GradCAM".
+        batch_size: images at a time; default 16.
+
+    Returns:
+        `TokenAttribution` with an empty rest: these maps sum to nothing. `.clipped()` gives what is usually drawn.
+
+    Raises:
+        InputError: where a map is zero everywhere, which means that no gradient reaches the layer.
 
     >>> import toolkit as tk
     >>> found = tk.grad_cam(tk.load(), tk.scenes("test", n=2), "water", against="land")
@@ -71,15 +82,15 @@ def grad_cam(
     chosen = None if heads is None else selected(model, heads, None, "grad_cam")[0]
     at = _layer(model, layers, chosen)
     scale = HALF if model.dtype == torch.float16 else 1.0
-    found: list[NDArray[np.floating]] = []
+    maps: list[NDArray[np.floating]] = []
     totals = []
     model.readout(fresh=True)  # weights written through .data leave no trace
     for batch in batches(source, batch_size, "grad_cam"):
         with enough_memory("grad_cam", len(batch)):
             raw, total = _maps(model, batch, _score(target.direction, chosen, model, scale), at, _library(cam, scale))
-        found.append(raw)
+        maps.append(raw)
         totals.append(total / scale)
-    values: NDArray[np.float64] = np.concatenate(found).astype(np.float64)
+    values: NDArray[np.float64] = np.concatenate(maps).astype(np.float64)
     dead = [i for i, table in enumerate(values) if not np.abs(table).max() > 0 or not np.isfinite(table).all()]
     if dead:
         given = f"a map that is zero or not finite everywhere, of image {dead[0]}" + f" and {len(dead) - 1} more" * (
@@ -99,13 +110,13 @@ def _layer(model: Model, layers: Any, heads: HeadSet | None) -> int:
     lowest = count - 1 if heads is None else min(number for number, _ in heads)
     if layers is None:
         return lowest
-    found = which_layers([layers] if isinstance(layers, int) and layers >= 0 else layers, count, "grad_cam")
-    if len(found) != 1:
-        raise InputError("grad_cam", f"layers={layers!r}, which are {len(found)}", "one layer", "pass [k], or −1")
-    if heads is not None and found[0] > lowest:
+    which = which_layers([layers] if isinstance(layers, int) and layers >= 0 else layers, count, "grad_cam")
+    if len(which) != 1:
+        raise InputError("grad_cam", f"layers={layers!r}, which are {len(which)}", "one layer", "pass [k], or −1")
+    if heads is not None and which[0] > lowest:
         given = f"layers={layers!r} for heads {heads}, of which layer {lowest}'s do not depend on it"
         raise InputError("grad_cam", given, f"layer {lowest} or below", "leave layers out")
-    return found[0]
+    return which[0]
 
 
 def _score(direction: Tensor, heads: HeadSet | None, model: Model, scale: float) -> Callable[[Parts], Tensor]:

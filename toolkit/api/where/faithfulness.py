@@ -40,11 +40,15 @@ SHARES = (0.2, 0.4, 0.6, 0.8)
 class Faithfulness:
     """How the score changes as places are taken out of images, or shown, in the order of a map, the highest first.
 
-    deletion, insertion [b] by name: area under the score (in its own units) against the share of patches replaced,
-    or shown: less is better, more is better. road [b] by name: mean over shares of (score without the least relevant −
-    score without the most relevant pixels) / 2, holes filled by noisy linear imputation: more is better, 0 knows
-    nothing. names: the maps; after them the controls "random order" (mean of several) and "constant map". curves: by
-    name, mean scores over images by share: "share", "deletion", "insertion". n, settings: how it was measured.
+    Attributes:
+        deletion: by name, area under the score (in its own units) against the share of patches replaced [b]: less is
+            better.
+        insertion: by name, the same against the share of patches shown [b]: more is better.
+        road: by name, mean over shares of (score without the least relevant − score without the most relevant pixels) /
+            2, holes filled by noisy linear imputation [b]: more is better, 0 knows nothing.
+        names: the maps; after them the controls "random order" (mean of several) and "constant map".
+        curves: by name, mean scores over images by share: "share", "deletion", "insertion".
+        settings: how it was measured.
     """
 
     deletion: dict[str, Array]
@@ -68,11 +72,11 @@ class Faithfulness:
 
         rows = []
         for measure in MEASURES:
-            found: dict[str, Array] = getattr(self, measure)
-            for name in found:
-                gain = BETTER[measure] * (found[name] - found[RANDOM])
+            areas: dict[str, Array] = getattr(self, measure)
+            for name in areas:
+                gain = BETTER[measure] * (areas[name] - areas[RANDOM])
                 low, high = mean_interval(gain, self.settings["seed"])
-                rows.append((name, measure, found[name].mean(), gain.mean(), low, high, bool(low > 0)))
+                rows.append((name, measure, areas[name].mean(), gain.mean(), low, high, bool(low > 0)))
         columns = ["map", "measure", "mean", "better_by", "low", "high", "beats_random"]
         return pandas.DataFrame(rows, columns=columns).assign(n=self.n)
 
@@ -81,7 +85,12 @@ class Faithfulness:
         return self.table
 
     def beats_random(self, name: str, measure: str = "road") -> bool:
-        """Whether a map is better than random order beyond doubt (95 %)."""
+        """Whether a map is better than random order beyond doubt (95 %).
+
+        Arguments:
+            name: of a map.
+            measure: "deletion", "insertion" or "road"; default "road".
+        """
         row = self.table.query("map == @name and measure == @measure")
         if row.empty:
             accepted = f"{', '.join(self.names)}; {', '.join(MEASURES)}"
@@ -105,18 +114,30 @@ def faithfulness(
     fill: Fill = "blur", fractions: Sequence[float] = SHARES, draws: int = 3, seed: int = 0, batch_size: int = 64,
     progress: bool | Callable[[int, int], None] = True, check: Callable[[], None] | None = None,
 ) -> Faithfulness:  # fmt: skip
-    """Insertion and deletion (Petsiuk et al. 2018) by patches, and ROAD (Rong et al. 2022) by pixels, of maps of the
-    same images and the same target; the score is the cosine (difference of cosines) the maps explain.
+    """Insertion and deletion by patches (Petsiuk et al. 2018) and ROAD by pixels (Rong et al. 2022) of maps.
 
-    model: whose score is asked; it need not be the one the maps were made of. images: those the maps were made of.
-    maps: one, or several by name. steps: of insertion and deletion, shares 0, 1/steps … 1. fill: what stands in
-    removed patches: "blur" (default), "mean", "black" or "noise". fractions: of pixels that ROAD removes, default 20,
-    40, 60 and 80 %; their holes are most of the work. draws: random orders the control is the mean of. seed: of orders,
-    ties and noise. batch_size: images through the model at a time. progress: a bar (default), False, or a function of
-    (maps done, of). check: called between batches; may raise to end it. Takes 2·(steps + fractions) forwards an image
-    for each map and control: for the built-in model about a tenth of a second on two cores.
+    The score is the cosine (difference of cosines) the maps explain. Takes 2·(steps + fractions) forwards an image for
+    each map and control: for the built-in model about a tenth of a second on two cores.
 
-    Returns Faithfulness, with the controls in it. Raises InputError for maps of other images or of several targets.
+    Arguments:
+        model: whose score is asked (`Model`); it need not be the one the maps were made of.
+        images: those the maps were made of.
+        maps: one, or several by name, of the same images and the same target.
+        steps: of insertion and deletion, shares 0, 1/steps … 1; default 16.
+        fill: what stands in removed patches: "blur", "mean", "black" or "noise"; default "blur".
+        fractions: shares of the pixels that ROAD removes, each in (0, 1]; their holes are most of the work; default
+            0.2, 0.4, 0.6 and 0.8.
+        draws: random orders the control is the mean of; default 3.
+        seed: of orders, ties and noise; default 0.
+        batch_size: images through the model at a time; default 64.
+        progress: a bar, False for none, or a function of (maps done, of); default True, the bar.
+        check: called between batches; what it raises ends the work; default nothing.
+
+    Returns:
+        `Faithfulness`, with the controls in it: .table, .beats_random(name).
+
+    Raises:
+        InputError: for maps of other images or of several targets.
 
     >>> import toolkit as tk
     >>> model, data = tk.load(), tk.scenes("test", n=4)
@@ -147,9 +168,9 @@ def faithfulness(
             read = F.normalize(model._plain(batch), dim=-1)
             return read @ direction.to(read)
 
-    found: dict[str, dict[str, list[Any]]] = {name: {m: [] for m in (*MEASURES, "curves")} for name in tables}
+    measured: dict[str, dict[str, list[Any]]] = {name: {m: [] for m in (*MEASURES, "curves")} for name in tables}
     with bar(progress, "faithfulness", "map") as report:
-        _measure(model, source, tables, found, score, black, grid, steps, fill, tuple(fractions), seed, batch_size,
+        _measure(model, source, tables, measured, score, black, grid, steps, fill, tuple(fractions), seed, batch_size,
                  report, check)  # fmt: skip
     first = next(iter(named.values()))
     settings = {
@@ -158,7 +179,7 @@ def faithfulness(
         f"{grid[0]}×{grid[1]} patches; ROAD: pixels", "steps": steps, "fill": fill, "fractions": list(fractions),
         "draws": draws, "seed": seed,
     }  # fmt: skip
-    return _gathered(found, tuple(named), draws, settings)
+    return _gathered(measured, tuple(named), draws, settings)
 
 
 def _measure(

@@ -33,8 +33,10 @@ Array = NDArray[np.float64]
 class Localisation:
     """How well maps find masks, by name; with the control "random map". Made by `tk.localisation`.
 
-    found: by name, the core's `Localised` (per image and pooled). names: the maps, then the control. settings: protocol
-    and sizes.
+    Attributes:
+        found: by name, the core's `Localised` (per image and pooled).
+        names: the maps, then the control.
+        settings: protocol and sizes.
     """
 
     found: dict[str, Localised]
@@ -77,7 +79,11 @@ class Localisation:
         return self.table
 
     def beats_random(self, name: str) -> bool:
-        """Whether a map's foreground AP is above a random map's beyond doubt (95 %)."""
+        """Whether a map's foreground AP is above a random map's beyond doubt (95 %).
+
+        Arguments:
+            name: of a map.
+        """
         if name not in self.names:
             raise InputError("Localisation.beats_random", repr(name), ", ".join(self.names), "name one of these")
         return bool(self.table.set_index("map").loc[name, "beats_random"])
@@ -98,17 +104,25 @@ def localisation(
     maps: TokenAttribution | Mapping[str, TokenAttribution], masks: Any, *,
     protocol: Literal["aligned", "reference"] = "aligned", seed: int = 0,
 ) -> Localisation:  # fmt: skip
-    """Maps of the same images against masks: pixel accuracy, mIoU, mAP (foreground = strictly above the mean of the map
-    clipped at 0 and stretched to [0, 1], as the public segmentation evaluation of G24 has it), foreground AP of the raw
-    signed map, pointing game.
+    """Maps of the same images against masks: pixel accuracy, mIoU, mAP, foreground AP, pointing game.
 
-    maps: one, or several by name. masks: per image [height, width] in the pixels of the picture as it was given, bool,
-    or 1, 0 and −1 for pixels that do not count; a tensor [b, h, w] or a list (of one image, its mask alone will do).
-    protocol: "aligned" (default) sends the mask through the image's own crop and resize, what lies in padding counts
-    nowhere; "reference" resizes the whole mask to the model's input whatever its aspect, as the public code does, which
-    frames masks of images that are not square differently from their maps. seed: of the random map and the intervals.
+    Foreground is what lies strictly above the mean of the map clipped at 0 and stretched to [0, 1], as the public
+    segmentation evaluation of G24 has it; foreground AP is of the raw signed map.
 
-    Raises InputError for masks of another size or number, and where an image's crop could not be traced.
+    Arguments:
+        maps: one, or several by name (`TokenAttribution`).
+        masks: per image [height, width] in the pixels of the picture as it was given, bool, or 1, 0 and −1 for pixels
+            that do not count; a tensor [b, h, w] or a list (of one image, its mask alone will do).
+        protocol: "aligned" sends the mask through the image's own crop and resize, what lies in padding counts nowhere;
+            "reference" resizes the whole mask to the model's input whatever its aspect, as the public code does, which
+            frames masks of images that are not square differently from their maps; default "aligned".
+        seed: of the random map and the intervals; default 0.
+
+    Returns:
+        `Localisation`: .table (one row per map and for a random one), .beats_random(name).
+
+    Raises:
+        InputError: for masks of another size or number, and where an image's crop could not be traced.
 
     >>> import toolkit as tk
     >>> model, data = tk.load(), tk.scenes("test", n=4)
@@ -126,9 +140,9 @@ def localisation(
     framed = framed_masks(masks, first.frames, protocol, "localisation")
     tables = {name: m.values.reshape(len(m), *m.grid) for name, m in named.items()}
     tables[RANDOM] = np.random.default_rng(seed).standard_normal(tables[next(iter(tables))].shape)
-    found = {name: localise(enlarged(table, framed), framed) for name, table in tables.items()}
+    scores = {name: localise(enlarged(table, framed), framed) for name, table in tables.items()}
     settings = {"protocol": protocol, "seed": seed, "size": list(framed.shape[1:])}
-    return Localisation(found, tuple(found), settings)
+    return Localisation(scores, tuple(scores), settings)
 
 
 def framed_masks(masks: Any, frames: Sequence[Frame], protocol: str, operation: str) -> Tensor:
@@ -165,14 +179,18 @@ def enlarged(table: Array, like: Tensor) -> Tensor:
 
 
 def aiou(maps: Sequence[TokenAttribution], masks: Any, true: Any, *, seed: int = 0) -> pandas.DataFrame:
-    """Soft IoU and AIoU (Y23 eq. 8–9): how much of the box of an object the map of its class covers, and its share
-    beside the best rival's: 0.5 is a tie. Maps are clipped at 0 and divided by one number for all classes of an image.
+    """Soft IoU and AIoU, one row per image: iou (of the true class's map), aiou, divisor (Y23 eq. 8–9).
 
-    maps: one per class, all of the same images. masks: of the objects, as for `tk.localisation`; their tight boxes
-    count. true [b]: which class each image is of, as indices into maps.
+    Soft IoU is how much of the box of an object the map of its class covers; AIoU its share beside the best rival's:
+    0.5 is a tie. Maps are clipped at 0 and divided by one number, the divisor, for all classes of an image. AIoU is not
+    invariant to the maps' scale, and says nothing of where a map is by itself: read it beside iou. nan where both maps
+    miss the box.
 
-    Returns one row per image: iou (of the true class's map), aiou, divisor. AIoU is not invariant to the maps' scale,
-    and says nothing of where a map is by itself: read it beside iou. nan where both maps miss the box.
+    Arguments:
+        maps: one per class, all of the same images (`TokenAttribution`).
+        masks: of the objects, as for `tk.localisation`; their tight boxes count.
+        true: which class each image is of, as indices into maps [b].
+        seed: changes nothing, since nothing is drawn; default 0.
 
     >>> import toolkit as tk
     >>> model, data = tk.load(), tk.scenes("test", n=4, kind="birds")
@@ -185,13 +203,13 @@ def aiou(maps: Sequence[TokenAttribution], masks: Any, true: Any, *, seed: int =
 
     from toolkit.core.localise import common_scale
 
-    found = list(maps)
-    if len(found) < 2 or not all(isinstance(m, TokenAttribution) for m in found):
+    each = list(maps)
+    if len(each) < 2 or not all(isinstance(m, TokenAttribution) for m in each):
         accepted = "two maps or more, one per class, of the same images"
-        raise InputError("aiou", f"{len(found)} maps", accepted, "make one for every class")
-    same_images({f"class {i}": m for i, m in enumerate(found)}, "aiou")
-    framed = framed_masks(masks, found[0].frames, "aligned", "aiou")
-    stacked = torch.stack([enlarged(m.values.reshape(len(m), *m.grid), framed) for m in found], 1)
+        raise InputError("aiou", f"{len(each)} maps", accepted, "make one for every class")
+    same_images({f"class {i}": m for i, m in enumerate(each)}, "aiou")
+    framed = framed_masks(masks, each[0].frames, "aligned", "aiou")
+    stacked = torch.stack([enlarged(m.values.reshape(len(m), *m.grid), framed) for m in each], 1)
     truth = np.asarray(true)
     if truth.shape != (len(framed),) or truth.dtype.kind not in "iu":
         given, accepted = f"true of type {truth.dtype} and shape {truth.shape}", f"{len(framed)} indices into the maps"

@@ -29,9 +29,20 @@ def explain(
     model: Any, images: Any, text: Any = None, against: Any = None, heads: Any = None, *,
     method: str = "token map", **options: Any,
 ) -> TokenAttribution:  # fmt: skip
-    """A map by a method's name: "token map" (default), "Grad-CAM", "LeGrad", "GAME", "attention" or "rollout".
+    """A map by a method's name (`TokenAttribution`). Options: the other arguments of that method.
 
-    Arguments as for `tk.token_map`; options: those of the method. Returns TokenAttribution.
+    Arguments:
+        model: a live one (`Model`).
+        images: one image (PIL, a sample or a path: the result has no image axis), or several in any form.
+        text: a text, a vector [d], or a class of the set given as `against`; only "attention" and "rollout" do without;
+            default none.
+        against: what is taken away: a text, several (their mean), a vector, a class set (the mean of its other
+            classes); default nothing.
+        heads: as the method takes them, in any spelling; default all.
+        method: "token map", "Grad-CAM", "LeGrad", "GAME", "attention" or "rollout"; default "token map".
+
+    Raises:
+        InputError: for a method or an option there is not, with a spelling hint.
 
     >>> import toolkit as tk
     >>> tk.explain(tk.load(), tk.scenes("test", n=2), "a bird", method="LeGrad").method

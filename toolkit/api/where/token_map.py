@@ -58,18 +58,27 @@ def token_map(
     edit: LinearChange | None = None,
     batch_size: int = 16,
 ) -> TokenAttribution:
-    """What every patch gave to the cosine of image and text through the attention heads (G24 §3.3; methods §1):
-    a_n (v_n · A t) / (σR), signed, with everything else in `.rest`: they sum to the cosine.
+    """What every patch gave to the cosine of image and text through the attention heads (G24 §3.3; methods §1).
 
-    images: one image (PIL, a sample or a path: the result has no image axis), or several in any form. text: a text, a
-    vector [d], or a class of the set given as `against`. against: what is taken away: a text, several (their mean), a
-    vector, a class set (the mean of its other classes). heads: whose patches are shown, in any spelling (the others
-    are in `.rest`); or layers: all heads of these. convention: "separate" (default) or "reference". ablate, strength:
-    of the model with these heads changed while it runs (total effect). edit: of the edited, normalised embedding.
-    batch_size: images at a time, default 16.
+    It is a_n (v_n · A t) / (σR), signed, with everything else in `.rest`: they sum to the cosine. It is the direct path
+    only: what a layer reads from a patch position may have come there from elsewhere in the image.
 
-    Returns TokenAttribution: .values [b, rows, cols], .rest, .total, .by_head [b, l, h, rows, cols]. It is the direct
-    path only: what a layer reads from a patch position may have come there from elsewhere in the image.
+    Arguments:
+        model: a live one (`Model`).
+        images: one image (PIL, a sample or a path: the result has no image axis), or several in any form.
+        text: a text, a vector [d], or a class of the set given as `against`.
+        against: what is taken away: a text, several (their mean), a vector, a class set (the mean of its other
+            classes); default nothing.
+        heads: whose patches are shown, in any spelling (the others are in `.rest`); default all.
+        layers: instead of heads, all heads of these layers: a list, or a negative int for the last |n|; default all.
+        convention: "separate" or "reference"; default "separate".
+        ablate: heads that are changed while the model runs (total effect), in any spelling; default none.
+        strength: what is left of those heads, no unit, 0 to 2; default 0, off.
+        edit: an edit made for this model (`tk.edit`): the map is of the edited, normalised embedding; default none.
+        batch_size: images at a time; default 16.
+
+    Returns:
+        `TokenAttribution`: .values [b, rows, cols], .rest, .total, .by_head [b, l, h, rows, cols].
 
     >>> import toolkit as tk
     >>> model, image = tk.load(), tk.scenes("test", n=1)[0]
@@ -83,11 +92,11 @@ def token_map(
     how = _words(model, convention, ablate, strength, edit)
     with enough_memory("token_map", batch_size):
         target = target_of(model, text, against, "token_map")
-        found = []
+        parts = []
         for batch in source.batches(batch_size):
             state = _trace(model, batch, convention, ablate, strength, "token_map")
-            found.append(state.toward(target.direction, matrix).cpu())
-        return _made(model, source, single, target, chosen, TokenParts.cat(found), how)
+            parts.append(state.toward(target.direction, matrix).cpu())
+        return _made(model, source, single, target, chosen, TokenParts.cat(parts), how)
 
 
 def trace_tokens(
@@ -99,9 +108,20 @@ def trace_tokens(
     strength: Strength = 0.0,
     batch_size: int = 16,
 ) -> Traced:
-    """Images traced once, for the map of any text and any heads without a forward; arguments as for `tk.token_map`.
+    """Images traced once, for the map of any text and any heads without a forward (G24 §3.3).
 
     What is kept of an image: layers × heads × tokens × (head_dim + 1) numbers (a ViT-B/16: 7 MB).
+
+    Arguments:
+        model: a live one (`Model`).
+        images: one image (PIL, a sample or a path: maps have no image axis), or several in any form.
+        convention: "separate" or "reference"; default "separate".
+        ablate: heads that are changed while the model runs (total effect), in any spelling; default none.
+        strength: what is left of those heads, no unit, 0 to 2; default 0, off.
+        batch_size: images at a time; default 16.
+
+    Returns:
+        `Traced`: .map(text, …), .extremes(spans, head).
 
     >>> import toolkit as tk
     >>> traced = tk.trace_tokens(tk.load(), tk.scenes("test", n=2))
@@ -120,7 +140,10 @@ def trace_tokens(
 class Traced:
     """Images whose attention rows and values are kept. Made by `tk.trace_tokens`.
 
-    model: the model that was traced. ids: of the images, () where they have none. single: whether it is one image.
+    Attributes:
+        model: the model that was traced.
+        ids: of the images, () where they have none.
+        single: whether it is one image.
     """
 
     def __init__(
@@ -138,32 +161,47 @@ class Traced:
     def map(
         self, text: Any, against: Any = None, heads: Any = None, *, layers: Any = None, edit: LinearChange | None = None
     ) -> TokenAttribution:
-        """The map of a text; arguments and result as for `tk.token_map`."""
+        """The map of a text, as of `tk.token_map` (`TokenAttribution`).
+
+        Arguments:
+            text: a text, a vector [d], or a class of the set given as `against`.
+            against: what is taken away: a text, several (their mean), a vector, a class set; default nothing.
+            heads: whose patches are shown, in any spelling; default all.
+            layers: instead of heads, all heads of these layers; default all.
+            edit: an edit made for this model; default none.
+        """
         with enough_memory("token_map", 1):
             target = target_of(self.model, text, against, "token_map")
             return self._map(target, _heads(self.model, heads, layers), edit)
 
     def _map(self, target: Target, chosen: HeadSet | None, edit: LinearChange | None = None) -> TokenAttribution:
         matrix = _matrix(edit, self.model)
-        found = TokenParts.cat([state.toward(target.direction, matrix).cpu() for state in self._states])
+        parts = TokenParts.cat([state.toward(target.direction, matrix).cpu() for state in self._states])
         how = self._how if edit is None else self._how | {"edit": str(edit), "state": _state(self._how["state"], edit)}
-        return _made(self.model, self._source, self.single, target, chosen, found, how)
+        return _made(self.model, self._source, self.single, target, chosen, parts, how)
 
     def extremes(self, spans: Spans, head: Any, image: int = 0) -> tuple[TokenAttribution, TokenAttribution]:
-        """Of one head and image: the maps of those of the head's TextSpan texts that it gives the most and the least
-        to (G24 §5). spans: of `tk.textspan`. head: one head, in any spelling.
+        """The maps of those of a head's TextSpan texts that it gives the most and the least to, on one image (G24 §5).
+
+        Arguments:
+            spans: of `tk.textspan`, on parts of this model.
+            head: one head, in any spelling.
+            image: which of the images traced, from 0; default 0.
+
+        Raises:
+            InputError: for a head without texts, an image there is not, and spans of another model.
         """
         card = self.model.card
-        found = HeadSet.of(head, card.layers, card.heads).heads
-        if len(found) != 1 or found[0][0] not in spans.layers:
+        chosen = HeadSet.of(head, card.layers, card.heads).heads
+        if len(chosen) != 1 or chosen[0][0] not in spans.layers:
             accepted = f"one head of layers {', '.join(map(str, spans.layers))}"
             raise InputError("extremes", repr(head), accepted, "name one head that has texts")
         if not 0 <= image < len(self):
             raise InputError("extremes", f"image={image!r}", f"0…{len(self) - 1}", "count the images traced")
-        layer, number = found[0]
+        layer, number = chosen[0]
         texts = spans.texts[spans.layers.index(layer)][number]
         if not texts:
-            raise InputError("extremes", f"{HeadSet(found)}, which has no texts", "a head with texts", "take another")
+            raise InputError("extremes", f"{HeadSet(chosen)}, which has no texts", "a head with texts", "take another")
         own, made = spans.settings.get("fingerprint"), self._how["fingerprint"]
         if own and own != made:
             given = f"texts of the heads of another model (fingerprint {own}, not {made})"
@@ -171,7 +209,7 @@ class Traced:
         vectors = vectors_of(self.model, texts, "extremes")
         scores = torch.cat([s.parts.toward(vectors) for s in self._states])[image, layer, number]
         best, least = (
-            self._map(Target(vectors[at], f"“{texts[at]}”", False, texts[at]), HeadSet(found))
+            self._map(Target(vectors[at], f"“{texts[at]}”", False, texts[at]), HeadSet(chosen))
             for at in (int(scores.argmax()), int(scores.argmin()))
         )
         return (best, least) if self.single else (best[image], least[image])
@@ -209,8 +247,8 @@ def _heads(model: Model, heads: Any, layers: Any) -> HeadSet | None:
     if heads is not None and layers is not None:
         raise InputError("token_map", "heads and layers", "one of the two", "leave one out")
     if layers is not None:
-        found = which_layers(layers, card.layers, "token_map")
-        return HeadSet(tuple((layer, h) for layer in found for h in range(card.heads)))
+        which = which_layers(layers, card.layers, "token_map")
+        return HeadSet(tuple((layer, h) for layer in which for h in range(card.heads)))
     return None if heads is None else some_heads(heads, card.layers, card.heads, "token_map")
 
 

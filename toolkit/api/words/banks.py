@@ -21,11 +21,15 @@ NAMED: dict[str, Callable[[], Bank]] = {"descriptions": description_bank, "world
 def bank(texts: Any, factors: Sequence[str] | None = None, name: str = "") -> Bank:
     """A bank of texts to describe heads with.
 
-    texts: "descriptions" (the toolkit's own: over 4,000 descriptions of photographs, tagged by factor), "world" (the
-    built-in world's), the path of a .txt, .csv or .json file in UTF-8, a list of texts, vectors [t, d], or a bank.
-    factors: what each text is about. name: for results.
+    Arguments:
+        texts: "descriptions" (the toolkit's own: over 4,000 descriptions of photographs, tagged by factor), "world"
+            (the built-in world's), the path of a .txt, .csv or .json file in UTF-8, a list of texts, vectors [t, d], or
+            a bank.
+        factors: what each text is about, one per text; default those of the bank or file, "" for a list.
+        name: for results; default the bank's own.
 
-    Raises InputError for an empty bank, what is no text, and a file in another encoding.
+    Raises:
+        InputError: for an empty bank, what is no text, and a file in another encoding.
 
     >>> import toolkit as tk
     >>> tk.bank(["water", "a red object"], factors=["background", "colour"])
@@ -61,12 +65,12 @@ def default_bank(acts: Any) -> Bank:
 
 def vectors_of(bank: Bank, acts: Any, operation: str) -> Tensor:
     """Unit vectors [t, d] of a bank: its own, or from the model of `acts` (kept from one session to the next)."""
-    found = bank.given if bank.given is not None else text_embeddings(acts.model, bank.texts)
+    vectors = bank.given if bank.given is not None else text_embeddings(acts.model, bank.texts)
     d = acts.card.embed_dim
-    if found.shape[-1] != d:
-        given = f"vectors of shape {tuple(found.shape)}"
+    if vectors.shape[-1] != d:
+        given = f"vectors of shape {tuple(vectors.shape)}"
         raise InputError(operation, given, f"[t, {d}]", "encode the texts with the model of these parts")
-    return found.detach()
+    return vectors.detach()
 
 
 def _of_vectors(vectors: Tensor, factors: Sequence[str] | None, name: str) -> Bank:

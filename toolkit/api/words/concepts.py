@@ -30,9 +30,15 @@ Array = NDArray[np.float64]
 class ConceptHeads:
     """How much of every head's variance a concept's texts explain. Made by `tk.heads_for`.
 
-    concept: its texts. layers [l]: of the rows. share [l, h]: of the head's variance inside the span of the texts,
-    0…1. chance [l, h]: the same for as many random texts of the bank, on average. p [l, h]: the share of such random
-    sets that explain at least as much (a permutation test; with "+ 1" above and below). draws: how many there were.
+    Attributes:
+        concept: its texts.
+        layers: of the rows [l].
+        share: of the head's variance inside the span of the texts, 0 to 1 [l, h].
+        chance: the same for as many random texts of the bank, on average [l, h].
+        p: the share of such random sets that explain at least as much [l, h] (a permutation test; with "+ 1" above and
+            below).
+        draws: how many random sets there were.
+        settings: model, data, convention, bank, ….
     """
 
     concept: tuple[str, ...]
@@ -44,7 +50,11 @@ class ConceptHeads:
     settings: dict[str, Any] = field(default_factory=dict)
 
     def ranking(self, top: int | None = 10) -> list[tuple[str, float, float]]:
-        """(head, share, p), the largest share first; heads that never vary are left out."""
+        """(head, share, p), the largest share first; heads that never vary are left out.
+
+        Arguments:
+            top: how many heads, None for all; default 10.
+        """
         order = np.argsort(-np.nan_to_num(self.share, nan=-1).ravel(), kind="stable")
         heads = self.share.shape[1]
         rows = [
@@ -73,12 +83,20 @@ def heads_for(
 ) -> ConceptHeads:
     """Heads ranked by the share of their variance that a concept's texts explain, with a permutation null.
 
-    concept: a text, several texts, or vectors [t, d]. acts: parts of at least two images. bank: where the random texts
-    of the null come from, default the built-in world's for its model, else the descriptions. layers: default all.
-    draws: random sets of as many texts, default 400 (for a single text: every text of the bank once, no drawing). seed:
-    of the draws.
+    Arguments:
+        concept: a text, several texts, or vectors [t, d].
+        acts: parts of at least two images (`Acts`).
+        bank: where the random texts of the null come from, as in `tk.bank`; default the built-in world's for its model,
+            else the descriptions.
+        layers: which; a list of layers, a negative int for the last |n|; default all.
+        draws: random sets of as many texts (for a single text: every text of the bank once, no drawing); default 400.
+        seed: of the draws; default 0.
 
-    Raises InputError for an empty concept.
+    Returns:
+        `ConceptHeads`: .share, .chance, .p [l, h], .ranking().
+
+    Raises:
+        InputError: for an empty concept.
 
     >>> import toolkit as tk
     >>> acts = tk.extract(tk.load(), tk.scenes("val", n=60), progress=False)
@@ -86,10 +104,10 @@ def heads_for(
     (4, 8)
     """
     asked = bank_of([concept], name="concept") if isinstance(concept, str) else bank_for(concept)
-    found = head_bases(acts, layers, operation="heads_for")
+    bases = head_bases(acts, layers, operation="heads_for")
     others = default_bank(acts) if bank is None else bank_for(bank)
     texts, random = vectors_of(asked, acts, "heads_for"), vectors_of(others, acts, "heads_for")
-    return concept_heads(found, asked.texts, texts, random, draws, seed, settings_of(acts, others, seed=seed))
+    return concept_heads(bases, asked.texts, texts, random, draws, seed, settings_of(acts, others, seed=seed))
 
 
 def concept_heads(
@@ -113,12 +131,12 @@ def concept_heads(
 
 def single_shares(basis: SpanBasis, texts: Tensor) -> NDArray[np.float32]:
     """[n, t], float32: the share of every head's variance along each text alone."""
-    found = []
+    shares = []
     for _, some in basis.blocks(len(texts)):
         seen = some.project(texts)
         along = (seen * (some.covariance @ seen)).sum(1) / (seen * seen).sum(1).clamp(min=1e-300)
-        found.append((along / some.variance[:, None]).float().cpu().numpy())
-    return np.concatenate(found)
+        shares.append((along / some.variance[:, None]).float().cpu().numpy())
+    return np.concatenate(shares)
 
 
 def _random_sets(basis: SpanBasis, texts: Tensor, size: int, draws: int, seed: int) -> Array:

@@ -32,9 +32,14 @@ Index = NDArray[np.int64]
 class HeadPCA:
     """Principal axes of every head's contributions. Made by `tk.head_pca`.
 
-    layers [l]. axes [l, h, a, d]: unit directions in the joint space, the largest variance first; their sign is
-    arbitrary. share [l, h, a]: of the head's variance. texts [l, h, a, 2, t]: positions in the bank, furthest along the
-    axis (0) and against it (1). images [l, h, a, 2, t]: ids of images, by centred contribution. bank: the texts.
+    Attributes:
+        layers: of the rows [l].
+        axes: unit directions in the joint space, the largest variance first [l, h, a, d]; their sign is arbitrary.
+        share: of the head's variance, 0 to 1 [l, h, a].
+        texts: positions in the bank, furthest along the axis (0) and against it (1) [l, h, a, 2, t].
+        images: ids of images, by centred contribution, at both ends [l, h, a, 2, t].
+        bank: the texts (`Bank`).
+        settings: model, data, convention, bank, ….
     """
 
     layers: tuple[int, ...]
@@ -46,14 +51,21 @@ class HeadPCA:
     settings: dict[str, Any] = field(default_factory=dict)
 
     def head(self, head: Any) -> pandas.DataFrame:
-        """One head, one row per axis: share, texts and images at both ends."""
+        """One head, one row per axis: share, texts and images at both ends.
+
+        Arguments:
+            head: "L2.H6" or (layer, head).
+
+        Raises:
+            InputError: for a head that was not looked at.
+        """
         import pandas
 
-        found = HeadSet.of(head).heads
-        if len(found) != 1 or found[0][0] not in self.layers or found[0][1] >= self.share.shape[1]:
+        chosen = HeadSet.of(head).heads
+        if len(chosen) != 1 or chosen[0][0] not in self.layers or chosen[0][1] >= self.share.shape[1]:
             accepted = f"one head of layers {', '.join(map(str, self.layers))}"
             raise InputError("HeadPCA.head", repr(head), accepted, "run tk.head_pca with that layer")
-        at = self.layers.index(found[0][0]), found[0][1]
+        at = self.layers.index(chosen[0][0]), chosen[0][1]
         rows = [
             {"share": self.share[at][a], **{
                 f"{what} {sign}": values for end, sign in enumerate("+−")
@@ -76,12 +88,20 @@ class HeadPCA:
 def head_pca(
     acts: Acts, bank: Any = None, axes: int = 3, *, layers: Any = -4, top: int = 5, rank: int | None = None
 ) -> HeadPCA:
-    """Principal component analysis of every head's contributions (methods §2), each axis with the texts and images at
-    both of its ends.
+    """The principal axes of every head, each with the texts and images at both of its ends (methods §2).
 
-    acts: parts of at least two images. bank: texts, default the built-in world's for its model, else the descriptions.
-    axes: per head, default 3 (fewer than that exist where the rank is smaller: share 0). layers: default the last four.
-    top: texts and images at each end, default 5. There are no picks: an axis need not be any one text.
+    There are no picks: an axis need not be any one text.
+
+    Arguments:
+        acts: parts of at least two images (`Acts`).
+        bank: texts, as in `tk.bank`; default the built-in world's for its model, else the descriptions.
+        axes: how many per head (fewer than that exist where the rank is smaller: share 0); default 3.
+        layers: which; a list of layers, None for all, a negative int for the last |n|; default −4.
+        top: texts and images at each end; default 5.
+        rank: look at the `rank` leading directions of each head only; default all.
+
+    Returns:
+        `HeadPCA`: .axes [l, h, axes, d], .share, .texts, .images, .head("L2.H6").
 
     >>> import toolkit as tk
     >>> acts = tk.extract(tk.load(), tk.scenes("val", n=60), progress=False)
@@ -91,8 +111,8 @@ def head_pca(
     axes, top = whole("axes", axes, 1, "head_pca"), whole("top", top, 1, "head_pca")
     rank = None if rank is None else whole("rank", rank, 1, "head_pca")
     words = default_bank(acts) if bank is None else bank_for(bank)
-    found = head_bases(acts, layers, rank, "head_pca")
-    basis, vectors = found.basis, vectors_of(words, acts, "head_pca")
+    bases = head_bases(acts, layers, rank, "head_pca")
+    basis, vectors = bases.basis, vectors_of(words, acts, "head_pca")
     values, inside = torch.linalg.eigh(basis.covariance)
     r = values.shape[1]
     inside = inside.flip(-1)[:, :, :axes]  # [n, r, a]
@@ -102,10 +122,10 @@ def head_pca(
         inside = torch.nn.functional.pad(inside, (0, axes - r))
     directions = (basis.vectors @ inside).mT  # [n, a, d]
     texts = torch.cat([_ends(some @ vectors.T, top) for some in directions.to(vectors).split(4)])
-    images = torch.cat([_ends(_scores(acts, found, layer, inside.cpu()), top) for layer in found.layers])
-    shape = (*found.shape, axes)
+    images = torch.cat([_ends(_scores(acts, bases, layer, inside.cpu()), top) for layer in bases.layers])
+    shape = (*bases.shape, axes)
     return HeadPCA(
-        found.layers, directions.float().cpu().numpy().reshape(*shape, -1), share.cpu().numpy().reshape(shape),
+        bases.layers, directions.float().cpu().numpy().reshape(*shape, -1), share.cpu().numpy().reshape(shape),
         texts.numpy().reshape(*shape, 2, -1), acts.ids[images.numpy()].reshape(*shape, 2, -1), words,
         settings_of(acts, words),
     )  # fmt: skip

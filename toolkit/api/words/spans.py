@@ -32,13 +32,21 @@ ARRAYS = ("picks", "std", "explained", "ranks", "variance", "reach", "stability"
 class Spans:
     """Texts of every head, in the order they were chosen. Made by `tk.textspan` and `tk.load_spans`.
 
-    layers [l]: of the rows. picks [l, h, m]: positions in the bank, −1 past the end. std [l, h, m]: the standard
-    deviation of the head's contributions along each text when it was chosen, on the cosine scale. explained [l, h, m]:
-    share of the head's variance that the texts so far explain. ranks [l, h]: directions the head has (or the rank asked
-    for); it ends there. variance [l, h]: E‖c − c̄‖² (with `rank`, inside the directions kept). reach [l, h]: share of it
-    that the whole bank could explain. stability [l, h, m]: share of bootstrap samples of the images in which the head
-    picks the text at all, nan where none were asked for. What is not known (read from a text file) is nan. bank: the
-    texts. settings: model, data, convention, method, …
+    What is not known (read from a text file) is nan.
+
+    Attributes:
+        layers: of the rows [l].
+        picks: positions in the bank [l, h, m], −1 past the end.
+        std: the standard deviation of the head's contributions along each text when it was chosen, on the cosine scale
+            [l, h, m].
+        explained: share of the head's variance that the texts so far explain, 0 to 1 [l, h, m].
+        ranks: directions the head has (or the rank asked for) [l, h]; it ends there.
+        variance: E‖c − c̄‖² [l, h] (with `rank`, inside the directions kept).
+        reach: share of the variance that the whole bank could explain, 0 to 1 [l, h].
+        stability: share of bootstrap samples of the images in which the head picks the text at all [l, h, m], nan where
+            none were asked for.
+        bank: the texts (`Bank`).
+        settings: model, data, convention, method, ….
     """
 
     layers: tuple[int, ...]
@@ -60,7 +68,11 @@ class Spans:
     def head(self, head: Any) -> pandas.DataFrame:
         """One head, one row per text: text, factor, std, explained, stability.
 
-        head: "L2.H6" or (layer, head). Raises InputError for a head that was not looked at.
+        Arguments:
+            head: "L2.H6" or (layer, head).
+
+        Raises:
+            InputError: for a head that was not looked at.
         """
         import pandas
 
@@ -83,8 +95,8 @@ class Spans:
                 one = self.head((layer, h))
                 tables.append(one.assign(layer=layer, head=h, place=range(len(one))))
         first = ["layer", "head", "place"]
-        found = pandas.concat(tables, ignore_index=True)
-        return found[first + [c for c in found.columns if c not in first]]
+        joined = pandas.concat(tables, ignore_index=True)
+        return joined[first + [c for c in joined.columns if c not in first]]
 
     def specialisation(self) -> pandas.DataFrame:
         """One row per head: its leading factor, the share of what its texts explain that this factor's texts do, its
@@ -123,11 +135,18 @@ class Spans:
             touched.update({self.bank.factors[j] for j in row if j >= 0} - {""})
         leading = {f: list(table.index[table["factor"] == f]) for f in touched}
         rows = [(f, len(leading[f]), n, " ".join(leading[f])) for f, n in touched.items()]
-        found = pandas.DataFrame(rows, columns=["factor", "leads", "touched", "heads"]).set_index("factor")
-        return found.sort_values(["leads", "touched"], ascending=False)
+        shared = pandas.DataFrame(rows, columns=["factor", "leads", "touched", "heads"]).set_index("factor")
+        return shared.sort_values(["leads", "touched"], ascending=False)
 
     def save(self, path: str | Path) -> Path:
-        """Write as JSON, with the model's id and fingerprint and the bank's hash; whole or not at all."""
+        """Write as JSON, with the model's id and fingerprint and the bank's hash; whole or not at all.
+
+        Arguments:
+            path: of the file; `tk.load_spans` reads it again.
+
+        Raises:
+            InputError: where it cannot be written.
+        """
         target = Path(path).expanduser()
         used = sorted({int(j) for j in self.picks.ravel() if j >= 0})
         where = {j: i for i, j in enumerate(used)}
@@ -147,11 +166,11 @@ class Spans:
         return target
 
     def _at(self, head: Any) -> tuple[int, int]:
-        found = HeadSet.of(head).heads
-        if len(found) != 1 or found[0][0] not in self.layers or found[0][1] >= self.picks.shape[1]:
+        chosen = HeadSet.of(head).heads
+        if len(chosen) != 1 or chosen[0][0] not in self.layers or chosen[0][1] >= self.picks.shape[1]:
             accepted = f"one head of layers {', '.join(map(str, self.layers))}, heads 0…{self.picks.shape[1] - 1}"
             raise InputError("Spans.head", repr(head), accepted, "run tk.textspan with that layer")
-        return self.layers.index(found[0][0]), found[0][1]
+        return self.layers.index(chosen[0][0]), chosen[0][1]
 
     def __repr__(self) -> str:
         l, h, m = self.picks.shape
@@ -166,10 +185,22 @@ def _plain(values: Array) -> list[float | None]:
 
 
 def load_spans(path: str | Path) -> Spans:
-    """Spans from a file: JSON as `spans.save` writes it, or the text format of the public code (a block per head:
-    "Layer 22, Head 3", then a text a line), of which only the texts and their order are known.
+    r"""Spans from a file: JSON as `spans.save` writes it, or the text format of the public code.
 
-    Raises InputError for anything else.
+    The text format is a block per head: "Layer 22, Head 3", then a text a line. Of such a file only the texts and their
+    order are known.
+
+    Arguments:
+        path: of the file, UTF-8.
+
+    Raises:
+        InputError: for anything else.
+
+    >>> import tempfile, toolkit as tk
+    >>> path = tempfile.mkdtemp() + "/heads.txt"
+    >>> _ = open(path, "w").write("Layer 22, Head 3\na photo of water\na photo of land\n")
+    >>> tk.load_spans(path).head("L22.H3")["text"].tolist()
+    ['a photo of water', 'a photo of land']
     """
     target = Path(path).expanduser()
     accepted = "a JSON file of spans.save, or a text file with blocks “Layer i, Head j”"
@@ -206,16 +237,16 @@ def _from_json(content: dict[str, Any]) -> Spans:
 
 def _blocks(lines: Iterable[str]) -> dict[tuple[int, int], list[str]]:
     """(layer, head) → texts; a line of dashes ends a block that has texts."""
-    found: dict[tuple[int, int], list[str]] = {}
+    blocks: dict[tuple[int, int], list[str]] = {}
     current: list[str] | None = None
     for line in lines:
         if header := _HEADER.fullmatch(line):
-            current = found.setdefault((int(header[1]), int(header[2])), [])
+            current = blocks.setdefault((int(header[1]), int(header[2])), [])
         elif line.strip() and set(line.strip()) <= set("-="):
             current = None if current else current
         elif current is not None and line.strip():
             current.append(line.strip())
-    return found
+    return blocks
 
 
 def _from_blocks(blocks: dict[tuple[int, int], list[str]], name: str) -> Spans:

@@ -81,16 +81,25 @@ def textspan(
 ) -> Spans:
     """For every head, the texts along which its contributions vary most, one after the other (G24 alg. 1).
 
-    acts: parts of at least two images; only their second moments are used. texts: a bank (`tk.bank`), its name, a file,
-    a list of texts (encoded by the live model) or vectors [t, d]. size: texts per head, default 20; a head's numerical
-    rank ends it earlier. layers: default the last four; a list of layers, or None for all. rank: look at the `rank`
-    leading directions of each head only. method: "greedy" (default, the paper's) or "somp", simultaneous orthogonal
-    matching pursuit, which refits all texts by least squares at every step. resamples: bootstrap samples of the images
-    for `.stability`, default none. convention: default that of `acts`. check: called with (heads done, of); what it
-    raises ends the work.
-
-    Returns `Spans`. Picks are those of the literal algorithm on images × heads × d. Warns of texts that stand twice and
+    Picks are those of the literal algorithm on images × heads × d. Warns (`BankWarning`) of texts that stand twice and
     of heads the bank cannot span.
+
+    Arguments:
+        acts: parts of at least two images (`Acts`); only their second moments are used.
+        texts: a bank (`tk.bank`), its name, a file, a list of texts (encoded by the live model) or vectors [t, d].
+        size: texts per head; a head's numerical rank ends it earlier; default 20.
+        layers: which; a list of layers, None for all, a negative int for the last |n|; default −4.
+        rank: look at the `rank` leading directions of each head only; default all.
+        method: "greedy", the paper's, or "somp", simultaneous orthogonal matching pursuit, which refits all texts by
+            least squares at every step; default "greedy".
+        resamples: bootstrap samples of the images for `.stability`; default 0, none.
+        seed: of the bootstrap; default 0.
+        convention: "separate" or "reference"; default that of `acts`.
+        check: called with (heads done, of), then with (bootstrap samples done, of); what it raises ends the work;
+            default nothing.
+
+    Returns:
+        `Spans`: .picks [l, h, size], .explained, .head("L2.H6"), .specialisation().
 
     >>> import toolkit as tk
     >>> acts = tk.extract(tk.load(), tk.scenes("val", n=60), progress=False)
@@ -107,18 +116,18 @@ def textspan(
         raise InputError("textspan", f"method={method!r}", " or ".join(map(repr, METHODS)), "pass one of these")
     if convention is not None:
         acts = acts.using(convention)
-    found = head_bases(acts, layers, rank)
+    bases = head_bases(acts, layers, rank)
     vectors = vectors_of(bank, acts, "textspan")
-    picks = pursue(found.basis, vectors.to(found.basis.vectors.device), size, method, check)
-    reach = bank_reach(found.basis, vectors, method)
+    picks = pursue(bases.basis, vectors.to(bases.basis.vectors.device), size, method, check)
+    reach = bank_reach(bases.basis, vectors, method)
     stability = np.full(picks.index.shape, np.nan)
     if resamples:
-        stability = _stability(acts, found, vectors, picks, size, rank, method, resamples, seed, check)
+        stability = _stability(acts, bases, vectors, picks, size, rank, method, resamples, seed, check)
     settings = settings_of(
-        acts, bank, method=method, size=size, rank=rank, tolerance=found.basis.tolerance, resamples=resamples, seed=seed
+        acts, bank, method=method, size=size, rank=rank, tolerance=bases.basis.tolerance, resamples=resamples, seed=seed
     )
-    _warn(bank, vectors, reach, found)
-    return spans_of(found, picks, reach, stability, bank, settings)
+    _warn(bank, vectors, reach, bases)
+    return spans_of(bases, picks, reach, stability, bank, settings)
 
 
 def spans_of(

@@ -45,15 +45,26 @@ Head = tuple[int, int]
 class AblationLab(GroupsPanel):
     """Which heads push towards an error, and what switching them off does to every group, image by image.
 
-    acts: parts with labels; with the live model for total effects and typed texts, with its images for pictures.
-    classes: two or more. layers: candidates, default the last four. minority: groups for the LTC map. pair: (true,
-    predicted), a cell of the confusion, default all mistakes pooled. score: the map shown: "A", "−B", "C", "−D"
-    (badness, R25), "LTC", "text", "direct" or "total" (change of the worst group by a head alone), or any registered
-    score (`tk.head_score`). text: for the text
-    map, default predicted − true. how: "zero", "mean" or "resample" (over these images). effect: "direct" or "total".
-    by: the criterion of Algorithm 1.
-    heads: heads off at the start. selection: a Selection to share with other panels. engine: default the model's
-    worker; `Engine()` works inline.
+    Arguments:
+        acts: parts with labels (`Acts`); with the live model for total effects and typed texts, with its images for
+            pictures.
+        classes: two or more (`tk.classes`); default those of a lab whose session is given as acts.
+        layers: candidates; a list of layers, None for all, a negative int for the last |n|; default −4.
+        minority: groups for the LTC map; default all images.
+        heads: heads off at the start, in any spelling; default none.
+        selection: a Selection to share with other panels; default its own.
+        engine: what works; `Engine()` works inline; default the model's worker.
+        pair: (true, predicted), a cell of the confusion; default all mistakes pooled.
+        score: the map shown: "A", "−B", "C", "−D" (badness, R25), "LTC", "text", "direct" or "total" (change of the
+            worst group by a head alone), or any registered score (`tk.head_score`); default "A".
+        text: for the text map; default "", predicted − true.
+        how: "zero", "mean" or "resample" (over these images); default "zero".
+        effect: "direct" or "total"; default "direct".
+        by: the criterion of Algorithm 1, as in `Scores.choose`; default "utility".
+        head: the head looked at, in any spelling; default the first of the last layer.
+        image: the id of the image looked at; default none.
+        title, description: words; default "Heads off" and "".
+        theme: "auto", "light" or "dark"; default "auto".
 
     `.heads` are the heads changed, in order: assign a set to switch it off. `.strengths` are their strengths (0 off, 1
     as is, 2 doubled), `.change` the paired change of every group, `.choose()` Algorithm 1. Click switches a head off

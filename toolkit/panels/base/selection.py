@@ -15,8 +15,13 @@ from toolkit.errors import InputError
 class Selection(traitlets.HasTraits):
     """The image, heads, text, class pair and edit that linked panels share; readable, settable and observable.
 
-    image: id of an image, or None. heads: ((layer, head), …), settable in any spelling HeadSet.of takes. text: a text,
-    or "". pair: (true, predicted) class names, or None. edit: an edit, or None.
+    Attributes:
+        image: id of an image, or None.
+        heads: ((layer, head), …), settable in any spelling HeadSet.of takes.
+        hovered: (layer, head) under the pointer, or None.
+        text: a text, or "".
+        pair: (true, predicted) class names, or None.
+        edit: an edit, or None.
 
     >>> s = Selection(heads="L2.H6 L3.H1"); s.heads
     ((2, 6), (3, 1))
@@ -59,9 +64,12 @@ class Selection(traitlets.HasTraits):
 
 
 def link(*panels: Any) -> Selection:
-    """Let panels share one selection: that of the first, which the others take over. Returns it.
+    """The selection that panels share from now on: that of the first, which the others take over.
 
-    panels: HeadGrid, Gallery … or anything with a `selection` that can be set. Raises InputError for anything else.
+    Panels: HeadGrid, Gallery … or anything with a `selection` that can be set.
+
+    Raises:
+        InputError: for anything else, and for no panels.
 
     >>> import numpy as np, toolkit as tk
     >>> a, b = tk.HeadGrid(np.eye(4)), tk.HeadGrid(-np.eye(4))

@@ -42,13 +42,25 @@ PALETTE = {"light": DIVERGING.tolist(), "dark": DIVERGING_DARK.tolist()}
 class EditLab(EditDials):
     """Drag α and β: the edit is solved again, and its groups, its place on the frontier and its steps follow.
 
-    acts: parts of the few labelled images the edit is made from. classes: all classes to tell apart. heads: those
-    success learns to do without, in any spelling; default what Algorithm 1 chooses on `acts`. held_out: parts of other
-    images, which everything shown is measured on; take validation images, and report on test images once. unrelated: by
-    name, parts an edit should leave alone. alpha, beta: weights at the start, default 10. steps: of Adam, default 100.
-    strategy: "diagonal", "full" or "rank R". scale: of the logits, None for the checkpoint's, 1 as in R25. nonnegative:
-    keep θ ≥ 0. pair: (true, predicted), default all mistakes. selection: a Selection to share with other panels.
-    engine: default a worker of the panel; `Engine()` works inline.
+    Arguments:
+        acts: parts of the few labelled images the edit is made from (`Acts`).
+        classes: all classes to tell apart (`tk.classes`).
+        heads: those success learns to do without, in any spelling; default what Algorithm 1 chooses on `acts`.
+        held_out: parts of other images, which everything shown is measured on; take validation images, and report on
+            test images once; default the images the edit is made from.
+        unrelated: by name, parts an edit should leave alone; default none.
+        selection: a Selection to share with other panels; default its own.
+        engine: what works; `Engine()` works inline; default a worker of the panel.
+        alpha: weight of success at the start, no unit, 0 to 1e12; default 10.
+        beta: weight of locality at the start, no unit, 0 to 1e12; default 10.
+        steps: of Adam; default 100.
+        strategy: "diagonal", "full" or "rank R"; default "diagonal".
+        scale: of the logits, above 0; 1 as in R25; default the checkpoint's.
+        nonnegative: keep θ ≥ 0; default False.
+        pair: (true, predicted); default all mistakes.
+        image: the id of the image looked at; default none.
+        title, description: words; default "Live edit" and "".
+        theme: "auto", "light" or "dark"; default "auto".
 
     `.edit` is the edit shown, `.kept` edits by name, `.visited` where one has been, `.frontier` the grid once `.fill()`
     has made it; `.undo()`, `.redo()`, `.keep(name)`, `.choose()`.
@@ -206,7 +218,11 @@ class EditLab(EditDials):
         self._submit("choose", lambda request: self._session.choose(pair), take, engine=self._pictures)
 
     def fill(self, weights: Any = None) -> None:
-        """Solve the grid of α and β of the plane one is in, painted as it fills. weights: of either axis."""
+        """Solve the grid of α and β of the plane one is in, painted as it fills.
+
+        Arguments:
+            weights: of either axis, no unit, each 0 to 1e12; default those of `tk.frontier`.
+        """
         asked, session = self.settings, self._session
 
         def work(request: Any) -> tuple[Settings, Frontier]:
@@ -232,7 +248,14 @@ class EditLab(EditDials):
     # where one has been
 
     def keep(self, name: str = "") -> Edit:
-        """Keep the edit shown under a name (default: the next letter); it is in `.kept`."""
+        """The edit shown, kept under a name; it is in `.kept` (`Edit`).
+
+        Arguments:
+            name: for people; default the next letter.
+
+        Raises:
+            InputError: while the edit is still being solved.
+        """
         if self.edit is None or self._shown != self.settings.told:
             raise InputError("EditLab.keep", "an edit that is still being solved", "one that is shown", "wait a moment")
         if not isinstance(name, str):

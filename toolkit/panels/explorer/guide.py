@@ -286,10 +286,16 @@ class Guided(ExplorerParts):
     # waiting
 
     def wait(self, timeout: float = 60) -> Self:
-        """Wait until nothing of the explorer is being worked out; returns it: `explorer.wait().ablation.change`.
+        """The explorer itself, once nothing of it is being worked out: `explorer.wait().ablation.change`.
 
-        timeout: seconds. Raises TimeoutError when they are over, naming what still runs, and InputError where others
-        could not go on meanwhile (in an observer). With `Engine()` there is nothing to wait for.
+        With `Engine()` there is nothing to wait for.
+
+        Arguments:
+            timeout: seconds, 0 or more; default 60.
+
+        Raises:
+            TimeoutError: when they are over, naming what still runs.
+            InputError: where others could not go on meanwhile (in an observer).
         """
         if not isinstance(timeout, int | float) or not timeout >= 0:
             raise InputError("Explorer.wait", f"timeout={timeout!r}", "seconds, 0 or more", "leave timeout out")

@@ -39,17 +39,34 @@ SHARED = ("map", "tiles", "labs", "confusion", "curve", "dials", "plane", "patch
 
 
 class Explorer(Guided):
-    """The whole way on one selection: choose an error, and head grid, words, token map, ablation, edit and a second
-    model follow.
+    """The whole way on one selection: choose an error, and the panels of all further steps follow.
 
-    model: live; default the built-in one. data: samples (`tk.image_folder(…)`, `tk.waterbirds(…)`, …) or their parts
-    with images; default the built-in world. classes: whose mistakes are looked at, default the labels that occur;
-    images with other labels show what an edit costs elsewhere. state: what `explorer.state` gave, as a mapping, JSON or
-    the path of a file. second: a model, or an edit, to stand beside the first; default the edit solved here. edit_on,
-    held_out: samples or parts an edit is made from and judged on; default ten images of every class, and all others.
-    unrelated: by name, parts an edit should leave alone. texts: the bank of the words. layers: candidates of scores,
-    default the last four. minority: groups of the LTC map. selection: to share with panels in other cells. engine:
-    default the model's worker; `Engine()` works inline.
+    They are head grid, words, token map, ablation, edit and a second model.
+
+    Arguments:
+        model: a live one (`Model`); default the built-in one.
+        data: samples (`tk.image_folder(…)`, `tk.waterbirds(…)`, …) or their parts with images; default the built-in
+            world.
+        classes: whose mistakes are looked at (`tk.classes`); images with other labels show what an edit costs
+            elsewhere; default the labels that occur.
+        state: what `explorer.state` gave, as a mapping, JSON or the path of a file; default none.
+        second: a model, or an edit, to stand beside the first; default the edit solved here.
+        edit_on: samples or parts an edit is made from; default ten images of every class.
+        held_out: samples or parts an edit is judged on; default all others.
+        unrelated: by name, parts an edit should leave alone; default none.
+        texts: the bank of the words, as in `tk.bank`; default the built-in world's for its model, else the
+            descriptions.
+        layers: candidates of scores; a list of layers, None for all, a negative int for the last |n|; default −4.
+        minority: groups of the LTC map; default all images.
+        selection: a Selection to share with panels in other cells; default its own.
+        engine: what works; `Engine()` works inline; default the model's worker.
+        tab: what is shown first: "mistakes", "words", "where", "off", "edit" or "two"; default "mistakes".
+        pair: (true, predicted), a cell of the confusion; default all of them.
+        show: "mistakes", "right" or "all", which images are shown; default "mistakes".
+        query: a text whose images are searched; default "".
+        guide: the step of the guided tour, 0 for its beginning; default −1, none.
+        title, description: words; default "".
+        theme: "auto", "light" or "dark"; default "auto".
 
     `.gallery`, `.grid`, `.spans`, `.maps`, `.ablation`, `.edit`, `.two` are the panels: each also works in a cell of
     its own. `.selection` is what they share, `.state` a small JSON that restores tab, filter, selection and settings,
@@ -292,8 +309,13 @@ class Explorer(Guided):
             self.tab = found.get("tab", self.tab)  # opens a panel, which takes what waits for it
 
     def report(self, path: str | Path = "explorer.html", title: str = "From a mistake to the heads behind it") -> Path:
-        """Write what was found as one HTML file (`tk.report`): scores, heads and words, maps, ablation, edit, who paid,
-        and this state inside. path: ends in .html. Returns it.
+        """The path of one HTML file of what was found (`tk.report`), with this state inside.
+
+        It shows scores, heads and words, maps, ablation, edit and who paid.
+
+        Arguments:
+            path: of the file, ending in .html; default "explorer.html".
+            title: of the page; default "From a mistake to the heads behind it".
         """
         return write_report(self, self._session, path, title, lambda: self.state)
 

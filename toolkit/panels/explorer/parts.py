@@ -116,7 +116,11 @@ class ExplorerParts(Composed):
             panel.selection = selection
 
     def part(self, name: str) -> Any:
-        """A panel by name; made now where nobody has opened it yet, once, whoever asks."""
+        """A panel by name; made now where nobody has opened it yet, once, whoever asks.
+
+        Arguments:
+            name: "gallery", "grid", "spans", "maps", "ablation", "edit" or "two".
+        """
         # whoever holds LOCK (an observer of the user's) must not wait for another thread, which may need it
         with nullcontext() if LOCK._is_owned() else self._making[name]:  # type: ignore[attr-defined]
             if name not in self.parts:

@@ -31,11 +31,17 @@ KEPT = 48
 class Gallery(Panel):
     """Thumbnails of images, a page at a time, each with its caption.
 
-    images: samples (`tk.scenes(…)`, `tk.image_folder(…)`), a list of samples, or PIL images. captions: one text per
-    image, default the labels. marks: one of "", "right", "wrong" per image, shown as a sign and a colour. ids: default
-    those of the samples, else 0, 1, …. tile: side of a thumbnail in pixels, default 96. per_page: default 200. title,
-    description: words. selection: a Selection to share with other panels: its `image` is the id chosen here. theme:
-    "auto", "light" or "dark".
+    Arguments:
+        images: samples (`tk.scenes(…)`, `tk.image_folder(…)`), a list of samples, or PIL images.
+        captions: one text per image [b]; default the labels.
+        marks: one of "", "right", "wrong" per image [b], shown as a sign and a colour; default "".
+        ids: one per image, all different [b]; default those of the samples, else 0, 1, ….
+        tile: side of a thumbnail, 16 to 256 pixels; default 96.
+        per_page: images a page, 1 to 1000; default 200.
+        selection: a Selection to share with other panels: its `image` is the id chosen here; default its own.
+        selected: the id chosen first; default none.
+        title, description: words; default "".
+        theme: "auto", "light" or "dark"; default "auto".
 
     `.selected` is the id of the chosen image or None: read it, set it, observe it. Click or Enter chooses, arrows move,
     Escape clears, page up and page down turn the page.
@@ -111,15 +117,25 @@ class Gallery(Panel):
         return column
 
     def made(self, images: Any) -> Sheet:
-        """The first page of images as `show` takes it, made beforehand: reading them takes a while."""
+        """The first page of images as `show` takes it, made beforehand: reading them takes a while.
+
+        Arguments:
+            images: as `show` takes them.
+        """
         return sheet(_some(images, range(min(self._per_page, len(images)))), self._side)
 
     def show(
         self, images: Any, captions: Sequence[Any] | None = None, marks: Sequence[str] | None = None, ids: Any = None,
         *, sheet: Sheet | None = None,
     ) -> None:  # fmt: skip
-        """Show other images in place, from the first page on; arguments as when the gallery was made, also none.
-        sheet: what `made` gave for them.
+        """Show other images in place, from the first page on.
+
+        Arguments:
+            images: as when the gallery was made, also none.
+            captions: one text per image [b]; default the labels.
+            marks: one of "", "right", "wrong" per image [b]; default "".
+            ids: one per image, all different [b]; default those of the samples, else 0, 1, ….
+            sheet: what `made` gave for them; default none, which reads them now.
         """
         before, self._images = self._images, _checked(images) if len(images) else []
         try:

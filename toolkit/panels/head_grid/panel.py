@@ -41,14 +41,14 @@ class HeadGrid(Panel):
     Arguments:
         values: [l, h], any array or tensor; a mapping of names to such maps, between which the viewer chooses
             (`score`); or what `tk.locate` gives, for all its scores. Assign to `.values` to repaint in place.
-        layers: of the rows, default 0…l−1 (of what `tk.locate` gives, its own).
-        title, unit, description: words.
-        limit: half the range of the colours, default the 99th percentile of |values| of each map.
-        score: the name of the map shown first.
-        pinned_layers, pinned_heads: rows and columns kept first, beside each other.
-        selection: a Selection to share with other panels.
-        selected: heads to select, in any spelling.
-        theme: "auto" (default), "light" or "dark".
+        layers: of the rows; default 0…l−1 (of what `tk.locate` gives, its own).
+        limit: half the range of the colours, in the map's unit; default the 99th percentile of |values| of each map.
+        score: the name of the map shown first; default the first.
+        selection: a Selection to share with other panels; default its own.
+        selected: heads to select, in any spelling; default none.
+        title, unit, description: words; default "".
+        pinned_layers, pinned_heads: rows and columns kept first, beside each other; default none.
+        theme: "auto", "light" or "dark"; default "auto".
 
     `.selected` is ((layer, head), …): read it, set it, observe it. `.hovered` is the head under the pointer, or None;
     linked grids point at it too. Click selects, shift-click adds or removes; arrows move, space or enter adds or
@@ -286,9 +286,15 @@ class HeadGrid(Panel):
         return frame.assign(selected=[(a, b) in chosen for a, b in zip(frame["layer"], frame["head"], strict=True)])
 
     def save(self, path: str | Path) -> Path:
-        """Write the map as it stands to .png, .svg, .pdf, .html (plotly, with its script inside) or .csv.
+        """The path of a file the map was written to: .png, .svg, .pdf, .html (plotly, script inside) or .csv.
 
-        Returns the path. The file appears whole or not at all. Raises InputError for another ending.
+        The file appears whole or not at all.
+
+        Arguments:
+            path: of the file, whose ending says how.
+
+        Raises:
+            InputError: for another ending.
         """
         target = Path(path).expanduser()
         writers: dict[str, Callable[[Path], Any]] = {

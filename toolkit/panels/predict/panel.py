@@ -32,14 +32,23 @@ WAIT = 5.0
 class Predict(LivePanel):
     """A question that is answered before the truth is shown. The guess then stays beside the truth, as a ghost.
 
-    question: what is asked, the heading. truth: for a question with `low` and `high` (finite, low < high) a number,
-    which may lie outside them; for one with `options` (2 to 12 different texts) one of them, or a mapping from every
-    option to a number, the largest being right and NaN missing; or a callable without arguments that returns one of
-    these, called when the truth is asked for, on the engine; None if `reveal` brings it. step: of the slider, default
-    about a hundredth of the range, and no less than 1 between whole ends 10 or more apart. unit: of the numbers;
-    differences of "%" are told in points. because: a text shown with the truth. workbook: where guess and truth are
-    recorded, default the kernel's. engine: default a worker of its own; `Engine()` works inline. description: words
-    under the question. theme: "auto", "light" or "dark".
+    Arguments:
+        question: what is asked, the heading.
+        truth: for a range a number, which may lie outside of it; for `options` one of them, or a mapping from every
+            option to a number, the largest being right and NaN missing; or a callable without arguments that returns
+            one of these, called when the truth is asked for, on the engine; default none: `reveal` brings it.
+        options: 2 to 12 different texts to choose from; default none: a number is asked.
+        low: the least number of the range, finite; default none, with options.
+        high: the largest number of the range, finite, above low; default none, with options.
+        step: of the slider; default about a hundredth of the range, and no less than 1 between whole ends 10 or more
+            apart.
+        unit: of the numbers; differences of "%" are told in points; default "".
+        because: a text shown with the truth; default "".
+        workbook: where guess and truth are recorded; default the kernel's.
+        engine: what works; `Engine()` works inline; default a worker of its own.
+        guess: the number or option chosen first; default none.
+        description: words under the question; default "".
+        theme: "auto", "light" or "dark"; default "auto".
 
     `.guess` is the number or option chosen, or None: read it, set it, observe it; once revealed it is fixed.
     `.reveal()` shows the truth, also without a guess. `.revealed` says whether it is shown, `.truth` is None until
@@ -192,9 +201,13 @@ class Predict(LivePanel):
     def reveal(self, truth: Any = None) -> None:
         """Show the truth, with or without a guess; from now on the guess is fixed.
 
-        truth: as when the panel was made; None for what was given then. A callable is run on the engine; what it raises
-        is shown in the panel, and it may be tried again. A truth given once more replaces the one shown. InputError if
-        there is none, or where it cannot be one.
+        Arguments:
+            truth: as when the panel was made; a callable is run on the engine; what it raises is shown in the panel,
+                and it may be tried again; one given once more replaces the one shown; default what was given when the
+                panel was made.
+
+        Raises:
+            InputError: if there is none, or where it cannot be one.
         """
         if truth is not None:
             self._hide(truth)

@@ -39,11 +39,20 @@ PALETTE = {"light": SEQUENTIAL.tolist(), "dark": SEQUENTIAL_DARK.tolist()}
 class SpanExplorer(LivePanel):
     """Texts of every head (TextSpan, G24 alg. 1), the images at both ends of each, and the heads of any word.
 
-    acts: parts of a data set, with the live model for new texts and with its images for pictures. texts: a bank
-    (`tk.bank`), default the built-in world's for its model, else the descriptions. layers: default all. head: the head
-    shown first, default the last layer's that varies most. size: texts per head, default 10. method: "greedy" or
-    "somp". ranking: images by "contribution" (centred; default) or "cosine". notes: default the model's (`tk.notes`).
-    selection: a Selection to share with other panels. engine: default the model's worker; `Engine()` works inline.
+    Arguments:
+        acts: parts of a data set (`Acts`), with the live model for new texts and with its images for pictures.
+        texts: a bank, as in `tk.bank`; default the built-in world's for its model, else the descriptions.
+        layers: which; a list of layers, a negative int for the last |n|; default all.
+        head: the head shown first, in any spelling; default the last layer's that varies most.
+        notes: where notes on heads are kept; default the model's (`tk.notes`).
+        selection: a Selection to share with other panels; default its own.
+        engine: what works; `Engine()` works inline; default the model's worker.
+        size: texts per head, 1 to 100; default 10.
+        method: "greedy" or "somp"; default "greedy".
+        ranking: of images, by "contribution" (centred) or "cosine"; default "contribution".
+        text, query, image: what is chosen first, as below; default nothing.
+        title, description: words; default "What heads say" and "".
+        theme: "auto", "light" or "dark"; default "auto".
 
     `.head` is (layer, head), settable in any spelling; `.text` the chosen text ("": the head's main axis); `.query` a
     word whose heads light up; `.bank` the bank as edited (`.add`, `.remove`, `.reset`); `.spans` texts of all heads.

@@ -43,16 +43,33 @@ ASKS = ("text", "against", "method", "image", "beside", "other_image", "other_me
 
 
 class TokenMap(LivePanel):
-    """An image under its map: what every patch gives to a text, through any heads, by any method; beside it another
-    image, another method, the model without the heads chosen, the edited model, or a head's own texts.
+    """An image under its map: what every patch gives to a text, through any heads, by any method.
 
-    model: live. images: samples (`tk.scenes(…)`, `tk.image_folder(…)`), parts with images, PIL images, paths; more by
-    `.add`, or dropped into the panel. text, against: what is looked for, and what is taken away ("": nothing). heads:
-    in any spelling, "" for all. method: "token map" (default), "Grad-CAM", "LeGrad", "GAME", "attention", "rollout".
-    beside: "nothing" (default), "image", "method", "ablated", "edited", "texts". other_image, other_method, difference:
-    of what stands beside. spans: of `tk.textspan`, for "texts". edit: for "edited"; a linked EditLab gives its own.
-    opacity, raw (the grid as it is, not smoothed), limit (half the range of the colours, None: of what is shown).
-    selection: a Selection to share with other panels. engine: default the model's worker; `Engine()` works inline.
+    Beside it stands another image, another method, the model without the heads chosen, the edited model, or a head's
+    own texts.
+
+    Arguments:
+        model: a live one (`Model`).
+        images: samples (`tk.scenes(…)`, `tk.image_folder(…)`), parts with images, PIL images, paths; more by `.add`, or
+            dropped into the panel; default none.
+        heads: whose patches are shown, in any spelling; default all.
+        spans: of `tk.textspan`, for beside="texts"; default none.
+        edit: for beside="edited"; a linked EditLab gives its own; default none.
+        selection: a Selection to share with other panels; default its own.
+        engine: what works; `Engine()` works inline; default the model's worker.
+        text: what is looked for; default "".
+        against: what is taken away; default "", nothing.
+        method: "token map", "Grad-CAM", "LeGrad", "GAME", "attention" or "rollout"; default "token map".
+        image: the id of the image shown; default the first.
+        beside: "nothing", "image", "method", "ablated", "edited" or "texts"; default "nothing".
+        other_image: the id of the image beside; default the second.
+        other_method: the method beside; default "Grad-CAM".
+        difference: show what stands beside as the difference of the two; default False.
+        opacity: of the colour at ±limit, 0 to 1; default 0.75.
+        raw: show the grid as it is, not smoothed; default False.
+        limit: half the range of the colours, in the map's unit; default that of what is shown.
+        title, description: words; default "Where it looks" and "".
+        theme: "auto", "light" or "dark"; default "auto".
 
     `.map` and `.other` are the maps shown (TokenAttribution), `.patch` the patch pinned.
 
@@ -189,7 +206,12 @@ class TokenMap(LivePanel):
         return list(self._session.ids)
 
     def add(self, image: Any, name: str = "") -> str:
-        """Look at one more image: PIL, a sample, or the path of a file. Returns the id it got."""
+        """Look at one more image; the id it got comes back.
+
+        Arguments:
+            image: PIL, a sample, or the path of a file.
+            name: its id; default one made for it.
+        """
         found = self._session.add(image, name)
         with self.hold_sync():
             self._list()

@@ -39,12 +39,20 @@ ALONG = "along predicted − true"
 class TwoModels(GroupsPanel):
     """Two models on the same images: groups, the images whose answer differs, heads and token maps, each on one scale.
 
-    acts: labelled parts with the first model and the images. classes: two or more. other: a Model (another checkpoint,
-    of any shape), or an edit of the first; default the edit of a linked EditLab. layers: candidates, default the last
-    four. score: "A", "−B", "C", "−D" (badness, R25), "LTC", "text" (along predicted − true) or
-    any registered score (`tk.head_score`). pair: (true, predicted).
-    text, against, image: of the token maps. selection: a Selection to share with other panels. engine: default a worker
-    of the panel; `Engine()` works inline.
+    Arguments:
+        acts: labelled parts with the first model and the images (`Acts`).
+        classes: two or more (`tk.classes`); default those of a lab whose session is given as acts.
+        other: a Model (another checkpoint, of any shape), or an edit of the first; default the edit of a linked
+            EditLab.
+        layers: candidates; a list of layers, None for all, a negative int for the last |n|; default −4.
+        selection: a Selection to share with other panels; default its own.
+        engine: what works; `Engine()` works inline; default a worker of the panel.
+        score: "A", "−B", "C", "−D" (badness, R25), "LTC", "text" (along predicted − true) or any registered score
+            (`tk.head_score`); default "A".
+        pair: (true, predicted); default all mistakes pooled.
+        text, against, image: of the token maps; default nothing.
+        title, description: words; default "Two models" and "".
+        theme: "auto", "light" or "dark"; default "auto".
 
     `.change` is the paired change of every group from the first to the second.
 
@@ -134,7 +142,11 @@ class TwoModels(GroupsPanel):
         self._ask()
 
     def wait(self, waits: bool) -> None:
-        """Answer nothing while nobody looks: every answer to an edit runs all images through the edited model."""
+        """Answer nothing while nobody looks: every answer to an edit runs all images through the edited model.
+
+        Arguments:
+            waits: whether to answer nothing; False answers what was missed.
+        """
         self._waits = waits
         if not waits and self._missed:
             self._missed = False
