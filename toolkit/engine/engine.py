@@ -1,4 +1,4 @@
-"""`Engine`: what panels ask for work, run inline; `Worker` does the same on a thread of its own. `Request`: a piece of it."""
+"""`Engine`: what panels ask for work, run inline. `Worker`: the same on a thread of its own. `Request`: one such."""
 
 from __future__ import annotations
 
