@@ -171,6 +171,29 @@ def test_edited():
         assert part in text
 
 
+LONGEST = {"painted": 42, "settled": 42, "worker": 29}
+"""Files that a move of α may run through: what it does now. Let a way grow only where there is a reason."""
+
+
+def test_path():
+    module = benchmark("path")
+    result = module.run(quick=True)
+    json.dumps(result)
+    assert set(result) == {"alpha", "images", "spans"}
+    way = result["alpha"]
+    names = [name for _, name, _ in way["painted"]["rows"]]
+    assert names[0].endswith("_valid_weight"), "the way begins with what was set"
+    assert "Panel._send" in names, "and ends with a message"
+    assert len(names) == way["painted"]["functions"] == len({(file, name) for file, name, _ in way["painted"]["rows"]})
+    for end, most in LONGEST.items():
+        assert 5 < way[end]["files"] <= most, (end, sorted({file for file, _, _ in way[end]["rows"]}))
+    assert way["painted"]["files"] <= way["settled"]["files"]
+    assert result["images"]["answered"]["functions"] > 5
+    text = module.report(module.run(quick=True, journey="spans"))
+    assert "texts → spans" in text
+    assert "textspan" in text
+
+
 def in_a_browser(name, chromium_path):
     """A benchmark in a process of its own: the browser tests' Playwright already runs in this one."""
     code = f"import json, {name} as b; r = b.run(quick=True); print(json.dumps([r, b.report(r)]))"

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toolkit.core.objective import Objective
-from toolkit.core.solvers import _small_steps, _steps, adam, converge, gradient, loss
+from toolkit.core.solvers import _small_steps, _steps, adam, converge, gradient, image_weights, loss
 from toolkit.core.strategies import Diagonal, FullMatrix, LowRank
 
 D = 12
@@ -130,7 +130,7 @@ def test_single_batched_and_small_solves_agree(nonnegative):
     for i in range(25):
         alone = at(o, strategy, alpha[i : i + 1], beta[i : i + 1], 100, nonnegative=nonnegative)
         torch.testing.assert_close(together[i : i + 1], alone, rtol=0, atol=1e-9)
-    weights, theta = o.weights(alpha[7:8], beta[7:8]), strategy.start(1, 0, o.embedding)
+    weights, theta = image_weights(o, alpha[7:8], beta[7:8]), strategy.start(1, 0, o.embedding)
     paths = [make(o, strategy, theta, weights, 1e-2, nonnegative, 5) for make in (_small_steps, _steps)]
     for _ in range(4):
         for a, b in zip(*map(next, paths), strict=True):
@@ -199,5 +199,7 @@ def test_moving_to_a_device_keeps_everything(recwarn):
 def test_the_first_step_knows_nothing_of_locality(make):
     o, strategy = problem(), Diagonal(D)
     theta = strategy.start(1, 0, o.embedding)
-    first = [next(make(o, strategy, theta, o.weights(tensors(0), tensors(b)), 1e-2, False, 5))[0] for b in (0, 1e12)]
+    first = [
+        next(make(o, strategy, theta, image_weights(o, tensors(0), tensors(b)), 1e-2, False, 5))[0] for b in (0, 1e12)
+    ]
     torch.testing.assert_close(*first, rtol=0, atol=1e-15)

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import confusion_matrix
 
-from toolkit.core.estimates import convention_weights
-from toolkit.core.metrics import Accuracy, accuracy, change, confusion
+from toolkit.core.metrics import Accuracy, accuracy, change, confusion, convention_weights
 from toolkit.errors import InputError
 
 WATERBIRDS = ("LL", "LW", "WL", "WW")

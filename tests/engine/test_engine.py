@@ -15,10 +15,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toolkit.engine import request as requests
+from toolkit.engine import engine as engines
 from toolkit.engine import worker as workers
-from toolkit.engine.engine import Engine
-from toolkit.engine.request import StoppedError
+from toolkit.engine.engine import Engine, StoppedError
 from toolkit.engine.worker import Worker, engine_for
 
 ENGINES = [Engine, Worker]
@@ -125,7 +124,7 @@ def test_running_work_ends_at_its_next_check_once_it_has_painted():
 
 def test_a_stream_of_requests_does_not_starve_the_picture(monkeypatch):
     """Each takes 60 ms in ten steps, a new one comes every 5 ms for a second: pictures keep coming, the last wins."""
-    monkeypatch.setattr(requests, "PATIENCE", 0.1)
+    monkeypatch.setattr(engines, "PATIENCE", 0.1)
     e, painted = Worker(), []
 
     def work(value):
@@ -150,7 +149,7 @@ def test_a_stream_of_requests_does_not_starve_the_picture(monkeypatch):
 
 def test_without_patience_cancelling_alone_would_starve_it(monkeypatch):
     """The other half of the test above: it can fail."""
-    monkeypatch.setattr(requests, "PATIENCE", float("inf"))
+    monkeypatch.setattr(engines, "PATIENCE", float("inf"))
     e, painted = Worker(), []
     e.mark("slider")
 

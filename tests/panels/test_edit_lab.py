@@ -137,7 +137,7 @@ def test_there_and_back(lab):
 
 
 def test_a_drag_is_one_move(lab, monkeypatch):
-    monkeypatch.setattr("toolkit.panels.edit_lab.visits.REST", 60)
+    monkeypatch.setattr("toolkit.labs.edit.REST", 60)
     for alpha in range(11, 16):
         lab.alpha = alpha
     lab.undo()

@@ -19,10 +19,13 @@ from toolkit.errors import InputError
 @click.option(
     "--weights", type=click.Path(path_type=Path, file_okay=False, exists=True), help="Folder of another trained model."
 )
+@click.option(
+    "--journey", type=click.Choice(["alpha", "images", "spans"]), help="Of `path`: one journey alone, call by call."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON and nothing else.")
-def bench(name: str, seed: int | None, weights: Path | None, as_json: bool) -> None:
+def bench(name: str, seed: int | None, weights: Path | None, journey: str | None, as_json: bool) -> None:
     """Run a benchmark of the repository: `ablate`, `decompose`, `edit`, `edited`, `engine`, `explorer`, `located`,
-    `maps`, `organism`, `slider` or `textspan`.
+    `maps`, `organism`, `path`, `slider` or `textspan`.
     """
     folder = ROOT / "benchmarks"
     known = sorted(p.stem for p in folder.glob("*.py") if "def report(" in p.read_text(encoding="utf-8"))
@@ -38,7 +41,8 @@ def bench(name: str, seed: int | None, weights: Path | None, as_json: bool) -> N
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    given = {k: v for k, v in (("seed", seed), ("weights", weights)) if v is not None}
+    options = {"seed": seed, "weights": weights, "journey": journey}
+    given = {option: value for option, value in options.items() if value is not None}
     for option in given:
         if option not in inspect.signature(module.run).parameters:
             raise InputError("bench", f"--{option} with {name}", f"{name} without it", f"leave --{option} out")

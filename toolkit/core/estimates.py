@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, Protocol, get_args
+from typing import Any, Literal, NamedTuple, Protocol
 
-import numpy as np
-from numpy.typing import ArrayLike
-
-from toolkit.core.intervals import Counts, Floats, Interval
-from toolkit.core.outcomes import listed
-from toolkit.errors import InputError
+from toolkit.core.intervals import Interval
 
 Convention = Literal["plain", "group_mean", "train_weighted"]
 ROWS_SHOWN = 20
@@ -121,38 +116,6 @@ class Difference(OneNumber):
         return f"{self.of} {change} points ({100 * i.level:g} % {i.method}), n = {self.n}, split {self.split!r}"
 
 
-def convention_weights(
-    convention: str, names: Sequence[str], sizes: Counts, weights: Mapping[str, float] | None = None
-) -> Floats:
-    """The weight of every group [g] under a convention, summing to 1; the average is weights · group accuracies.
-
-    convention: "plain", "group_mean" or "train_weighted". names, sizes: of the groups [g].
-    weights: training sizes by group, for "train_weighted". Raises InputError where they do not fit the groups.
-
-    >>> convention_weights("plain", ["a", "b"], np.array([3, 1])).tolist()
-    [0.75, 0.25]
-    """
-    if convention not in get_args(Convention):
-        raise InputError("average", f"convention={convention!r}", " ".join(get_args(Convention)), "name one of these")
-    if convention != "train_weighted":
-        if weights is not None:
-            raise InputError("average", f"weights with {convention!r}", "no weights", 'use convention="train_weighted"')
-        return _shares(sizes if convention == "plain" else np.ones(len(sizes)))
-    accepted = f"weights: a dict from each of {listed(names)} to its training size"
-    if weights is None:
-        raise InputError("average", '"train_weighted" without weights', accepted, "pass weights={group: training size}")
-    given = {str(group): float(size) for group, size in weights.items()}
-    missing = [name for name in names if name not in given]
-    extra = [name for name, size in given.items() if name not in names and size != 0]
-    if missing or extra:
-        what = f"no weight for {listed(missing)}" if missing else f"weights for {listed(extra)}, without images here"
-        raise InputError("average", what, accepted, "give a training size for exactly the groups of this result")
-    raw = np.array([given[name] for name in names])
-    if not np.isfinite(raw).all() or raw.min() < 0 or raw.sum() == 0:
-        raise InputError("average", f"weights {raw.tolist()}", accepted, "use finite sizes, none negative, not all 0")
-    return _shares(raw)
-
-
 def percent(value: float) -> str:
     """0.5 → "50.00 %"."""
     return f"{100 * value:.2f} %"
@@ -186,9 +149,3 @@ def table(head: str, columns: tuple[str, ...], cells: Sequence[tuple[Any, ...]],
     if groups > ROWS_SHOWN:
         text.insert(len(shown) + 1, f"… {groups - ROWS_SHOWN} more groups, all at least as high")
     return "\n".join([head, *("  " + line.rstrip() for line in text)])
-
-
-def _shares(raw: ArrayLike) -> Floats:
-    values = np.asarray(raw, dtype=np.float64)
-    shares: Floats = values / values.sum()
-    return shares

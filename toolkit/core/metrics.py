@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from toolkit.core.estimates import (
     ROWS_SHOWN,
@@ -23,7 +23,6 @@ from toolkit.core.estimates import (
     Group,
     GroupChange,
     Worst,
-    convention_weights,
     percent,
     points,
     span,
@@ -372,3 +371,41 @@ def confusion(labels: Any, predictions: Any, names: Sequence[str]) -> Confusion:
 def _subject(result: Accuracy) -> str:
     left = f" ({result.left_out} left out: label not in the class set)" if result.left_out else ""
     return f"split {result.split!r}, n = {result.n}{left}"
+
+
+def convention_weights(
+    convention: str, names: Sequence[str], sizes: Counts, weights: Mapping[str, float] | None = None
+) -> Floats:
+    """The weight of every group [g] under a convention, summing to 1; the average is weights · group accuracies.
+
+    convention: "plain", "group_mean" or "train_weighted". names, sizes: of the groups [g].
+    weights: training sizes by group, for "train_weighted". Raises InputError where they do not fit the groups.
+
+    >>> convention_weights("plain", ["a", "b"], np.array([3, 1])).tolist()
+    [0.75, 0.25]
+    """
+    if convention not in get_args(Convention):
+        raise InputError("average", f"convention={convention!r}", " ".join(get_args(Convention)), "name one of these")
+    if convention != "train_weighted":
+        if weights is not None:
+            raise InputError("average", f"weights with {convention!r}", "no weights", 'use convention="train_weighted"')
+        return _shares(sizes if convention == "plain" else np.ones(len(sizes)))
+    accepted = f"weights: a dict from each of {listed(names)} to its training size"
+    if weights is None:
+        raise InputError("average", '"train_weighted" without weights', accepted, "pass weights={group: training size}")
+    given = {str(group): float(size) for group, size in weights.items()}
+    missing = [name for name in names if name not in given]
+    extra = [name for name, size in given.items() if name not in names and size != 0]
+    if missing or extra:
+        what = f"no weight for {listed(missing)}" if missing else f"weights for {listed(extra)}, without images here"
+        raise InputError("average", what, accepted, "give a training size for exactly the groups of this result")
+    raw = np.array([given[name] for name in names])
+    if not np.isfinite(raw).all() or raw.min() < 0 or raw.sum() == 0:
+        raise InputError("average", f"weights {raw.tolist()}", accepted, "use finite sizes, none negative, not all 0")
+    return _shares(raw)
+
+
+def _shares(raw: ArrayLike) -> Floats:
+    values = np.asarray(raw, dtype=np.float64)
+    shares: Floats = values / values.sum()
+    return shares

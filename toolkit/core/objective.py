@@ -88,7 +88,7 @@ class Objective:
         return torch.softmax(self._teacher, -1)
 
     @cached_property
-    def _shares(self) -> Tensor:
+    def shares(self) -> Tensor:
         """[2, n]: weight of every image in L_success and in L_locality."""
         shares = self.embedding.new_zeros(2, len(self.truth))
         shares[0, self.wrong] = 1 / max(1, len(self.wrong))
@@ -108,15 +108,11 @@ class Objective:
         ce = -(self.labels * log_q).sum((-2, -1)) / len(self.truth)
         # rows of KL(p ‖ q); where the edit leaves an image as it is, exactly 0
         divergence = (self.probs * (torch.log_softmax(self._teacher, -1) - log_q)).sum(-1)
-        found = [divergence @ share for share in self._shares]
+        found = [divergence @ share for share in self.shares]
         for i, rows in enumerate((self.wrong, self.kept)):
             if not len(rows):
                 found[i] = torch.full_like(ce, torch.nan)
         return Terms(ce, found[0], found[1], log_q)
-
-    def weights(self, alpha: Tensor, beta: Tensor) -> Tensor:
-        """[..., n, 1]: how much every image counts through its teacher. alpha, beta [...]: one of each per edit."""
-        return (alpha[..., None] * self._shares[0] + beta[..., None] * self._shares[1])[..., None]
 
     def slopes(self, products: Tensor, squares: Tensor, weights: Tensor) -> Slopes:
         """Gradient of the total with these weights."""
@@ -132,7 +128,7 @@ class Objective:
         """A number that the total is never below, whatever the edit: every image at the best distribution it could get
         for its own targets.
         """
-        weights = alpha * self._shares[0] + beta * self._shares[1]
+        weights = alpha * self.shares[0] + beta * self.shares[1]
         targets = self.labels / len(self.truth) + weights[:, None] * self.probs
         mass = targets.sum(-1, keepdim=True)
         best = -torch.special.xlogy(targets, targets / mass.clamp(min=LEAST)).sum()

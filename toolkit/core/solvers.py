@@ -36,7 +36,12 @@ def loss(objective: Objective, strategy: Strategy, theta: Tensor) -> Terms:
 def gradient(objective: Objective, strategy: Strategy, theta: Tensor, alpha: Tensor, beta: Tensor) -> Tensor:
     """[p, k]: analytic gradient of L_CE + α L_success + β L_locality. alpha, beta [p]."""
     with torch.no_grad():
-        return _slope(objective, strategy, theta, objective.weights(alpha, beta))
+        return _slope(objective, strategy, theta, image_weights(objective, alpha, beta))
+
+
+def image_weights(objective: Objective, alpha: Tensor, beta: Tensor) -> Tensor:
+    """[..., n, 1]: how much every image counts through its teacher. alpha, beta [...]: one of each per edit."""
+    return (alpha[..., None] * objective.shares[0] + beta[..., None] * objective.shares[1])[..., None]
 
 
 def _slope(objective: Objective, strategy: Strategy, theta: Tensor, weights: Tensor) -> Tensor:
@@ -59,7 +64,7 @@ def adam(
     alpha, beta [p]. nonnegative: parameters are cut off at zero after every step. seed: of a strategy with a random
     start. What comes next depends on nothing else, so a longer trajectory begins with every shorter one.
     """
-    weights = objective.weights(alpha, beta)
+    weights = image_weights(objective, alpha, beta)
     theta = strategy.start(len(alpha), seed, objective.embedding)
     yield theta
     alone = len(theta) == 1 and isinstance(strategy, Diagonal) and theta.dtype == torch.float64
@@ -164,7 +169,7 @@ def converge(
 
     start = strategy.start(1, seed, objective.embedding)
     a, b = (start.new_tensor([x]) for x in (alpha, beta))
-    weights = objective.weights(a, b)
+    weights = image_weights(objective, a, b)
     unit = 1 + alpha + beta  # of the same size whatever the weights, so that a tolerance means the same
 
     @full_precision

@@ -1,14 +1,22 @@
-"""`Engine`: what panels ask for work; runs it inline. `Worker` does the same on a thread of its own."""
+"""`Engine`: what panels ask for work, run inline. `Worker`: the same on a thread of its own. `Request`: one such."""
 
 from __future__ import annotations
 
 import threading
 import time
+import traceback
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
-from toolkit.engine.request import Request
+from toolkit.errors import ToolkitError
+
+State = Literal["waiting", "running", "done", "failed", "superseded", "cancelled"]
+PATIENCE = 0.25
+"""Seconds a key may go without a painted result before its running work is let on to the next one although a newer
+request waits: cancelling alone would starve the picture while a slider moves."""
+EVERY = 0.05
+"""Seconds between two reports of progress."""
 
 
 class Engine:
@@ -151,3 +159,182 @@ class Engine:
         except BaseException:
             self._running, self._current = False, None
             raise
+
+
+class StoppedError(ToolkitError):
+    """The work was superseded by a newer request of its key, or cancelled; nothing is wrong."""
+
+
+class Request:
+    """One request. The work gets it as its only argument and calls `partial`, `progress` and `check`.
+
+    key: requests of one key replace each other. state: "waiting", "running", then "done", "failed", "superseded" or
+    "cancelled".
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        key: str,
+        work: Callable[[Request], Any],
+        done: Callable[[Any], None] | None,
+        partial: Callable[[Any], None] | None,
+        progress: Callable[[int, int], None] | None,
+        failed: Callable[[BaseException], None] | None,
+        over: Callable[[], None] | None = None,
+    ) -> None:
+        self.key = key
+        self.state: State = "waiting"
+        self._engine: Engine | None = engine
+        self._work: Callable[[Request], Any] | None = work
+        self._done, self._partial, self._progress, self._failed = done, partial, progress, failed
+        self._ended = over
+        self._painted, self._reported = False, 0.0
+        self._value: Any = None
+        self._error: BaseException | None = None
+        self._over, self._gate = threading.Event(), threading.Lock()
+
+    @property
+    def current(self) -> bool:
+        """Whether no newer request of its key was made and nobody cancelled it."""
+        return (
+            self.state in ("waiting", "running") and self._engine is not None and self._engine.newest(self.key) is self
+        )
+
+    def check(self) -> None:
+        """A point where the work may end: raises StoppedError when it was cancelled, or superseded and not kept on by
+        PATIENCE. Let it pass through.
+        """
+        if self.state == "cancelled":
+            raise self._stopped()
+        if not self.current:
+            assert self._engine is not None
+            waits = self._engine.newest(self.key) is not None  # else the newer one was cancelled: nobody wants this
+            if not waits or self._painted or time.monotonic() - self._engine.painted(self.key) < PATIENCE:
+                raise self._stopped()
+
+    def partial(self, value: Any) -> None:
+        """Hand on an intermediate result to be painted, then `check`."""
+        if self.state == "cancelled":
+            raise self._stopped()
+        if self._partial is not None:
+            self._partial(value)
+            self._mark()
+        self.check()
+
+    def progress(self, done: int, of: int) -> None:
+        """Say how far the work is (at most every EVERY seconds, and at the end), then `check`."""
+        if self.state == "cancelled":
+            raise self._stopped()
+        now = time.monotonic()
+        if self._progress is not None and (done >= of or now - self._reported >= EVERY):
+            self._reported = now
+            self._progress(done, of)
+        self.check()
+
+    def cancel(self) -> None:
+        """End it: at once if it waits, at its next `check` if it runs; nothing of it is handed on any more."""
+        with self._gate:
+            waited = self.state == "waiting"
+            if self.state in ("waiting", "running"):
+                self.state = "cancelled"
+        if waited:
+            self._finish()
+
+    def result(self, timeout: float | None = None) -> Any:
+        """Wait for the result. Not for callbacks of widgets, which must never wait.
+
+        Raises what the work raised, StoppedError when it was superseded or cancelled, TimeoutError after `timeout` s.
+        """
+        if not self._over.wait(timeout):
+            raise TimeoutError(f"{self.key!r} is still {self.state} after {timeout} s")
+        if self._error is not None:
+            raise self._error
+        if self.state != "done":
+            raise self._stopped()
+        return self._value
+
+    def run(self) -> None:
+        """Do the work and hand on what comes of it; called by the engine. Raises only what ends a program."""
+        with self._gate:
+            if self.state != "waiting":
+                return
+            self.state = "running"
+        try:
+            assert self._work is not None
+            value = self._work(self)
+            if self.state == "running" and self._done is not None:
+                self._done(value)
+                self._mark()
+            self._end("done", value)
+        except StoppedError:
+            self._end("superseded")
+        except Exception as error:  # noqa: BLE001 – whatever it is, the panel must show it and the worker live on
+            self._fail(error)
+        except BaseException as error:
+            self._fail(error)
+            raise
+        finally:
+            self._finish()
+
+    def replaced(self) -> None:
+        """A newer request of the key was made while this one waited."""
+        with self._gate:
+            waited = self.state == "waiting"
+            if waited:
+                self.state = "superseded"
+        if waited:
+            self._finish()
+
+    def _end(self, state: State, value: Any = None) -> None:
+        with self._gate:
+            if self.state == "running":
+                self._value, self.state = value, state
+
+    def _fail(self, error: BaseException) -> None:
+        if self.state == "cancelled":
+            return
+        self._end("failed")
+        self._error = error
+        if self._failed is not None:
+            try:
+                self._failed(error)
+            except Exception as second:  # noqa: BLE001 – the worker must outlive the panel that reports
+                self._error = second
+        _forget_frames(self._error)
+
+    def _mark(self) -> None:
+        self._painted = True
+        if self._engine is not None:
+            self._engine.mark(self.key)
+
+    def _stopped(self) -> StoppedError:
+        what = "cancelled" if self.state == "cancelled" else "superseded by a newer one"
+        return StoppedError(
+            "engine", f"the result of a request of {self.key!r} that was {what}", "a finished one", "ask the newest"
+        )
+
+    def _finish(self) -> None:
+        """Let go of everything but the result: a ticket kept by somebody must not keep images alive."""
+        if self._engine is not None:
+            self._engine.over(self)
+        ended, self._ended = self._ended, None
+        self._work = self._done = self._partial = self._progress = self._failed = None
+        self._engine = None
+        self._over.set()
+        if ended is not None:
+            ended()
+
+    def __repr__(self) -> str:
+        return f"Request({self.key!r}, {self.state})"
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """Keep an error's traceback as a note: its frames would keep every image and tensor of the work alive."""
+    if error is not None and error.__traceback__ is not None:
+        error.add_note("In the engine:\n" + "".join(traceback.format_tb(error.__traceback__)))
+    seen = set[int]()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__

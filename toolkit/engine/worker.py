@@ -10,8 +10,7 @@ from typing import Any
 
 import torch
 
-from toolkit.engine.engine import Engine
-from toolkit.engine.request import Request
+from toolkit.engine.engine import Engine, Request
 
 IDLE = 5.0
 """Seconds without work after which the thread ends; the next request starts another."""

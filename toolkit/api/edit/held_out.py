@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from toolkit.api.edit.inspect_edit import Lens, lens
 from toolkit.api.edit.problem import EditProblem
 from toolkit.api.images.acts import Acts
 from toolkit.api.images.judged import Judged, judged, truth_of
@@ -38,11 +39,11 @@ class Others:
     truth: Tensor
     guess: Tensor
 
-    @property
+    @cached_property
     def ids(self) -> NDArray[Any]:
         return self.acts.ids
 
-    @property
+    @cached_property
     def split(self) -> str:
         return self.acts.split
 
@@ -106,7 +107,7 @@ class HeldOut:
         found = accuracy(right, groups=images.group_names[rows], split=self.split, ids=images.acts.ids[rows])
         return replace(found, left_out=images.left_out)
 
-    @property
+    @cached_property
     def sizes(self) -> dict[str, int]:
         """n of every measure of `rates`, by its name."""
         place = self.others or next(iter(self.unrelated), None)
@@ -125,10 +126,20 @@ class HeldOut:
         found = replace(self, images=replace(images, embedding=e, texts=texts))
         return replace(found, unrelated=tuple(one.changed(change) for one in self.unrelated))
 
-    @property
+    @cached_property
     def split(self) -> str:
         """The split, and whether these are the images the edit was made from."""
         return f"{self.images.acts.split} (the images it was made from)" if self.own else self.images.acts.split
+
+    @cached_property
+    def target_acts(self) -> Acts:
+        """Parts of the images of the target classes."""
+        return self.images.acts.take(self.target.nonzero()[:, 0].tolist())
+
+    @cached_property
+    def lens(self) -> Lens:
+        """What edits are looked at with by default: these images, and the texts and heads of the model."""
+        return lens(self.target_acts)
 
     def rates(self, edited: Callable[[Tensor], Tensor]) -> dict[str, NDArray[np.float64]]:
         """By name, [p]: what p linear edits do; edited: class vectors [c, d] → [p, c, d] (`Strategy.texts`).

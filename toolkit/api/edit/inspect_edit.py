@@ -87,30 +87,48 @@ class Inspection:
     __repr__ = __str__
 
 
-@full_precision
-def inspect_edit(
-    apply: Apply, moved: NDArray[np.float64], acts: Acts, texts: Any = None, layers: Any = None
-) -> Inspection:
-    """The change of an edit projected on texts and on heads.
+@dataclass(frozen=True, eq=False)
+class Lens:
+    """What edits are looked at with: worked out once, for however many of them; made by `lens`.
 
-    apply: what it makes of embeddings [..., d]. moved [d]: how far every dimension moved. acts: the images that are
-    looked at. texts: a bank, texts, or vectors [t, d]; default the bank of the model (`tk.bank`). layers:
-    default all.
+    acts: the images. texts; axes [t, d]: their directions from the mean text. before [b, d]: embeddings. layers.
+    """
+
+    acts: Acts
+    texts: tuple[str, ...]
+    axes: Tensor
+    before: Tensor
+    layers: tuple[int, ...]
+
+    @full_precision
+    def inspect(self, apply: Apply, moved: NDArray[np.float64]) -> Inspection:
+        """The change of an edit projected on texts and on heads. apply: what it makes of embeddings [..., d]. moved
+        [d]: how far every dimension moved.
+        """
+        before, changed = self.before, apply(self.before)
+        after = torch.nn.functional.normalize(changed, dim=-1)
+        old, new = ((x @ self.axes.T).std(0) for x in (before, after))
+        gain = (changed - changed.mean(0)).norm() / (before - before.mean(0)).norm()
+        heads = _heads(apply, self.acts, self.layers) / float(gain)
+        spread = (new / old.clamp(min=1e-12)).numpy()
+        return Inspection(moved, self.texts, spread, heads, self.layers, len(before), self.acts.split)
+
+
+@full_precision
+def lens(acts: Acts, texts: Any = None, layers: Any = None) -> Lens:
+    """What edits are looked at with.
+
+    acts: the images that are looked at. texts: a bank, texts, or vectors [t, d]; default the bank of the model
+    (`tk.bank`). layers: default all.
     Raises InputError for fewer than three images, or texts without a live model.
     """
     if len(acts) < FEWEST:
         raise InputError("edit.inspect", f"{len(acts)} images", f"at least {FEWEST}", "pass more as acts=")
     found = bank(default_bank(acts) if texts is None else texts)
     vectors = vectors_of(found, acts, "edit.inspect").double().cpu()
-    centred = torch.nn.functional.normalize(vectors - (vectors.mean(0) if len(vectors) > 1 else 0), dim=-1)
-    before = acts.embedding.double().cpu()
-    after = torch.nn.functional.normalize(apply(before), dim=-1)
-    old, new = ((x @ centred.T).std(0) for x in (before, after))
+    axes = torch.nn.functional.normalize(vectors - (vectors.mean(0) if len(vectors) > 1 else 0), dim=-1)
     at = which_layers(layers, acts.shape[1], "edit.inspect")
-    gain = (apply(before) - apply(before).mean(0)).norm() / (before - before.mean(0)).norm()
-    heads = _heads(apply, acts, at) / float(gain)
-    spread = (new / old.clamp(min=1e-12)).numpy()
-    return Inspection(moved, found.texts, spread, heads, at, len(acts), acts.split)
+    return Lens(acts, found.texts, axes, acts.embedding.double().cpu(), at)
 
 
 def _heads(apply: Apply, acts: Acts, layers: tuple[int, ...]) -> NDArray[np.float64]:

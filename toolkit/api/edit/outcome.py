@@ -11,8 +11,7 @@ from torch import Tensor
 from toolkit.api.edit.held_out import HeldOut, Others
 from toolkit.core.estimates import Average, OneNumber, Worst, percent, points, span
 from toolkit.core.intervals import Interval, wilson
-from toolkit.core.metrics import Change
-from toolkit.core.metrics import change as difference
+from toolkit.core.metrics import Accuracy, Change
 
 if TYPE_CHECKING:
     import pandas
@@ -196,10 +195,10 @@ def outcome_of(held: HeldOut, logits: Logits) -> Outcome:
     found = [locality_of(x, logits(x.embedding, x.texts).argmax(-1)) for x in others]
     success = None
     if held.before is not None:
-        after = replace(held.before, hits=(guess == images.truth)[held.target].numpy())
+        moved = _moved(held.before, (guess == images.truth)[held.target])
         right = (guess == images.truth)[held.like]
         share = Share.of("same mistakes as W, now right", right, held.split) if len(right) else None
-        success = Success(difference(held.before, after), share)
+        success = Success(moved, share)
     locality = found[0] if held.others is not None else None
     return Outcome(success, locality, tuple(found[len(found) - len(held.unrelated) :]), held, guess)
 
@@ -211,6 +210,10 @@ def locality_of(others: Others, guess: Tensor) -> Locality:
     changed = tuple(others.ids[~same.numpy()].tolist())
     if others.before is None:
         return Locality(others.name, agreement, None, changed)
-    hits = (guess == others.truth)[others.truth >= 0].numpy()
-    moved = difference(others.before, replace(others.before, hits=hits))
+    moved = _moved(others.before, (guess == others.truth)[others.truth >= 0])
     return Locality(others.name, agreement, moved, changed)
+
+
+def _moved(before: Accuracy, hits: Tensor) -> Change:
+    """From one result to another on the very same images: which of them are right now."""
+    return Change(before, replace(before, hits=hits.numpy()))

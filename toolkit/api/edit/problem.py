@@ -73,6 +73,22 @@ class EditProblem:
         sets = {"W": self.wrong.tolist(), "C ∪ A": self.kept.tolist(), "CE": range(len(ids))}
         return {name: [ids[i] for i in rows] for name, rows in sets.items()}
 
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """What an edit is made from, as plain values."""
+        facts = dict(self.images.facts)
+        return facts | {
+            "classes": list(facts["classes"]), "heads": str(self.heads), "logit_scale": self.scale,
+            "pairs": [list(pair) for pair in self.pairs], "targets": list(self.targets),
+            "ids": self.ids, "sizes": {name: len(ids) for name, ids in self.ids.items()},
+            "notes": list(self.notes),
+        }  # fmt: skip
+
+    @cached_property
+    def teaches(self) -> bool:
+        """Whether L_success has something to learn from: wrong images, and heads to do without."""
+        return len(self.wrong) > 0 and len(self.heads) > 0
+
     def like_wrong(self, images: Judged) -> Tensor:
         """[b]: which other images make the mistakes of W: a pair of it, or any mistake on a target class."""
         classes = self.images.classes
@@ -124,7 +140,7 @@ def _sets(images: Judged, pairs: tuple[Pair, ...]) -> tuple[Tensor, Tensor]:
 
 def check_possible(problem: EditProblem, alpha: float) -> None:
     """Raise InputError where L_success is asked for and has nothing to learn from."""
-    if alpha == 0:
+    if alpha == 0 or problem.teaches:
         return
     fix = "look at the confusion, or pass alpha=0 for the other losses alone"
     if not len(problem.wrong):
@@ -132,7 +148,6 @@ def check_possible(problem: EditProblem, alpha: float) -> None:
         of = f" as {' or '.join(f'{y} taken for {o}' for y, o in problem.pairs)}" if problem.pairs else ""
         given = f"nothing to do: of {n} images none is wrong{of}"
         raise InputError("edit", given, "at least one wrong image", fix)
-    if not len(problem.heads):
-        given = f"no heads with alpha={alpha:g}"
-        accepted = "heads: L_success learns from the embeddings without them"
-        raise InputError("edit", given, accepted, "choose some, tk.locate(…).choose(), or pass alpha=0")
+    given = f"no heads with alpha={alpha:g}"
+    accepted = "heads: L_success learns from the embeddings without them"
+    raise InputError("edit", given, accepted, "choose some, tk.locate(…).choose(), or pass alpha=0")

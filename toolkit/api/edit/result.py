@@ -17,13 +17,12 @@ from toolkit.api.checks import Check, check_model, quiet
 from toolkit.api.edit.file import save_edit
 from toolkit.api.edit.held_out import HeldOut, held_out
 from toolkit.api.edit.history import History
-from toolkit.api.edit.inspect_edit import Inspection, inspect_edit
+from toolkit.api.edit.inspect_edit import Inspection, lens
 from toolkit.api.edit.outcome import Locality, Outcome, Success, outcome_of
 from toolkit.api.edit.problem import EditProblem, check_possible
 from toolkit.api.edit.settings import known_options, known_steps, known_strategy, known_weight
-from toolkit.api.edit.solve import Each, converged, stepped
 from toolkit.api.switch_off.fold import fold_matrix
-from toolkit.core.solvers import RATE, converge, gradient, loss
+from toolkit.core.solvers import RATE, adam, converge, gradient, loss
 from toolkit.core.strategies import Strategy
 from toolkit.core.threads import one_blas_thread
 from toolkit.errors import InputError
@@ -33,6 +32,11 @@ if TYPE_CHECKING:
     import pandas
 
 
+Each = Callable[[int, Tensor], None]
+CPU = torch.device("cpu")
+RECORDED = 200_000_000
+"""Bytes of parameters that a history may hold; of larger edits some steps alone are recorded."""
+FEWEST = 21
 CHANGES = (
     "alpha", "beta", "steps", "strategy", "nonnegative", "allowance", "rate", "seed", "name", "device", "check"
 )  # fmt: skip
@@ -275,12 +279,12 @@ class Edit:
                 from.
             layers: whose heads are looked at: a list, or a negative int for the last |n|; default all.
         """
-        if acts is None:
-            held = self._held
-            acts = self.problem.images.acts
-            if held is not None and held.target.any():
-                acts = held.images.acts.take(held.target.nonzero()[:, 0].tolist())
-        return inspect_edit(self.apply, self.moved, acts, texts, layers)
+        if acts is None and self._held is not None and self._held.target.any():
+            if texts is None and layers is None:
+                return self._held.lens.inspect(self.apply, self.moved)
+            acts = self._held.target_acts
+        seen = lens(self.problem.images.acts if acts is None else acts, texts, layers)
+        return seen.inspect(self.apply, self.moved)
 
     # keeping it
 
@@ -450,26 +454,78 @@ def fit(
     count, way = known_steps(steps), known_strategy(strategy, problem.images.embedding.shape[1])
     options = known_options(way, rate, nonnegative, allowance, seed)
     place = check_device(device, "edit")
-    check_possible(problem, a)
-    settings = _settings(problem) | options | {"steps": "converge" if count is None else count}
-    options.pop("allowance")
-    if count is None:
-        history, done = converged(problem, way, a, b, options, place, check)
-        settings["done"] = done
+    return solved(problem, way, a, b, count, **options, held=held, name=name, place=place, check=check, each=each)
+
+
+def solved(
+    problem: EditProblem,
+    way: Strategy,
+    alpha: float,
+    beta: float,
+    steps: int | None,
+    *,
+    rate: float = RATE,
+    nonnegative: bool = False,
+    allowance: float | None = None,
+    seed: int = 0,
+    held: HeldOut | None = None,
+    name: str = "",
+    place: torch.device = CPU,
+    check: Check = quiet,
+    each: Each | None = None,
+) -> Edit:
+    """As `fit`, of arguments that were checked. steps: None for L-BFGS to its end. Raises InputError where L_success is
+    asked for and has nothing to learn from.
+    """
+    if alpha and not problem.teaches:
+        check_possible(problem, alpha)
+    options = {"rate": rate, "nonnegative": nonnegative, "seed": seed}
+    settings = problem.facts | options | {"allowance": allowance, "steps": "converge" if steps is None else steps}
+    if steps is None:
+        history, settings["done"] = _converged(problem, way, alpha, beta, options, place, check)
     else:
-        history = stepped(problem, way, a, b, count, options, place, check, each)
-    at = len(history) - 1 if allowance is None else history.best(allowance)
-    return Edit(
-        history.theta[at].clone(), way, a, b, int(history.steps[at]), name, settings, history, problem, held
-    )  # fmt: skip
+        history = _stepped(problem, way, alpha, beta, steps, options, place, check, each)
+    at = len(history.steps) - 1 if allowance is None else history.best(allowance)
+    step = int(history.steps[at])
+    return Edit(history.theta[at].clone(), way, alpha, beta, step, name, settings, history, problem, held)
 
 
-def _settings(problem: EditProblem) -> dict[str, Any]:
-    """What the edit was made from, as plain values."""
-    facts = dict(problem.images.facts)
-    return facts | {
-        "classes": list(facts["classes"]), "heads": str(problem.heads), "logit_scale": problem.scale,
-        "pairs": [list(pair) for pair in problem.pairs], "targets": list(problem.targets),
-        "ids": problem.ids, "sizes": {name: len(ids) for name, ids in problem.ids.items()},
-        "notes": list(problem.notes),
-    }  # fmt: skip
+def _converged(
+    problem: EditProblem, way: Strategy, a: float, b: float, options: dict[str, Any], place: torch.device, check: Check
+) -> tuple[History, bool]:
+    """The start and the end of L-BFGS, and whether it ended by itself."""
+    with one_blas_thread():
+        ended = converge(
+            problem.objective.to(place), way, a, b, nonnegative=options["nonnegative"], seed=options["seed"],
+            tolerance=1e-6, check=lambda total: check(0, 1),
+        )  # fmt: skip
+    theta = torch.stack([way.start(1, options["seed"], ended.theta)[0], ended.theta])
+    at = np.array([0, max(1, len(ended.totals) - 1)])
+    return History(at, theta.cpu(), a, b, problem.objective, way), ended.done
+
+
+def _stepped(
+    problem: EditProblem, way: Strategy, a: float, b: float, steps: int, options: dict[str, Any], place: torch.device,
+    check: Check, each: Each | None,
+) -> History:  # fmt: skip
+    objective = problem.objective if place.type == "cpu" else problem.objective.to(place)
+    weights = (objective.embedding.new_tensor([x]) for x in (a, b))
+    keep = _recorded(way, steps)
+    kept: list[Tensor] = []
+    for step, theta in enumerate(adam(objective, way, *weights, **options)):
+        if step == keep[len(kept)]:
+            kept.append(theta[0])
+        if step == steps:
+            break
+        check(step, steps)
+        if each is not None:
+            each(step, theta[0])
+    return History(keep, torch.stack(kept).cpu(), a, b, problem.objective, way)
+
+
+def _recorded(way: Strategy, steps: int) -> NDArray[np.int64]:
+    """The steps whose parameters a history keeps."""
+    most = max(FEWEST, RECORDED // (8 * way.size))
+    if steps < most:
+        return np.arange(steps + 1)
+    return np.unique(np.linspace(0, steps, most).round().astype(np.int64))

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import itertools
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import traitlets
 
 from toolkit.api.edit.frontier_result import MEASURES
+from toolkit.api.edit.problem import EditWarning
+from toolkit.api.edit.settings import known_scale, known_steps, known_weight
 from toolkit.core.heads import HeadSet
 from toolkit.engine.engine import Engine
 from toolkit.engine.worker import Worker
 from toolkit.errors import InputError
 from toolkit.figures.colors import DIVERGING, DIVERGING_DARK
 from toolkit.labs.ablation import known_pair
-from toolkit.labs.edit import EditSession, Settings
-from toolkit.panels.base.panel import css, esm
+from toolkit.labs.edit import STEPS, EditSession, Settings, Visits
+from toolkit.labs.edit_shown import EditShown, curve, marks, plane, shown, words
+from toolkit.panels.base.groups import GroupsPanel
+from toolkit.panels.base.panel import css, esm, observes, shows_errors
 from toolkit.panels.base.place import ExplorerPlace, Host
 from toolkit.panels.base.selection import Selection
 from toolkit.panels.base.turned import EMPTY, turned
-from toolkit.panels.edit_lab.dials import EditDials
 
 if TYPE_CHECKING:
     import pandas
@@ -31,6 +35,8 @@ if TYPE_CHECKING:
     from toolkit.api.edit.result import Edit
     from toolkit.api.images.acts import Acts
 
+NAMES = ("alpha", "beta", "steps", "strategy", "scale", "nonnegative", "pair")
+"""What an edit depends on beside its heads, as traits and as `Settings`."""
 QUICK = 0.1
 """Seconds a solve may take without asking whether a newer one waits: a short one is painted sooner than given up."""
 WAIT = 5.0
@@ -39,7 +45,7 @@ AFTER = 0.15
 PALETTE = {"light": DIVERGING.tolist(), "dark": DIVERGING_DARK.tolist()}
 
 
-class EditLab(EditDials):
+class EditLab(GroupsPanel):
     """Drag α and β: the edit is solved again, and its groups, its place on the frontier and its steps follow.
 
     Arguments:
@@ -78,6 +84,18 @@ class EditLab(EditDials):
     place = ExplorerPlace("edit", tab="edit", label="Edit")
     _esm = esm("tiles", "labs", "dials", "plane", "edit_lab")
     _css = css("tiles", "labs", "edit_lab")
+    alpha: traitlets.TraitType[Any, Any] = traitlets.Any(10.0).tag(sync=True)
+    beta: traitlets.TraitType[Any, Any] = traitlets.Any(10.0).tag(sync=True)
+    steps: traitlets.TraitType[Any, Any] = traitlets.Any(100).tag(sync=True)
+    strategy = traitlets.Unicode("diagonal").tag(sync=True)
+    scale: traitlets.TraitType[Any, Any] = traitlets.Any(None, allow_none=True).tag(sync=True)
+    nonnegative = traitlets.Bool(False).tag(sync=True)
+    pair: traitlets.TraitType[Any, Any] = traitlets.Any(None, allow_none=True).tag(sync=True)
+    image = traitlets.Unicode(None, allow_none=True).tag(sync=True)
+    _chosen: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    _typed = traitlets.Unicode("").tag(sync=True)
+    _note = traitlets.Unicode("").tag(sync=True)
+    _can: traitlets.List[Any] = traitlets.List([False, False]).tag(sync=True)
     _pairs: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _facts = traitlets.Dict().tag(sync=True)
     _shown: traitlets.List[Any] = traitlets.List().tag(sync=True)
@@ -95,6 +113,7 @@ class EditLab(EditDials):
     _names: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _progress = traitlets.Dict().tag(sync=True)
     _palette = traitlets.Dict(PALETTE).tag(sync=True)
+    _follows: ClassVar[dict[str, str]] = {"pair": "_follow_pair", "image": "_follow_image"}
 
     @classmethod
     def in_explorer(cls, explorer: Host) -> EditLab:
@@ -123,10 +142,10 @@ class EditLab(EditDials):
         engine: Engine | None = None,
         **words: Any,
     ) -> None:
-        if engine is not None and not isinstance(engine, Engine):
-            raise InputError("EditLab", f"engine={engine!r}", "an Engine", "leave engine out")
         shared = self._shared(selection)
-        self._begin_dials(EditSession(acts, classes, held_out, unrelated))
+        self._session, self._visits = EditSession(acts, classes, held_out, unrelated), Visits()
+        self._asked_last: Settings | None = None
+        self._returning = False
         self.edit: Edit | None = None
         self.frontier: Frontier | None = None
         self.kept: dict[str, Edit] = {}
@@ -139,8 +158,7 @@ class EditLab(EditDials):
         pair = known_pair(self._session.images, words.pop("pair", None), "EditLab")
         first = self._session.choose(pair) if heads is None else HeadSet.of(heads, *self._session.shape)
         self._session.check(Settings(words.get("alpha", 10.0) != 0, 0.0, 0, "diagonal", None, False, first.heads, pair))
-        shared = Selection() if selection is None else selection
-        given = {name: words.pop(name) for name in ("image",) if name in words}
+        image = words.pop("image", None)
         super().__init__(**words)
         with self.hold_sync():
             self._pairs, self._facts = self._session.pairs, self._session.facts
@@ -149,9 +167,62 @@ class EditLab(EditDials):
         if pair is not None:
             shared.pair = pair
         self.selection = shared
-        for name, value in given.items():
-            setattr(self, name, value)
-        self._ask_solve()
+        if image is not None:
+            self.image = image
+        self._ask()
+
+    _card = property(lambda self: self._session.images.acts.card)
+
+    # what is set
+
+    @traitlets.validate("alpha", "beta")
+    def _valid_weight(self, proposal: dict[str, Any]) -> float:
+        return known_weight(proposal["trait"].name, proposal["value"])
+
+    @traitlets.validate("steps")
+    def _valid_steps(self, proposal: dict[str, Any]) -> int:
+        steps = known_steps(proposal["value"])
+        if steps is None or steps > STEPS:
+            accepted = f"a whole number from 0 to {STEPS:,}"
+            raise InputError("EditLab.steps", repr(steps or "converge"), accepted, "use tk.edit for what takes longer")
+        return steps
+
+    @traitlets.validate("strategy")
+    def _valid_strategy(self, proposal: dict[str, Any]) -> str:
+        return self._session.strategy(proposal["value"])
+
+    @traitlets.validate("scale")
+    def _valid_scale(self, proposal: dict[str, Any]) -> float | None:
+        return known_scale(proposal["value"], self._session.images.acts.card.logit_scale)
+
+    @traitlets.validate("pair")
+    def _valid_pair(self, proposal: dict[str, Any]) -> tuple[str, str] | None:
+        return known_pair(self._session.images, proposal["value"], "EditLab")
+
+    @property
+    def heads(self) -> HeadSet:
+        """The heads success learns to do without; assign a set in any spelling."""
+        return HeadSet(tuple((row[0], row[1]) for row in self._chosen))
+
+    @heads.setter
+    def heads(self, heads: Any) -> None:
+        found = HeadSet.of(heads, *self._session.shape)
+        self._noted(found)
+        with self.hold_sync():
+            self._chosen, self._typed = [list(head) for head in found], str(found)
+
+    def _noted(self, heads: HeadSet) -> None:
+        """Warn of heads that were found under another class set, and keep it in view."""
+        self._note = self._session.note(heads)
+        if self._note:
+            warnings.warn(EditWarning(f"EditLab: {self._note}"), stacklevel=3)
+
+    @property
+    def settings(self) -> Settings:
+        """Everything the edit depends on, as it is set now; θ ≥ 0 is for the diagonal alone."""
+        heads = tuple((row[0], row[1]) for row in self._chosen)
+        floor = self.nonnegative and self.strategy == "diagonal"
+        return Settings(self.alpha, self.beta, self.steps, self.strategy, self.scale, floor, heads, self.pair)
 
     @property
     def visited(self) -> pandas.DataFrame:
@@ -161,51 +232,108 @@ class EditLab(EditDials):
         rows = [[*self._visits.settings(*row[:4]), *row[4:]] for row in self._visits.trail]
         return pandas.DataFrame(rows, columns=[*Settings._fields, *MEASURES])
 
-    # what is asked
+    # α → the request → the solve → what is shown → the paint
 
-    def _ask_solve(self) -> None:
+    @observes(*NAMES, "_chosen")
+    def _changed(self, change: Any) -> None:
+        if change["name"] == "pair" and not self._following:
+            self.selection.pair = self.pair
+        self._ask()
+
+    def _ask(self) -> None:
+        """Ask for the edit of the present settings, where they are not those asked for last."""
         asked, before = self.settings, self._asked_last
         if asked == before:  # α and β of one message are two changes
             return
         if before is not None and not self._returning:
             self._visits.moved(before)
-        with self.hold_sync():  # one message
-            self._asked_last, self._can = asked, self._visits.can
+        with self.hold_sync():  # one message; it ends before an engine that works inline begins
+            self._can, self._work = self._visits.can, sorted({*self._work, "solve"})
             for part, engine in (("words", self._aside), ("flips", self._pictures)):
                 engine.cancel(self._key(part))  # threads that work in small steps slow each other by far more than half
-            self._solve(asked)
+        self.solve()
 
     def solve(self) -> None:
         """Solve the present settings, once more where that was ended."""
-        self._asked_last = self.settings
-        self._solve(self.settings)
+        asked, session = self.settings, self._session
+        self._asked_last = asked
 
-    def _solve(self, asked: Settings) -> None:
-        session = self._session
-
-        def work(request: Any) -> dict[str, Any]:
+        def work(request: Any) -> tuple[Settings, EditShown]:
             start = time.monotonic()
 
             def check(done: int, of: int) -> None:
                 if time.monotonic() - start > QUICK:
                     request.progress(done, of)
 
-            session.check(asked)
-            made = session.solve(asked, check, lambda edit: request.partial(session.picture(asked, edit)))
-            return session.picture(asked, made)
+            made = session.solve(asked, check, lambda edit: request.partial(shown(edit)))
+            return asked, shown(made)
+
+        self._ended("solve")
+        self._submit("solve", work, self._paint, progress=self._reports("solve"), partial=self._paint_part)
+
+    def _paint(self, found: tuple[Settings, EditShown]) -> None:
+        settings, now = found
+        self.edit, self._shown = now.edit, settings.told
+        self._paint_part(now)
+        self._forgive("_browser_asked", "fill", "choose")
+        self._ended("solve")
+        self._visits.seen(settings, now.point)
+        self.selection.edit = now.edit
+        self.summary = f"{self.title}: {now.words}"
+        self._ask_words(now.edit, self._shown)
+        self._ask_flips(now.outcome)
+
+    def _paint_part(self, now: EditShown) -> None:
+        with self.painting():
+            self._groups, self._told, self._point, self._step = now.rows, now.told, now.point, now.edit.step
+
+    def _reports(self, part: str) -> Callable[[int, int], None]:
+        """What an engine tells how far a part is."""
 
         def report(done: int, of: int) -> None:
             with self.painting():
-                self._progress = {**self._progress, "solve": done / max(1, of)}
+                self._progress = {**self._progress, part: done / max(1, of)}
 
-        with self.hold_sync():
-            self._ended("solve")
-            self._submit("solve", work, self._paint, progress=report, partial=self._paint_part)
+        return report
 
     def _ended(self, part: str) -> None:
         """Forget how far a part was."""
         if self._progress.get(part):
             self._progress = {**self._progress, part: 0}
+
+    # what follows a paint
+
+    def _ask_words(self, edit: Edit, of: list[Any]) -> None:
+        pause = self._aside is not self.engine
+
+        def work(request: Any) -> tuple[list[Any], dict[str, Any], dict[str, Any]]:
+            if pause:
+                time.sleep(AFTER)
+                request.check()
+            drawn = curve(edit)
+            request.partial((of, drawn, {}))
+            return of, drawn, words(edit, request.check)
+
+        self._submit("words", work, self._paint_words, engine=self._aside, partial=self._paint_words)
+
+    def _paint_words(self, found: tuple[list[Any], dict[str, Any], dict[str, Any]]) -> None:
+        of, drawn, told = found
+        with self.painting():
+            self._curve, self._trail, self._words = drawn | {"of": of}, self._visits.trail, told
+            self._planes = self._visits.words
+
+    def _ask_flips(self, outcome: Outcome) -> None:
+        images, pause = outcome.held.images, AFTER if self._pictures is not self.engine else 0
+
+        def work(request: Any) -> tuple[dict[str, Any], bytes]:
+            return turned(images, images.guess.numpy(), outcome.guess.numpy(), request, pause)
+
+        self._submit("flips", work, self._paint_flips, engine=self._pictures)
+
+    def _paint_flips(self, found: tuple[dict[str, Any], bytes]) -> None:
+        self._flips, self._sheet = found
+
+    # what else is asked
 
     def choose(self) -> None:
         """Take the heads that Algorithm 1 chooses for the pair on the images the edit is made from."""
@@ -229,15 +357,17 @@ class EditLab(EditDials):
             found = session.frontier(asked, request.progress, lambda part: request.partial((asked, part)), weights)
             return asked, found
 
-        def report(done: int, of: int) -> None:
-            with self.painting():
-                self._progress = {**self._progress, "fill": done / max(1, of)}
-
         with self.hold_sync():
             self._ended("fill")
-            self._submit(
-                "fill", work, self._paint_front, engine=self._filling, progress=report, partial=self._paint_front
-            )
+            progress, partial = self._reports("fill"), self._paint_front
+            self._submit("fill", work, self._paint_front, engine=self._filling, progress=progress, partial=partial)
+
+    def _paint_front(self, found: tuple[Settings, Frontier]) -> None:
+        with self.painting():
+            self._filled, self.frontier = settings, frontier = found
+            self._front, self._marks = plane(frontier) | {"of": settings.plane.told}, marks(frontier)
+            if frontier.filled == 1:
+                self._ended("fill")
 
     def cancel(self) -> None:
         """End a solve, the frontier, or a choice of heads that is being worked out; `solve` starts again."""
@@ -265,6 +395,30 @@ class EditLab(EditDials):
         self._kept_at[word] = self.settings
         self._names = [*(r for r in self._names if r["name"] != word), {"name": word} | self._point]
         return made
+
+    def undo(self) -> None:
+        """Back to the settings before the last move."""
+        self._go(self._visits.undo(self.settings))
+        self._can = self._visits.can
+
+    def redo(self) -> None:
+        """Forward again."""
+        self._go(self._visits.redo(self.settings))
+        self._can = self._visits.can
+
+    def _go(self, settings: Settings | None) -> None:
+        if settings is None:
+            return
+        self._returning = True
+        try:
+            with self.hold_trait_notifications(), self.hold_sync():
+                for name in NAMES:
+                    setattr(self, name, getattr(settings, name))
+                heads = HeadSet(settings.heads)
+                self._chosen, self._typed = [list(head) for head in heads], str(heads)
+        finally:
+            self._returning = False
+        self._ask()
 
     def _do(self, ask: dict[str, Any]) -> None:
         do: dict[str, Callable[[], Any]] = {
@@ -295,60 +449,27 @@ class EditLab(EditDials):
             raise InputError("EditLab.heads", "no selected heads", "heads selected in a linked panel", fix)
         self.heads = self.selection.heads
 
-    # what comes of it
+    # what others choose, and what is typed
 
-    def _paint_part(self, found: dict[str, Any]) -> None:
-        with self.painting():
-            self._groups, self._told, self._point, self._step = (found[x] for x in ("rows", "told", "point", "step"))
+    @observes("_typed")
+    def _typed_changed(self, change: Any) -> None:
+        if self._typed != str(self.heads):
+            self.heads = self._typed
 
-    def _paint(self, found: dict[str, Any]) -> None:
-        settings, outcome = found["settings"], found["outcome"]
-        self.edit, self._shown = found["edit"], settings.told
-        self._paint_part(found)
-        self._forgive("_browser_asked", "fill", "choose")
-        self._ended("solve")
-        self._visits.seen(settings, found["point"])
-        self.selection.edit = self.edit
-        self.summary = f"{self.title}: {found['words']}"
-        self._ask_words(found["edit"], self._shown)
-        self._ask_flips(outcome)
+    @observes("image")
+    def _image_changed(self, change: Any) -> None:
+        if not self._following:
+            self.selection.image = self.image
 
-    def _ask_words(self, edit: Edit, shown: list[Any]) -> None:
-        session, pause = self._session, self._aside is not self.engine
+    @shows_errors
+    def _follow_pair(self, change: Any) -> None:
+        pair, names = self.selection.pair, self._session.images.classes.names
+        if pair is None or all(name in names for name in pair):
+            self._followed("pair", pair)
 
-        def work(request: Any) -> tuple[list[Any], dict[str, Any], dict[str, Any]]:
-            if pause:
-                time.sleep(AFTER)
-                request.check()
-            curve = session.curve(edit)
-            request.partial((shown, curve, {}))
-            return shown, curve, session.words(edit, request.check)
-
-        self._submit("words", work, self._paint_words, engine=self._aside, partial=self._paint_words)
-
-    def _paint_words(self, found: tuple[list[Any], dict[str, Any], dict[str, Any]]) -> None:
-        shown, curve, words = found
-        with self.painting():
-            self._curve, self._trail, self._words = curve | {"of": shown}, self._visits.trail, words
-            self._planes = self._visits.words
-
-    def _paint_front(self, found: tuple[Settings, Frontier]) -> None:
-        with self.painting():
-            self._filled, self.frontier = found
-            self._front, self._marks = self._session.plane(*found)
-            if self.frontier.filled == 1:
-                self._ended("fill")
-
-    def _ask_flips(self, outcome: Outcome) -> None:
-        images, pause = outcome.held.images, AFTER if self._pictures is not self.engine else 0
-
-        def work(request: Any) -> tuple[dict[str, Any], bytes]:
-            return turned(images, images.guess.numpy(), outcome.guess.numpy(), request, pause)
-
-        self._submit("flips", work, self._paint_flips, engine=self._pictures)
-
-    def _paint_flips(self, found: tuple[dict[str, Any], bytes]) -> None:
-        self._flips, self._sheet = found
+    @shows_errors
+    def _follow_image(self, change: Any) -> None:
+        self._followed("image", self.selection.image)
 
     # as words and pictures
 

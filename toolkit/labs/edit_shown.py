@@ -1,0 +1,170 @@
+"""What is shown of edits: rows of groups, a place in the plane, curves and words. No widget; nothing is solved here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from toolkit.api.edit.frontier_result import MEASURES, Frontier
+from toolkit.api.edit.held_out import HeldOut
+from toolkit.api.edit.outcome import Locality, Outcome
+from toolkit.api.edit.problem import EditProblem
+from toolkit.api.edit.result import Edit
+
+MOST = 14
+"""Groups that are shown one by one; of more, those that are worst off."""
+POINTS = 26
+"""Points of the step curve."""
+LARGE = 20_000
+"""Parameters up to which it is worked out how far an edit is from convergence."""
+
+
+@dataclass(frozen=True, eq=False)
+class EditShown:
+    """An edit as it is painted.
+
+    outcome: what it does. rows: groups before and after. told: shares that are no accuracies, in words. point: its
+    measures, by name. words: all in a sentence.
+    """
+
+    edit: Edit
+    outcome: Outcome
+    rows: list[dict[str, Any]]
+    told: list[str]
+    point: dict[str, float | None]
+    words: str
+
+
+def shown(edit: Edit) -> EditShown:
+    """An edit as it is painted."""
+    outcome = edit.on()
+    place = point(outcome)
+    return EditShown(edit, outcome, rows(outcome), told(outcome), place, sentence(edit, place, outcome.held))
+
+
+def sentence(edit: Edit, place: dict[str, float | None], held: HeldOut) -> str:
+    """How an edit was made and what it does, measured on `held`."""
+    made, sizes = edit.settings, held.sizes
+    own = "the images it was made from" if held.own else f"split {held.split}"
+    names = {"success": "target classes", "worst": "worst group of", "like": "same mistakes, now right",
+             "locality": "images that were right" if held.own else "other classes",
+             "agreement": "predictions there that stay"}  # fmt: skip
+    measured = [f"{names[m]} {100 * v:.1f} % (n = {sizes[m]:,})" for m, v in place.items() if v is not None]
+    floor = ", θ ≥ 0" if made["nonnegative"] else ""
+    return (
+        f"{edit.strategy.name}, α = {edit.alpha:g}, β = {edit.beta:g}, {made['steps']} steps, scale"
+        f" {made['logit_scale']:.3g}{floor}, heads {made['heads'] or 'none'}: {', '.join(measured)}; {own}, plain"
+        f" averages."
+    )
+
+
+def rows(outcome: Outcome) -> list[dict[str, Any]]:
+    """Groups of the target classes, worst and average, then other classes and unrelated sets: name, n, before,
+    after, low and high of the change.
+    """
+    found: list[dict[str, Any]] = []
+    if outcome.success is not None:
+        moved = outcome.success.change
+        groups = moved.groups
+        some = groups if len(groups) <= MOST else sorted(groups, key=lambda row: row.after)[:MOST]
+        names = ("n", "before", "after", "low", "high")
+        found += [{"name": row.group} | {name: getattr(row, name) for name in names} for row in some]
+        found += [_row(one.of, one) for one in (moved.worst, moved.average("plain"))]
+    for place in [*filter(None, [outcome.locality]), *outcome.unrelated]:
+        if place.change is not None:
+            found.append(_row(place.of, place.change.average("plain")) | {"other": True})
+        else:
+            found.append(_agreement(place))
+    return found
+
+
+def told(outcome: Outcome) -> list[str]:
+    """Shares that are no accuracies, in words: images like W, predictions that stay."""
+    return [
+        f"{s.what}: {100 * s.value:.1f} % [{100 * s.interval.low:.1f}, {100 * s.interval.high:.1f}], n = {s.n}"
+        for s in outcome.shares
+    ]
+
+
+def point(outcome: Outcome) -> dict[str, float | None]:
+    """Its place in the plane, by measure; None where there are no such images."""
+    found: dict[str, float | None] = dict.fromkeys(MEASURES)
+    if outcome.success is not None:
+        after = outcome.success.change.after
+        found["success"] = float(after.counts.sum() / after.n)
+        found["worst"] = float((after.counts / after.sizes).min())
+        found["like"] = None if outcome.success.like is None else outcome.success.like.value
+    place = outcome.locality or next(iter(outcome.unrelated), None)
+    if place is not None:
+        if place.change is not None:
+            after = place.change.after
+            found["locality"] = float(after.counts.sum() / after.n)
+        found["agreement"] = place.agreement.value
+    return found
+
+
+def curve(edit: Edit) -> dict[str, list[float | None]]:
+    """Along the steps: step, and every measure and the total at POINTS of them."""
+    frame = edit.curve(POINTS)
+    columns = ["step", *MEASURES, "total"]
+    return {
+        name: [None if not np.isfinite(v) else float(v) for v in frame[name].to_numpy(dtype=float)] for name in columns
+    }
+
+
+def words(edit: Edit, check: Callable[[], None]) -> dict[str, Any]:
+    """What the edit did and how far it is: pulls, gap, bound, dimensions; with a live model texts and heads."""
+    moved = edit.moved
+    found: dict[str, Any] = {
+        "pulls": edit.pulls(), "gap": edit.gap_to(check) if edit.strategy.size <= LARGE else None,
+        "negative": edit.negative if edit.strategy.name == "diagonal" else None,
+        "moved": [[int(i), float(moved[i])] for i in np.argsort(-np.abs(moved), kind="stable")[:5]],
+    }  # fmt: skip
+    check()
+    seen_on = edit.on().held
+    if edit.problem.images.acts.live is not None and max(int(seen_on.target.sum()), 3 * seen_on.own) > 2:
+        seen = edit.inspect()
+        down, up = seen.turned()
+        found |= {"down": down, "up": up, "heads": seen.scaled()}
+    return found
+
+
+def plane(found: Frontier) -> dict[str, Any]:
+    """A frontier for the browser: weights, and every measure flat (None where not solved)."""
+    tables = {name: [_known(v) for v in found.mean(name).ravel()] for name in MEASURES}
+    return {"alphas": found.alphas.tolist(), "betas": found.betas.tolist()} | tables
+
+
+def marks(found: Frontier) -> list[dict[str, Any]]:
+    """The points of other methods in the plane of a frontier."""
+    return [{"name": p.name} | {name: _known(getattr(p, name)) for name in MEASURES} for p in found.points]
+
+
+def facts(problem: EditProblem, held: HeldOut) -> dict[str, Any]:
+    """Of the images: n, split and whether they are held out; classes an edit is for; whether there are others."""
+    return {
+        "n": len(held.images), "split": held.images.acts.split, "own": held.own, "used": held.used,
+        "left": held.images.left_out, "targets": list(problem.targets),
+        "others": held.others is not None or bool(held.unrelated),
+        "made": len(problem.images), "from": problem.images.acts.split,
+        "scale": problem.images.acts.card.logit_scale,
+    }  # fmt: skip
+
+
+def _known(value: float) -> float | None:
+    return round(float(value), 5) if np.isfinite(value) else None
+
+
+def _row(name: str, one: Any) -> dict[str, Any]:
+    limits = {"low": one.interval.low, "high": one.interval.high}
+    return {"name": name, "n": one.n, "before": one.before, "after": one.after} | limits
+
+
+def _agreement(place: Locality) -> dict[str, Any]:
+    share = place.agreement
+    limits = {"low": share.interval.low - 1, "high": share.interval.high - 1}
+    name = f"{place.of}: predictions that stay"
+    return {"name": name, "n": share.n, "before": 1.0, "after": share.value, "other": True} | limits
