@@ -25,8 +25,9 @@ from toolkit.labs.ablation import (
     known_pair,
     known_strengths,
 )
+from toolkit.panels.base.bundle import script, style
 from toolkit.panels.base.groups import GroupsPanel
-from toolkit.panels.base.panel import css, esm, shows_errors
+from toolkit.panels.base.panel import shows_errors
 from toolkit.panels.base.selection import Selection
 from toolkit.panels.base.turned import EMPTY, PAUSE, turned
 
@@ -64,8 +65,8 @@ class AblationLab(GroupsPanel):
     HeadSet('L3.H7 L3.H5')
     """
 
-    _esm = esm("map", "tiles", "labs", "confusion", "ablation_lab")
-    _css = css("map", "tiles", "labs", "ablation_lab")
+    _esm = script("ablation_lab")
+    _css = style("ablation_lab")
     title = traitlets.Unicode("Heads off").tag(sync=True)
     description = traitlets.Unicode("").tag(sync=True)
     score: traitlets.TraitType[Any, Any] = traitlets.Any("A").tag(sync=True)

@@ -1,6 +1,8 @@
 // What every panel has in common; `panels/base.py` puts it before each panel's own code. Panels paint from the model's
 // traits alone, so that a second display, a reload or a saved state shows the same picture. Texts go through textContent.
 
+import "./common.css";
+
 export function make(tag, name, parent, attributes = {}) {
   const node = document.createElement(tag);
   if (name) node.className = name;
@@ -9,7 +11,8 @@ export function make(tag, name, parent, attributes = {}) {
   return node;
 }
 
-export function write(node, text) { // the browser paints anew whatever is written to
+export function write(node, text) {
+  // the browser paints anew whatever is written to
   if (node.textContent !== text) node.textContent = text;
 }
 
@@ -26,7 +29,8 @@ export function hostIsDark() {
   return matchMedia("(prefers-color-scheme: dark)").matches;
 }
 
-function define(parent, name, rows) { // terms and what they mean: [term, words, kind of the words]
+function define(parent, name, rows) {
+  // terms and what they mean: [term, words, kind of the words]
   const list = make("dl", name, parent);
   for (const [term, words, kind] of rows) {
     make("dt", "", list).textContent = term;
@@ -42,7 +46,10 @@ export class Frame {
   constructor(model, el, name, keys) {
     this.model = model;
     this.seq = 0;
-    this.root = make("div", `tk-panel ${name}`, el, { role: "group", "data-kept": model.get("_kept") });
+    this.root = make("div", `tk-panel ${name}`, el, {
+      role: "group",
+      "data-kept": model.get("_kept"),
+    });
     const head = make("div", "tk-head", this.root);
     this.title = make("div", `tk-title ${name}-title`, head);
     this.tools = make("div", "tk-tools", head);
@@ -72,11 +79,13 @@ export class Frame {
     return button;
   }
 
-  tool(text, label) { // a button before the help button
+  tool(text, label) {
+    // a button before the help button
     return this.tools.insertBefore(this.button(null, text, { "aria-label": label }), this.help);
   }
 
-  fold(key, text, label, node) { // a part that a button and a key show and hide
+  fold(key, text, label, node) {
+    // a part that a button and a key show and hide
     const button = this.tool(text, label);
     const turn = () => {
       if (node.contains(this.active)) button.focus(); // it is about to be hidden
@@ -98,18 +107,25 @@ export class Frame {
     this.error.hidden = !m.get("error");
   }
 
-  get active() { return this.root.getRootNode().activeElement; }
+  get active() {
+    return this.root.getRootNode().activeElement;
+  }
 
-  painted() { this.root.dataset.seq = ++this.seq; } // what tests wait for
+  painted() {
+    this.root.dataset.seq = ++this.seq;
+  } // what tests wait for
 
   keydown(event) {
     const held = event.ctrlKey || event.metaKey;
     if (event.key !== "Tab" && !(held && event.key === "s")) event.stopPropagation(); // the notebook would take letters for its own commands
     if (held || event.altKey) return;
-    if (event.target.matches?.(event.key === "Escape" ? "[type=text], textarea" : "select, input, textarea")) return;
+    if (event.target.matches?.(event.key === "Escape" ? "[type=text], textarea" : "select, input, textarea"))
+      return;
     const fold = this.folds[event.key];
     if (fold) return this.done(event, fold.turn);
-    const here = Object.values(this.folds).find(({ button, node }) => !node.hidden && [button, node].some((part) => part.contains(event.target)));
+    const here = Object.values(this.folds).find(
+      ({ button, node }) => !node.hidden && [button, node].some((part) => part.contains(event.target)),
+    );
     if (here && event.key === "Escape") return this.done(event, here.turn);
     this.onKey(event);
   }
@@ -150,15 +166,22 @@ export function keep(view, names, listen) {
   view.root.addEventListener("keydown", (e) => view.keydown(e), on);
   listen(on);
   let asked = false;
-  const repaint = () => { // one picture per update, however many traits changed
+  const repaint = () => {
+    // one picture per update, however many traits changed
     if (asked) return;
     asked = true;
-    queueMicrotask(() => { asked = false; view.paint(); });
+    queueMicrotask(() => {
+      asked = false;
+      view.paint();
+    });
   };
   const all = [...names, "title", "description", "summary", "error", "theme"];
   for (const name of all) view.model.on(`change:${name}`, repaint);
   const host = new MutationObserver(repaint);
-  const watched = { attributes: true, attributeFilter: ["class", "data-jp-theme-light", "data-jp-theme-name", "data-theme", "theme"] };
+  const watched = {
+    attributes: true,
+    attributeFilter: ["class", "data-jp-theme-light", "data-jp-theme-name", "data-theme", "theme"],
+  };
   for (const node of [document.body, document.documentElement]) host.observe(node, watched);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint, on);
   view.paint();

@@ -1,11 +1,18 @@
 // The confusion as a picker of errors: a cell true × predicted chooses the images W, C and A.
 
+import { make } from "./common.js";
+import "./labs.css";
+import "./confusion.css";
+
 const MATRIX = 12; // classes; of more, Python sends the most frequent mistakes alone
 
 export class ErrorPicker {
   constructor(view, parent) {
     this.view = view;
-    this.node = make("div", "tkc", parent, { role: "group", "aria-label": "errors: true class taken for another" });
+    this.node = make("div", "tkc", parent, {
+      role: "group",
+      "aria-label": "errors: true class taken for another",
+    });
     this.pooled = make("button", "", null, { type: "button" });
     this.pooled.textContent = "all mistakes";
   }
@@ -49,7 +56,9 @@ export class ErrorPicker {
     if (!this.matrix && String(at) !== this.shown) {
       this.shown = String(at);
       this.list.replaceChildren();
-      this.cells = at.map((cell) => this.cell(this.list, Math.floor(cell / names.length), cell % names.length));
+      this.cells = at.map((cell) =>
+        this.cell(this.list, Math.floor(cell / names.length), cell % names.length),
+      );
     }
     const c = names.length;
     this.cells.forEach((cell, i) => {
@@ -59,7 +68,7 @@ export class ErrorPicker {
       const [number, change] = cell.children;
       number.textContent = this.matrix ? now : `${cell.pair.join(" → ")} ${now}`;
       change.textContent = now === old ? "" : ` ${now > old ? "+" : "−"}${Math.abs(now - old)}`;
-      change.className = now === old ? "" : (now > old) === cell.disabled ? "tkl-up" : "tkl-down";
+      change.className = now === old ? "" : now > old === cell.disabled ? "tkl-up" : "tkl-down";
       cell.style.setProperty("--share", total ? now / total : 0);
       cell.setAttribute("aria-pressed", String(cell.pair) === String(pair));
       cell.title = `${cell.pair[0]} taken for ${cell.pair[1]}: ${now}, before ${old}`;
@@ -68,18 +77,23 @@ export class ErrorPicker {
     this.pooled.setAttribute("aria-pressed", !pair);
   }
 
-  clicked(target) { // a pair, null for all, or undefined for neither
+  clicked(target) {
+    // a pair, null for all, or undefined for neither
     if (target === this.pooled) return null;
     return target.closest(".tkc-cell")?.pair;
   }
 
-  moved(event) { // arrows walk through the matrix
+  moved(event) {
+    // arrows walk through the matrix
     const at = this.cells.indexOf(event.target);
     const c = this.matrix ? this.names.length : 1;
     const by = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -c, ArrowDown: c }[event.key];
     if (at < 0 || !by) return false;
     for (let to = at + by; to >= 0 && to < this.cells.length; to += by) {
-      if (!this.cells[to].disabled) { this.cells[to].focus(); break; }
+      if (!this.cells[to].disabled) {
+        this.cells[to].focus();
+        break;
+      }
     }
     return true;
   }

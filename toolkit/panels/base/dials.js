@@ -1,21 +1,43 @@
 // α and β: sliders on a log scale with a true zero, typed values, and a pad for both at once. After labs.js.
 
+import { make } from "./common.js";
+
 const [PER, TOP] = [20, 160]; // positions a decade; 10⁸ at the top. Position 0 is zero, position 1 is 1.
-const valueAt = (position) => (position <= 0 ? 0 : Number((10 ** ((Math.min(position, TOP + 1) - 1) / PER)).toPrecision(3)));
-const placeOf = (value) => (value <= 0 ? 0 : Math.max(1, Math.min(TOP + 1, Math.round(PER * Math.log10(value)) + 1)));
-export const told = (value) => (value >= 1e5 ? String(value.toExponential()).replace("e+", "e") : String(value));
+const valueAt = (position) =>
+  position <= 0 ? 0 : Number((10 ** ((Math.min(position, TOP + 1) - 1) / PER)).toPrecision(3));
+const placeOf = (value) =>
+  value <= 0 ? 0 : Math.max(1, Math.min(TOP + 1, Math.round(PER * Math.log10(value)) + 1));
+export const told = (value) =>
+  value >= 1e5 ? String(value.toExponential()).replace("e+", "e") : String(value);
 export const brief = (value) => told(Number(value.toPrecision(3)));
 
-export class LogDial { // one weight: label, typed value, slider
+export class LogDial {
+  // one weight: label, typed value, slider
   constructor(parent, letter, words, change) {
     Object.assign(this, { words, change });
     const line = make("label", "tked-dial", parent);
     make("b", "", line).textContent = letter;
     make("span", "", line).textContent = words;
-    this.typed = make("input", "", line, { type: "text", inputmode: "decimal", "aria-label": `${letter}, weight of ${words}, typed` });
-    this.slider = make("input", "", parent, { type: "range", min: "0", max: TOP + 1, step: "1", "aria-label": `${letter}, weight of ${words}` });
+    this.typed = make("input", "", line, {
+      type: "text",
+      inputmode: "decimal",
+      "aria-label": `${letter}, weight of ${words}, typed`,
+    });
+    this.slider = make("input", "", parent, {
+      type: "range",
+      min: "0",
+      max: TOP + 1,
+      step: "1",
+      "aria-label": `${letter}, weight of ${words}`,
+    });
     this.ticks = make("div", "tked-ticks", parent, { "aria-hidden": "true" });
-    for (const [position, words] of [[0, "0"], [21, "10"], [61, "10³"], [101, "10⁵"], [141, "10⁷"]]) {
+    for (const [position, words] of [
+      [0, "0"],
+      [21, "10"],
+      [61, "10³"],
+      [101, "10⁵"],
+      [141, "10⁷"],
+    ]) {
       const tick = make("i", "", this.ticks);
       tick.textContent = words;
       tick.style.left = `${(100 * position) / (TOP + 1)}%`;
@@ -41,7 +63,8 @@ export class LogDial { // one weight: label, typed value, slider
   }
 }
 
-export class Pad { // α to the right, β upwards; zero is a band of its own
+export class Pad {
+  // α to the right, β upwards; zero is a band of its own
   constructor(parent, change) {
     this.change = change;
     this.node = make("div", "tked-pad", parent, { tabindex: "0", role: "application" });
@@ -57,14 +80,37 @@ export class Pad { // α to the right, β upwards; zero is a band of its own
       const y = Math.round((1 - (event.clientY - box.top) / box.height) * (TOP + 1));
       this.change(valueAt(x), valueAt(y));
     };
-    this.node.addEventListener("pointerdown", (e) => { this.node.setPointerCapture(e.pointerId); this.held = true; this.node.focus(); move(e); e.preventDefault(); }, on);
+    this.node.addEventListener(
+      "pointerdown",
+      (e) => {
+        this.node.setPointerCapture(e.pointerId);
+        this.held = true;
+        this.node.focus();
+        move(e);
+        e.preventDefault();
+      },
+      on,
+    );
     this.node.addEventListener("pointermove", (e) => this.held && move(e), on);
-    for (const end of ["pointerup", "pointercancel"]) this.node.addEventListener(end, () => { this.held = false; }, on);
+    for (const end of ["pointerup", "pointercancel"])
+      this.node.addEventListener(
+        end,
+        () => {
+          this.held = false;
+        },
+        on,
+      );
   }
 
-  key(event, values) { // where an arrow leads
+  key(event, values) {
+    // where an arrow leads
     const by = event.shiftKey ? PER : PER / 4;
-    const step = { ArrowLeft: [-by, 0], ArrowRight: [by, 0], ArrowDown: [0, -by], ArrowUp: [0, by] }[event.key];
+    const step = {
+      ArrowLeft: [-by, 0],
+      ArrowRight: [by, 0],
+      ArrowDown: [0, -by],
+      ArrowUp: [0, by],
+    }[event.key];
     if (!step) return false;
     this.change(...values.map((v, i) => valueAt(placeOf(v) + step[i])));
     return true;

@@ -1,5 +1,8 @@
 // A small map of heads to click and to walk through by keyboard.
 
+import { make } from "./common.js";
+import "./map.css";
+
 export class HeadMap {
   constructor(view, parent) {
     this.view = view;
@@ -27,7 +30,8 @@ export class HeadMap {
     const foot = make("div", "", this.node, { "aria-hidden": "true" });
     make("div", "", foot);
     const every = heads <= 16 && size >= 16 ? 1 : 4;
-    for (let head = 0; head < heads; head++) make("div", "tkm-layer tkm-foot", foot).textContent = head % every ? "" : head;
+    for (let head = 0; head < heads; head++)
+      make("div", "tkm-layer tkm-foot", foot).textContent = head % every ? "" : head;
   }
 
   // colours: a palette [[r, g, b], …] and where in it (0 … 1); words: of the value
@@ -48,19 +52,31 @@ export class HeadMap {
     });
   }
 
-  get focused() { return this.node.contains(this.view.root.getRootNode().activeElement); }
+  get focused() {
+    return this.node.contains(this.view.root.getRootNode().activeElement);
+  }
 
-  focus(head) { this.cells.find((cell) => String(cell.at) === String(head))?.focus(); }
+  focus(head) {
+    this.cells.find((cell) => String(cell.at) === String(head))?.focus();
+  }
 
-  inside(row, head) { // the nearest head there is
+  inside(row, head) {
+    // the nearest head there is
     const layer = this.layers[Math.max(0, Math.min(this.layers.length - 1, row))];
     return [layer, Math.max(0, Math.min(this.heads - 1, head))];
   }
 
-  moved(key, [layer, head]) { // where an arrow leads, if it is one
+  moved(key, [layer, head]) {
+    // where an arrow leads, if it is one
     const row = this.layers.indexOf(layer);
-    const to = { ArrowUp: [row - 1, head], ArrowDown: [row + 1, head], ArrowLeft: [row, head - 1], ArrowRight: [row, head + 1],
-      Home: [row, 0], End: [row, 1e6] }[key];
+    const to = {
+      ArrowUp: [row - 1, head],
+      ArrowDown: [row + 1, head],
+      ArrowLeft: [row, head - 1],
+      ArrowRight: [row, head + 1],
+      Home: [row, 0],
+      End: [row, 1e6],
+    }[key];
     return to && this.inside(...to);
   }
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +10,6 @@ from contextvars import ContextVar
 from difflib import get_close_matches
 from functools import wraps
 from inspect import signature
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec
 from uuid import uuid4
 
@@ -21,7 +19,6 @@ import traitlets
 from toolkit.data.characters import sendable
 from toolkit.errors import InputError
 from toolkit.explanations.why import WHYS, Why, why
-from toolkit.panels.base.compact import compact
 from toolkit.panels.base.kept import Kept, shell_with_pages
 from toolkit.panels.base.selection import Selection
 
@@ -32,7 +29,6 @@ P = ParamSpec("P")
 LOCK = threading.RLock()
 """Held while a panel's traits change: traitlets is not made for a worker that paints while the browser reports. One for
 all panels, since a linked selection goes from one to the other."""
-PANELS = Path(__file__).parents[1]
 _HOST: ContextVar[Panel | None] = ContextVar("the panel that others are made as parts of", default=None)
 Route = Callable[[dict[str, Any], Any], None]
 """Where a part's messages go: called with a message and its buffers."""
@@ -46,30 +42,6 @@ def parts_of(host: Panel) -> Iterator[None]:
         yield
     finally:
         _HOST.reset(token)
-
-
-def esm(*names: str) -> str:
-    """A panel's own code after what all panels share, and after other parts it names; without comments and spaces."""
-    return compact(read("js", "common", *names))
-
-
-def css(*names: str) -> str:
-    """A panel's own style after what all panels share, and after other parts it names."""
-    text = read("css", "common", *names)
-    text = re.sub(r"\s*\n\s*|(?<=[;{,>]) | (?=[{}>!])|(?<=[a-z]:) |\b0(?=\.\d)", "", text).replace(";}", "}")
-    return re.sub(r'="([a-z]+)"]', r"=\1]", text)
-
-
-def source(name: str, kind: str) -> Path:
-    """The file of a panel, named by its folder, or of what panels share. kind: "js" or "css"."""
-    if (PANELS / name).is_dir():
-        return PANELS / name / {"js": "view.js", "css": "style.css"}[kind]
-    return PANELS / ("explorer" if name == "guide" else "base") / f"{name}.{kind}"
-
-
-def read(kind: str, *names: str) -> str:
-    """The text of panels and of what they share, one after the other."""
-    return "".join(source(name, kind).read_text(encoding="utf-8") for name in names)
 
 
 def shows_errors(method: Callable[P, None]) -> Callable[P, None]:

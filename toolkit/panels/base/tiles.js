@@ -1,6 +1,10 @@
 // Bytes as numbers, SVG nodes, and thumbnails from one sheet.
 
-export const floats = (bytes) => new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
+import { make } from "./common.js";
+import "./tiles.css";
+
+export const floats = (bytes) =>
+  new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
 
 export function drawn(tag, parent, attributes) {
   const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
@@ -29,7 +33,8 @@ export function paintTiles(line, tiles, offset, n, { columns, side }, url, chose
   });
 }
 
-export function tileKey(view, event) { // walk along thumbnails, choose one; whether the key was of that kind
+export function tileKey(view, event) {
+  // walk along thumbnails, choose one; whether the key was of that kind
   const tile = event.target.closest?.(".tkm-thumb");
   const to = { ArrowLeft: tile?.previousSibling, ArrowRight: tile?.nextSibling }[event.key];
   const chosen = event.key === "Enter" || event.key === " ";
@@ -49,5 +54,7 @@ export class SheetUrl {
     return this.url;
   }
 
-  drop() { if (this.url) URL.revokeObjectURL(this.url); }
+  drop() {
+    if (this.url) URL.revokeObjectURL(this.url);
+  }
 }

@@ -17,7 +17,7 @@ from toolkit.errors import InputError
 from toolkit.figures.colors import DIVERGING, DIVERGING_DARK
 from toolkit.labs.ablation import known_pair
 from toolkit.labs.edit import EditSession, Settings
-from toolkit.panels.base.panel import css, esm
+from toolkit.panels.base.bundle import script, style
 from toolkit.panels.base.selection import Selection
 from toolkit.panels.base.turned import EMPTY, turned
 from toolkit.panels.edit_lab.dials import EditDials
@@ -59,8 +59,8 @@ class EditLab(EditDials):
     (True, 30.0)
     """
 
-    _esm = esm("tiles", "labs", "dials", "plane", "edit_lab")
-    _css = css("tiles", "labs", "edit_lab")
+    _esm = script("edit_lab")
+    _css = style("edit_lab")
     title = traitlets.Unicode("Live edit").tag(sync=True)
     description = traitlets.Unicode("").tag(sync=True)
     _pairs: traitlets.List[Any] = traitlets.List().tag(sync=True)

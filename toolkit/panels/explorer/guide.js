@@ -1,8 +1,20 @@
 // A guided tour: a box that says what to look at, and a ring around it. The user may do anything meanwhile.
 
-const LOOK = { // what a step speaks of, in the explorer; while it is not there, the tab where it will be
-  confusion: ".tkex-picker", gallery: ".tkga", grid: ".tkhg", chosen: ".tkex-bar", words: ".tkse-main", where: ".tkt-pane",
-  off: ".tkl-groups", edit: ".tkl-side", two: ".tkl-groups", tools: ".tk-head .tk-tools",
+import { make, write } from "../base/common.js";
+import "./guide.css";
+
+const LOOK = {
+  // what a step speaks of, in the explorer; while it is not there, the tab where it will be
+  confusion: ".tkex-picker",
+  gallery: ".tkga",
+  grid: ".tkhg",
+  chosen: ".tkex-bar",
+  words: ".tkse-main",
+  where: ".tkt-pane",
+  off: ".tkl-groups",
+  edit: ".tkl-side",
+  two: ".tkl-groups",
+  tools: ".tk-head .tk-tools",
 };
 const COMES = { title: "One moment …", says: "", look: "", code: "", tab: "" };
 const LEAST = 160; // pixels of it that must be seen, or all
@@ -12,7 +24,10 @@ export class Guide {
     this.view = view;
     this.button = view.tool("tour", "Guided tour");
     this.box = make("div", "tkgd", view.body, { role: "group", tabindex: "-1", hidden: "" });
-    const said = make("div", "tkgd-said", this.box, { "aria-live": "polite", "aria-atomic": "true" });
+    const said = make("div", "tkgd-said", this.box, {
+      "aria-live": "polite",
+      "aria-atomic": "true",
+    });
     const top = make("div", "tkgd-top", said);
     this.title = make("b", "tkgd-title", top);
     this.count = make("span", "tkgd-soft", top);
@@ -29,21 +44,41 @@ export class Guide {
     });
     this.ring = make("div", "tkgd-ring", view.root, { "aria-hidden": "true", hidden: "" });
     make("span", "", this.ring).textContent = "look here";
-    const later = () => { this.soon ??= requestAnimationFrame(() => { this.soon = undefined; this.place(); }); };
-    for (const kind of ["wheel", "pointerdown"]) { // whoever scrolls wants to look elsewhere
-      view.root.addEventListener(kind, () => { this.driven = undefined; }, { passive: true });
+    const later = () => {
+      this.soon ??= requestAnimationFrame(() => {
+        this.soon = undefined;
+        this.place();
+      });
+    };
+    for (const kind of ["wheel", "pointerdown"]) {
+      // whoever scrolls wants to look elsewhere
+      view.root.addEventListener(
+        kind,
+        () => {
+          this.driven = undefined;
+        },
+        { passive: true },
+      );
     }
     this.sizes = new ResizeObserver(later);
     this.changes = new MutationObserver(later);
   }
 
-  get at() { return this.view.model.get("guide"); }
+  get at() {
+    return this.view.model.get("guide");
+  }
 
-  get steps() { return this.view.model.get("_tour"); } // sent when a tour begins
+  get steps() {
+    return this.view.model.get("_tour");
+  } // sent when a tour begins
 
-  get step() { return this.at < 0 ? undefined : this.steps[this.at] || COMES; }
+  get step() {
+    return this.at < 0 ? undefined : this.steps[this.at] || COMES;
+  }
 
-  get focused() { return this.view.root.getRootNode().activeElement; }
+  get focused() {
+    return this.view.root.getRootNode().activeElement;
+  }
 
   // paint
 
@@ -69,7 +104,11 @@ export class Guide {
     this.away();
     if (!on) return;
     this.sizes.observe(this.view.root);
-    this.changes.observe(this.view.body, { childList: true, subtree: true, attributeFilter: ["hidden", "class"] });
+    this.changes.observe(this.view.body, {
+      childList: true,
+      subtree: true,
+      attributeFilter: ["hidden", "class"],
+    });
   }
 
   away() {
@@ -77,9 +116,13 @@ export class Guide {
     this.changes.disconnect();
   }
 
-  target({ target, tab }) { // where the user is elsewhere, or it is still being made, the tab that leads there
+  target({ target, tab }) {
+    // where the user is elsewhere, or it is still being made, the tab that leads there
     const { root, tabs, model } = this.view;
-    const node = !tab || tab === model.get("tab") ? [...root.querySelectorAll(LOOK[target])].find((n) => n.offsetHeight) : null;
+    const node =
+      !tab || tab === model.get("tab")
+        ? [...root.querySelectorAll(LOOK[target])].find((n) => n.offsetHeight)
+        : null;
     return node || [...tabs.children].find((n) => n.tab === tab);
   }
 
@@ -93,7 +136,9 @@ export class Guide {
     const [x, y] = [b.left + view.root.clientLeft, b.top + view.root.clientTop];
     const [left, top] = [Math.max(1, a.left - x - far), Math.max(1, a.top - y - near)];
     Object.assign(ring.style, {
-      left: `${left}px`, top: `${top}px`, width: `${Math.min(view.root.clientWidth - 1, a.right - x + far) - left}px`,
+      left: `${left}px`,
+      top: `${top}px`,
+      width: `${Math.min(view.root.clientWidth - 1, a.right - x + far) - left}px`,
       height: `${a.bottom - y + near - top}px`,
     });
     ring.classList.toggle("tkgd-low", top < 12); // its words would leave the panel
@@ -113,7 +158,9 @@ export class Guide {
 
   // what the user does
 
-  get last() { return this.at === this.steps.length - 1; }
+  get last() {
+    return this.at === this.steps.length - 1;
+  }
 
   go(to) {
     this.driven = to;
@@ -123,24 +170,34 @@ export class Guide {
     else if (!this.box.contains(this.focused) || this.focused.disabled) this.box.focus();
   }
 
-  onClick(target) { // whether it was for the tour
+  onClick(target) {
+    // whether it was for the tour
     const { at } = this;
-    const to = new Map([[this.button, this.step ? -1 : 0], [this.back, at - 1], [this.next, this.last ? -1 : at + 1], [this.leave, -1]]).get(target);
+    const to = new Map([
+      [this.button, this.step ? -1 : 0],
+      [this.back, at - 1],
+      [this.next, this.last ? -1 : at + 1],
+      [this.leave, -1],
+    ]).get(target);
     if (to !== undefined) this.go(to);
     return to !== undefined;
   }
 
-  onKey(event) { // whether it was for the tour
+  onKey(event) {
+    // whether it was for the tour
     const { step, at, view } = this;
     const inside = this.box.contains(event.target);
     const act = {
       t: () => (step ? this.box.focus() : this.go(0)),
       Escape: step && (() => this.go(-1)),
-      ...(step && inside && {
-        ArrowRight: () => !this.last && this.go(at + 1), ArrowLeft: () => at && this.go(at - 1),
-        Home: () => this.go(0), End: () => this.go(Math.max(at, this.steps.length - 1)),
-        Enter: event.target === this.box && (() => this.go(this.last ? -1 : at + 1)),
-      }),
+      ...(step &&
+        inside && {
+          ArrowRight: () => !this.last && this.go(at + 1),
+          ArrowLeft: () => at && this.go(at - 1),
+          Home: () => this.go(0),
+          End: () => this.go(Math.max(at, this.steps.length - 1)),
+          Enter: event.target === this.box && (() => this.go(this.last ? -1 : at + 1)),
+        }),
     }[event.key];
     if (act) view.done(event, act);
     return Boolean(act);

@@ -1,5 +1,12 @@
 // Explorer: what is chosen, tabs, and in each tab panels that believe they are alone. After all of them.
 
+import { Asker, Frame, keep, make, write } from "../base/common.js";
+import { SheetUrl } from "../base/tiles.js";
+import { ErrorPicker } from "../base/confusion.js";
+import { Guide } from "./guide.js";
+import * as PANELS from "./panels.js";
+import "./style.css";
+
 const KEYS = [
   ["Tab", "to what is chosen, the tabs, the panel"],
   ["Tabs: arrows, Home, End", "to another panel"],
@@ -18,19 +25,33 @@ class Part {
     this.name = name;
   }
 
-  key(trait) { return trait === "theme" ? trait : `${this.name}__${trait}`; }
+  key(trait) {
+    return trait === "theme" ? trait : `${this.name}__${trait}`;
+  }
 
-  event(name) { return name.startsWith("change:") ? `change:${this.key(name.slice(7))}` : name; }
+  event(name) {
+    return name.startsWith("change:") ? `change:${this.key(name.slice(7))}` : name;
+  }
 
-  get(trait) { return this.model.get(this.key(trait)); }
+  get(trait) {
+    return this.model.get(this.key(trait));
+  }
 
-  set(trait, value) { this.model.set(this.key(trait), value); }
+  set(trait, value) {
+    this.model.set(this.key(trait), value);
+  }
 
-  save_changes() { this.model.save_changes(); }
+  save_changes() {
+    this.model.save_changes();
+  }
 
-  on(name, act) { this.model.on(this.event(name), act); }
+  on(name, act) {
+    this.model.on(this.event(name), act);
+  }
 
-  off(name, act) { this.model.off(this.event(name), act); }
+  off(name, act) {
+    this.model.off(this.event(name), act);
+  }
 }
 
 class View extends Frame {
@@ -46,7 +67,9 @@ class View extends Frame {
     this.bar = make("div", "tkex-bar", null, { role: "group", "aria-label": "what is chosen" });
     this.title.after(this.bar);
     this.thumb = new SheetUrl();
-    this.chips = Object.fromEntries(Object.entries(CHOSEN).map(([what, words]) => [what, this.chip(what, words)]));
+    this.chips = Object.fromEntries(
+      Object.entries(CHOSEN).map(([what, words]) => [what, this.chip(what, words)]),
+    );
     this.buildState();
     this.body.append(this.guide.box);
     this.tabs = make("div", "tkex-tabs", this.body, { role: "tablist", "aria-label": "panels" });
@@ -68,7 +91,11 @@ class View extends Frame {
 
   buildState() {
     this.state = make("div", "tkex-state", this.body, { hidden: "" });
-    this.json = make("textarea", "", this.state, { "aria-label": "state as JSON", rows: "10", spellcheck: "false" });
+    this.json = make("textarea", "", this.state, {
+      "aria-label": "state as JSON",
+      rows: "10",
+      spellcheck: "false",
+    });
     this.restore = make("button", "", this.state, { type: "button" });
     this.restore.textContent = "restore this";
   }
@@ -76,10 +103,20 @@ class View extends Frame {
   buildTabs(tabs) {
     for (const [name, words] of Object.entries(tabs)) {
       const [tab, pane] = [`tkex-${this.id}-tab-${name}`, `tkex-${this.id}-pane-${name}`];
-      const button = make("button", "tkex-tab", this.tabs, { type: "button", role: "tab", id: tab, "aria-controls": pane });
+      const button = make("button", "tkex-tab", this.tabs, {
+        type: "button",
+        role: "tab",
+        id: tab,
+        "aria-controls": pane,
+      });
       button.textContent = words;
       button.tab = name;
-      this.panes[name] = make("div", "tkex-pane", this.body, { role: "tabpanel", id: pane, "aria-labelledby": tab, hidden: "" });
+      this.panes[name] = make("div", "tkex-pane", this.body, {
+        role: "tabpanel",
+        id: pane,
+        "aria-labelledby": tab,
+        hidden: "",
+      });
     }
   }
 
@@ -91,8 +128,14 @@ class View extends Frame {
     const main = make("div", "tkex-main", pane);
     const row = make("div", "tkex-row", main);
     this.show = make("select", "", row, { "aria-label": "which images" });
-    for (const [value, words] of Object.entries(this.model.get("_shows"))) make("option", "", this.show, { value }).textContent = words;
-    this.query = make("input", "", row, { type: "text", maxlength: "300", placeholder: "search by text: a bird on water", "aria-label": "search images by text" });
+    for (const [value, words] of Object.entries(this.model.get("_shows")))
+      make("option", "", this.show, { value }).textContent = words;
+    this.query = make("input", "", row, {
+      type: "text",
+      maxlength: "300",
+      placeholder: "search by text: a bird on water",
+      "aria-label": "search images by text",
+    });
     this.found = make("div", "tkex-soft", main, { role: "status" });
     this.galleryBox = make("div", "", main);
     this.waits = {};
@@ -101,7 +144,9 @@ class View extends Frame {
     }
   }
 
-  get tab() { return this.model.get("tab"); }
+  get tab() {
+    return this.model.get("tab");
+  }
 
   // the panels of the open tab, and no others: what is not seen is not painted
 
@@ -109,7 +154,10 @@ class View extends Frame {
     const m = this.model;
     const there = m.get("_parts");
     const part = m.get("_part")[this.tab];
-    const wanted = this.tab === "mistakes" ? { gallery: this.galleryBox, grid: this.gridBox } : { [part]: this.panes[this.tab] };
+    const wanted =
+      this.tab === "mistakes"
+        ? { gallery: this.galleryBox, grid: this.gridBox }
+        : { [part]: this.panes[this.tab] };
     for (const [name, away] of this.shown) {
       if (wanted[name]) continue;
       away();
@@ -118,8 +166,11 @@ class View extends Frame {
     for (const [name, box] of Object.entries(wanted)) {
       if (this.shown.has(name) || !there.includes(name)) continue;
       const host = make("div", "", box);
-      const stop = PANELS[name]({ model: new Part(m, name), el: host });
-      this.shown.set(name, () => { stop?.(); host.remove(); });
+      const stop = PANELS[name].render({ model: new Part(m, name), el: host });
+      this.shown.set(name, () => {
+        stop?.();
+        host.remove();
+      });
     }
   }
 
@@ -148,7 +199,11 @@ class View extends Frame {
     if (this.root.getRootNode().activeElement !== this.query) this.query.value = m.get("query");
     const { done, of } = m.get("_progress");
     const busy = m.get("_work");
-    const on = busy.includes("parts") ? (of ? `Taking ${of} images apart: ${Math.round(100 * done / of)} %` : "Taking the images apart …") : "";
+    const on = busy.includes("parts")
+      ? of
+        ? `Taking ${of} images apart: ${Math.round((100 * done) / of)} %`
+        : "Taking the images apart …"
+      : "";
     write(this.found, on || m.get("_found"));
     for (const [name, node] of Object.entries(this.waits)) {
       node.hidden = m.get("_parts").includes(name);
@@ -173,8 +228,11 @@ class View extends Frame {
     const now = m.get("_now");
     const pair = m.get("pair");
     const said = {
-      pair: pair ? `${pair[0]} → ${pair[1]}` : "all mistakes", image: now.of?.length ? `${now.of[0]} → ${now.of[2]}` : now.image,
-      heads: now.heads, text: now.text, edit: now.edit,
+      pair: pair ? `${pair[0]} → ${pair[1]}` : "all mistakes",
+      image: now.of?.length ? `${now.of[0]} → ${now.of[2]}` : now.image,
+      heads: now.heads,
+      text: now.text,
+      edit: now.edit,
     };
     for (const [what, { node, value, drop }] of Object.entries(this.chips)) {
       write(value, said[what] || "none");
@@ -190,7 +248,9 @@ class View extends Frame {
 
   // what the user does
 
-  ask(what) { this.asker.ask(what); }
+  ask(what) {
+    this.asker.ask(what);
+  }
 
   toggleState() {
     this.state.hidden = !this.state.hidden;
@@ -212,7 +272,8 @@ class View extends Frame {
     if (target === this.restore) return this.ask({ do: "restore", state: this.json.value });
     if (!this.pickerBox.contains(target)) return;
     const pair = this.picker.clicked(target);
-    if (pair !== undefined) this.set({ pair: pair && String(pair) === String(this.model.get("pair")) ? null : pair });
+    if (pair !== undefined)
+      this.set({ pair: pair && String(pair) === String(this.model.get("pair")) ? null : pair });
   }
 
   onKey(event) {
@@ -224,7 +285,12 @@ class View extends Frame {
   onTabKey(event) {
     const all = [...this.tabs.children];
     const at = all.indexOf(event.target);
-    const to = { ArrowRight: (at + 1) % all.length, ArrowLeft: (at - 1 + all.length) % all.length, Home: 0, End: all.length - 1 }[event.key];
+    const to = {
+      ArrowRight: (at + 1) % all.length,
+      ArrowLeft: (at - 1 + all.length) % all.length,
+      Home: 0,
+      End: all.length - 1,
+    }[event.key];
     if (to === undefined) return;
     this.done(event, () => {
       this.set({ tab: all[to].tab });
@@ -236,8 +302,23 @@ class View extends Frame {
 
 function render({ model, el }) {
   const view = new View(model, el);
-  const names = ["tab", "pair", "show", "query", "_parts", "_confusion", "_found", "_now", "_thumb", "_progress", "_told", "_saved", "_work",
-    "guide", "_tour"];
+  const names = [
+    "tab",
+    "pair",
+    "show",
+    "query",
+    "_parts",
+    "_confusion",
+    "_found",
+    "_now",
+    "_thumb",
+    "_progress",
+    "_told",
+    "_saved",
+    "_work",
+    "guide",
+    "_tour",
+  ];
   const stop = keep(view, names, (on) => {
     view.root.addEventListener("click", (e) => view.onClick(e), on);
     view.show.addEventListener("change", () => view.set({ show: view.show.value }), on);

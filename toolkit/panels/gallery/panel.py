@@ -14,7 +14,8 @@ from toolkit.data.characters import sendable
 from toolkit.data.samples import Samples
 from toolkit.errors import InputError
 from toolkit.figures.thumbnails import Sheet, captioned, missing, sheet
-from toolkit.panels.base.panel import LOCK, Panel, css, esm, shows_errors
+from toolkit.panels.base.bundle import script, style
+from toolkit.panels.base.panel import LOCK, Panel, shows_errors
 from toolkit.panels.base.selection import Selection
 
 if TYPE_CHECKING:
@@ -42,8 +43,8 @@ class Gallery(Panel):
     'test-0-000002'
     """
 
-    _esm = esm("gallery")
-    _css = css("gallery")
+    _esm = script("gallery")
+    _css = style("gallery")
     title = traitlets.Unicode("").tag(sync=True)
     description = traitlets.Unicode("").tag(sync=True)
     page = traitlets.Int(0).tag(sync=True)

@@ -1,5 +1,8 @@
 // Gallery: a page of thumbnails cut out of one binary sheet. One of them is in the tab order at a time.
 
+import { Frame, keep, make } from "../base/common.js";
+import "./style.css";
+
 const KEYS = [
   ["Click, Space or Enter", "choose an image, or let it go"],
   ["Arrows, Home, End", "move"],
@@ -34,7 +37,8 @@ class View extends Frame {
     }
   }
 
-  show(sheet) { // a new sheet: one object URL, the old one let go
+  show(sheet) {
+    // a new sheet: one object URL, the old one let go
     if (this.bytes === sheet) return;
     this.bytes = sheet;
     if (this.url) URL.revokeObjectURL(this.url);
@@ -63,7 +67,10 @@ class View extends Frame {
       tile.dataset.mark = marks[i];
       tile.title = ids[i];
       tile.setAttribute("aria-selected", ids[i] === selected);
-      tile.setAttribute("aria-label", [captions[i], marks[i], ids[i] === captions[i] ? "" : ids[i]].filter(Boolean).join(", "));
+      tile.setAttribute(
+        "aria-label",
+        [captions[i], marks[i], ids[i] === captions[i] ? "" : ids[i]].filter(Boolean).join(", "),
+      );
       tile.tabIndex = i === this.focus ? 0 : -1;
     });
     const pages = m.get("_pages");
@@ -97,14 +104,16 @@ class View extends Frame {
     this.tiles[Math.max(0, Math.min(this.tiles.length - 1, to))]?.focus();
   }
 
-  onFocus(event) { // however the focus came here: a click, a key, a screen reader
+  onFocus(event) {
+    // however the focus came here: a click, a key, a screen reader
     const tile = event.target.closest?.(".tkga-tile");
     if (!tile) return;
     this.focus = Number(tile.dataset.at);
     for (const other of this.tiles) other.tabIndex = other === tile ? 0 : -1;
   }
 
-  across() { // tiles in a painted row, whatever the width
+  across() {
+    // tiles in a painted row, whatever the width
     const top = this.tiles[0]?.offsetTop;
     const next = this.tiles.findIndex((tile) => tile.offsetTop !== top);
     return next < 0 ? this.tiles.length : next;
@@ -120,11 +129,16 @@ class View extends Frame {
   onKey(event) {
     if (!event.target.closest?.(".tkga-tile")) return;
     const moves = {
-      ArrowLeft: this.focus - 1, ArrowRight: this.focus + 1, ArrowUp: this.focus - this.across(),
-      ArrowDown: this.focus + this.across(), Home: 0, End: this.tiles.length - 1,
+      ArrowLeft: this.focus - 1,
+      ArrowRight: this.focus + 1,
+      ArrowUp: this.focus - this.across(),
+      ArrowDown: this.focus + this.across(),
+      Home: 0,
+      End: this.tiles.length - 1,
     };
     if (event.key in moves) return this.done(event, () => this.step(event.key, moves[event.key]));
-    if (event.key === "PageUp" || event.key === "PageDown") return this.done(event, () => this.turn(event.key === "PageUp" ? -1 : 1));
+    if (event.key === "PageUp" || event.key === "PageDown")
+      return this.done(event, () => this.turn(event.key === "PageUp" ? -1 : 1));
     if (event.key === "Enter" || event.key === " ") return this.done(event, () => this.choose(this.focus));
     if (event.key === "Escape" && this.model.get("selected") !== null) {
       return this.done(event, () => this.set({ selected: null }));
@@ -139,7 +153,18 @@ class View extends Frame {
 
 function render({ model, el }) {
   const view = new View(model, el);
-  const names = ["_sheet", "_tiles", "_ids", "_captions", "_marks", "_pages", "_count", "_first", "page", "selected"];
+  const names = [
+    "_sheet",
+    "_tiles",
+    "_ids",
+    "_captions",
+    "_marks",
+    "_pages",
+    "_count",
+    "_first",
+    "page",
+    "selected",
+  ];
   const stop = keep(view, names, (on) => {
     view.list.addEventListener("click", (e) => view.onClick(e), on);
     view.list.addEventListener("focusin", (e) => view.onFocus(e), on);

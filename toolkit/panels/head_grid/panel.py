@@ -15,7 +15,8 @@ from toolkit.core.heads import HeadSet
 from toolkit.errors import InputError
 from toolkit.figures.colors import DIVERGING, DIVERGING_DARK, NAN
 from toolkit.figures.heatmap import as_table, check_limit, figure_png, heatmap_matplotlib, heatmap_plotly
-from toolkit.panels.base.panel import Panel, css, esm, shows_errors
+from toolkit.panels.base.bundle import script, style
+from toolkit.panels.base.panel import Panel, shows_errors
 from toolkit.panels.base.selection import Selection
 from toolkit.store.whole import whole_file
 
@@ -50,8 +51,8 @@ class HeadGrid(Panel):
     ((2, 2),)
     """
 
-    _esm = esm("head_grid")
-    _css = css("head_grid")
+    _esm = script("head_grid")
+    _css = style("head_grid")
     title = traitlets.Unicode("").tag(sync=True)
     unit = traitlets.Unicode("").tag(sync=True)
     description = traitlets.Unicode("").tag(sync=True)

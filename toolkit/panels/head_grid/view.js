@@ -1,5 +1,9 @@
 // HeadGrid: a layer × head map as an accessible grid.
 
+import { Frame, keep, make } from "../base/common.js";
+import { colorOf, markOf, words } from "./colours.js";
+import "./style.css";
+
 const KEYS = [
   ["Click", "select one head"],
   ["Shift-click, Space or Enter", "add or remove it"],
@@ -9,26 +13,6 @@ const KEYS = [
   ["Click a number, P or Shift + P", "pin a layer or a head: it comes first"],
   ["?", "show or hide this list"],
 ];
-
-export function colorOf(value, limit, palette, missing) {
-  if (Number.isNaN(value)) return missing;
-  const t = (Math.min(1, Math.max(-1, value / limit)) + 1) / 2 * (palette.length - 1);
-  const i = Math.min(Math.floor(t), palette.length - 2);
-  return palette[i].map((c, k) => Math.floor(c + (palette[i + 1][k] - c) * (t - i) + 0.5));
-}
-
-export function markOf(value, limit) {
-  if (Number.isNaN(value)) return "×";
-  if (!Number.isFinite(value)) return value > 0 ? "+∞" : "−∞";
-  return Math.abs(value) > limit * (1 + 1e-6) ? (value > 0 ? "+" : "−") : "";
-}
-
-export function words(value) {
-  if (Number.isNaN(value)) return "not a number";
-  if (!Number.isFinite(value)) return value > 0 ? "+∞" : "−∞";
-  const text = Number(value.toPrecision(4)).toString().replace("-", "−");
-  return value > 0 ? "+" + text : text;
-}
 
 const css = (rgb) => `rgb(${rgb.join(", ")})`;
 const ink = (rgb) => (0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2] > 140 ? "#14171c" : "#ffffff");
@@ -50,7 +34,9 @@ class View extends Frame {
     this.tip = make("div", "tkhg-tip", this.root, { role: "tooltip", hidden: "" });
   }
 
-  get picked() { return this.model.get("_picked"); }
+  get picked() {
+    return this.model.get("_picked");
+  }
 
   pick(heads) {
     this.set({ _picked: heads });
@@ -61,25 +47,34 @@ class View extends Frame {
     this.pick(rest.length < this.picked.length ? rest : [...this.picked, head]);
   }
 
-  headAt(row, col) { return [this.model.get("_layers")[row], col]; }
+  headAt(row, col) {
+    return [this.model.get("_layers")[row], col];
+  }
 
-  read() { // the map shown, out of all that were sent
+  read() {
+    // the map shown, out of all that were sent
     const data = this.model.get("_data");
     const all = new Float32Array(data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength));
     const [rows, cols] = this.model.get("_shape");
     return { all, values: all.subarray(this.at * rows * cols, (this.at + 1) * rows * cols) };
   }
 
-  get at() { return Math.max(0, this.model.get("_scores").indexOf(this.model.get("score"))); }
+  get at() {
+    return Math.max(0, this.model.get("_scores").indexOf(this.model.get("score")));
+  }
 
-  order(n, pinned) { // what is pinned first, the rest as it was
+  order(n, pinned) {
+    // what is pinned first, the rest as it was
     const all = [...Array(n).keys()];
     return [...pinned, ...all.filter((i) => !pinned.includes(i))];
   }
 
   build(rows, cols, layers) {
     const m = this.model;
-    const pinned = m.get("pinned_layers").map((layer) => layers.indexOf(layer)).filter((i) => i >= 0);
+    const pinned = m
+      .get("pinned_layers")
+      .map((layer) => layers.indexOf(layer))
+      .filter((i) => i >= 0);
     const pinnedHeads = m.get("pinned_heads").filter((c) => c < cols);
     this.rowOrder = this.order(rows, pinned);
     this.colOrder = this.order(cols, pinnedHeads);
@@ -94,13 +89,20 @@ class View extends Frame {
     this.grid.setAttribute("aria-colcount", cols);
     this.rowOrder.forEach((r, i) => {
       const line = make("div", "tkhg-row", this.grid, { role: "row" });
-      const label = make("div", "tkhg-layer", line, { role: "rowheader", title: "click to pin this layer" });
+      const label = make("div", "tkhg-layer", line, {
+        role: "rowheader",
+        title: "click to pin this layer",
+      });
       label.textContent = layers[r];
       label.dataset.layer = layers[r];
       label.classList.toggle("tkhg-pinned", i < pinned.length);
       this.colOrder.forEach((c, j) => {
         if (gap && j === first) make("div", "", line, { "aria-hidden": "true" });
-        const cell = make("div", "tkhg-cell", line, { role: "gridcell", tabindex: "-1", "aria-colindex": c + 1 });
+        const cell = make("div", "tkhg-cell", line, {
+          role: "gridcell",
+          tabindex: "-1",
+          "aria-colindex": c + 1,
+        });
         cell.dataset.row = r;
         cell.dataset.col = c;
         cell.classList.toggle("tkhg-below", i === pinned.length && i > 0);
@@ -122,7 +124,13 @@ class View extends Frame {
   }
 
   plan(rows, cols, layers) {
-    return JSON.stringify([rows, cols, layers, this.model.get("pinned_layers"), this.model.get("pinned_heads")]);
+    return JSON.stringify([
+      rows,
+      cols,
+      layers,
+      this.model.get("pinned_layers"),
+      this.model.get("pinned_heads"),
+    ]);
   }
 
   paint() {
@@ -157,7 +165,10 @@ class View extends Frame {
       cell.setAttribute("aria-label", `layer ${head[0]}, head ${head[1]}, ${words(values[i])}`);
       cell.tabIndex = Math.floor(i / cols) === this.focus[0] && i % cols === this.focus[1] ? 0 : -1;
     });
-    this.grid.setAttribute("aria-label", [m.get("title"), scores[this.at]].filter(Boolean).join(", ") || "layer by head map");
+    this.grid.setAttribute(
+      "aria-label",
+      [m.get("title"), scores[this.at]].filter(Boolean).join(", ") || "layer by head map",
+    );
     this.paintBar(limit, palette);
     this.painted();
   }
@@ -166,11 +177,13 @@ class View extends Frame {
     this.chooser.hidden = scores.length < 2;
     if (this.offered !== String(scores)) {
       this.offered = String(scores);
-      this.chooser.replaceChildren(...scores.map((name) => {
-        const option = make("option", "", null, { value: name });
-        option.textContent = name;
-        return option;
-      }));
+      this.chooser.replaceChildren(
+        ...scores.map((name) => {
+          const option = make("option", "", null, { value: name });
+          option.textContent = name;
+          return option;
+        }),
+      );
     }
     this.chooser.value = scores[this.at];
   }
@@ -186,10 +199,13 @@ class View extends Frame {
 
   pin(name, value) {
     const pinned = this.model.get(name);
-    this.set({ [name]: pinned.includes(value) ? pinned.filter((x) => x !== value) : [...pinned, value] });
+    this.set({
+      [name]: pinned.includes(value) ? pinned.filter((x) => x !== value) : [...pinned, value],
+    });
   }
 
-  save() { // the browser writes it: this works without a kernel too
+  save() {
+    // the browser writes it: this works without a kernel too
     const scores = this.model.get("_scores");
     const [rows, cols] = this.model.get("_shape");
     const { all } = this.read();
@@ -198,7 +214,9 @@ class View extends Frame {
     const picked = new Set(this.picked.map(String));
     for (let i = 0; i < rows * cols; i++) {
       const head = this.headAt(Math.floor(i / cols), i % cols);
-      lines.push([...head, ...scores.map((_, s) => all[s * rows * cols + i]), picked.has(String(head))].join(","));
+      lines.push(
+        [...head, ...scores.map((_, s) => all[s * rows * cols + i]), picked.has(String(head))].join(","),
+      );
     }
     const url = URL.createObjectURL(new Blob([lines.join("\n") + "\n"], { type: "text/csv" }));
     make("a", "", null, { href: url, download: "heads.csv" }).click();
@@ -237,13 +255,22 @@ class View extends Frame {
     const [rows, cols] = this.model.get("_shape");
     const [i, j] = [this.rowOrder.indexOf(r), this.colOrder.indexOf(c)]; // as painted: what is pinned comes first
     const to = {
-      ArrowUp: [i - 1, j], ArrowDown: [i + 1, j], ArrowLeft: [i, j - 1], ArrowRight: [i, j + 1],
-      Home: [i, 0], End: [i, cols - 1], PageUp: [0, j], PageDown: [rows - 1, j],
-    }[event.key]?.map((at, k) => [this.rowOrder, this.colOrder][k][Math.max(0, Math.min([rows, cols][k] - 1, at))]);
+      ArrowUp: [i - 1, j],
+      ArrowDown: [i + 1, j],
+      ArrowLeft: [i, j - 1],
+      ArrowRight: [i, j + 1],
+      Home: [i, 0],
+      End: [i, cols - 1],
+      PageUp: [0, j],
+      PageDown: [rows - 1, j],
+    }[event.key]?.map(
+      (at, k) => [this.rowOrder, this.colOrder][k][Math.max(0, Math.min([rows, cols][k] - 1, at))],
+    );
     if (event.key === "p") return this.done(event, () => this.pin("pinned_layers", this.headAt(r, c)[0]));
     if (event.key === "P") return this.done(event, () => this.pin("pinned_heads", c));
     if (to) return this.done(event, () => this.travel(to, event.shiftKey));
-    if (event.key === "Enter" || event.key === " ") return this.done(event, () => this.toggle(this.headAt(r, c)));
+    if (event.key === "Enter" || event.key === " ")
+      return this.done(event, () => this.toggle(this.headAt(r, c)));
     if (event.key === "Escape") return this.done(event, () => this.pick([]));
   }
 
@@ -276,7 +303,8 @@ class View extends Frame {
     this.report(this.headAt(Number(cell.dataset.row), Number(cell.dataset.col)));
   }
 
-  onFocus(event) { // however the focus came here: a click, a key, a screen reader
+  onFocus(event) {
+    // however the focus came here: a click, a key, a screen reader
     const cell = this.cellOf(event);
     if (!cell) return;
     const [row, col] = [Number(cell.dataset.row), Number(cell.dataset.col)];
@@ -289,7 +317,8 @@ class View extends Frame {
     this.report(null);
   }
 
-  report(head) { // at most ten times a second: hovering must not flood the kernel
+  report(head) {
+    // at most ten times a second: hovering must not flood the kernel
     this.next = head;
     this.timer ??= setTimeout(() => {
       this.timer = undefined;
@@ -301,8 +330,19 @@ class View extends Frame {
 
 function render({ model, el }) {
   const view = new View(model, el);
-  const names = ["_data", "_shape", "_layers", "_scores", "_limits", "_picked", "_pointed", "score", "unit", "pinned_layers",
-    "pinned_heads"];
+  const names = [
+    "_data",
+    "_shape",
+    "_layers",
+    "_scores",
+    "_limits",
+    "_picked",
+    "_pointed",
+    "score",
+    "unit",
+    "pinned_layers",
+    "pinned_heads",
+  ];
   const stop = keep(view, names, (on) => {
     view.chooser.addEventListener("change", () => view.set({ score: view.chooser.value }), on);
     view.csv.addEventListener("click", () => view.save(), on);
@@ -310,7 +350,13 @@ function render({ model, el }) {
     view.grid.addEventListener("mouseover", (e) => view.onHover(e), on);
     view.grid.addEventListener("mouseleave", () => view.onLeave(), on);
     view.grid.addEventListener("focusin", (e) => view.onFocus(e), on);
-    view.root.addEventListener("focusout", (e) => { if (!view.root.contains(e.relatedTarget)) view.onLeave(); }, on);
+    view.root.addEventListener(
+      "focusout",
+      (e) => {
+        if (!view.root.contains(e.relatedTarget)) view.onLeave();
+      },
+      on,
+    );
   });
   return () => {
     stop();

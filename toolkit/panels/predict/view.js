@@ -1,5 +1,8 @@
 // Predict: a guess by slider, number box or radio buttons; once revealed it stays beside the truth as a hollow diamond.
 
+import { Asker, Frame, keep, make, write } from "../base/common.js";
+import "./style.css";
+
 const MINE = [
   ["Arrows, Home, End", "move the mark, or choose another answer"],
   ["Space", "take the mark where it stands"],
@@ -9,26 +12,45 @@ const MINE = [
 const share = (x) => `${(100 * x).toFixed(2)}%`;
 let groups = 0;
 
-class NumberGuess { // a slider whose first position is low and whose last is high, and a number box
+class NumberGuess {
+  // a slider whose first position is low and whose last is high, and a number box
   constructor(parent, setup, name, change) {
     Object.assign(this, setup, { change });
     this.last = Math.ceil((this.high - this.low) / this.step - 1e-9);
     this.node = make("div", "tkp-number", parent);
     const line = make("div", "tkp-line", this.node);
-    this.slider = make("input", "tkp-slider", line, { type: "range", min: 0, max: this.last, step: 1, "aria-label": `your guess: ${name}` });
-    for (const [value, at] of [[this.low, 0], [this.high, 1]]) {
+    this.slider = make("input", "tkp-slider", line, {
+      type: "range",
+      min: 0,
+      max: this.last,
+      step: 1,
+      "aria-label": `your guess: ${name}`,
+    });
+    for (const [value, at] of [
+      [this.low, 0],
+      [this.high, 1],
+    ]) {
       const end = make("span", "tkp-end", line, { "aria-hidden": "true" });
       end.textContent = this.told(value);
       end.style.left = share(at);
     }
     const field = make("label", "tkp-field", this.node);
-    this.box = make("input", "", field, { type: "number", min: this.low, max: this.high, step: this.step, "aria-label": "your guess as a number" });
+    this.box = make("input", "", field, {
+      type: "number",
+      min: this.low,
+      max: this.high,
+      step: this.step,
+      "aria-label": "your guess as a number",
+    });
     make("span", "", field).textContent = this.unit;
   }
 
   told(value) {
     const { places, unit } = this;
-    const number = places === null || Math.abs(value) >= 1e7 ? Number(value.toPrecision(4)) : Number(value.toFixed(places));
+    const number =
+      places === null || Math.abs(value) >= 1e7
+        ? Number(value.toPrecision(4))
+        : Number(value.toFixed(places));
     return `${String(number).replace("-", "−")} ${unit}`.trim();
   }
 
@@ -41,11 +63,15 @@ class NumberGuess { // a slider whose first position is low and whose last is hi
     const take = () => this.change(this.valueAt(Number(this.slider.value)), "");
     this.slider.addEventListener("input", take, on);
     this.slider.addEventListener("click", () => this.guess === null && take(), on); // the mark was right where it stood
-    this.slider.addEventListener("keydown", (e) => {
-      if (e.key !== " ") return;
-      e.preventDefault();
-      take();
-    }, on);
+    this.slider.addEventListener(
+      "keydown",
+      (e) => {
+        if (e.key !== " ") return;
+        e.preventDefault();
+        take();
+      },
+      on,
+    );
     this.box.addEventListener("input", () => this.read(), on);
   }
 
@@ -83,7 +109,8 @@ class OptionGuess {
   }
 
   listen(on) {
-    for (const radio of this.radios) radio.addEventListener("change", () => this.change(radio.option, ""), on);
+    for (const radio of this.radios)
+      radio.addEventListener("change", () => this.change(radio.option, ""), on);
   }
 
   paint(guess) {
@@ -99,7 +126,11 @@ class View extends Frame {
   constructor(model, el) {
     super(model, el, "tkp", MINE);
     const setup = model.get("_setup");
-    for (const [name, value] of [["role", "heading"], ["aria-level", "3"]]) this.title.setAttribute(name, value);
+    for (const [name, value] of [
+      ["role", "heading"],
+      ["aria-level", "3"],
+    ])
+      this.title.setAttribute(name, value);
     this.asker = new Asker(model);
     this.ask = make("div", "tkp-ask", this.body);
     const Kind = setup.options.length ? OptionGuess : NumberGuess;
@@ -110,7 +141,8 @@ class View extends Frame {
     this.skip = make("button", "tkp-skip", row, { type: "button" });
     this.skip.textContent = "show without guessing";
     this.result = make("div", "tkp-result", this.body, { tabindex: "-1" });
-    this.picture = setup.options.length ? make("ul", "tkp-rows", this.result, { "aria-label": "what was asked and what is" })
+    this.picture = setup.options.length
+      ? make("ul", "tkp-rows", this.result, { "aria-label": "what was asked and what is" })
       : make("div", "tkp-axis", this.result, { role: "img" });
     this.sentence = make("p", "tkp-sentence", this.result);
     this.because = make("p", "tkp-because", this.result);
@@ -118,7 +150,9 @@ class View extends Frame {
     this.key = "{}";
   }
 
-  get focused() { return this.root.getRootNode().activeElement; }
+  get focused() {
+    return this.root.getRootNode().activeElement;
+  }
 
   take(guess, note) {
     this.refused = note;
@@ -128,7 +162,9 @@ class View extends Frame {
 
   get waits() {
     const done = this.model.get("_answered");
-    return this.model.get("_work").length > 0 || this.model.get("_asked").some(({ id }) => !done.includes(id));
+    return (
+      this.model.get("_work").length > 0 || this.model.get("_asked").some(({ id }) => !done.includes(id))
+    );
   }
 
   reveal() {
@@ -160,7 +196,9 @@ class View extends Frame {
     this.paintAnswer(answer);
     if (this.mine && !waits) {
       this.mine = false;
-      (revealed ? this.result : this.go.disabled ? this.skip : this.go).focus({ preventScroll: true });
+      (revealed ? this.result : this.go.disabled ? this.skip : this.go).focus({
+        preventScroll: true,
+      });
     }
     this.painted();
   }
@@ -179,25 +217,31 @@ class View extends Frame {
 
   paintRows({ rows, bars }) {
     this.picture.classList.toggle("tkp-bars", bars);
-    this.picture.replaceChildren(...rows.map((row) => {
-      const line = make("li", "", null);
-      line.classList.toggle("tkp-true", row.right);
-      const mark = make("span", "tkp-mark", line, { "aria-hidden": "true" });
-      if (row.guessed) make("i", "tkp-ghost", mark);
-      if (row.right) make("i", "tkp-truth", mark);
-      const name = make("span", "tkp-name", line);
-      make("span", "", name).textContent = row.name;
-      for (const [is, words] of [[row.guessed, "your guess"], [row.right, "the answer"]]) if (is) make("small", "", name).textContent = words;
-      if (!bars) return line;
-      const track = make("span", "tkp-track", line, { "aria-hidden": "true" });
-      if (row.bar) {
-        const bar = make("i", row.guessed ? "tkp-bar tkp-guessed" : "tkp-bar", track);
-        bar.style.left = share(row.bar[0]);
-        bar.style.width = share(row.bar[1] - row.bar[0]);
-      }
-      make("span", "tkp-value", line).textContent = row.value;
-      return line;
-    }));
+    this.picture.replaceChildren(
+      ...rows.map((row) => {
+        const line = make("li", "", null);
+        line.classList.toggle("tkp-true", row.right);
+        const mark = make("span", "tkp-mark", line, { "aria-hidden": "true" });
+        if (row.guessed) make("i", "tkp-ghost", mark);
+        if (row.right) make("i", "tkp-truth", mark);
+        const name = make("span", "tkp-name", line);
+        make("span", "", name).textContent = row.name;
+        for (const [is, words] of [
+          [row.guessed, "your guess"],
+          [row.right, "the answer"],
+        ])
+          if (is) make("small", "", name).textContent = words;
+        if (!bars) return line;
+        const track = make("span", "tkp-track", line, { "aria-hidden": "true" });
+        if (row.bar) {
+          const bar = make("i", row.guessed ? "tkp-bar tkp-guessed" : "tkp-bar", track);
+          bar.style.left = share(row.bar[0]);
+          bar.style.width = share(row.bar[1] - row.bar[0]);
+        }
+        make("span", "tkp-value", line).textContent = row.value;
+        return line;
+      }),
+    );
   }
 
   paintAxis(a) {
@@ -224,19 +268,22 @@ class View extends Frame {
     for (const label of labels) this.label(...label, put);
   }
 
-  label(name, at, text, put) { // centred, but inside the axis at both ends
+  label(name, at, text, put) {
+    // centred, but inside the axis at both ends
     const node = put(`tkp-label ${name}`, at, text);
     const wide = node.offsetWidth;
     node.style.left = `clamp(-8px, calc(${share(at)} - ${wide / 2}px), calc(100% - ${wide - 8}px))`;
   }
 
-  paintGap({ guess_at, truth_at, difference }, put) { // the line between, with its words on it or, where it is short, beside it
+  paintGap({ guess_at, truth_at, difference }, put) {
+    // the line between, with its words on it or, where it is short, beside it
     const [from, to] = [Math.min(guess_at, truth_at), Math.max(guess_at, truth_at)];
     put("tkp-gap", from).style.width = share(to - from);
     if (!difference) return;
     const words = put("tkp-label tkp-off", (from + to) / 2, difference);
     const room = Math.max(from, 1 - to);
-    if (words.offsetWidth + 32 <= (to - from) * (this.picture.clientWidth || 320)) words.style.transform = "translateX(-50%)";
+    if (words.offsetWidth + 32 <= (to - from) * (this.picture.clientWidth || 320))
+      words.style.transform = "translateX(-50%)";
     else {
       words.style.maxWidth = `calc(${share(room)} - 10px)`;
       words.style.left = room > from ? `calc(${share(to)} + 14px)` : share(from);

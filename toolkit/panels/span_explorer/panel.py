@@ -18,8 +18,9 @@ from toolkit.figures.heatmap import figure_png
 from toolkit.figures.spans import spans_matplotlib, spans_plotly
 from toolkit.figures.thumbnails import sheet
 from toolkit.labs.words import Described, Ends, WordsSession
+from toolkit.panels.base.bundle import script, style
 from toolkit.panels.base.live import LivePanel
-from toolkit.panels.base.panel import css, esm, shows_errors
+from toolkit.panels.base.panel import shows_errors
 from toolkit.panels.base.selection import Selection
 from toolkit.store.notes import HeadNotes
 
@@ -54,8 +55,8 @@ class SpanExplorer(LivePanel):
     (2, 6)
     """
 
-    _esm = esm("map", "tiles", "curve", "span_explorer")
-    _css = css("map", "tiles", "span_explorer")
+    _esm = script("span_explorer")
+    _css = style("span_explorer")
     title = traitlets.Unicode("What heads say").tag(sync=True)
     description = traitlets.Unicode("").tag(sync=True)
     head: traitlets.TraitType[Any, Any] = traitlets.Any((0, 0)).tag(sync=True)

@@ -1,5 +1,11 @@
 // SpanExplorer: a small map of heads, the texts of one of them with bars and a curve, the images at both ends.
 
+import { Asker, Frame, keep, make } from "../base/common.js";
+import { SheetUrl, drawn, floats, paintTiles, tileKey } from "../base/tiles.js";
+import { HeadMap } from "../base/map.js";
+import { paintCurve, percent } from "../base/curve.js";
+import "./style.css";
+
 const KEYS = [
   ["Map: arrows, click", "choose a head"],
   ["Texts: arrows, Enter, click", "choose a text; again: the head's main axis"],
@@ -17,22 +23,30 @@ class View extends Frame {
     this.options = [];
     this.asker = new Asker(model);
     this.rank = make("select", "", null, { "aria-label": "Order images by" });
-    for (const name of ["contribution", "cosine"]) make("option", "", this.rank, { value: name }).textContent = `images by ${name}`;
+    for (const name of ["contribution", "cosine"])
+      make("option", "", this.rank, { value: name }).textContent = `images by ${name}`;
     this.tools.insertBefore(this.rank, this.help);
     this.all = this.tool("all heads", "Choose the texts of all heads with the bank as it is");
     const side = make("div", "tkse-side", this.body);
     this.map = new HeadMap(this, side);
     this.what = make("div", "tkse-what", side);
     this.query = this.field(side, "Which heads carry a word?", "water");
-    this.note = make("textarea", "", this.labelled(side, "Note on this head"), { rows: "2", maxlength: "2000" });
+    this.note = make("textarea", "", this.labelled(side, "Note on this head"), {
+      rows: "2",
+      maxlength: "2000",
+    });
     const main = make("div", "tkse-main", this.body);
     const top = make("div", "", main);
     this.name = make("span", "tkse-name", top);
     this.facts = make("span", "tkse-facts", top);
     this.columns = make("div", "tkse-columns", main, { "aria-hidden": "true" });
-    for (const words of ["text", "factor", "standard deviation", "explained so far"]) make("span", "", this.columns).textContent = words;
+    for (const words of ["text", "factor", "standard deviation", "explained so far"])
+      make("span", "", this.columns).textContent = words;
     this.texts = make("div", "tkse-texts", main);
-    this.list = make("div", "tkse-list", this.texts, { role: "listbox", "aria-label": "texts of this head" });
+    this.list = make("div", "tkse-list", this.texts, {
+      role: "listbox",
+      "aria-label": "texts of this head",
+    });
     this.curve = drawn("svg", this.texts, { class: "tkse-curve", role: "img" });
     this.more = this.field(main, "Add a text to the bank", "a bird on water");
     const bank = make("div", "tkse-facts", main);
@@ -50,7 +64,11 @@ class View extends Frame {
   }
 
   field(parent, words, example) {
-    return make("input", "", this.labelled(parent, words), { type: "text", placeholder: example, maxlength: "300" });
+    return make("input", "", this.labelled(parent, words), {
+      type: "text",
+      placeholder: example,
+      maxlength: "300",
+    });
   }
 
   end(parent, words) {
@@ -59,9 +77,13 @@ class View extends Frame {
     return make("div", "tkm-thumbs", line, { role: "listbox", "aria-label": `images, ${words}` });
   }
 
-  ask(what, text) { this.asker.ask({ do: what, text }); }
+  ask(what, text) {
+    this.asker.ask({ do: what, text });
+  }
 
-  get head() { return this.model.get("head"); }
+  get head() {
+    return this.model.get("head");
+  }
 
   // the map
 
@@ -98,19 +120,37 @@ class View extends Frame {
       this.rowsKey = key;
       this.list.replaceChildren();
       this.options = rows.map(([text, factor, std, explained], i) => {
-        const option = make("div", "tkse-row", this.list, { role: "option", tabindex: "-1", title: text });
+        const option = make("div", "tkse-row", this.list, {
+          role: "option",
+          tabindex: "-1",
+          title: text,
+        });
         option.text = text;
         make("span", "tkse-text", option).textContent = text;
         make("span", "tkse-factor", option).textContent = factor;
-        const bar = make("div", "", make("div", "tkse-bar", option, { title: "standard deviation along the text" }));
+        const bar = make(
+          "div",
+          "",
+          make("div", "tkse-bar", option, { title: "standard deviation along the text" }),
+        );
         bar.style.width = `${(100 * std) / widest}%`;
         make("span", "tkse-value", option).textContent = std.toPrecision(2);
-        const gone = make("span", "tkse-gone", option, { "aria-hidden": "true", title: "take it out of the bank" }); // Delete does it too: an option holds no button
+        const gone = make("span", "tkse-gone", option, {
+          "aria-hidden": "true",
+          title: "take it out of the bank",
+        }); // Delete does it too: an option holds no button
         gone.textContent = "×";
-        option.setAttribute("aria-label", `${i + 1}. ${text}, standard deviation ${std.toPrecision(2)}, ${percent(explained)} explained so far`);
+        option.setAttribute(
+          "aria-label",
+          `${i + 1}. ${text}, standard deviation ${std.toPrecision(2)}, ${percent(explained)} explained so far`,
+        );
         return option;
       });
-      paintCurve(this.curve, rows.map((row) => row[3]), ROW);
+      paintCurve(
+        this.curve,
+        rows.map((row) => row[3]),
+        ROW,
+      );
       if (focus >= 0) this.options[Math.min(focus, this.options.length - 1)]?.focus();
     }
     this.options.forEach((option, i) => {
@@ -142,9 +182,14 @@ class View extends Frame {
     const text = this.model.get("_ends").text;
     this.along.textContent = `Images along ${text ? `“${text}”` : "the head's main axis"}`;
     const chosen = this.model.get("image");
-    for (const [name, offset, images] of [["high", 0, high], ["low", high.length, low]]) {
+    for (const [name, offset, images] of [
+      ["high", 0, high],
+      ["low", high.length, low],
+    ]) {
       const tiles = images.map(([id, label, score]) => ({
-        id, title: `${id}${label ? ` (${label})` : ""}: ${score.toPrecision(3)}`, label: `${label || id}, ${score.toPrecision(3)}`,
+        id,
+        title: `${id}${label ? ` (${label})` : ""}: ${score.toPrecision(3)}`,
+        label: `${label || id}, ${score.toPrecision(3)}`,
       }));
       paintTiles(this.ends[name], tiles, offset, n, { columns, side }, url, chosen);
     }
@@ -167,7 +212,8 @@ class View extends Frame {
     const work = m.get("_work");
     const other = String(m.get("_shown")) !== String(this.head);
     this.texts.classList.toggle("tk-stale", work.includes("head") || other);
-    for (const line of Object.values(this.ends)) line.classList.toggle("tk-stale", work.includes("images") || other);
+    for (const line of Object.values(this.ends))
+      line.classList.toggle("tk-stale", work.includes("images") || other);
     this.map.node.classList.toggle("tk-stale", work.includes("query"));
     this.root.setAttribute("aria-busy", work.length > 0);
     this.painted();
@@ -189,9 +235,12 @@ class View extends Frame {
     if (to) this.go(to.at);
   }
 
-  choose(text) { this.set({ text: this.model.get("text") === text ? "" : text }); }
+  choose(text) {
+    this.set({ text: this.model.get("text") === text ? "" : text });
+  }
 
-  paintNote() { // the field belongs to one head; what is being typed is not overwritten
+  paintNote() {
+    // the field belongs to one head; what is being typed is not overwritten
     const { head, text } = this.model.get("_note");
     const own = String(head) === String(this.head);
     this.note.disabled = !own;
@@ -201,9 +250,11 @@ class View extends Frame {
     if (!this.typedNote) this.note.value = own ? text : "";
   }
 
-  saveNote() { // with its head: by the time it arrives another may be shown
+  saveNote() {
+    // with its head: by the time it arrives another may be shown
     clearTimeout(this.noting);
-    if (this.typedNote && this.noteHead) this.asker.ask({ do: "note", head: this.noteHead, text: this.note.value });
+    if (this.typedNote && this.noteHead)
+      this.asker.ask({ do: "note", head: this.noteHead, text: this.note.value });
     this.typedNote = false;
   }
 
@@ -213,7 +264,8 @@ class View extends Frame {
     this.noting = setTimeout(() => this.saveNote(), 800);
   }
 
-  typed() { // a word lights up while it is typed, at most a few times a second
+  typed() {
+    // a word lights up while it is typed, at most a few times a second
     clearTimeout(this.typing);
     this.typing = setTimeout(() => this.set({ query: this.query.value }), 200);
   }
@@ -240,7 +292,8 @@ class View extends Frame {
   onKey(event) {
     const target = event.target;
     if (target === this.note) return;
-    if (event.key === "[" || event.key === "]") return this.done(event, () => this.step(event.key === "[" ? -1 : 1));
+    if (event.key === "[" || event.key === "]")
+      return this.done(event, () => this.step(event.key === "[" ? -1 : 1));
     if (event.key === "/") return this.done(event, () => this.query.focus());
     const cell = target.closest?.(".tkm-cell");
     if (cell) return this.onMapKey(event);
@@ -258,13 +311,16 @@ class View extends Frame {
   onTextKey(event, row) {
     const at = this.options.indexOf(row);
     const to = { ArrowUp: at - 1, ArrowDown: at + 1, Home: 0, End: this.options.length - 1 }[event.key];
-    if (to !== undefined) return this.done(event, () => this.options[Math.max(0, Math.min(this.options.length - 1, to))].focus());
+    if (to !== undefined)
+      return this.done(event, () => this.options[Math.max(0, Math.min(this.options.length - 1, to))].focus());
     if (event.key === "Enter" || event.key === " ") return this.done(event, () => this.choose(row.text));
-    if (event.key === "Delete" || event.key === "Backspace") return this.done(event, () => this.ask("remove", row.text));
+    if (event.key === "Delete" || event.key === "Backspace")
+      return this.done(event, () => this.ask("remove", row.text));
     if (event.key === "Escape") return this.done(event, () => this.set({ text: "" }));
   }
 
-  onField(event) { // letters belong to the field, so the frame's keys do not reach here
+  onField(event) {
+    // letters belong to the field, so the frame's keys do not reach here
     if (event.target === this.more && event.key === "Enter" && this.more.value.trim()) {
       this.ask("add", this.more.value.trim());
       this.more.value = "";
@@ -279,8 +335,26 @@ class View extends Frame {
 
 function render({ model, el }) {
   const view = new View(model, el);
-  const names = ["head", "text", "query", "ranking", "image", "_note", "_layers", "_heads", "_rows", "_facts", "_shown", "_map",
-    "_map_words", "_likely", "_labels", "_sheet", "_ends", "_work"];
+  const names = [
+    "head",
+    "text",
+    "query",
+    "ranking",
+    "image",
+    "_note",
+    "_layers",
+    "_heads",
+    "_rows",
+    "_facts",
+    "_shown",
+    "_map",
+    "_map_words",
+    "_likely",
+    "_labels",
+    "_sheet",
+    "_ends",
+    "_work",
+  ];
   const stop = keep(view, names, (on) => {
     view.root.addEventListener("click", (e) => view.onClick(e), on);
     view.root.addEventListener("keydown", (e) => view.onField(e), on);

@@ -18,8 +18,9 @@ from toolkit.figures.colors import DIVERGING, DIVERGING_DARK
 from toolkit.figures.heatmap import figure_png
 from toolkit.figures.maps import limits_of, maps_matplotlib, maps_plotly
 from toolkit.labs.maps import BESIDE, Asked, MapSession
+from toolkit.panels.base.bundle import script, style
 from toolkit.panels.base.live import LivePanel
-from toolkit.panels.base.panel import css, esm, shows_errors
+from toolkit.panels.base.panel import shows_errors
 from toolkit.panels.base.selection import Selection
 from toolkit.panels.base.told_maps import encoded, in_words, known_patch, told
 
@@ -61,8 +62,8 @@ class TokenMap(LivePanel):
     (True, HeadSet('L2.H6'))
     """
 
-    _esm = esm("tiles", "map", "patches", "token_map")
-    _css = css("tiles", "map", "patches", "token_map")
+    _esm = script("token_map")
+    _css = style("token_map")
     title = traitlets.Unicode("Where it looks").tag(sync=True)
     description = traitlets.Unicode("").tag(sync=True)
     text = traitlets.Unicode("").tag(sync=True)

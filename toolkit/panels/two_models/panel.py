@@ -15,8 +15,9 @@ from toolkit.errors import InputError
 from toolkit.figures.colors import DIVERGING, DIVERGING_DARK
 from toolkit.labs.ablation import WORDS, AblationSession, HeadsOffOutcome, known_kind, known_pair
 from toolkit.labs.two_models import SecondModel, Side
+from toolkit.panels.base.bundle import script, style
 from toolkit.panels.base.groups import GroupsPanel
-from toolkit.panels.base.panel import css, esm, shows_errors
+from toolkit.panels.base.panel import shows_errors
 from toolkit.panels.base.selection import Selection
 from toolkit.panels.base.told_maps import encoded, told
 from toolkit.panels.base.turned import EMPTY, PAUSE, turned
@@ -52,8 +53,8 @@ class TwoModels(GroupsPanel):
     ['landbird on land', 'landbird on water']
     """
 
-    _esm = esm("map", "tiles", "labs", "patches", "two_models")
-    _css = css("map", "tiles", "labs", "patches", "two_models")
+    _esm = script("two_models")
+    _css = style("two_models")
     title = traitlets.Unicode("Two models").tag(sync=True)
     description = traitlets.Unicode("").tag(sync=True)
     score: traitlets.TraitType[Any, Any] = traitlets.Any("A").tag(sync=True)

@@ -1,11 +1,25 @@
 // TwoModels: groups, images whose answer differs, heads and token maps of two models, each on one scale.
 
+import { Asker, Frame, keep, make, write } from "../base/common.js";
+import { floats, tileKey } from "../base/tiles.js";
+import { HeadMap } from "../base/map.js";
+import { Flips, GroupTable } from "../base/labs.js";
+import { Pane } from "../base/patches.js";
+import "./style.css";
+
 const KEYS = [
   ["Map: arrows, click", "to a head"],
   ["Thumbnails: arrows, Enter", "an image to look at"],
   ["?", "show or hide this list"],
 ];
-const SCORES = { A: "A", "−B": "−B", C: "C", "−D": "−D", LTC: "LTC", text: "along predicted − true" };
+const SCORES = {
+  A: "A",
+  "−B": "−B",
+  C: "C",
+  "−D": "−D",
+  LTC: "LTC",
+  text: "along predicted − true",
+};
 const told = (x) => (Number.isFinite(x) ? `${x < 0 ? "−" : ""}${Math.abs(x).toPrecision(2)}` : "–");
 
 class View extends Frame {
@@ -20,7 +34,8 @@ class View extends Frame {
     const line = make("label", "tkl-label", this.main);
     line.append("Heads by ");
     this.score = make("select", "", line, { "aria-label": "Score of the maps" });
-    for (const [value, words] of Object.entries(SCORES)) make("option", "", this.score, { value }).textContent = words;
+    for (const [value, words] of Object.entries(SCORES))
+      make("option", "", this.score, { value }).textContent = words;
     const pairs = make("div", "tk2m-two", this.main);
     this.maps = [0, 1].map(() => {
       const box = make("div", "", pairs);
@@ -44,9 +59,13 @@ class View extends Frame {
     return make("input", "", label, { type: "text", maxlength: "600" });
   }
 
-  get pinned() { return null; }
+  get pinned() {
+    return null;
+  }
 
-  get head() { return this.model.get("_head"); }
+  get head() {
+    return this.model.get("_head");
+  }
 
   paint() {
     const m = this.model;
@@ -58,7 +77,14 @@ class View extends Frame {
     const { done, of } = m.get("_progress");
     const rows = m.get("_groups");
     this.empty.hidden = rows.length > 0;
-    write(this.empty, !names[1] ? "Nothing to compare with yet: solve an edit, or name a second model (other=)." : of ? `Running ${names[1]}: ${Math.round(100 * done / of)} %` : "One moment …");
+    write(
+      this.empty,
+      !names[1]
+        ? "Nothing to compare with yet: solve an edit, or name a second model (other=)."
+        : of
+          ? `Running ${names[1]}: ${Math.round((100 * done) / of)} %`
+          : "One moment …",
+    );
     this.main.hidden = !rows.length;
     this.stop.hidden = !work.includes("groups");
     if (rows.length) this.paintBoth(palette, names, work);
@@ -70,17 +96,22 @@ class View extends Frame {
     const m = this.model;
     this.groups.paint(m.get("_groups"), m.get("_facts").groups ? "group" : "class", ...m.get("_of"));
     this.flips.paint(m.get("_flips"), m.get("_sheet"), m.get("image"));
-    for (const node of [this.groups.node, ...this.flips.nodes]) node.classList.toggle("tk-stale", work.includes("groups") || String(m.get("_of")) !== String(names));
+    for (const node of [this.groups.node, ...this.flips.nodes])
+      node.classList.toggle("tk-stale", work.includes("groups") || String(m.get("_of")) !== String(names));
     this.score.value = m.get("score");
     this.paintMaps(palette, names, work);
-    for (const name of ["text", "against"]) if (this.root.getRootNode().activeElement !== this[name]) this[name].value = m.get(name);
+    for (const name of ["text", "against"])
+      if (this.root.getRootNode().activeElement !== this[name]) this[name].value = m.get(name);
     this.paintLooks(palette, work);
   }
 
   paintMaps(palette, names, work) {
     const both = this.model.get("_maps");
     const tables = both.map(({ values }) => (values.byteLength ? floats(values) : []));
-    const most = Math.max(1e-12, ...tables.flatMap((table) => [...table].filter(Number.isFinite).map(Math.abs)));
+    const most = Math.max(
+      1e-12,
+      ...tables.flatMap((table) => [...table].filter(Number.isFinite).map(Math.abs)),
+    );
     both.forEach(({ layers, heads, kind, of }, i) => {
       const { box, name, map, none } = this.maps[i];
       write(name, of[i]);
@@ -88,18 +119,39 @@ class View extends Frame {
       const table = tables[i];
       map.node.hidden = !table.length;
       write(none, table.length ? "" : "makes no such mistake");
-      if (table.length) map.paint(this.head, palette, (at) => (Number.isFinite(table[at]) ? 0.5 + table[at] / most / 2 : 0.5), (at) => [`${SCORES[kind]} ${told(table[at])}`]);
+      if (table.length)
+        map.paint(
+          this.head,
+          palette,
+          (at) => (Number.isFinite(table[at]) ? 0.5 + table[at] / most / 2 : 0.5),
+          (at) => [`${SCORES[kind]} ${told(table[at])}`],
+        );
       map.node.setAttribute("aria-label", `heads of ${of[i]} by ${SCORES[kind]}`);
       box.classList.toggle("tk-stale", work.includes("maps") || String(of) !== String(names));
     });
-    write(this.scale, both.length ? `One scale for both: ${told(-most)} … ${told(most)}. ${this.model.get("_map_words")}` : "");
+    write(
+      this.scale,
+      both.length
+        ? `One scale for both: ${told(-most)} … ${told(most)}. ${this.model.get("_map_words")}`
+        : "",
+    );
   }
 
   paintLooks(palette, work) {
     const m = this.model;
     const maps = [m.get("_a"), m.get("_b")];
-    const limit = Math.max(...maps.map((map) => (map.values ? floats(map.values).reduce((most, v) => Math.max(most, Math.abs(v)), 0) : 0))) || 1;
-    const look = { opacity: 0.75, raw: false, wide: 260, paper: getComputedStyle(this.root).getPropertyValue("--tk-paper") };
+    const limit =
+      Math.max(
+        ...maps.map((map) =>
+          map.values ? floats(map.values).reduce((most, v) => Math.max(most, Math.abs(v)), 0) : 0,
+        ),
+      ) || 1;
+    const look = {
+      opacity: 0.75,
+      raw: false,
+      wide: 260,
+      paper: getComputedStyle(this.root).getPropertyValue("--tk-paper"),
+    };
     this.panes.forEach((pane, i) => {
       pane.paint(maps[i], m.get("_picture"), limit, palette, look);
       pane.canvas.setAttribute("role", "img");
@@ -125,17 +177,43 @@ class View extends Frame {
     const map = this.maps.map((one) => one.map).find((one) => one.node.contains(event.target));
     if (!map) return void tileKey(this, event);
     const to = map.moved(event.key, this.head);
-    if (to) this.done(event, () => { this.set({ _head: to }); this.paint(); map.focus(to); });
+    if (to)
+      this.done(event, () => {
+        this.set({ _head: to });
+        this.paint();
+        map.focus(to);
+      });
   }
 }
 
 function render({ model, el }) {
   const view = new View(model, el);
   view.asking = new Asker(model);
-  const names = ["score", "pair", "image", "text", "against", "_names", "_of", "_maps", "_map_words", "_facts", "_groups", "_flips", "_sheet", "_a", "_b", "_picture", "_head", "_progress", "_work"];
+  const names = [
+    "score",
+    "pair",
+    "image",
+    "text",
+    "against",
+    "_names",
+    "_of",
+    "_maps",
+    "_map_words",
+    "_facts",
+    "_groups",
+    "_flips",
+    "_sheet",
+    "_a",
+    "_b",
+    "_picture",
+    "_head",
+    "_progress",
+    "_work",
+  ];
   const stop = keep(view, names, (on) => {
     view.root.addEventListener("click", (e) => view.onClick(e), on);
-    for (const name of ["score", "text", "against"]) view[name].addEventListener("change", () => view.set({ [name]: view[name].value }), on);
+    for (const name of ["score", "text", "against"])
+      view[name].addEventListener("change", () => view.set({ [name]: view[name].value }), on);
   });
   return () => {
     stop();
