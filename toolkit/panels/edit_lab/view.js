@@ -2,8 +2,7 @@
 
 /** @import { Key, Pair, Place, Rgb, Stop } from "../base/types.d.ts" */
 /** @import { Option } from "../base/controls.js" */
-/** @import { Spot } from "../base/plane.js" */
-/** @import { Across, Front, GridCell, Measures, Named, Up, Visit, Words } from "./records.js" */
+/** @import { Across, Up, Words } from "./records.js" */
 
 import { Asker } from "../base/asker.js";
 import { css } from "../base/colours.js";
@@ -14,23 +13,13 @@ import { Flips } from "../base/flips.js";
 import { Frame } from "../base/frame.js";
 import { GroupTable } from "../base/groups.js";
 import { keep } from "../base/keep.js";
-import { alike, whole, within } from "../base/numbers.js";
+import { alike, whole } from "../base/numbers.js";
 import { Plane } from "../base/plane.js";
 import { imageOf, tileKey } from "../base/tiles.js";
 import { StepsCurve } from "./curve.js";
-import {
-  ACROSS,
-  anyWeights,
-  cellsOf,
-  inWords,
-  mistakesOf,
-  movedOf,
-  same,
-  scaledOf,
-  settingsOf,
-  UP,
-  visitOf,
-} from "./records.js";
+import { ACROSS, anyWeights, mistakesOf, same, settingsOf, UP, visitOf } from "./records.js";
+import { spotsOf } from "./spots.js";
+import { wordRows } from "./words.js";
 import "./style.css";
 
 /** @type {Key[]} */
@@ -96,42 +85,6 @@ const PAINTED_FROM = [
  * @returns {Option[]}
  */
 const byName = (names) => names.map((name) => [name, name]);
-
-/** @param {{name: string, ratio: number}} scaled */
-const times = ({ name, ratio }) => `${name} ×${ratio.toFixed(2)}`;
-
-/** @param {[name: string, ratio: number][]} rows */
-function textsInWords(rows) {
-  const texts = rows.map(scaledOf).map(({ name, ratio }) => times({ name: `“${name}”`, ratio }));
-  return texts.join(", ") || "nothing";
-}
-
-/**
- * What an edit did: of each part its name and its words.
- * @param {Words} words
- */
-function wordRows({ down, up = [], heads, pulls, moved, negative, gap }) {
-  /** @type {[name: string, words: string][]} */
-  const rows = [];
-  if (down) rows.push(["turned down", textsInWords(down)], ["turned up", textsInWords(up)]);
-  if (heads) rows.push(["scales heads", heads.map(scaledOf).map(times).join(", ")]);
-  if (pulls) {
-    const { ce, success, locality } = pulls;
-    const words = `cross-entropy ${whole(ce)}, success ${whole(success)}, locality ${whole(locality)}`;
-    rows.push(["pull on θ", words]);
-  }
-  if (moved) {
-    const dimensions = moved.map(movedOf).map(({ dimension, by }) => {
-      return `${dimension} (${by < 0 ? "−" : "+"}${Math.abs(by).toFixed(2)})`;
-    });
-    const below = negative === null ? "" : `; ${negative} below zero`;
-    rows.push(["dimensions", dimensions.join(", ") + below]);
-  }
-  if (gap !== undefined && gap !== null) {
-    rows.push(["left to gain", `${(100 * gap).toFixed(1)} % of the attainable fall`]);
-  }
-  return rows;
-}
 
 class View extends Frame {
   /**
@@ -301,93 +254,21 @@ class View extends Frame {
     const key = [x, y, ...made, this.theme, this.isOther, settings];
     if (key.every((part, i) => part === this.planeKey[i])) return;
     this.planeKey = key;
-    /** @param {Measures} measures */
-    const at = (measures) => ({ x: measures[x] ?? Number.NaN, y: measures[y] ?? Number.NaN });
-    /** @type {Measures} */
-    const point = this.get("_point");
-    /** @type {Named[]} */
-    const marks = this.get("_marks");
-    /** @type {Named[]} */
-    const kept = this.get("_names");
-    /** @type {Spot[]} */
-    const spots = [
-      ...this.gridSpots(at),
-      ...this.get("_trail")
-        .map(visitOf)
-        .map((/** @type {Visit} */ visit) => this.visitSpot(visit, at)),
-      ...marks.map((one) => markSpot(one, at)),
-      ...kept.map((one) => this.keptSpot(one, at)),
-      { kind: "now", old: this.isOther, ...at(point) },
-    ];
+    const spots = spotsOf({
+      x,
+      y,
+      front: this.get("_front"),
+      visits: this.get("_trail").map(visitOf),
+      marks: this.get("_marks"),
+      kept: this.get("_names"),
+      point: this.get("_point"),
+      planes: this.get("_planes"),
+      palette: this.get("_palette")[this.theme],
+      settings: this.settings,
+      isOther: this.isOther,
+      go: (place) => this.ask("go", place),
+    });
     this.plane.paint(spots, { x: ACROSS[x], y: UP[y] });
-  }
-
-  /**
-   * The grid over α and β, as far as it is there.
-   * @param {At} at
-   */
-  gridSpots(at) {
-    /** @type {Front} */
-    const front = this.get("_front");
-    const old = !same(front.of, anyWeights(this.settings));
-    return cellsOf(front).map((cell) => this.gridSpot(cell, at, old));
-  }
-
-  /**
-   * @param {GridCell} cell
-   * @param {At} at
-   * @param {boolean} old whether the grid is one of other settings
-   * @returns {Spot}
-   */
-  gridSpot({ alpha, beta, measures }, at, old) {
-    const weights = `α ${brief(alpha)}, β ${brief(beta)}`;
-    return {
-      kind: "cell",
-      old,
-      ...at(measures),
-      color: this.weightColour(alpha, beta),
-      words: `${old ? "other settings: " : ""}${weights}: ${inWords(measures)}`,
-      go: () => this.ask("go", { cell: [alpha, beta] }),
-    };
-  }
-
-  /**
-   * From blue where β is larger to orange where α is: three decades are the most.
-   * @param {number} alpha
-   * @param {number} beta
-   */
-  weightColour(alpha, beta) {
-    /** @type {Rgb[]} */
-    const palette = this.get("_palette")[this.theme];
-    const decades = Math.log10(Math.max(alpha, 1e-3)) - Math.log10(Math.max(beta, 1e-3));
-    const place = 0.5 + within(decades, -3, 3) / 6;
-    return css(palette[Math.round(place * (palette.length - 1))]);
-  }
-
-  /**
-   * @param {Visit} visit
-   * @param {At} at
-   * @returns {Spot}
-   */
-  visitSpot({ alpha, beta, steps, plane, measures, place }, at) {
-    const settings = `α ${brief(alpha)}, β ${brief(beta)}, ${steps} steps, ${this.get("_planes")[plane]}`;
-    return {
-      kind: "seen",
-      ...at(measures),
-      words: `visited: ${settings}: ${inWords(measures)}`,
-      go: () => this.ask("go", { row: place }),
-    };
-  }
-
-  /**
-   * @param {Named} kept
-   * @param {At} at
-   * @returns {Spot}
-   */
-  keptSpot(kept, at) {
-    const { name } = kept;
-    const words = `kept as ${name}: ${inWords(kept)}`;
-    return { kind: "kept", ...at(kept), name, words, go: () => this.ask("go", { name }) };
   }
 
   /** What the edit is measured on and made from. */
@@ -511,21 +392,6 @@ class View extends Frame {
     this.set({ pair: index ? this.pairs[Number(index)].pair : null });
   }
 }
-
-/** @typedef {(measures: Measures) => {x: number, y: number}} At where measures lie in the plane */
-
-/**
- * Another method's edit.
- * @param {Named} mark
- * @param {At} at
- * @returns {Spot}
- */
-const markSpot = (mark, at) => ({
-  kind: "mark",
-  ...at(mark),
-  name: mark.name,
-  words: `${mark.name}: ${inWords(mark)}`,
-});
 
 /**
  * @param {Place} place

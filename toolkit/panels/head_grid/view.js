@@ -8,6 +8,7 @@ import { floats, make, targetOf } from "../base/dom.js";
 import { Frame } from "../base/frame.js";
 import { keep } from "../base/keep.js";
 import { alike, upTo, within } from "../base/numbers.js";
+import { csvOf } from "./csv.js";
 import { colorOf, inkOn, markOf, words } from "./values.js";
 import "./style.css";
 
@@ -46,12 +47,6 @@ const HEIGHT = 520;
  * @param {number[]} pinned
  */
 const pinnedFirst = (n, pinned) => [...pinned, ...upTo(n).filter((i) => !pinned.includes(i))];
-
-/**
- * A field of a CSV file.
- * @param {string} text
- */
-const quoted = (text) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 
 class View extends Frame {
   /**
@@ -331,18 +326,10 @@ class View extends Frame {
 
   /** Save the values as CSV; the browser writes the file, so that this works without a kernel too. */
   save() {
-    const { scores } = this;
-    const all = floats(this.get("_data"));
     const size = this.shape.rows * this.shape.columns;
-    const picked = new Set(this.picked.map(String));
-    const names = scores.map((name) => quoted(name || "value"));
-    const lines = [["layer", "head", ...names, "selected"].join(",")];
-    for (const i of upTo(size)) {
-      const head = this.headAt(this.spotOf(i));
-      const values = scores.map((_, score) => all[score * size + i]);
-      lines.push([...head, ...values, picked.has(String(head))].join(","));
-    }
-    const url = URL.createObjectURL(new Blob([`${lines.join("\n")}\n`], { type: "text/csv" }));
+    const heads = upTo(size).map((i) => this.headAt(this.spotOf(i)));
+    const text = csvOf(this.scores, floats(this.get("_data")), heads, this.picked);
+    const url = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
     make("a", "", null, { href: url, download: "heads.csv" }).click();
     setTimeout(() => URL.revokeObjectURL(url), 1000);
   }

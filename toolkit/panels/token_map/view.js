@@ -7,9 +7,9 @@ import { offer } from "../base/controls.js";
 import { floats, make, targetOf, write } from "../base/dom.js";
 import { Frame } from "../base/frame.js";
 import { keep } from "../base/keep.js";
-import { HeadMap } from "../base/map.js";
-import { alike, signed, upTo, within } from "../base/numbers.js";
+import { alike, within } from "../base/numbers.js";
 import { Pane } from "../base/patches.js";
+import { HeadsSide, knowsHeads } from "./heads.js";
 import "./style.css";
 
 /** @type {Key[]} */
@@ -67,14 +67,7 @@ const PAINTED_FROM = [
 ];
 const MOST = 8e6; // bytes of a file that is dropped in
 const TYPING = 120; // milliseconds after the last letter
-const BEST = 4; // heads named for a patch
 const WIDE = { one: 400, two: 290 };
-
-/** @param {Iterable<number>} values */
-const sumOf = (values) => [...values].reduce((sum, value) => sum + value, 0);
-
-/** @param {Head} head */
-const nameOf = ([layer, head]) => `L${layer}.H${head}`;
 
 class View extends Frame {
   /**
@@ -84,8 +77,6 @@ class View extends Frame {
   constructor(model, el) {
     super(model, el, "tkt", KEYS);
     this.asker = new Asker(model);
-    /** @type {Head} the head in the tab order */
-    this.cursor = [0, 0];
     /** @type {Cell | null} the patch under the pointer */
     this.pointed = null;
     /** Which of the panes the pointer is over; −1 for neither. */
@@ -94,10 +85,6 @@ class View extends Frame {
     this.said = "";
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.timer = undefined;
-    /** @type {PatchMap | undefined} the map whose heads are unpacked, */
-    this.from = undefined;
-    /** and what each head gives each patch, head by head. */
-    this.table = new Float32Array();
     const bar = make("div", "tkt-controls", this.body);
     this.text = this.field(bar, "text", "a bird", 600);
     this.against = this.field(bar, "minus", "nothing", 600);
@@ -124,12 +111,7 @@ class View extends Frame {
     this.told = make("div", "tkt-note", this.body, { role: "status" });
     const main = make("div", "tkt-main", this.body);
     const side = make("div", "tkt-side", main);
-    this.headsName = make("div", "tkt-label", side);
-    this.heads = new HeadMap(this, side);
-    this.heads.node.setAttribute("aria-multiselectable", "true");
-    this.all = make("button", "tkt-button", side, { type: "button" });
-    this.all.textContent = "all heads";
-    this.point = make("div", "tkt-point", side, { "aria-live": "polite" });
+    this.heads = new HeadsSide(this, side);
     const panes = make("div", "tkt-panes", main);
     this.panes = [new Pane(this, panes), new Pane(this, panes)];
     this.empty = make("div", "tkt-empty", panes);
@@ -203,8 +185,6 @@ class View extends Frame {
   /** The map whose heads are told: of the pane under the pointer, else the first that knows heads. */
   get pointedMap() {
     const { maps } = this;
-    /** @param {PatchMap | undefined} map */
-    const knowsHeads = (map) => Boolean(map?.by_head?.byteLength);
     const over = maps[this.over];
     if (knowsHeads(over)) return over;
     return maps.find(knowsHeads) || maps[0];
@@ -313,87 +293,16 @@ class View extends Frame {
     write(this.empty, this.get("image") ? "Type a text." : "Drop in an image.");
   }
 
-  /**
-   * What every head gives: to the patch, or over all of them; not a number where the method knows no heads.
-   * @param {PatchMap} map
-   * @param {number} n heads
-   * @param {number | undefined} patch
-   */
-  headValues(map, n, patch) {
-    if (!map.by_head?.byteLength) return upTo(n).map(() => Number.NaN);
-    if (this.from !== map) {
-      this.from = map;
-      this.table = floats(map.by_head);
-    }
-    const size = map.grid[0] * map.grid[1];
-    return upTo(n).map((i) => {
-      if (patch !== undefined) return this.table[i * size + patch];
-      return sumOf(this.table.subarray(i * size, (i + 1) * size));
-    });
-  }
-
   paintHeads() {
     const [layers, heads] = this.get("_shape");
-    this.heads.shape(upTo(layers), heads);
-    const map = this.pointedMap;
-    const cell = this.pointed || this.pinned;
-    const patch = cell && map.grid ? cell[0] * map.grid[1] + cell[1] : undefined;
-    const values = this.headValues(map, layers * heads, patch);
-    const most = Math.max(...values.map(Math.abs).filter(Number.isFinite), 0) || 1;
-    const chosen = new Set(this.chosen.map(String));
-    const off = this.get("beside") === "ablated";
-    /** @param {number} i */
-    const place = (i) => (Number.isNaN(values[i]) ? 0.5 : 0.5 + (0.5 * values[i]) / most);
-    /** @param {number} i */
-    const words = (i) => (Number.isNaN(values[i]) ? "unknown to this method" : signed(values[i]));
-    this.heads.paint(this.cursor, this.get("_palette")[this.theme], place, words, (node, i) => {
-      const on = chosen.has(String(this.heads.at[i]));
-      node.setAttribute("aria-selected", String(on));
-      node.classList.toggle("tkt-on", on);
-      node.classList.toggle("tkt-off", on && off);
+    this.heads.shape(layers, heads);
+    this.heads.paint({
+      map: this.pointedMap,
+      cell: this.pointed || this.pinned,
+      chosen: this.chosen,
+      off: this.get("beside") === "ablated",
+      palette: this.get("_palette")[this.theme],
     });
-    this.paintHeadsName(map, patch === undefined ? null : cell, most);
-    this.all.disabled = !chosen.size;
-    const names = this.chosen.map(nameOf).join(" ");
-    const shown = chosen.size ? `${off ? "off" : "shown"}: ${names}` : "all heads shown";
-    if (patch === undefined || !cell) write(this.point, shown);
-    else write(this.point, this.patchWords(map, cell, patch, values) + shown);
-  }
-
-  /**
-   * @param {PatchMap} map
-   * @param {Cell | null} cell
-   * @param {number} most
-   */
-  paintHeadsName(map, cell, most) {
-    const unknown = !map.by_head?.byteLength && map.grid;
-    let words = "what each head gives over all patches";
-    if (cell) words = `what each head reads at patch (${cell.join(", ")})`;
-    if (unknown) words = "this method knows no heads";
-    write(this.headsName, `${words}, ±${signed(most).slice(1)}`);
-    this.heads.node.setAttribute("aria-label", this.headsName.textContent ?? "");
-  }
-
-  /**
-   * What a patch was used for, in lines.
-   * @param {PatchMap} map
-   * @param {Cell} cell
-   * @param {number} patch
-   * @param {number[]} values of all heads
-   */
-  patchWords(map, cell, patch, values) {
-    const value = map.values ? floats(map.values)[patch] : Number.NaN;
-    const lines = [`patch (${cell.join(", ")}) ${signed(value)}`];
-    const [layers, heads] = this.get("_shape");
-    const known = values.map((one, i) => ({ value: one, head: this.heads.at[i] })).filter((one) => one.value);
-    known.sort((a, b) => Math.abs(b.value) - Math.abs(a.value));
-    const best = known.slice(0, BEST).map((one) => `${nameOf(one.head)} ${signed(one.value)}`);
-    if (best.length) {
-      const sums = upTo(layers).map((layer) => sumOf(values.slice(layer * heads, (layer + 1) * heads)));
-      const perLayer = map.by_head?.byteLength ? sums.map((sum, layer) => `${layer}: ${signed(sum)}`) : [];
-      lines.push(`heads: ${best.join(", ")}`, `layers: ${perLayer.join(", ")}`);
-    }
-    return `${lines.join("\n")}\n`;
   }
 
   paintState() {
@@ -490,15 +399,15 @@ class View extends Frame {
     if (target === this.back) this.walk(-1);
     else if (target === this.forth) this.walk(1);
     else if (target === this.choose) this.file.click();
-    else if (target === this.all) this.set({ _chosen: [] });
+    else if (target === this.heads.all) this.set({ _chosen: [] });
     else this.onHeadClick(target);
   }
 
   /** @param {HTMLElement} target */
   onHeadClick(target) {
-    const head = this.heads.headOf(target);
+    const head = this.heads.map.headOf(target);
     if (!head) return;
-    this.cursor = head;
+    this.heads.cursor = head;
     this.toggle(head);
   }
 
@@ -515,7 +424,7 @@ class View extends Frame {
   onKey(event) {
     const target = targetOf(event);
     const pane = this.panes.find(({ canvas }) => canvas === target);
-    const head = this.heads.headOf(target);
+    const head = this.heads.map.headOf(target);
     if (pane && this.onPaneKey(event, pane)) return;
     if (head && this.onHeadKey(event, head)) return;
     const act = this.keyed(event.key);
@@ -553,7 +462,7 @@ class View extends Frame {
    * @param {Head} head
    */
   onHeadKey(event, head) {
-    const to = this.heads.moved(event.key, head);
+    const to = this.heads.map.moved(event.key, head);
     const chooses = event.key === "Enter" || event.key === " ";
     if (to) this.done(event, () => this.toHead(to));
     else if (chooses) this.done(event, () => this.toggle(head));
@@ -562,9 +471,9 @@ class View extends Frame {
 
   /** @param {Head} head */
   toHead(head) {
-    this.cursor = head;
+    this.heads.cursor = head;
     this.paintHeads();
-    this.heads.focus(head);
+    this.heads.map.focus(head);
   }
 
   /**
