@@ -10,7 +10,7 @@ BIN := $(TOOLKIT_VENV)/bin
 SETUP := @$(PYTHON) .ci/bootstrap.py --extras
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format lab bench clean
+.PHONY: help demo test lint format js jscheck lab bench clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
@@ -33,6 +33,14 @@ format:  ## put the source in order
 	@"$(BIN)/ruff" check --fix .
 	@"$(BIN)/ruff" format .
 
+js:  ## the panels' scripts: types, style and format checked, then bundled (ARGS=--fix puts the format right)
+	$(SETUP) js
+	@"$(BIN)/python" .ci/js.py $(ARGS)
+
+jscheck:  ## the same without writing: a stale bundle is an error
+	$(SETUP) js
+	@"$(BIN)/python" .ci/js.py --check
+
 lab:  ## JupyterLab on the notebooks
 	$(SETUP) lab
 	@"$(BIN)/jupyter" lab $(ARGS) notebooks
@@ -42,5 +50,5 @@ bench:  ## the numbers of the design (ARGS="decompose --json")
 	@"$(BIN)/toolkit" bench $(or $(ARGS),decompose)
 
 clean:  ## remove caches, build products and demo output; the environment stays
-	@rm -rf build dist demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	@find . -path ./.venv -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
+	@rm -rf build dist demo-output node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find . \( -path ./.venv -o -path ./node_modules \) -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +

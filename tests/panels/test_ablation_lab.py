@@ -357,8 +357,6 @@ def test_pictures_and_state_size(lab):
     assert data["text/plain"].startswith("Heads off: L3.H7 off (zero-ablation, direct effect): worst group")
     state = {name: value for name, value in lab.get_state().items() if name not in ("_esm", "_css")}
     assert sum(len(value if isinstance(value, bytes) else str(value)) for value in state.values()) < 300_000
-    assert len(lab._esm) < 30_000
-    assert len(lab._css.encode()) < 6_000
 
 
 def test_the_worker_leaves_grad_mode_alone(acts, birds):

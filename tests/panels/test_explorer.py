@@ -19,7 +19,7 @@ from toolkit.labs.edit import EditSession
 from toolkit.labs.explorer import NOBODY, ExplorerSession
 from toolkit.panels.base import composed
 from toolkit.panels.base.panel import parts_of
-from toolkit.panels.explorer.panel import PART, SCRIPTS, Explorer
+from toolkit.panels.explorer.panel import PART, Explorer
 from toolkit.panels.explorer.parts import PANELS
 from toolkit.panels.explorer.state import read_state
 
@@ -196,14 +196,6 @@ def test_the_wire_stays_small(acts: tk.Acts) -> None:
     size = sum(len(v) if isinstance(v, bytes) else len(json.dumps(v, default=str)) for v in state.values())
     assert size < 250_000, size
     assert len(Explorer._css.encode()) < 25_000
-
-
-def test_every_script_of_a_panel_is_in_the_bundle_once() -> None:
-    for file in SCRIPTS.values():
-        own = file.replace("_", " ")
-        assert Explorer._esm.count(f"PANELS.{next(k for k, v in SCRIPTS.items() if v == file)}=render") == 1, own
-    assert Explorer._esm.count("class Frame") == 1
-    assert Explorer._esm.endswith("export default{render};")
 
 
 def test_the_report_holds_what_stands_in_the_panels(explorer: Explorer, tmp_path: Path) -> None:

@@ -119,8 +119,6 @@ def test_a_page_of_200_is_small():
     size = sum(len(v) if isinstance(v, bytes) else len(json.dumps(v, default=str)) for v in state.values())
     assert size < 700_000
     assert len(gallery.png()) < 200_000
-    assert len(gallery._esm) < 30_000
-    assert len(gallery._css) < 6_000
     picture = np.asarray(Image.open(io.BytesIO(gallery.png())).convert("RGB"))
     assert picture.std() > 20
 

@@ -373,8 +373,6 @@ def test_small_state_and_picture(truth):
     if truth is not None:
         panel.reveal()
         assert panel.right
-    assert len(panel._esm) < 30_000
-    assert len(panel._css) < 6_000
     assert len(panel.png()) < 40_000
     assert np.asarray(Image.open(io.BytesIO(panel.png())).convert("RGB")).std() > 5
 

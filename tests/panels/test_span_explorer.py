@@ -234,8 +234,6 @@ def test_the_state_is_small(explorer):
     state = explorer.get_state()
     size = sum(len(v) if isinstance(v, bytes | memoryview) else len(str(v)) for k, v in state.items())
     assert size < 100_000
-    assert len(module.esm("curve", "span_explorer").encode()) < 30_000
-    assert len(module.css("span_explorer").encode()) < 6_000
 
 
 def test_an_answer_keeps_its_own_head(acts):

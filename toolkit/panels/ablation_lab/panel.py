@@ -24,8 +24,9 @@ from toolkit.labs.ablation import (
     known_pair,
     known_strengths,
 )
+from toolkit.panels.base.bundle import script, style
 from toolkit.panels.base.groups import GroupsPanel
-from toolkit.panels.base.panel import css, esm, observes, shows_errors
+from toolkit.panels.base.panel import observes, shows_errors
 from toolkit.panels.base.place import ExplorerPlace, Host
 from toolkit.panels.base.selection import Selection
 from toolkit.panels.base.turned import EMPTY, PAUSE, turned
@@ -80,8 +81,8 @@ class AblationLab(GroupsPanel):
     saved = ("score", "text", "how", "effect", "by", "strengths")
     selection_fix = "pass heads= to choose heads"
     place = ExplorerPlace("ablation", tab="off", label="Heads off")
-    _esm = esm("map", "tiles", "labs", "confusion", "ablation_lab")
-    _css = css("map", "tiles", "labs", "ablation_lab")
+    _esm = script("ablation_lab")
+    _css = style("ablation_lab")
     score: traitlets.TraitType[Any, Any] = traitlets.Any("A").tag(sync=True)
     text = traitlets.Unicode("").tag(sync=True)
     how: traitlets.TraitType[Any, Any] = traitlets.Enum(HOWS, "zero").tag(sync=True)

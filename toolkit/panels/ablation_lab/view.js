@@ -1,5 +1,24 @@
 // AblationLab: an error, a map of heads to switch off, every group before and after, the images that flipped.
 
+/** @import { Head, Key, Pair, Place, Rgb, Stop } from "../base/types.d.ts" */
+/** @import { Curve } from "./steps.js" */
+
+import { Asker } from "../base/asker.js";
+import { css } from "../base/colours.js";
+import { choice, labelled } from "../base/controls.js";
+import { ErrorPicker } from "../base/confusion.js";
+import { floats, make, targetOf } from "../base/dom.js";
+import { Flips } from "../base/flips.js";
+import { Frame } from "../base/frame.js";
+import { GroupTable } from "../base/groups.js";
+import { keep } from "../base/keep.js";
+import { HeadMap } from "../base/map.js";
+import { alike, points, short, whole, within } from "../base/numbers.js";
+import { imageOf, tileKey } from "../base/tiles.js";
+import { Steps } from "./steps.js";
+import "./style.css";
+
+/** @type {Key[]} */
 const KEYS = [
   ["Map: arrows", "another head"],
   ["Map: click, space, Enter", "a head off or on"],
@@ -10,240 +29,431 @@ const KEYS = [
   ["Escape", "end a run of the model"],
   ["?", "show or hide this list"],
 ];
-const BY = { utility: "utility U", balanced: "balanced U", accuracy: "accuracy", worst_group: "worst group", group_mean: "mean of groups" };
-const SCORES = {
-  A: "A", "−B": "−B", C: "C", "−D": "−D", LTC: "LTC", text: "along a text", direct: "direct effect", total: "total effect",
+/** @type {Record<string, string>} what of a head's output takes its place */
+const REPLACEMENTS = {
+  zero: "zero-ablation",
+  mean: "mean over these images",
+  resample: "other images' heads",
 };
-const signed = (x) => (Number.isFinite(x) ? `${x < 0 ? "−" : ""}${Math.abs(x).toPrecision(2)}` : "–");
+/** @type {Record<string, string>} */
+const EFFECTS = { direct: "direct: in the sum", total: "total: run again" };
+/** @type {Record<string, string>} what Algorithm 1 chooses by */
+const CRITERIA = {
+  utility: "utility U",
+  balanced: "balanced U",
+  accuracy: "accuracy",
+  worst_group: "worst group",
+  group_mean: "mean of groups",
+};
+/** @type {Record<string, string>} */
+const SCORES = {
+  A: "A",
+  "−B": "−B",
+  C: "C",
+  "−D": "−D",
+  LTC: "LTC",
+  text: "along a text",
+  direct: "direct effect",
+  total: "total effect",
+};
+const PAINTED_FROM = [
+  "score",
+  "text",
+  "how",
+  "effect",
+  "by",
+  "head",
+  "pair",
+  "image",
+  "_off",
+  "_layers",
+  "_heads",
+  "_map",
+  "_map_words",
+  "_map_of",
+  "_sure",
+  "_groups",
+  "_facts",
+  "_confusion",
+  "_flips",
+  "_sheet",
+  "_curve",
+  "_why",
+  "_progress",
+  "_work",
+];
+const STRONGEST = 2;
+
+/** @typedef {{head: Head, strength: number}} Off a head that is not as it is */
+
+/**
+ * @typedef {object} MapOf what the map that is there was made for
+ * @property {string} score
+ * @property {string} text
+ */
+
+/**
+ * @typedef {object} Sure how sure the map is, head by head
+ * @property {string} [sizes] of the images, in words; without it there is no interval
+ * @property {number[]} low
+ * @property {number[]} high
+ * @property {number[]} steady share of resamples in which a head is among the worst
+ * @property {number} top how many are the worst
+ */
+
+/**
+ * A row as Python sends it, by name.
+ * @param {[layer: number, head: number, strength: number]} row
+ * @returns {Off}
+ */
+const offOf = ([layer, head, strength]) => ({ head: [layer, head], strength });
+
+/** @param {Off} off */
+const rowOf = ({ head, strength }) => [...head, strength];
+
+/**
+ * A strength on a cell, in which two digits fit.
+ * @param {number} strength
+ */
+const onCell = (strength) => (strength ? String(Number(strength.toFixed(2))).replace(/^0/, "") : "×");
 
 class View extends Frame {
+  /**
+   * @param {Place["model"]} model
+   * @param {HTMLElement} el
+   */
   constructor(model, el) {
     super(model, el, "tkab", KEYS);
     this.body.classList.add("tkl");
     this.asker = new Asker(model);
-    this.how = this.choice(null, "What takes a head's place", { zero: "zero-ablation", mean: "mean over these images", resample: "other images' heads" });
-    this.effect = this.choice(null, "Which effect", { direct: "direct: in the sum", total: "total: run again" });
-    for (const tool of [this.how, this.effect]) this.tools.insertBefore(tool, this.help);
+    this.how = choice(null, "What takes a head's place", Object.entries(REPLACEMENTS));
+    this.effect = choice(null, "Which effect", Object.entries(EFFECTS));
+    this.tools.insertBefore(this.how, this.help);
+    this.tools.insertBefore(this.effect, this.help);
     this.stop = this.tool("stop", "End the run of the model");
     this.reset = this.tool("all on", "Switch all heads on");
     const side = make("div", "tkl-side", this.body);
-    this.score = this.choice(this.labelled(side, "Heads by "), "Score of the map", SCORES);
-    this.text = make("input", "", side, { type: "text", placeholder: "a text, such as water", "aria-label": "The text", maxlength: "300" });
+    this.score = choice(labelled(side, "Heads by "), "Score of the map", Object.entries(SCORES));
+    const text = {
+      type: "text",
+      placeholder: "a text, such as water",
+      "aria-label": "The text",
+      maxlength: "300",
+    };
+    this.text = make("input", "", side, text);
     this.map = new HeadMap(this, side);
     this.bar = make("div", "tkab-scale", side, { "aria-hidden": "true" });
-    this.ends = ["", "0", ""].map((words) => { const end = make("span", "", this.bar); end.textContent = words; return end; });
+    this.least = make("span", "", this.bar);
+    make("span", "", this.bar).textContent = "0";
+    this.most = make("span", "", this.bar);
     this.what = make("div", "tkl-soft", side);
-    this.name = make("span", "", this.labelled(side, ""));
-    this.strength = make("input", "", this.name.parentNode, { type: "range", min: "0", max: "2", step: "0.05" });
+    const strength = labelled(side, "");
+    this.name = make("span", "", strength);
+    this.strength = make("input", "", strength, { type: "range", min: "0", max: STRONGEST, step: "0.05" });
     this.now = make("div", "tkl-soft", side);
-    this.by = this.choice(this.labelled(side, "Algorithm 1 by "), "Criterion of Algorithm 1", BY);
-    this.choose = make("button", "", this.by.parentNode, { type: "button" });
-    this.choose.textContent = "choose";
+    const algorithm = labelled(side, "Algorithm 1 by ");
+    this.by = choice(algorithm, "Criterion of Algorithm 1", Object.entries(CRITERIA));
+    this.choose = this.button(algorithm, "choose");
     this.why = make("div", "tkl-soft", side, { "aria-live": "polite" });
     const main = make("div", "tkl-main", this.body);
-    this.picker = new ErrorPicker(this, main);
+    this.picker = new ErrorPicker(main);
     this.groups = new GroupTable(main);
-    const line = make("div", "tkl-line", main);
-    this.curve = drawn("svg", line, { width: 330, height: 150, role: "img" });
-    const right = make("div", "", line);
-    this.top = make("input", "", this.labelled(right, "Switch off the worst heads of the map"), { type: "range", min: "0", step: "1", value: "0" });
-    this.legend = make("div", "tkl-soft", right);
+    this.steps = new Steps(main);
     this.flips = new Flips(this, main);
   }
 
-  labelled(parent, words) {
-    const label = make("label", "tkl-label", parent);
-    label.append(words);
-    return label;
+  // what the model holds
+
+  /** @returns {Head} */
+  get head() {
+    return this.get("head");
   }
 
-  choice(parent, label, options) {
-    const select = make("select", "", parent, label ? { "aria-label": label } : {});
-    for (const [value, words] of Object.entries(options)) make("option", "", select, { value }).textContent = words;
-    return select;
+  /** @returns {Off[]} in the order in which they were switched off */
+  get off() {
+    return this.get("_off").map(offOf);
   }
 
-  get head() { return this.model.get("head"); }
+  /** @returns {MapOf} */
+  get mapOf() {
+    const [score = this.get("score"), , , text = ""] = this.get("_map_of");
+    return { score, text };
+  }
 
-  strengthOf(head) { // undefined: as it is
-    return this.model.get("_off").find((row) => row[0] === head[0] && row[1] === head[1])?.[2];
+  /**
+   * The strength of a head; undefined: as it is.
+   * @param {Head} head
+   */
+  strengthOf(head) {
+    return this.off.find((one) => alike(one.head, head))?.strength;
+  }
+
+  /** @param {string} part */
+  works(part) {
+    return this.get("_work").includes(part);
+  }
+
+  /**
+   * Whether what is shown was made for other values of these traits.
+   * @param {unknown} shown
+   * @param {string[]} names
+   */
+  differs(shown, ...names) {
+    const now = names.map((name) => this.get(name));
+    return JSON.stringify(shown) !== JSON.stringify(now);
   }
 
   // paint
 
+  paint() {
+    this.paintFrame();
+    /** @type {Rgb[]} */
+    const palette = this.get("_palette")[this.theme];
+    this.root.style.setProperty("--tk-after", css(palette[2]));
+    this.how.value = this.get("how");
+    this.effect.value = this.get("effect");
+    this.score.value = this.get("score");
+    this.by.value = this.get("by");
+    if (this.active !== this.text) this.text.value = this.get("text");
+    this.paintMap();
+    const facts = this.get("_facts");
+    const confusion = this.get("_confusion");
+    if (confusion.names.length) this.picker.paint(confusion, this.get("pair"));
+    this.groups.paint(this.get("_groups"), facts.groups ? "group" : "class");
+    this.steps.paint(this.get("_curve"), SCORES[this.mapOf.score], this.off);
+    this.flips.paint(this.get("_flips"), this.get("_sheet"), this.get("image"));
+    this.effect.options[1].disabled = !facts.live;
+    this.why.textContent = this.get("_why");
+    this.paintStale();
+    this.paintRuns();
+    this.root.setAttribute("aria-busy", String(this.get("_work").length > 0));
+    this.painted();
+  }
+
   paintMap() {
-    const m = this.model;
-    const values = floats(m.get("_map"));
-    const palette = m.get("_palette")[this.theme];
-    const most = Math.max(1e-12, ...[...values].filter(Number.isFinite).map(Math.abs));
-    const [score, , , along] = m.get("_map_of").length ? m.get("_map_of") : [m.get("score")];
-    const say = score === "direct" || score === "total" ? (x) => `${points(x)} points` : signed;
-    this.map.shape(m.get("_layers"), m.get("_heads"));
+    const values = floats(this.get("_map"));
+    /** @type {Rgb[]} */
+    const palette = this.get("_palette")[this.theme];
+    const most = Math.max(1e-12, ...values.filter(Number.isFinite).map(Math.abs));
+    const { score, text } = this.mapOf;
+    const isEffect = score === "direct" || score === "total";
+    /** @param {number} value */
+    const say = (value) => (isEffect ? `${points(value)} points` : short(value));
+    this.map.shape(this.get("_layers"), this.get("_heads"));
+    const strengths = new Map(this.off.map(({ head, strength }) => [String(head), strength]));
+    /** @param {number} i */
+    const strengthAt = (i) => strengths.get(String(this.map.at[i]));
+    /** @param {number} i */
     const place = (i) => (Number.isFinite(values[i]) ? 0.5 + values[i] / most / 2 : 0.5);
-    const off = (i) => this.strengthOf(this.map.cells[i].at);
-    const words = (i) => [`${SCORES[score]} ${say(values[i])}${off(i) === undefined ? "" : off(i) ? `, strength ${off(i)}` : ", off"}`];
+    /** @param {number} i */
+    const words = (i) => {
+      const strength = strengthAt(i);
+      const value = `${SCORES[score]} ${say(values[i])}`;
+      if (strength === undefined) return value;
+      return strength ? `${value}, strength ${strength}` : `${value}, off`;
+    };
     this.map.paint(this.head, palette, place, words, (cell, i) => {
-      const s = off(i);
-      cell.dataset.s = s === undefined ? "" : s ? String(+s.toFixed(2)).replace(/^0/, "") : "×";
-      cell.classList.toggle("tkab-off", s !== undefined); // its name says it: a cell of a grid cannot be pressed
+      const strength = strengthAt(i);
+      cell.dataset.s = strength === undefined ? "" : onCell(strength);
+      cell.classList.toggle("tkab-off", strength !== undefined); // its name says it: a cell of a grid cannot be pressed
     });
     this.map.node.setAttribute("aria-label", `heads by ${SCORES[score]}`);
-    this.bar.style.background = `linear-gradient(to right, ${palette.map((c) => `rgb(${c.join(" ")})`).join(", ")})`;
-    this.ends[0].textContent = say(-most);
-    this.ends[2].textContent = say(most);
-    const { low, high, steady, sizes, top } = m.get("_sure");
-    const at = this.map.cells.findIndex((cell) => String(cell.at) === String(this.head));
-    this.what.textContent = `${m.get("_map_words")}${score === "text" && along ? ` (“${along}”)` : ""} ${sizes ? `${sizes}.` : ""}`;
-    this.now.textContent = sizes && at >= 0
-      ? `${signed(values[at])} [${signed(low[at])}, ${signed(high[at])}], among the worst ${top} in ${Math.round(100 * steady[at])} % of resamples`
-      : "";
-    this.text.hidden = m.get("score") !== "text";
-    const s = this.strengthOf(this.head);
-    this.name.textContent = `Strength of L${this.head[0]}.H${this.head[1]}: ${s === undefined ? "as it is" : s === 0 ? "off" : s.toFixed(2)}`;
-    this.strength.value = s ?? 1;
+    this.bar.style.background = `linear-gradient(to right, ${palette.map(css).join(", ")})`;
+    this.least.textContent = say(-most);
+    this.most.textContent = say(most);
+    this.paintWords(values, score === "text" ? text : "");
+    this.paintStrength();
+  }
+
+  /**
+   * What the map shows, and what is known of the head.
+   * @param {Float32Array} values
+   * @param {string} text along which the map is
+   */
+  paintWords(values, text) {
+    /** @type {Sure} */
+    const { low, high, steady, sizes, top } = this.get("_sure");
+    const along = text ? ` (“${text}”)` : "";
+    this.what.textContent = `${this.get("_map_words")}${along} ${sizes ? `${sizes}.` : ""}`;
+    const at = this.map.indexOf(this.head);
+    this.now.textContent = "";
+    if (!sizes || at < 0) return;
+    const interval = `${short(values[at])} [${short(low[at])}, ${short(high[at])}]`;
+    this.now.textContent = `${interval}, among the worst ${top} in ${whole(steady[at])} of resamples`;
+  }
+
+  paintStrength() {
+    this.text.hidden = this.get("score") !== "text";
+    const [layer, head] = this.head;
+    const strength = this.strengthOf(this.head);
+    let words = "as it is";
+    if (strength === 0) words = "off";
+    else if (strength !== undefined) words = strength.toFixed(2);
+    this.name.textContent = `Strength of L${layer}.H${head}: ${words}`;
+    this.strength.value = String(strength ?? 1);
     this.strength.setAttribute("aria-valuetext", this.name.textContent);
   }
 
-  paintCurve() {
-    const curve = this.model.get("_curve");
-    if (!curve.worst) return;
-    if (curve !== this.drawnCurve) this.drawCurve(curve);
-    const off = this.model.get("_off");
-    const { order } = curve;
-    const own = off.length <= order.length && off.every((row, i) => !row[2] && String(order[i]) === String(row.slice(0, 2)));
-    const t = own ? off.length : -1;
-    this.dots.forEach((dot, i) => dot.setAttribute("r", i === t ? 5 : 3));
-    if (own) this.top.value = t;
-    this.top.setAttribute("aria-valuetext", `${own ? `${t} heads` : "another set"} off`);
+  /** Fade what belongs to other settings. */
+  paintStale() {
+    const other = this.works("outcome") || this.differs(this.get("_facts").shown, "_off", "how", "effect");
+    const old = this.works("map") || this.differs(this.get("_map_of"), "score", "pair", "how", "text");
+    /** @type {(nodes: Element[], stale: boolean) => void} */
+    const fade = (nodes, stale) => {
+      for (const node of nodes) node.classList.toggle("tk-stale", stale);
+    };
+    fade([this.groups.node, this.picker.node], other);
+    fade(this.flips.nodes, other || this.works("flips"));
+    fade([this.map.node, this.steps.curve, this.what, this.now], old);
+    this.steps.slider.disabled = old;
   }
 
-  drawCurve(curve) {
-    const { worst, average, low, high, order, orders } = curve;
-    this.drawnCurve = curve;
-    const steps = worst.length - 1;
-    const [x, y] = [(t) => 30 + (t / Math.max(1, steps)) * 290, (v) => 130 - 120 * v];
-    this.curve.replaceChildren();
-    for (const v of [0, 0.5, 1]) {
-      drawn("line", this.curve, { x1: 30, x2: 320, y1: y(v), y2: y(v), stroke: "var(--tk-line)" });
-      drawn("text", this.curve, { x: 26, y: y(v) + 3, "text-anchor": "end" }).textContent = `${100 * v}%`;
-    }
-    for (let t = 0; t <= steps; t += 5) drawn("text", this.curve, { x: x(t), y: 145, "text-anchor": "middle" }).textContent = t;
-    const line = (values) => values.map((v, t) => `${x(t)},${y(v)}`);
-    drawn("polygon", this.curve, { points: [...line(low), ...line(high).reverse()].join(" "), fill: "var(--tk-soft)", opacity: 0.22 });
-    drawn("polyline", this.curve, { points: line(average).join(" "), "stroke-dasharray": "4 3" });
-    drawn("polyline", this.curve, { points: line(worst).join(" "), "stroke-width": 2 });
-    this.dots = worst.map((v, t) => {
-      const dot = drawn("circle", this.curve, { cx: x(t), cy: y(v) });
-      dot.t = t;
-      const name = t ? ` with L${order[t - 1].join(".H")} as the last` : "";
-      drawn("title", dot, {}).textContent = `${t} off${name}: worst group ${share(v)}, average ${share(average[t])}`;
-      return dot;
-    });
-    const score = SCORES[this.model.get("_map_of")[0]];
-    this.curve.setAttribute("aria-label", `worst group with the worst heads by ${score} off: ${worst.map(share).join(", ")}`);
-    this.top.max = steps;
-    this.legend.textContent = `Worst group with the first t heads by ${score} off, in the sum; dashed: plain average. Grey: 10–90 % of ${orders} random orders of these heads.`;
-  }
-
-  paint() {
-    const m = this.model;
-    this.paintFrame();
-    const palette = m.get("_palette")[this.theme];
-    this.root.style.setProperty("--tk-after", `rgb(${palette[2].join(" ")})`);
-    for (const name of ["how", "effect", "score", "by"]) this[name].value = m.get(name);
-    if (this.root.getRootNode().activeElement !== this.text) this.text.value = m.get("text");
-    this.paintMap();
-    const confusion = m.get("_confusion");
-    if (confusion.names.length) this.picker.paint(confusion, m.get("pair"));
-    this.groups.paint(m.get("_groups"), m.get("_facts").groups ? "group" : "class");
-    this.paintCurve();
-    this.flips.paint(m.get("_flips"), m.get("_sheet"), m.get("image"));
-    const [work, facts, progress] = [m.get("_work"), m.get("_facts"), m.get("_progress")];
-    this.effect.options[1].disabled = !facts.live;
-    this.why.textContent = m.get("_why");
-    const differs = (shown, ...names) => JSON.stringify(shown) !== JSON.stringify(names.map((name) => m.get(name)));
-    const other = work.includes("outcome") || differs(facts.shown, "_off", "how", "effect");
-    for (const node of [this.groups.node, this.picker.node]) node.classList.toggle("tk-stale", other);
-    for (const node of this.flips.nodes) node.classList.toggle("tk-stale", other || work.includes("flips"));
-    const old = work.includes("map") || differs(m.get("_map_of"), "score", "pair", "how", "text");
-    for (const node of [this.map.node, this.curve, this.what, this.now]) node.classList.toggle("tk-stale", old);
-    this.top.disabled = old;
-    const runs = [["map", "score"], ["outcome", "effect"]].filter(([part, name]) => work.includes(part) && m.get(name) === "total");
+  /** How far the runs of the model are. */
+  paintRuns() {
+    const progress = this.get("_progress");
+    const runs = [
+      { part: "map", trait: "score" },
+      { part: "outcome", trait: "effect" },
+    ].filter(({ part, trait }) => this.works(part) && this.get(trait) === "total");
+    const done = Math.max(0, ...runs.map(({ part }) => progress[part] || 0));
     this.stop.hidden = !runs.length;
-    this.stop.textContent = `running the model, ${Math.round(100 * Math.max(0, ...runs.map(([part]) => progress[part] || 0)))} % – stop`;
-    this.root.setAttribute("aria-busy", work.length > 0);
-    this.painted();
+    this.stop.textContent = `running the model, ${whole(done)} – stop`;
   }
 
   // what the user does
 
-  change(head, strength) { // undefined: as it is
-    const rest = this.model.get("_off").filter((row) => row[0] !== head[0] || row[1] !== head[1]);
-    const at = this.model.get("_off").findIndex((row) => row[0] === head[0] && row[1] === head[1]);
-    if (strength !== undefined) rest.splice(at < 0 ? rest.length : at, 0, [...head, strength]);
-    this.set({ head, _off: rest });
+  /**
+   * @param {Head} head
+   * @param {number | undefined} strength undefined: as it is
+   */
+  change(head, strength) {
+    const { off } = this;
+    const at = off.findIndex((one) => alike(one.head, head));
+    const rest = off.filter((one) => !alike(one.head, head));
+    if (strength !== undefined) rest.splice(at < 0 ? rest.length : at, 0, { head, strength });
+    this.set({ head, _off: rest.map(rowOf) });
     this.paintMap();
   }
 
-  toggle(head) { this.change(head, this.strengthOf(head) === undefined ? 0 : undefined); }
+  /** @param {Head} head */
+  toggle(head) {
+    this.change(head, this.strengthOf(head) === undefined ? 0 : undefined);
+  }
 
-  worst(t) { this.set({ _off: this.model.get("_curve").order.slice(0, t).map((head) => [...head, 0]) }); }
+  /**
+   * The worst heads of the map off, and no others.
+   * @param {number} n
+   */
+  worst(n) {
+    /** @type {Curve} */
+    const { order } = this.get("_curve");
+    this.set({ _off: order.slice(0, n).map((head) => rowOf({ head, strength: 0 })) });
+  }
 
-  ask(what) { this.asker.ask({ do: what }); }
+  /** @param {string} what */
+  ask(what) {
+    this.asker.ask({ do: what });
+  }
 
+  /** @param {MouseEvent} event */
   onClick(event) {
-    const target = event.target;
-    const asks = new Map([[this.choose, "choose"], [this.reset, "reset"], [this.stop, "stop"]]);
-    if (asks.has(target)) return this.ask(asks.get(target));
+    const target = targetOf(event);
+    if (target === this.choose) this.ask("choose");
+    else if (target === this.reset) this.ask("reset");
+    else if (target === this.stop) this.ask("stop");
+    else this.onClickAt(target);
+  }
+
+  /** @param {HTMLElement} target */
+  onClickAt(target) {
     const pair = this.picker.clicked(target);
-    if (pair !== undefined) return this.set({ pair: pair && String(pair) === String(this.model.get("pair")) ? null : pair });
-    const cell = target.closest(".tkm-cell");
-    if (cell) {
-      cell.focus();
-      return this.toggle(cell.at);
+    if (pair !== undefined) {
+      this.choosePair(pair);
+      return;
     }
-    if (target.t !== undefined) return this.worst(target.t);
-    const tile = target.closest(".tkm-thumb");
-    if (tile) this.set({ image: this.model.get("image") === tile.image ? null : tile.image });
+    const head = this.map.headOf(target);
+    if (head) {
+      /** @type {HTMLElement | null} */ (target.closest(".tkm-cell"))?.focus();
+      this.toggle(head);
+      return;
+    }
+    const step = this.steps.stepOf(target);
+    if (step !== undefined) {
+      this.worst(step);
+      return;
+    }
+    const image = imageOf(target);
+    if (image !== undefined) this.set({ image: this.get("image") === image ? null : image });
   }
 
+  /** @param {Pair | null} pair the same again: all mistakes */
+  choosePair(pair) {
+    const again = pair && alike(pair, this.get("pair"));
+    this.set({ pair: again ? null : pair });
+  }
+
+  /** @param {KeyboardEvent} event */
   onKey(event) {
-    const target = event.target;
-    if (target.closest?.(".tkm-cell")) return this.onMapKey(event);
-    if (this.picker.moved(event)) return event.preventDefault();
-    if (!tileKey(this, event)) this.onPanelKey(event);
+    if (this.map.headOf(targetOf(event))) this.onMapKey(event);
+    else if (this.picker.moved(event)) event.preventDefault();
+    else if (!tileKey(this, event)) this.onPanelKey(event);
   }
 
+  /** @param {KeyboardEvent} event */
   onPanelKey(event) {
+    /** @type {Record<string, string>} */
     const asks = { a: "reset", 1: "choose", Escape: "stop" };
-    if (asks[event.key]) this.done(event, () => this.ask(asks[event.key]));
+    const what = asks[event.key];
+    if (what) this.done(event, () => this.ask(what));
   }
 
+  /** @param {KeyboardEvent} event */
   onMapKey(event) {
     const to = this.map.moved(event.key, this.head);
-    if (to) return this.done(event, () => { this.set({ head: to }); this.paintMap(); this.map.focus(to); });
-    if (event.key === " " || event.key === "Enter") return this.done(event, () => this.toggle(this.head));
-    const by = { "-": -0.1, "−": -0.1, "+": 0.1, "=": 0.1 }[event.key];
-    if (!by) return this.onPanelKey(event);
-    const s = Math.max(0, Math.min(2, Math.round(10 * ((this.strengthOf(this.head) ?? 1) + by)) / 10));
-    this.done(event, () => this.change(this.head, s === 1 ? undefined : s));
+    if (to) this.done(event, () => this.go(to));
+    else if (event.key === " " || event.key === "Enter") this.done(event, () => this.toggle(this.head));
+    else if (event.key === "-" || event.key === "−") this.done(event, () => this.turn(-1));
+    else if (event.key === "+" || event.key === "=") this.done(event, () => this.turn(1));
+    else this.onPanelKey(event);
   }
 
+  /** @param {Head} head */
+  go(head) {
+    this.set({ head });
+    this.paintMap();
+    this.map.focus(head);
+  }
+
+  /**
+   * The head a tenth weaker or stronger.
+   * @param {1 | -1} by
+   */
+  turn(by) {
+    const now = this.strengthOf(this.head) ?? 1;
+    this.strengthen(within(Math.round(10 * (now + by / 10)) / 10, 0, STRONGEST));
+  }
+
+  /** @param {number} strength of the head; 1 is as it is */
+  strengthen(strength) {
+    this.change(this.head, strength === 1 ? undefined : strength);
+  }
 }
 
+/**
+ * @param {Place} place
+ * @returns {Stop}
+ */
 function render({ model, el }) {
   const view = new View(model, el);
-  const names = ["score", "text", "how", "effect", "by", "head", "pair", "image", "_off", "_layers", "_heads", "_map", "_map_words",
-    "_map_of", "_sure", "_groups", "_facts", "_confusion", "_flips", "_sheet", "_curve", "_why", "_progress", "_work"];
-  const stop = keep(view, names, (on) => {
-    view.root.addEventListener("click", (e) => view.onClick(e), on);
-    for (const name of ["how", "effect", "score", "by"]) view[name].addEventListener("change", () => view.set({ [name]: view[name].value }), on);
+  const stop = keep(view, PAINTED_FROM, (on) => {
+    view.root.addEventListener("click", (event) => view.onClick(event), on);
+    view.how.addEventListener("change", () => view.set({ how: view.how.value }), on);
+    view.effect.addEventListener("change", () => view.set({ effect: view.effect.value }), on);
+    view.score.addEventListener("change", () => view.set({ score: view.score.value }), on);
+    view.by.addEventListener("change", () => view.set({ by: view.by.value }), on);
     view.text.addEventListener("change", () => view.set({ text: view.text.value }), on);
-    view.strength.addEventListener("input", () => {
-      const s = Number(view.strength.value);
-      view.change(view.head, s === 1 ? undefined : s);
-    }, on);
-    view.top.addEventListener("input", () => view.worst(Number(view.top.value)), on);
+    view.strength.addEventListener("input", () => view.strengthen(Number(view.strength.value)), on);
+    view.steps.slider.addEventListener("input", () => view.worst(Number(view.steps.slider.value)), on);
   });
   return () => {
     stop();

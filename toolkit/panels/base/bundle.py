@@ -1,28 +1,32 @@
-"""One script and one style for a panel made of others: what they share once, each panel in a scope of its own."""
+"""The scripts and styles of the panels, as `make js` put them together: read here, and made by nothing of Python."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import base64
+import json
+import os
+from pathlib import Path
 
-from toolkit.panels.base.compact import compact
-from toolkit.panels.base.panel import css, read, source
-
-END = "export default { render };"
-
-
-def bundle(shared: Sequence[str], panels: Mapping[str, str], own: str) -> str:
-    """The script: shared parts by file, panels by the name under which `own` finds their `render` in `PANELS`."""
-    code = read("js", "common", *shared)
-    scopes = ["const PANELS = {};\n"]
-    for name, file in panels.items():
-        view = read("js", file)
-        if END not in view:
-            raise ValueError(f"{file}/view.js does not end in {END!r}")
-        inner = view.replace(END, f"PANELS.{name} = render;")
-        scopes.append(f"{{\n{inner}}}\n")
-    return compact(code + "".join(scopes) + read("js", own))
+PANELS = Path(__file__).parents[1]
+BUNDLES = PANELS / "bundles"
+WITH_MAPS = "TOOLKIT_SOURCE_MAPS"
+"""Set to 1 before the import, it sends the source maps along: a browser's debugger then shows the sources."""
 
 
-def bundle_css(parts: Sequence[str], own: str) -> str:
-    """The style; of a part without one, nothing."""
-    return css(*(part for part in (*parts, own) if source(part, "css").exists()))
+def script(panel: str) -> str:
+    """The script of a panel by the name of its folder, one module with all that it imports."""
+    text = (BUNDLES / f"{panel}.js").read_text(encoding="utf-8")
+    return text + source_map(panel) if os.environ.get(WITH_MAPS) == "1" else text
+
+
+def style(panel: str) -> str:
+    """The style of a panel by the name of its folder, with that of all that its script imports."""
+    return (BUNDLES / f"{panel}.css").read_text(encoding="utf-8")
+
+
+def source_map(panel: str) -> str:
+    """The comment that gives a debugger the map of a script, with the sources in it."""
+    found = json.loads((BUNDLES / f"{panel}.js.map").read_text(encoding="utf-8"))
+    found["sourcesContent"] = [(BUNDLES / name).read_text(encoding="utf-8") for name in found["sources"]]
+    packed = base64.b64encode(json.dumps(found).encode()).decode()
+    return f"//# sourceMappingURL=data:application/json;base64,{packed}\n"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import inspect
-import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,7 +22,6 @@ from toolkit.data.characters import sendable
 from toolkit.errors import InputError
 from toolkit.explanations.why import Why, read_why
 from toolkit.figures.words import words_png
-from toolkit.panels.base.compact import compact
 from toolkit.panels.base.kept import Kept, shell_with_pages
 from toolkit.panels.base.place import ExplorerPlace, Host
 from toolkit.panels.base.selection import Selection
@@ -35,7 +33,6 @@ P = ParamSpec("P")
 LOCK = threading.RLock()
 """Held while a panel's traits change: traitlets is not made for a worker that paints while the browser reports. One for
 all panels, since a linked selection goes from one to the other."""
-PANELS = Path(__file__).parents[1]
 _HOST: ContextVar[Panel | None] = ContextVar("the panel that others are made as parts of", default=None)
 Route = Callable[[dict[str, Any], Any], None]
 """Where a part's messages go: called with a message and its buffers."""
@@ -49,30 +46,6 @@ def parts_of(host: Panel) -> Iterator[None]:
         yield
     finally:
         _HOST.reset(token)
-
-
-def esm(*names: str) -> str:
-    """A panel's own code after what all panels share, and after other parts it names; without comments and spaces."""
-    return compact(read("js", "common", *names))
-
-
-def css(*names: str) -> str:
-    """A panel's own style after what all panels share, and after other parts it names."""
-    text = read("css", "common", *names)
-    text = re.sub(r"\s*\n\s*|(?<=[;{,>]) | (?=[{}>!])|(?<=[a-z]:) |\b0(?=\.\d)", "", text).replace(";}", "}")
-    return re.sub(r'="([a-z]+)"]', r"=\1]", text)
-
-
-def source(name: str, kind: str) -> Path:
-    """The file of a panel, named by its folder, or of what panels share. kind: "js" or "css"."""
-    if (PANELS / name).is_dir():
-        return PANELS / name / {"js": "view.js", "css": "style.css"}[kind]
-    return PANELS / ("explorer" if name == "guide" else "base") / f"{name}.{kind}"
-
-
-def read(kind: str, *names: str) -> str:
-    """The text of panels and of what they share, one after the other."""
-    return "".join(source(name, kind).read_text(encoding="utf-8") for name in names)
 
 
 def observes(*names: str) -> Callable[[Callable[..., None]], Any]:

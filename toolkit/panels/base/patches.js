@@ -1,167 +1,365 @@
-// An image under its map: grey below, the map in colour, clear at zero; and the scale beneath it. After tiles.js.
+// An image under its map: grey below, the map in colour, clear at zero; and the scale beneath it.
 
-export const signed = (x, digits = 4) => {
-  const size = Math.abs(x);
-  const text = size >= 0.5 * 10 ** -digits || !size ? size.toFixed(digits) : size.toExponential(1).replace("-", "−");
-  return (x < 0 ? "−" : "+") + text;
-};
+/** @import { Frame } from "./frame.js" */
+/** @import { Bytes, Cell, Look, PatchMap, Rgb } from "./types.d.ts" */
 
-export function tint(t, palette) { // t from −1 to 1
-  const at = (Math.max(-1, Math.min(1, t)) + 1) / 2 * (palette.length - 1);
-  const i = Math.min(Math.floor(at), palette.length - 2);
-  return palette[i].map((c, k) => Math.round(c + (palette[i + 1][k] - c) * (at - i)));
+import { rgbAt } from "./colours.js";
+import { contextOf, floats, make, write } from "./dom.js";
+import { signed, upTo, within } from "./numbers.js";
+import "./patches.css";
+
+const TALL = 420; // the tallest a picture is drawn
+const LEAST = 96; // pixels of the map's shorter side below which only its surroundings are shown
+const STOPS = 17; // of the scale's gradient
+
+/** @typedef {[left: number, top: number, right: number, bottom: number]} Box */
+/** @typedef {Frame & {paint: () => void, pinned: Cell | null, pointed: Cell | null}} PaneView */
+
+/**
+ * Where a value is in a palette whose middle is zero, and how opaque it is.
+ * @param {number} value
+ * @param {number} limit
+ * @param {Rgb[]} palette
+ */
+function inked(value, limit, palette) {
+  const part = value / limit;
+  const rgb = rgbAt(palette, (part + 1) / 2);
+  return { rgb, opacity: Math.sqrt(Math.min(1, Math.abs(part))) };
 }
 
-function between(values, [rows, cols], y, x) { // bilinear between the cells' centres, flat beyond the outermost
-  const [r, c] = [Math.max(0, Math.min(rows - 1, y - 0.5)), Math.max(0, Math.min(cols - 1, x - 0.5))];
-  const [i, j] = [Math.floor(r), Math.floor(c)];
-  const [k, l] = [Math.min(i + 1, rows - 1), Math.min(j + 1, cols - 1)];
-  const top = values[i * cols + j] * (1 - c + j) + values[i * cols + l] * (c - j);
-  return top * (1 - r + i) + (values[k * cols + j] * (1 - c + j) + values[k * cols + l] * (c - j)) * (r - i);
+/**
+ * A value between the centres of cells, bilinear; flat beyond the outermost.
+ * @param {Float32Array} values
+ * @param {Cell} grid
+ * @param {number} y in cells
+ * @param {number} x
+ */
+function between(values, [rows, columns], y, x) {
+  const row = within(y - 0.5, 0, rows - 1);
+  const column = within(x - 0.5, 0, columns - 1);
+  const top = Math.floor(row);
+  const left = Math.floor(column);
+  const bottom = Math.min(top + 1, rows - 1);
+  const right = Math.min(left + 1, columns - 1);
+  const down = row - top;
+  const along = column - left;
+  const above = values[top * columns + left] * (1 - along) + values[top * columns + right] * along;
+  const below = values[bottom * columns + left] * (1 - along) + values[bottom * columns + right] * along;
+  return above * (1 - down) + below * down;
 }
 
-function colours(values, grid, limit, palette, opacity, raw) { // a canvas of the map alone
+/**
+ * A canvas of the map alone.
+ * @param {Float32Array} values
+ * @param {Cell} grid
+ * @param {number} limit
+ * @param {Rgb[]} palette
+ * @param {Look} look
+ */
+function colours(values, grid, limit, palette, { opacity, raw }) {
   const fine = raw ? 1 : Math.max(4, Math.ceil(160 / Math.max(...grid)));
-  const [rows, cols] = grid.map((n) => n * fine);
-  const canvas = make("canvas", "", null, { width: cols, height: rows });
-  const context = canvas.getContext("2d");
-  const image = context.createImageData(cols, rows);
-  for (let y = 0, at = 0; y < rows; y++) for (let x = 0; x < cols; x++, at += 4) {
-    const value = raw ? values[y * cols + x] : between(values, grid, (y + 0.5) / fine, (x + 0.5) / fine);
-    const t = value / limit;
-    image.data.set([...tint(t, palette), 255 * opacity * Math.sqrt(Math.min(1, Math.abs(t)))], at);
+  const [rows, columns] = grid.map((n) => n * fine);
+  const canvas = make("canvas", "", null, { width: columns, height: rows });
+  const context = contextOf(canvas);
+  const image = context.createImageData(columns, rows);
+  for (let y = 0; y < rows; y++) {
+    for (let x = 0; x < columns; x++) {
+      const at = y * columns + x;
+      const value = raw ? values[at] : between(values, grid, (y + 0.5) / fine, (x + 0.5) / fine);
+      const ink = inked(value, limit, palette);
+      image.data.set([...ink.rgb, 255 * opacity * ink.opacity], 4 * at);
+    }
   }
   context.putImageData(image, 0, 0);
   return canvas;
 }
 
+/**
+ * A picture without its colours.
+ * @param {HTMLImageElement} picture
+ */
+function greyOf(picture) {
+  const grey = make("canvas", "", null, { width: picture.width, height: picture.height });
+  const context = contextOf(grey);
+  context.drawImage(picture, 0, 0);
+  const image = context.getImageData(0, 0, picture.width, picture.height);
+  const { data } = image;
+  for (let i = 0; i < data.length; i += 4) {
+    const light = 0.299 * data[i] + 0.587 * data[i + 1] + 0.114 * data[i + 2];
+    data.fill(light, i, i + 3);
+  }
+  context.putImageData(image, 0, 0);
+  return grey;
+}
+
+/**
+ * What of a picture is shown: all of it; of a strip in which the map would be lost, what is around the map.
+ * @param {PatchMap} map
+ * @param {number} wide
+ * @returns {Box}
+ */
+function windowOf({ size, box }, wide) {
+  const [width, height] = size;
+  const [left, top, right, bottom] = box;
+  const shorter = Math.min(right - left, bottom - top);
+  if (shorter * Math.min(wide / width, TALL / height) >= LEAST) return [0, 0, width, height];
+  const beside = (right - left) / 2;
+  const above = (bottom - top) / 2;
+  return [
+    Math.max(0, left - beside),
+    Math.max(0, top - above),
+    Math.min(width, right + beside),
+    Math.min(height, bottom + above),
+  ];
+}
+
+/**
+ * What the map leaves out, in few words: all MLPs as one, and nothing that is next to nothing.
+ * @param {PatchMap["rest"]} rest
+ */
+function restInWords(rest) {
+  const mlps = rest.filter(([name]) => name.startsWith("MLP"));
+  const others = rest.filter(([name]) => !name.startsWith("MLP"));
+  const sum = mlps.reduce((total, [, value]) => total + value, 0);
+  /** @type {PatchMap["rest"]} */
+  const together = mlps.length ? [[`${mlps.length} MLPs`, sum]] : [];
+  const told = [...others, ...together].filter(
+    ([name, value]) => name === "rounding" || Math.abs(value) >= 5e-5,
+  );
+  return told.map(([name, value]) => `${name} ${signed(value)}`).join(", ");
+}
+
 export class Pane {
+  /**
+   * @param {PaneView} view
+   * @param {Element} parent
+   */
   constructor(view, parent) {
     this.view = view;
     this.node = make("figure", "tkt-pane", parent);
     this.caption = make("figcaption", "tkt-caption", this.node);
-    this.canvas = make("canvas", "tkt-canvas", this.node, { tabindex: "0", role: "application", "aria-roledescription": "map" });
+    const attributes = { tabindex: "0", role: "application", "aria-roledescription": "map" };
+    this.canvas = make("canvas", "tkt-canvas", this.node, attributes);
     const bar = make("div", "tkt-bar", this.node, { "aria-hidden": "true" });
     this.strip = make("div", "tkt-strip", bar);
     this.ticks = make("div", "tkt-ticks", bar);
     this.sums = make("div", "tkt-sums", this.node);
     this.rest = make("div", "tkt-rest", this.node);
+    /** @type {Bytes | undefined} the picture's file */
+    this.bytes = undefined;
+    /** @type {HTMLImageElement | null} */
+    this.picture = null;
+    /** @type {HTMLCanvasElement | null} */
+    this.grey = null;
+    /** @type {PatchMap | null} */
+    this.map = null;
+    /** @type {HTMLCanvasElement | null} the map alone */
+    this.layer = null;
+    /** @type {Box} what of the picture is shown */
+    this.seen = [0, 0, 1, 1];
+    /** Pixels of the page, and of the canvas, for one of the picture. */
+    this.zoom = 1;
+    this.scale = 1;
+    /** @type {unknown[]} what is painted */
+    this.key = [];
   }
 
-  load(bytes) { // the picture, grey and in colour; painted again when it is there
+  /**
+   * Read the picture, unless it is there; the view is painted again when it is.
+   * @param {Bytes | undefined} bytes
+   */
+  load(bytes) {
     if (this.bytes === bytes || !bytes?.byteLength) return;
     this.bytes = bytes;
-    this.picture = this.grey = null; // another image's picture must not lie under this map
+    this.picture = null; // another image's picture must not lie under this map
+    this.grey = null;
     const url = URL.createObjectURL(new Blob([bytes]));
     const image = new Image();
     image.onload = () => {
       URL.revokeObjectURL(url);
       if (this.bytes !== bytes) return;
       this.picture = image;
-      this.grey = make("canvas", "", null, { width: image.width, height: image.height });
-      const context = this.grey.getContext("2d");
-      context.drawImage(image, 0, 0);
-      const all = context.getImageData(0, 0, image.width, image.height);
-      for (let i = 0; i < all.data.length; i += 4) all.data.fill(0.299 * all.data[i] + 0.587 * all.data[i + 1] + 0.114 * all.data[i + 2], i, i + 3);
-      context.putImageData(all, 0, 0);
+      this.grey = greyOf(image);
       this.view.paint();
     };
     image.src = url;
   }
 
-  paint(map, bytes, limit, palette, { opacity, raw, wide, paper }) {
+  /**
+   * @param {PatchMap} map
+   * @param {Bytes | undefined} bytes the picture's file
+   * @param {number} limit the value at the end of the scale
+   * @param {Rgb[]} palette
+   * @param {Look} look
+   */
+  paint(map, bytes, limit, palette, look) {
     this.node.hidden = !map.values;
     if (!map.values) return;
     this.load(bytes);
-    const key = [map, this.grey, limit, palette, opacity, raw, wide];
-    if (!key.every((part, i) => part === this.key?.[i])) {
+    const key = [map, this.grey, limit, palette, look.opacity, look.raw, look.wide];
+    if (!key.every((part, i) => part === this.key[i])) {
       this.key = key;
       this.map = map;
-      this.values = floats(map.values);
-      this.seen = this.window(map, wide);
-      const [width, height] = [this.seen[2] - this.seen[0], this.seen[3] - this.seen[1]];
-      this.zoom = Math.min(wide / width, 420 / height);
-      const ratio = window.devicePixelRatio || 1;
-      [this.canvas.width, this.canvas.height] = [width, height].map((n) => Math.max(1, Math.round(n * this.zoom * ratio)));
-      this.canvas.style.width = `${width * this.zoom}px`;
-      this.scale = this.canvas.width / width;
-      this.layer = colours(this.values, map.grid, limit, palette, opacity, raw);
-      this.words(map, limit, palette, opacity);
+      this.fit(map, look.wide);
+      this.layer = colours(floats(map.values), map.grid, limit, palette, look);
+      this.paintScale(limit, palette, look.opacity);
+      this.paintWords(map);
     }
-    this.draw(opacity, raw, paper);
+    this.draw(look);
   }
 
-  window({ size, box }, wide) { // the whole picture; of a strip in which the map would be lost, what is around the map
-    const [width, height] = size;
-    const [left, top, right, bottom] = box;
-    if (Math.min(right - left, bottom - top) * Math.min(wide / width, 420 / height) >= 96) return [0, 0, width, height];
-    const [x, y] = [(right - left) / 2, (bottom - top) / 2];
-    return [Math.max(0, left - x), Math.max(0, top - y), Math.min(width, right + x), Math.min(height, bottom + y)];
+  /**
+   * The size of the canvas.
+   * @param {PatchMap} map
+   * @param {number} wide
+   */
+  fit(map, wide) {
+    this.seen = windowOf(map, wide);
+    const [left, top, right, bottom] = this.seen;
+    const width = right - left;
+    const height = bottom - top;
+    this.zoom = Math.min(wide / width, TALL / height);
+    const density = this.zoom * (window.devicePixelRatio || 1);
+    this.canvas.width = Math.max(1, Math.round(width * density));
+    this.canvas.height = Math.max(1, Math.round(height * density));
+    this.canvas.style.width = `${width * this.zoom}px`;
+    this.scale = this.canvas.width / width;
   }
 
-  get place() { // the map's box in pixels of the picture shown
-    const [x, y] = this.seen;
-    return this.map.box.map((v, i) => v - (i % 2 ? y : x));
+  /**
+   * The map's box in what is shown of the picture.
+   * @param {PatchMap} map
+   * @param {number} scale
+   */
+  placeOf({ box }, scale) {
+    const [left, top] = this.seen;
+    return {
+      left: (box[0] - left) * scale,
+      top: (box[1] - top) * scale,
+      width: (box[2] - left) * scale - (box[0] - left) * scale,
+      height: (box[3] - top) * scale - (box[1] - top) * scale,
+    };
   }
 
-  draw(opacity, raw, paper) {
-    const { canvas, map, scale } = this;
-    const context = canvas.getContext("2d");
-    context.imageSmoothingEnabled = this.picture && this.picture.width > canvas.width;
+  /** @param {Look} look */
+  draw({ opacity, raw, paper }) {
+    const { canvas, layer, map } = this;
+    if (!map || !layer) return;
+    const context = contextOf(canvas);
     context.clearRect(0, 0, canvas.width, canvas.height);
-    if (this.picture) {
-      const [fx, fy] = [this.picture.width / map.size[0], this.picture.height / map.size[1]];
-      const [x, y, r, b] = this.seen;
-      context.drawImage(opacity ? this.grey : this.picture, x * fx, y * fy, (r - x) * fx, (b - y) * fy, 0, 0, canvas.width, canvas.height);
-    }
-    const [left, top, right, bottom] = this.place.map((v) => v * scale);
+    this.drawPicture(context, map, opacity);
+    const { left, top, width, height } = this.placeOf(map, this.scale);
     context.save();
     context.globalAlpha = 0.6;
     context.fillStyle = paper;
     context.beginPath();
     context.rect(0, 0, canvas.width, canvas.height);
-    context.rect(left, top, right - left, bottom - top);
+    context.rect(left, top, width, height);
     context.fill("evenodd"); // what the model did not see
     context.restore();
     context.imageSmoothingEnabled = !raw;
-    context.drawImage(this.layer, left, top, right - left, bottom - top);
-    for (const [cell, pinned] of [[this.view.pinned, true], [this.view.pointed, false]]) {
-      if (!cell) continue;
-      const [h, w] = [(bottom - top) / map.grid[0], (right - left) / map.grid[1]];
-      for (const [ink, width] of [["#000", 4], ["#fff", 2]]) {
-        context.strokeStyle = ink;
-        context.lineWidth = width;
-        context.setLineDash(pinned ? [] : [4, 3]);
-        context.strokeRect(left + cell[1] * w, top + cell[0] * h, w, h);
-      }
+    context.drawImage(layer, left, top, width, height);
+    if (this.view.pinned) this.drawCell(context, map, this.view.pinned, []);
+    if (this.view.pointed) this.drawCell(context, map, this.view.pointed, [4, 3]);
+  }
+
+  /**
+   * @param {CanvasRenderingContext2D} context
+   * @param {PatchMap} map
+   * @param {number} opacity of the map: the picture under it is grey
+   */
+  drawPicture(context, map, opacity) {
+    const { canvas, picture, grey } = this;
+    context.imageSmoothingEnabled = Boolean(picture && picture.width > canvas.width);
+    if (!picture || !grey) return;
+    const fileX = picture.width / map.size[0];
+    const fileY = picture.height / map.size[1];
+    const [left, top, right, bottom] = this.seen;
+    context.drawImage(
+      opacity ? grey : picture,
+      left * fileX,
+      top * fileY,
+      (right - left) * fileX,
+      (bottom - top) * fileY,
+      0,
+      0,
+      canvas.width,
+      canvas.height,
+    );
+  }
+
+  /**
+   * A frame around a patch, to be seen on light and dark.
+   * @param {CanvasRenderingContext2D} context
+   * @param {PatchMap} map
+   * @param {Cell} cell
+   * @param {number[]} dashes
+   */
+  drawCell(context, map, [row, column], dashes) {
+    const { left, top, width, height } = this.placeOf(map, this.scale);
+    const cellHeight = height / map.grid[0];
+    const cellWidth = width / map.grid[1];
+    for (const { ink, thick } of [
+      { ink: "#000", thick: 4 },
+      { ink: "#fff", thick: 2 },
+    ]) {
+      context.strokeStyle = ink;
+      context.lineWidth = thick;
+      context.setLineDash(dashes);
+      context.strokeRect(left + column * cellWidth, top + row * cellHeight, cellWidth, cellHeight);
     }
   }
 
-  words(map, limit, palette, opacity) {
-    const stops = [...Array(17).keys()].map((i) => {
-      const t = i / 8 - 1;
-      return `rgb(${tint(t, palette).join(" ")} / ${opacity * Math.sqrt(Math.abs(t))})`;
+  /**
+   * The scale under the picture.
+   * @param {number} limit
+   * @param {Rgb[]} palette
+   * @param {number} opacity
+   */
+  paintScale(limit, palette, opacity) {
+    const stops = upTo(STOPS).map((i) => {
+      const ink = inked(i / 8 - 1, 1, palette);
+      return `rgb(${ink.rgb.join(" ")} / ${opacity * ink.opacity})`;
     });
     this.strip.style.background = `linear-gradient(to right, ${stops.join(", ")}), #808080`;
     this.ticks.replaceChildren();
-    for (const v of [-limit, 0, limit]) make("span", "", this.ticks).textContent = v ? signed(v, limit < 0.01 ? 4 : 3) : "0";
-    const state = map.state === "base" ? "" : `${map.state}: `; // first: it is what two panes differ in
-    write(this.caption, `${state}${map.minus ? "change in " : ""}${map.method} of ${map.target}${map.heads ? `, heads ${map.heads}` : ""}`);
-    this.caption.title = this.caption.textContent;
-    write(this.sums, map.additive ? `patches ${signed(map.sum)}, rest ${signed(map.left)}: cosine ${signed(map.total)}` : `score ${signed(map.total)}; the map sums to nothing`);
-    const mlps = map.rest.filter(([name]) => name.startsWith("MLP"));
-    const rest = [...map.rest.filter(([name]) => !name.startsWith("MLP")), ...(mlps.length ? [[`${mlps.length} MLPs`, mlps.reduce((sum, [, v]) => sum + v, 0)]] : [])];
-    write(this.rest, rest.filter(([name, v]) => name === "rounding" || Math.abs(v) >= 5e-5).map(([name, v]) => `${name} ${signed(v)}`).join(", "));
-    this.rest.title = map.rest.map(([name, v]) => `${name} ${signed(v, 6)}`).join("\n");
-    this.canvas.setAttribute("aria-label", `${this.caption.textContent}; ${this.sums.textContent}; ${map.grid.join(" by ")} patches; arrows move, Enter pins`);
+    const digits = limit < 0.01 ? 4 : 3;
+    for (const value of [-limit, 0, limit]) {
+      make("span", "", this.ticks).textContent = value ? signed(value, digits) : "0";
+    }
   }
 
+  /** @param {PatchMap} map */
+  paintWords(map) {
+    const state = map.state === "base" ? "" : `${map.state}: `; // first: it is what two panes differ in
+    const change = map.minus ? "change in " : "";
+    const heads = map.heads ? `, heads ${map.heads}` : "";
+    write(this.caption, `${state}${change}${map.method} of ${map.target}${heads}`);
+    this.caption.title = this.caption.textContent;
+    const total = signed(map.total);
+    const sums = map.additive
+      ? `patches ${signed(map.sum)}, rest ${signed(map.left)}: cosine ${total}`
+      : `score ${total}; the map sums to nothing`;
+    write(this.sums, sums);
+    write(this.rest, restInWords(map.rest));
+    this.rest.title = map.rest.map(([name, value]) => `${name} ${signed(value, 6)}`).join("\n");
+    const grid = map.grid.join(" by ");
+    const words = `${this.caption.textContent}; ${sums}; ${grid} patches; arrows move, Enter pins`;
+    this.canvas.setAttribute("aria-label", words);
+  }
+
+  /**
+   * The patch under the pointer.
+   * @param {MouseEvent} event
+   * @returns {Cell | null}
+   */
   cellAt(event) {
     if (!this.map) return null;
-    const [left, top, right, bottom] = this.place.map((v) => v * this.zoom);
-    const [rows, cols] = this.map.grid;
-    const row = Math.floor((event.offsetY - top) / (bottom - top) * rows);
-    const col = Math.floor((event.offsetX - left) / (right - left) * cols);
-    return row >= 0 && col >= 0 && row < rows && col < cols ? [row, col] : null;
+    const { left, top, width, height } = this.placeOf(this.map, this.zoom);
+    const [rows, columns] = this.map.grid;
+    const row = Math.floor(((event.offsetY - top) / height) * rows);
+    const column = Math.floor(((event.offsetX - left) / width) * columns);
+    const inside = row >= 0 && column >= 0 && row < rows && column < columns;
+    return inside ? [row, column] : null;
   }
 }

@@ -1,144 +1,295 @@
 // The plane of success and locality: the grid as it fills, its frontier, where one has been, other methods.
 
-const HINT = "Rings: visited. Dots: the grid; orange α > β, blue β > α. Line: its frontier.";
-const [W, H] = [316, 230];
-const EDGE = { left: 42, right: 8, top: 10, bottom: 34 };
+/** @import { On } from "./types.d.ts" */
 
-function line(g, points) { // through points of a canvas
-  g.beginPath();
-  for (const point of points) g.lineTo(...point);
-  g.stroke();
+import { contextOf, make } from "./dom.js";
+
+const HINT = "Rings: visited. Dots: the grid; orange α > β, blue β > α. Line: its frontier.";
+const WIDTH = 316;
+const HEIGHT = 230;
+const EDGE = { left: 42, right: 8, top: 10, bottom: 34 };
+const STEPS = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5]; // between grid lines
+const MOST_LINES = 6;
+const NEAR = 10; // pixels from the pointer within which a spot is meant
+const PATIENCE = 99; // frames within which a host puts the canvas into the page
+
+/**
+ * @typedef {object} Spot one point of the plane
+ * @property {"cell" | "seen" | "kept" | "mark" | "now"} kind
+ * @property {number} x
+ * @property {number} y
+ * @property {boolean} [old] of other settings
+ * @property {string} [color]
+ * @property {string} [name]
+ * @property {string} [words]
+ * @property {() => void} [go] goes to the edit it stands for
+ */
+
+/** @typedef {[x: number, y: number]} Point */
+/** @typedef {{low: number, high: number}} Range */
+/** @typedef {{x: Range, y: Range, toX: (x: number) => number, toY: (y: number) => number}} Scale */
+
+/**
+ * A line through points of a canvas.
+ * @param {CanvasRenderingContext2D} context
+ * @param {Point[]} points
+ */
+function line(context, points) {
+  context.beginPath();
+  for (const [x, y] of points) context.lineTo(x, y);
+  context.stroke();
 }
 
+/**
+ * The ends of an axis: all values, and some room.
+ * @param {number[]} values
+ * @returns {Range}
+ */
+function rangeOf(values) {
+  const low = Math.min(...values);
+  const high = Math.max(...values);
+  const room = Math.max(0.02, 0.08 * (high - low));
+  return { low: low - room, high: high + room };
+}
+
+/**
+ * Where grid lines are.
+ * @param {Range} range
+ */
+function linesOf({ low, high }) {
+  const step = STEPS.find((one) => (high - low) / one <= MOST_LINES) || 1;
+  const found = [];
+  for (let value = Math.ceil(low / step) * step; value <= high; value += step) found.push(value);
+  return found;
+}
+
+/** @param {number} value */
+const inPercent = (value) => String(Number((100 * value).toFixed(1)));
+
 export class Plane {
-  constructor(view, parent) {
-    Object.assign(this, { view, spots: [], at: -1 });
+  /** @param {Element} parent */
+  constructor(parent) {
+    /** @type {Spot[]} */
+    this.spots = [];
+    /** Which of them is pointed at; −1 for none. */
+    this.at = -1;
+    /** What the axes are called. */
+    this.names = { x: "", y: "" };
+    /** @type {Scale | undefined} */
+    this.scale = undefined;
     this.node = make("canvas", "tked-plane", parent, { tabindex: "0", role: "application" });
-    this.node.style.width = `${W}px`;
-    this.node.style.height = `${H}px`;
+    this.node.style.width = `${WIDTH}px`;
+    this.node.style.height = `${HEIGHT}px`;
     this.tip = make("div", "tkl-soft", parent, { "aria-live": "polite" });
     this.tip.textContent = HINT;
   }
 
-  // spots: {kind, x, y, words, go}; kinds: cell, seen, kept, mark, now
+  /**
+   * @param {Spot[]} spots
+   * @param {{x: string, y: string}} names
+   */
   paint(spots, names) {
     const was = this.spots[this.at]?.words; // a point is known by its words: its place in the list changes
-    Object.assign(this, { spots: spots.filter(({ x, y }) => Number.isFinite(x) && Number.isFinite(y)), names });
+    this.spots = spots.filter(({ x, y }) => Number.isFinite(x) && Number.isFinite(y));
+    this.names = names;
     this.at = was ? this.spots.findIndex(({ words }) => words === was) : -1;
     this.tip.textContent = this.spots[this.at]?.words || HINT;
-    this.settle(99);
+    this.settle(PATIENCE);
   }
 
-  settle(left) { // colours are known once the page holds the canvas: hosts add a view after its first paint
+  /**
+   * Draw once the page holds the canvas: before, its colours are not known, and hosts add a view after its first paint.
+   * @param {number} left frames to wait for it
+   */
+  settle(left) {
     if (this.node.isConnected || !left) this.draw();
     else requestAnimationFrame(() => this.settle(left - 1));
   }
 
-  scale() {
-    const ends = ["x", "y"].map((axis) => {
-      const all = this.spots.map((spot) => spot[axis]);
-      const [low, high] = [Math.min(...all), Math.max(...all)];
-      const room = Math.max(0.02, 0.08 * (high - low));
-      return [low - room, high + room];
-    });
-    const [wide, tall] = [W - EDGE.left - EDGE.right, H - EDGE.top - EDGE.bottom];
+  /** @returns {Scale} */
+  scaleOf() {
+    const x = rangeOf(this.spots.map((spot) => spot.x));
+    const y = rangeOf(this.spots.map((spot) => spot.y));
+    const wide = WIDTH - EDGE.left - EDGE.right;
+    const tall = HEIGHT - EDGE.top - EDGE.bottom;
     return {
-      ends,
-      px: (x) => EDGE.left + ((x - ends[0][0]) / (ends[0][1] - ends[0][0])) * wide,
-      py: (y) => H - EDGE.bottom - ((y - ends[1][0]) / (ends[1][1] - ends[1][0])) * tall,
+      x,
+      y,
+      toX: (value) => EDGE.left + ((value - x.low) / (x.high - x.low)) * wide,
+      toY: (value) => HEIGHT - EDGE.bottom - ((value - y.low) / (y.high - y.low)) * tall,
     };
   }
 
-  frontier() { // cells no other beats in both
-    const cells = this.spots.filter(({ kind, old }) => kind === "cell" && !old).sort((a, b) => b.x - a.x || b.y - a.y);
-    let best = -Infinity;
-    return cells.filter(({ y }) => y > best && ((best = y), true));
+  /** Cells that no other beats in both, from the right to the left. */
+  frontier() {
+    const cells = this.spots.filter(({ kind, old }) => kind === "cell" && !old);
+    cells.sort((a, b) => b.x - a.x || b.y - a.y);
+    const found = [];
+    let best = Number.NEGATIVE_INFINITY;
+    for (const cell of cells) {
+      if (cell.y <= best) continue;
+      best = cell.y;
+      found.push(cell);
+    }
+    return found;
   }
 
   draw() {
     const density = window.devicePixelRatio || 1;
-    Object.assign(this.node, { width: W * density, height: H * density });
-    const g = this.node.getContext("2d");
-    g.scale(density, density);
-    g.clearRect(0, 0, W, H);
-    g.font = "10px system-ui, sans-serif";
+    this.node.width = WIDTH * density;
+    this.node.height = HEIGHT * density;
+    const context = contextOf(this.node);
+    context.scale(density, density);
+    context.clearRect(0, 0, WIDTH, HEIGHT);
+    context.font = "10px system-ui, sans-serif";
     const style = getComputedStyle(this.node);
-    const [soft, thin, after, ring, alert, paper] = ["soft", "line", "after", "ring", "alert", "paper"].map((name) => style.getPropertyValue(`--tk-${name}`));
+    /** @param {string} name */
+    const colour = (name) => style.getPropertyValue(`--tk-${name}`);
     if (!this.spots.length) {
-      g.fillStyle = soft;
-      g.fillText("no other classes held out", 40, H / 2);
+      context.fillStyle = colour("soft");
+      context.fillText("no other classes held out", 40, HEIGHT / 2);
       return;
     }
-    const { ends, px, py } = this.scale();
-    this.place = { px, py };
-    this.axes(g, ends, px, py, soft, thin);
+    this.scale = this.scaleOf();
+    this.drawAxes(context, this.scale, colour("soft"), colour("line"));
+    this.drawSpots(context, this.scale, colour);
+    const words = `${this.names.x} against ${this.names.y}; ${this.spots.length} points, arrows and Enter`;
+    this.node.setAttribute("aria-label", words);
+  }
+
+  /**
+   * @param {CanvasRenderingContext2D} context
+   * @param {Scale} scale
+   * @param {(name: string) => string} colour
+   */
+  drawSpots(context, scale, colour) {
+    /** @type {(spot: Spot) => Point} */
+    const placed = (spot) => [scale.toX(spot.x), scale.toY(spot.y)];
+    /** @type {(spots: Spot[], ink: string) => void} */
+    const through = (spots, ink) => {
+      context.strokeStyle = ink;
+      line(context, spots.map(placed));
+    };
+    /** @type {(spot: Spot, radius: number, fill: string | undefined, stroke: string | undefined) => void} */
     const dot = (spot, radius, fill, stroke) => {
-      g.globalAlpha = spot.old ? 0.3 : 1;
-      g.beginPath();
-      g.arc(px(spot.x), py(spot.y), radius, 0, 7);
-      if (fill) { g.fillStyle = fill; g.fill(); }
-      if (stroke) { g.strokeStyle = stroke; g.stroke(); }
-      g.globalAlpha = 1;
-    };
-    g.lineWidth = 1.5;
-    const through = (spots, color) => {
-      g.strokeStyle = color;
-      line(g, spots.map((spot) => [px(spot.x), py(spot.y)]));
-    };
-    const front = this.frontier();
-    through(front, alert);
-    for (const spot of this.spots) {
-      if (spot.kind === "cell") dot(spot, front.includes(spot) ? 3.5 : 2.5, spot.color, front.includes(spot) ? alert : null);
-    }
-    const seen = this.spots.filter(({ kind }) => kind === "seen");
-    through(seen, thin);
-    for (const spot of seen) dot(spot, 2.5, paper, after);
-    for (const spot of this.spots.filter(({ kind }) => kind === "mark" || kind === "kept")) {
-      g.strokeStyle = g.fillStyle = spot.kind === "kept" ? after : soft;
-      const [x, y] = [px(spot.x), py(spot.y)];
-      for (const s of [-4, 4]) line(g, [[x - 4, y - s], [x + 4, y + s]]);
-      const wide = g.measureText(spot.name).width;
-      g.fillText(spot.name, Math.min(x + 6, W - wide - 4), y - 5);
-    }
-    for (const spot of this.spots.filter(({ kind }) => kind === "now")) dot(spot, 6, after, paper);
-    if (this.spots[this.at]) dot(this.spots[this.at], 8, null, ring);
-    this.node.setAttribute("aria-label", `${this.names.join(" against ")}; ${this.spots.length} points, arrows and Enter`);
-  }
-
-  axes(g, ends, px, py, soft, thin) {
-    g.strokeStyle = thin;
-    g.fillStyle = soft;
-    g.lineWidth = 1;
-    ends.forEach(([low, high], axis) => {
-      const step = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5].find((s) => (high - low) / s <= 6) || 1;
-      for (let v = Math.ceil(low / step) * step; v <= high; v += step) {
-        const at = Math.round(axis ? py(v) : px(v)) + 0.5;
-        line(g, axis ? [[EDGE.left, at], [W - EDGE.right, at]] : [[at, EDGE.top], [at, H - EDGE.bottom]]);
-        g.textAlign = axis ? "right" : "center";
-        g.fillText(Number((100 * v).toFixed(1)), axis ? EDGE.left - 5 : at, axis ? at + 3 : H - EDGE.bottom + 12);
+      const [x, y] = placed(spot);
+      context.globalAlpha = spot.old ? 0.3 : 1;
+      context.beginPath();
+      context.arc(x, y, radius, 0, 7);
+      if (fill) {
+        context.fillStyle = fill;
+        context.fill();
       }
-    });
-    g.textAlign = "center";
-    g.fillText(`${this.names[0]}, % →`, EDGE.left + (W - EDGE.left) / 2, H - 6);
-    g.save();
-    g.translate(10, EDGE.top + (H - EDGE.bottom) / 2);
-    g.rotate(-Math.PI / 2);
-    g.fillText(`${this.names[1]}, % →`, 0, 0);
-    g.restore();
-    g.textAlign = "left";
+      if (stroke) {
+        context.strokeStyle = stroke;
+        context.stroke();
+      }
+      context.globalAlpha = 1;
+    };
+    context.lineWidth = 1.5;
+    const front = this.frontier();
+    through(front, colour("alert"));
+    for (const spot of this.ofKind("cell")) {
+      const best = front.includes(spot);
+      dot(spot, best ? 3.5 : 2.5, spot.color, best ? colour("alert") : undefined);
+    }
+    const seen = this.ofKind("seen");
+    through(seen, colour("line"));
+    for (const spot of seen) dot(spot, 2.5, colour("paper"), colour("after"));
+    for (const spot of this.ofKind("mark", "kept")) {
+      this.drawCross(context, placed(spot), spot.name ?? "", colour(spot.kind === "kept" ? "after" : "soft"));
+    }
+    for (const spot of this.ofKind("now")) dot(spot, 6, colour("after"), colour("paper"));
+    const pointed = this.spots[this.at];
+    if (pointed) dot(pointed, 8, undefined, colour("ring"));
   }
 
-  near(event) { // the spot under the pointer, if there is one to go to
+  /** @param {Spot["kind"][]} kinds */
+  ofKind(...kinds) {
+    return this.spots.filter(({ kind }) => kinds.includes(kind));
+  }
+
+  /**
+   * A cross with a name, which stays inside the plane.
+   * @param {CanvasRenderingContext2D} context
+   * @param {Point} at
+   * @param {string} name
+   * @param {string} ink
+   */
+  drawCross(context, [x, y], name, ink) {
+    context.strokeStyle = ink;
+    context.fillStyle = ink;
+    for (const slope of [-4, 4]) {
+      line(context, [
+        [x - 4, y - slope],
+        [x + 4, y + slope],
+      ]);
+    }
+    const wide = context.measureText(name).width;
+    context.fillText(name, Math.min(x + 6, WIDTH - wide - 4), y - 5);
+  }
+
+  /**
+   * @param {CanvasRenderingContext2D} context
+   * @param {Scale} scale
+   * @param {string} soft the colour of words
+   * @param {string} thin the colour of lines
+   */
+  drawAxes(context, { x, y, toX, toY }, soft, thin) {
+    context.strokeStyle = thin;
+    context.fillStyle = soft;
+    context.lineWidth = 1;
+    context.textAlign = "center";
+    const foot = HEIGHT - EDGE.bottom;
+    for (const value of linesOf(x)) {
+      const at = Math.round(toX(value)) + 0.5;
+      line(context, [
+        [at, EDGE.top],
+        [at, foot],
+      ]);
+      context.fillText(inPercent(value), at, foot + 12);
+    }
+    context.textAlign = "right";
+    for (const value of linesOf(y)) {
+      const at = Math.round(toY(value)) + 0.5;
+      line(context, [
+        [EDGE.left, at],
+        [WIDTH - EDGE.right, at],
+      ]);
+      context.fillText(inPercent(value), EDGE.left - 5, at + 3);
+    }
+    context.textAlign = "center";
+    context.fillText(`${this.names.x}, % →`, EDGE.left + (WIDTH - EDGE.left) / 2, HEIGHT - 6);
+    context.save();
+    context.translate(10, EDGE.top + foot / 2);
+    context.rotate(-Math.PI / 2);
+    context.fillText(`${this.names.y}, % →`, 0, 0);
+    context.restore();
+    context.textAlign = "left";
+  }
+
+  /**
+   * Which spot is under the pointer, if there is one to go to; else −1.
+   * @param {MouseEvent} event
+   */
+  near(event) {
+    const { scale } = this;
+    if (!scale) return -1;
     const box = this.node.getBoundingClientRect();
-    const [x, y] = [event.clientX - box.left, event.clientY - box.top];
-    let [best, found] = [100, -1];
+    const x = event.clientX - box.left;
+    const y = event.clientY - box.top;
+    let nearest = NEAR ** 2;
+    let found = -1;
     this.spots.forEach((spot, i) => {
-      const far = (this.place.px(spot.x) - x) ** 2 + (this.place.py(spot.y) - y) ** 2;
-      if (spot.go && far < best) [best, found] = [far, i];
+      const far = (scale.toX(spot.x) - x) ** 2 + (scale.toY(spot.y) - y) ** 2;
+      if (!spot.go || far >= nearest) return;
+      nearest = far;
+      found = i;
     });
     return found;
   }
 
+  /** @param {number} i */
   show(i) {
     if (i === this.at) return;
     this.at = i;
@@ -146,27 +297,41 @@ export class Plane {
     this.draw();
   }
 
+  /** @param {On} on */
   listen(on) {
-    this.node.addEventListener("pointermove", (e) => this.place && this.show(this.near(e)), on);
+    this.node.addEventListener("pointermove", (event) => this.scale && this.show(this.near(event)), on);
     this.node.addEventListener("pointerleave", () => this.show(-1), on);
-    this.node.addEventListener("click", (e) => {
-      const spot = this.place && this.spots[this.near(e)];
-      if (spot) spot.go();
-    }, on);
+    this.node.addEventListener("click", (event) => this.spots[this.near(event)]?.go?.(), on);
   }
 
+  /**
+   * Walk to a spot, or go to its edit; whether the key was of that kind.
+   * @param {KeyboardEvent} event
+   */
   key(event) {
-    const ways = this.spots.map((spot, i) => i).filter((i) => this.spots[i].go);
-    const by = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
-    if (by && ways.length) {
-      const now = ways.indexOf(this.at);
-      this.show(ways[(now + by + ways.length + (now < 0 && by < 0 ? 1 : 0)) % ways.length]);
+    const chosen = event.key === "Enter" || event.key === " ";
+    const pointed = this.spots[this.at];
+    if (chosen && pointed?.go) {
+      pointed.go();
       return true;
     }
-    if ((event.key === "Enter" || event.key === " ") && this.spots[this.at]?.go) {
-      this.spots[this.at].go();
-      return true;
-    }
-    return false;
+    const forth = event.key === "ArrowRight" || event.key === "ArrowUp";
+    const back = event.key === "ArrowLeft" || event.key === "ArrowDown";
+    if (!forth && !back) return false;
+    return this.walk(forth ? 1 : -1);
+  }
+
+  /**
+   * To the next spot one can go to, round and round; whether there is one.
+   * @param {1 | -1} by
+   */
+  walk(by) {
+    const ways = [...this.spots.keys()].filter((i) => this.spots[i].go);
+    if (!ways.length) return false;
+    const now = ways.indexOf(this.at);
+    const nowhere = now < 0;
+    const from = nowhere && by < 0 ? 0 : now; // the first step leads to the first spot, or to the last
+    this.show(ways[(from + by + ways.length) % ways.length]);
+    return true;
   }
 }

@@ -1,53 +1,68 @@
-// Bytes as numbers, SVG nodes, and thumbnails from one sheet.
+// Thumbnails from one sheet.
 
-export const floats = (bytes) => new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
+/** @import { Frame } from "./frame.js" */
+/** @import { Sheet, Tile } from "./types.d.ts" */
 
-export function drawn(tag, parent, attributes) {
-  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  parent.append(node);
-  return node;
-}
+import { make, targetOf } from "./dom.js";
+import "./tiles.css";
 
-// Thumbnails from one sheet: tiles [{id, title, label, caption}], the first of them at `offset` in the sheet.
-export function paintTiles(line, tiles, offset, n, { columns, side }, url, chosen) {
-  while (line.children.length > tiles.length) line.lastChild.remove();
+/** @type {WeakMap<Element, string>} which image a thumbnail shows */
+const IMAGES = new WeakMap();
+
+/**
+ * A row of thumbnails.
+ * @param {Element} line
+ * @param {Tile[]} tiles
+ * @param {Sheet & {url: string, offset: number, total: number}} sheet the first tile is at `offset`, of `total`
+ * @param {string | null} chosen
+ */
+export function paintTiles(line, tiles, { url, offset, total, columns, side }, chosen) {
+  while (line.children.length > tiles.length) line.lastElementChild?.remove();
   while (line.children.length < tiles.length) make("div", "tkm-thumb", line, { role: "option" });
+  const rows = Math.ceil(total / columns);
   tiles.forEach(({ id, title, label, caption }, i) => {
-    const tile = line.children[i];
-    const at = offset + i;
-    tile.image = id;
+    const tile = /** @type {HTMLElement} */ (line.children[i]);
+    const column = (offset + i) % columns;
+    const row = Math.floor((offset + i) / columns);
+    IMAGES.set(tile, id);
     tile.textContent = url ? "" : id;
     tile.style.backgroundImage = url ? `url("${url}")` : "";
-    tile.style.backgroundSize = `${columns * side}px ${Math.ceil(n / columns) * side}px`;
-    tile.style.backgroundPosition = `${-(at % columns) * side}px ${-Math.floor(at / columns) * side}px`;
+    tile.style.backgroundSize = `${columns * side}px ${rows * side}px`;
+    tile.style.backgroundPosition = `${-column * side}px ${-row * side}px`;
     tile.title = title;
     tile.setAttribute("aria-label", label);
-    tile.setAttribute("aria-selected", id === chosen);
+    tile.setAttribute("aria-selected", String(id === chosen));
     tile.tabIndex = i === 0 ? 0 : -1;
     if (caption) make("span", "tkm-caption", tile).textContent = caption;
   });
 }
 
-export function tileKey(view, event) { // walk along thumbnails, choose one; whether the key was of that kind
-  const tile = event.target.closest?.(".tkm-thumb");
-  const to = { ArrowLeft: tile?.previousSibling, ArrowRight: tile?.nextSibling }[event.key];
-  const chosen = event.key === "Enter" || event.key === " ";
-  if (!tile || !(to || chosen)) return false;
-  view.done(event, () => (chosen ? tile.click() : to.focus()));
-  return true;
+/**
+ * The image whose thumbnail was clicked, if one was.
+ * @param {Element} target
+ */
+export function imageOf(target) {
+  const tile = target.closest(".tkm-thumb");
+  return tile ? IMAGES.get(tile) : undefined;
 }
 
-// The picture of a sheet as an object URL, made anew when the bytes change.
-export class SheetUrl {
-  of(bytes) {
-    if (this.bytes !== bytes) {
-      this.bytes = bytes;
-      this.drop();
-      this.url = bytes.byteLength ? URL.createObjectURL(new Blob([bytes], { type: "image/jpeg" })) : "";
-    }
-    return this.url;
+/**
+ * Walk along thumbnails, or choose one; whether the key was of that kind.
+ * @param {Frame} view
+ * @param {KeyboardEvent} event
+ */
+export function tileKey(view, event) {
+  const tile = /** @type {HTMLElement | null | undefined} */ (targetOf(event).closest?.(".tkm-thumb"));
+  if (!tile) return false;
+  if (event.key === "Enter" || event.key === " ") {
+    view.done(event, () => tile.click());
+    return true;
   }
-
-  drop() { if (this.url) URL.revokeObjectURL(this.url); }
+  let to = null;
+  if (event.key === "ArrowLeft") to = tile.previousElementSibling;
+  if (event.key === "ArrowRight") to = tile.nextElementSibling;
+  if (!(to instanceof HTMLElement)) return false;
+  const neighbour = to;
+  view.done(event, () => neighbour.focus());
+  return true;
 }

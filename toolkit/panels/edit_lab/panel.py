@@ -21,8 +21,9 @@ from toolkit.figures.colors import DIVERGING, DIVERGING_DARK
 from toolkit.labs.ablation import known_pair
 from toolkit.labs.edit import STEPS, EditSession, Settings, Visits
 from toolkit.labs.edit_shown import EditShown, curve, marks, plane, shown, words
+from toolkit.panels.base.bundle import script, style
 from toolkit.panels.base.groups import GroupsPanel
-from toolkit.panels.base.panel import css, esm, observes, shows_errors
+from toolkit.panels.base.panel import observes, shows_errors
 from toolkit.panels.base.place import ExplorerPlace, Host
 from toolkit.panels.base.selection import Selection
 from toolkit.panels.base.turned import EMPTY, turned
@@ -82,8 +83,8 @@ class EditLab(GroupsPanel):
     saved = ("strategy", "scale", "nonnegative", "heads", "steps", "alpha", "beta")
     selection_fix = "pass heads= to choose heads"
     place = ExplorerPlace("edit", tab="edit", label="Edit")
-    _esm = esm("tiles", "labs", "dials", "plane", "edit_lab")
-    _css = css("tiles", "labs", "edit_lab")
+    _esm = script("edit_lab")
+    _css = style("edit_lab")
     alpha: traitlets.TraitType[Any, Any] = traitlets.Any(10.0).tag(sync=True)
     beta: traitlets.TraitType[Any, Any] = traitlets.Any(10.0).tag(sync=True)
     steps: traitlets.TraitType[Any, Any] = traitlets.Any(100).tag(sync=True)

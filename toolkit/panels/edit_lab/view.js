@@ -1,5 +1,28 @@
 // EditLab: α and β as dials and as a pad, the plane they move on, groups, the steps, what the edit did, who paid.
 
+/** @import { Key, Pair, Place, Rgb, Stop } from "../base/types.d.ts" */
+/** @import { Option } from "../base/controls.js" */
+/** @import { Across, Up, Words } from "./records.js" */
+
+import { Asker } from "../base/asker.js";
+import { css } from "../base/colours.js";
+import { labelled, offer } from "../base/controls.js";
+import { brief, LogDial, Pad, told } from "../base/dials.js";
+import { make, targetOf, write } from "../base/dom.js";
+import { Flips } from "../base/flips.js";
+import { Frame } from "../base/frame.js";
+import { GroupTable } from "../base/groups.js";
+import { keep } from "../base/keep.js";
+import { alike, whole } from "../base/numbers.js";
+import { Plane } from "../base/plane.js";
+import { imageOf, tileKey } from "../base/tiles.js";
+import { StepsCurve } from "./curve.js";
+import { ACROSS, anyWeights, mistakesOf, same, settingsOf, UP, visitOf } from "./records.js";
+import { spotsOf } from "./spots.js";
+import { wordRows } from "./words.js";
+import "./style.css";
+
+/** @type {Key[]} */
 const KEYS = [
   ["Pad, sliders: arrows", "α, β; shift: a decade"],
   ["Plane: arrows, Enter", "to a point, its edit"],
@@ -10,263 +33,382 @@ const KEYS = [
   ["Escape", "stop"],
   ["?", "this list"],
 ];
-const X = { success: "target classes", worst: "worst group", like: "same mistakes" };
-const Y = { locality: "other classes", agreement: "predictions that stay" };
-const ALL = ["success", "worst", "like", "locality", "agreement"];
-const LINES = [["success", "target classes", ""], ["worst", "worst group", "4 3"], ["locality", "other classes", ""]];
-const WAYS = ["diagonal", "rank 1", "rank 4", "rank 16", "full"];
-const times = (x) => `×${x.toFixed(2)}`;
-const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
-const whole = (x) => `${Math.round(100 * x)} %`;
+const STRATEGIES = ["diagonal", "rank 1", "rank 4", "rank 16", "full"];
+const PAINTED_FROM = [
+  "alpha",
+  "beta",
+  "steps",
+  "strategy",
+  "scale",
+  "nonnegative",
+  "pair",
+  "image",
+  "_chosen",
+  "_typed",
+  "_pairs",
+  "_facts",
+  "_shown",
+  "_groups",
+  "_told",
+  "_point",
+  "_trail",
+  "_front",
+  "_marks",
+  "_curve",
+  "_words",
+  "_flips",
+  "_sheet",
+  "_names",
+  "_can",
+  "_progress",
+  "_work",
+  "_planes",
+  "_note",
+];
+
+/**
+ * @typedef {object} Facts what the edit is made from and judged on
+ * @property {number} n images it is measured on
+ * @property {string} split
+ * @property {boolean} own whether they are those it is made from
+ * @property {number} made images it is made from
+ * @property {string} from their split
+ * @property {number} used images left out, since it is made from them
+ * @property {number} left images left out, since they have other labels
+ * @property {number} scale logit scale of the checkpoint
+ * @property {boolean} others whether other classes are held out
+ */
+
+/**
+ * Options that are called what they are.
+ * @param {string[]} names
+ * @returns {Option[]}
+ */
+const byName = (names) => names.map((name) => [name, name]);
 
 class View extends Frame {
+  /**
+   * @param {Place["model"]} model
+   * @param {HTMLElement} el
+   */
   constructor(model, el) {
     super(model, el, "tked", KEYS);
     this.body.classList.add("tkl");
     this.asker = new Asker(model);
-    for (const [name, text, label] of [["undo", "↶", "Undo"], ["redo", "↷", "Redo"], ["keep", "keep", "Keep this edit"], ["stop", "stop", "End what is being worked out"]]) this[name] = this.tool(text, label);
+    /** @type {unknown[]} what the plane was painted from */
+    this.planeKey = [];
+    /** @type {Words | undefined} what is said of the edit */
+    this.said = undefined;
+    this.undo = this.tool("↶", "Undo");
+    this.redo = this.tool("↷", "Redo");
+    this.keep = this.tool("keep", "Keep this edit");
+    this.stop = this.tool("stop", "End what is being worked out");
     const side = make("div", "tkl-side", this.body);
     this.alpha = new LogDial(side, "α", "success", (alpha) => this.set({ alpha }));
     this.beta = new LogDial(side, "β", "locality", (beta) => this.set({ beta }));
     this.ratio = make("div", "tkl-soft", side);
     this.pad = new Pad(side, (alpha, beta) => this.set({ alpha, beta }));
-    this.stepsName = make("span", "", make("label", "tkl-label", side));
-    this.steps = make("input", "", this.stepsName.parentNode, { type: "range", min: "0", max: "1000", step: "10", "aria-label": "steps" });
-    this.strategy = this.choice(side, "strategy", WAYS);
-    this.scale = this.choice(side, "logit scale", []);
-    const floor = make("label", "tkl-label tked-check", side);
-    this.nonnegative = make("input", "", floor, { type: "checkbox" });
-    floor.append(" keep θ ≥ 0");
-    this.pair = this.choice(side, "mistakes", []);
-    const heads = make("label", "tkl-label", side);
-    heads.append("heads success learns to do without");
-    this.typed = make("input", "", heads, { type: "text", "aria-label": "Heads", placeholder: "L3.H7", maxlength: "4000" });
+    const steps = make("label", "tkl-label", side);
+    this.stepsName = make("span", "", steps);
+    const range = { type: "range", min: "0", max: "1000", step: "10", "aria-label": "steps" };
+    this.steps = make("input", "", steps, range);
+    this.strategy = this.list(side, "strategy", byName(STRATEGIES));
+    this.scale = this.list(side, "logit scale", []);
+    this.floor = make("label", "tkl-label tked-check", side);
+    this.nonnegative = make("input", "", this.floor, { type: "checkbox" });
+    this.floor.append(" keep θ ≥ 0");
+    this.pair = this.list(side, "mistakes", []);
+    const heads = labelled(side, "heads success learns to do without");
+    const typed = { type: "text", "aria-label": "Heads", placeholder: "L3.H7", maxlength: "4000" };
+    this.typed = make("input", "", heads, typed);
     const line = make("div", "tkl-line", side);
     this.choose = this.button(line, "Algorithm 1");
     this.take = this.button(line, "take selected");
     const main = make("div", "tkl-main", this.body);
     const top = make("div", "tkl-line tked-top", main);
-    this.plane = new Plane(this, make("div", "", top));
+    this.plane = new Plane(make("div", "", top));
     const axes = make("div", "tkl-line", main);
-    this.x = this.choice(axes, "across", Object.entries(X));
-    this.y = this.choice(axes, "up", Object.entries(Y));
+    this.x = this.list(axes, "across", Object.entries(ACROSS));
+    this.y = this.list(axes, "up", Object.entries(UP));
     this.fill = this.button(axes, "fill the frontier");
-    this.curve = drawn("svg", top, { width: 310, height: 190, role: "img" });
+    this.curve = new StepsCurve(top);
     this.groups = new GroupTable(main);
     this.told = make("div", "tkl-soft tked-wide", main);
     this.words = make("div", "tked-words", main);
     this.flips = new Flips(this, main);
   }
 
-  choice(parent, words, options) {
-    const label = make("label", "tkl-label", parent);
-    label.append(`${words} `);
-    const select = make("select", "", label, { "aria-label": words });
-    this.options(select, options);
+  /**
+   * A list with its name before it.
+   * @param {Element} parent
+   * @param {string} words
+   * @param {Option[]} options
+   */
+  list(parent, words, options) {
+    const select = make("select", "", labelled(parent, `${words} `), { "aria-label": words });
+    offer(select, options);
     return select;
   }
 
-  options(select, options) {
-    const key = JSON.stringify(options);
-    if (select.key === key) return;
-    select.key = key;
-    select.replaceChildren();
-    for (const option of options) {
-      const [value, words] = Array.isArray(option) ? option : [option, option];
-      make("option", "", select, { value }).textContent = words;
-    }
+  // what the model holds
+
+  /** @returns {Facts} */
+  get facts() {
+    return this.get("_facts");
   }
 
-  get(name) { return this.model.get(name); }
-
   get settings() {
-    const values = ["alpha", "beta", "steps", "strategy", "scale", "nonnegative", "_chosen", "pair"].map((name) => this.get(name));
-    values[5] = values[5] && values[3] === "diagonal"; // θ ≥ 0 is for the diagonal alone
-    return values;
+    return settingsOf((name) => this.get(name));
+  }
+
+  /** Whether the edit that is shown was made for other settings. */
+  get isOther() {
+    return !same(this.get("_shown"), this.settings);
+  }
+
+  /** @param {string} part */
+  works(part) {
+    return this.get("_work").includes(part);
   }
 
   // paint
 
+  paint() {
+    this.paintFrame();
+    /** @type {Rgb[]} */
+    const palette = this.get("_palette")[this.theme];
+    this.root.style.setProperty("--tk-after", css(palette[2]));
+    this.paintDials();
+    this.paintSettings();
+    this.paintPairs();
+    if (this.active !== this.typed) this.typed.value = this.get("_typed");
+    this.paintPlane();
+    this.curve.paint(this.get("_curve"));
+    this.groups.paint(this.get("_groups"), "group");
+    this.paintTold();
+    this.paintWords();
+    this.flips.paint(this.get("_flips"), this.get("_sheet"), this.get("image"));
+    this.paintStale();
+    this.paintTools();
+    this.painted();
+  }
+
   paintDials() {
-    const [alpha, beta] = [this.get("alpha"), this.get("beta")];
+    const alpha = this.get("alpha");
+    const beta = this.get("beta");
     this.alpha.paint(alpha);
     this.beta.paint(beta);
-    const parts = alpha && beta ? `α : β = ${alpha >= beta ? `${brief(alpha / beta)} : 1` : `1 : ${brief(beta / alpha)}`}. ` : "";
-    const alone = alpha || beta ? "" : "Cross-entropy alone: standard fine-tuning. ";
-    write(this.ratio, parts + alone);
     this.pad.paint(alpha, beta);
-    const { scale } = this.get("_facts");
+    let words = "";
+    if (!alpha && !beta) words = "Cross-entropy alone: standard fine-tuning. ";
+    else if (alpha && beta) {
+      const ratio = alpha >= beta ? `${brief(alpha / beta)} : 1` : `1 : ${brief(beta / alpha)}`;
+      words = `α : β = ${ratio}. `;
+    }
+    write(this.ratio, words);
+  }
+
+  paintSettings() {
     this.steps.value = this.get("steps");
-    this.stepsName.textContent = `${this.get("steps")} steps`;
-    this.steps.setAttribute("aria-valuetext", this.stepsName.textContent);
+    const steps = `${this.get("steps")} steps`;
+    this.stepsName.textContent = steps;
+    this.steps.setAttribute("aria-valuetext", steps);
     const strategy = this.get("strategy");
-    this.options(this.strategy, [...new Set([...WAYS, strategy])]);
+    offer(this.strategy, byName([...new Set([...STRATEGIES, strategy])]));
     this.strategy.value = strategy;
-    const own = this.get("scale");
-    this.options(this.scale, [["", `checkpoint's ${brief(scale || 0)}`], ["1", "1 (R25)"], ...(own && own !== 1 ? [[String(own), told(own)]] : [])]);
-    this.scale.value = own === null ? "" : String(own);
+    /** @type {number | null} null: the checkpoint's */
+    const scale = this.get("scale");
+    /** @type {Option[]} */
+    const scales = [
+      ["", `checkpoint's ${brief(this.facts.scale || 0)}`],
+      ["1", "1 (R25)"],
+    ];
+    if (scale && scale !== 1) scales.push([String(scale), told(scale)]);
+    offer(this.scale, scales);
+    this.scale.value = scale === null ? "" : String(scale);
     this.nonnegative.checked = this.get("nonnegative");
-    this.nonnegative.parentNode.hidden = strategy !== "diagonal";
-    const pairs = this.get("_pairs");
-    const all = pairs.reduce((sum, row) => sum + row[2], 0);
-    this.options(this.pair, [["", `all ${all}`], ...pairs.map(([y, o, n], i) => [String(i), `${y} → ${o} (${n})`])]);
-    const pair = this.get("pair");
-    this.pair.value = pair === null ? "" : String(pairs.findIndex(([y, o]) => y === pair[0] && o === pair[1]));
-    if (this.active !== this.typed) this.typed.value = this.get("_typed");
+    this.floor.hidden = strategy !== "diagonal";
+  }
+
+  paintPairs() {
+    const pairs = this.pairs;
+    const all = pairs.reduce((sum, { n }) => sum + n, 0);
+    /** @type {Option[]} */
+    const options = pairs.map(({ pair: [truth, guess], n }, i) => [String(i), `${truth} → ${guess} (${n})`]);
+    offer(this.pair, [["", `all ${all}`], ...options]);
+    /** @type {Pair | null} */
+    const chosen = this.get("pair");
+    this.pair.value = chosen ? String(pairs.findIndex(({ pair }) => alike(pair, chosen))) : "";
+  }
+
+  get pairs() {
+    const rows = /** @type {[truth: string, guess: string, n: number][]} */ (this.get("_pairs"));
+    return rows.map(mistakesOf);
   }
 
   paintPlane() {
-    const [x, y] = [this.x.value, this.y.value];
-    const [front, trail, marks, kept, point] = ["_front", "_trail", "_marks", "_names", "_point"].map((name) => this.get(name));
-    const shown = !same(this.get("_shown"), this.settings);
-    const key = [x, y, front, trail, marks, kept, point, this.theme, shown, JSON.stringify(this.settings.slice(2))];
-    if (key.every((part, i) => part === this.planeKey?.[i])) return;
+    const x = /** @type {Across} */ (this.x.value);
+    const y = /** @type {Up} */ (this.y.value);
+    const made = ["_front", "_trail", "_marks", "_names", "_point"].map((name) => this.get(name));
+    const settings = JSON.stringify(anyWeights(this.settings));
+    const key = [x, y, ...made, this.theme, this.isOther, settings];
+    if (key.every((part, i) => part === this.planeKey[i])) return;
     this.planeKey = key;
-    const palette = this.get("_palette")[this.theme];
-    const spots = [];
-    const old = !same(front.of, [0, 0, ...this.settings.slice(2)]); // a grid of other settings
-    const planes = this.get("_planes");
-    const say = (one) => Object.entries({ ...X, ...Y }).map(([name, words]) => (Number.isFinite(one[name]) ? `${words} ${share(one[name])}` : "")).filter(Boolean).join(", ");
-    (front.alphas || []).forEach((alpha, i) => front.betas.forEach((beta, j) => {
-      const at = i * front.betas.length + j;
-      const one = Object.fromEntries(ALL.map((name) => [name, front[name][at]]));
-      const ratio = Math.max(-3, Math.min(3, Math.log10(Math.max(alpha, 1e-3)) - Math.log10(Math.max(beta, 1e-3))));
-      const color = palette[Math.round((0.5 + ratio / 6) * (palette.length - 1))];
-      spots.push({ kind: "cell", old, x: one[x], y: one[y], color: `rgb(${color.join(" ")})`, words: `${old ? "other settings: " : ""}α ${brief(alpha)}, β ${brief(beta)}: ${say(one)}`, go: () => this.ask("go", { cell: [alpha, beta] }) });
-    }));
-    trail.forEach((row) => {
-      const one = Object.fromEntries(ALL.map((name, i) => [name, row[4 + i] ?? NaN]));
-      spots.push({ kind: "seen", x: one[x], y: one[y], words: `visited: α ${brief(row[0])}, β ${brief(row[1])}, ${row[2]} steps, ${planes[row[3]]}: ${say(one)}`, go: () => this.ask("go", { row: row.slice(0, 4) }) });
+    const spots = spotsOf({
+      x,
+      y,
+      front: this.get("_front"),
+      visits: this.get("_trail").map(visitOf),
+      marks: this.get("_marks"),
+      kept: this.get("_names"),
+      point: this.get("_point"),
+      planes: this.get("_planes"),
+      palette: this.get("_palette")[this.theme],
+      settings: this.settings,
+      isOther: this.isOther,
+      go: (place) => this.ask("go", place),
     });
-    marks.forEach((one) => spots.push({ kind: "mark", x: one[x] ?? NaN, y: one[y] ?? NaN, name: one.name, words: `${one.name}: ${say(one)}` }));
-    kept.forEach((one) => spots.push({ kind: "kept", x: one[x] ?? NaN, y: one[y] ?? NaN, name: one.name, words: `kept as ${one.name}: ${say(one)}`, go: () => this.ask("go", { name: one.name }) }));
-    spots.push({ kind: "now", old: shown, x: point[x] ?? NaN, y: point[y] ?? NaN });
-    this.plane.paint(spots, [X[x], Y[y]]);
+    this.plane.paint(spots, { x: ACROSS[x], y: UP[y] });
   }
 
-  paintCurve() {
-    const curve = this.get("_curve");
-    if (!curve.step || curve === this.drawnCurve) return;
-    this.drawnCurve = curve;
-    const last = curve.step[curve.step.length - 1] || 1;
-    const [px, py] = [(t) => 34 + (t / last) * 200, (v) => 160 - 148 * v];
-    this.curve.replaceChildren();
-    const text = (x, y, anchor, words) => { drawn("text", this.curve, { x, y, "text-anchor": anchor }).textContent = words; };
-    for (const v of [0, 0.5, 1]) {
-      drawn("line", this.curve, { x1: 34, x2: 234, y1: py(v), y2: py(v), stroke: "var(--tk-line)" });
-      text(30, py(v) + 3, "end", whole(v));
-      text(px(v * last), 174, "middle", Math.round(v * last));
-    }
-    text(134, 187, "middle", "steps of Adam");
-    const most = Math.max(...curve.total);
-    const lines = [...LINES.map(([name, words, dash]) => [curve[name], words, dash, name === "locality" ? "var(--tk-alert)" : "var(--tk-after)"]),
-      [curve.total.map((v) => v / most), "objective", "1 3", "var(--tk-soft)"]];
-    const taken = [];
-    lines.sort((a, b) => (b[0].at(-1) ?? 0) - (a[0].at(-1) ?? 0)); // names from the top down
-    for (const [values, words, dash, color] of lines) {
-      const known = values.map((v, i) => [v, i]).filter(([v]) => v !== null);
-      if (!known.length) continue;
-      drawn("polyline", this.curve, { points: known.map(([v, i]) => `${px(curve.step[i])},${py(v)}`).join(" "), fill: "none", stroke: color, "stroke-width": 1.6, "stroke-dasharray": dash });
-      let at = py(known[known.length - 1][0]) + 3;
-      while (taken.some((other) => Math.abs(other - at) < 10)) at += 10;
-      taken.push(at);
-      text(238, at, "start", words);
-    }
-    const name = LINES.map(([name, words]) => `${words} ${curve[name].at(-1) === null ? "unknown" : share(curve[name].at(-1))}`);
-    this.curve.setAttribute("aria-label", `after ${last} steps: ${name.join(", ")}`);
+  /** What the edit is measured on and made from. */
+  paintTold() {
+    const { n, split, own, made, from, used, left } = this.facts;
+    const usedWords = used ? `; ${used} it is made from left out` : "";
+    const leftWords = left ? `; ${left} with other labels left out` : "";
+    const where = own
+      ? `the ${made} images the edit is made from: hold others out`
+      : `n = ${n}, split ${split}${usedWords}${leftWords}`;
+    const measured = `Measured on ${where}; made from ${made} images, split ${from}.`;
+    write(this.told, [this.get("_note"), ...this.get("_told"), measured].filter(Boolean).join(" · "));
   }
 
   paintWords() {
+    /** @type {Words} */
     const said = this.get("_words");
     if (said === this.said) return;
     this.said = said;
-    const { down, up, heads, gap, negative, moved, pulls } = said;
-    const list = (found) => found.map(([text, ratio]) => `“${text}” ${times(ratio)}`).join(", ") || "nothing";
-    const rows = [];
-    if (down) rows.push(["turned down", list(down)], ["turned up", list(up)]);
-    if (heads) rows.push(["scales heads", heads.map(([name, ratio]) => `${name} ${times(ratio)}`).join(", ")]);
-    if (pulls) rows.push(["pull on θ", `cross-entropy ${whole(pulls.ce)}, success ${whole(pulls.success)}, locality ${whole(pulls.locality)}`]);
-    if (moved) rows.push(["dimensions", moved.map(([i, by]) => `${i} (${by < 0 ? "−" : "+"}${Math.abs(by).toFixed(2)})`).join(", ") + (negative === null ? "" : `; ${negative} below zero`)]);
-    if (gap !== undefined && gap !== null) rows.push(["left to gain", `${(100 * gap).toFixed(1)} % of the attainable fall`]);
     this.words.replaceChildren();
-    for (const [name, words] of rows) {
+    for (const [name, words] of wordRows(said)) {
       make("b", "", this.words).textContent = name;
       make("span", "", this.words).textContent = words;
     }
   }
 
-  paint() {
-    this.paintFrame();
-    this.root.style.setProperty("--tk-after", `rgb(${this.get("_palette")[this.theme][2].join(" ")})`);
-    this.paintDials();
-    this.paintPlane();
-    this.paintCurve();
-    this.groups.paint(this.get("_groups"), "group");
-    const { n, split, own, made, from, used, left } = this.get("_facts");
-    const where = own ? `the ${made} images the edit is made from: hold others out` : `n = ${n}, split ${split}${used ? `; ${used} it is made from left out` : ""}${left ? `; ${left} with other labels left out` : ""}`;
-    write(this.told, [this.get("_note"), ...this.get("_told"), `Measured on ${where}; made from ${made} images, split ${from}.`].filter(Boolean).join(" · "));
-    this.paintWords();
-    this.flips.paint(this.get("_flips"), this.get("_sheet"), this.get("image"));
-    this.paintState();
-    this.painted();
+  /** Fade what belongs to other settings. */
+  paintStale() {
+    const other = this.works("solve") || this.isOther;
+    const otherCurve = !same(this.get("_curve").of, this.settings);
+    /** @type {(nodes: Element[], stale: boolean) => void} */
+    const fade = (nodes, stale) => {
+      for (const node of nodes) node.classList.toggle("tk-stale", stale);
+    };
+    fade([this.groups.node, this.told], other);
+    fade([this.words, this.curve.node], other || this.works("words") || otherCurve);
+    fade(this.flips.nodes, other || this.works("flips"));
+    this.keep.disabled = other;
   }
 
-  paintState() {
-    const [work, progress] = [this.get("_work"), this.get("_progress")];
-    const stale = (nodes, on) => nodes.forEach((node) => node.classList.toggle("tk-stale", on));
-    const other = work.includes("solve") || !same(this.get("_shown"), this.settings);
-    stale([this.groups.node, this.told], other);
-    stale([this.words, this.curve], other || work.includes("words") || !same(this.get("_curve").of, this.settings));
-    stale(this.flips.nodes, other || work.includes("flips"));
+  paintTools() {
     const [undo, redo] = this.get("_can");
     this.undo.disabled = !undo;
     this.redo.disabled = !redo;
-    this.keep.disabled = other;
-    const part = ["fill", "solve"].find((name) => work.includes(name) && progress[name] > 0 && progress[name] < 1);
-    const again = !part && other && !work.includes("solve") && !this.get("error"); // it was ended
-    this.stop.hidden = !part && !again;
+    const running = this.running;
+    this.stop.hidden = !running && !this.wasEnded;
     this.stop.textContent = "solve";
-    if (part) this.stop.textContent = `${part === "fill" ? "frontier" : "solving"} ${whole(progress[part])} – stop`;
-    this.fill.disabled = work.includes("fill") || !this.get("_facts").others;
-    this.root.setAttribute("aria-busy", work.length > 0);
+    if (running) {
+      const name = running === "fill" ? "frontier" : "solving";
+      this.stop.textContent = `${name} ${whole(this.get("_progress")[running])} – stop`;
+    }
+    this.fill.disabled = this.works("fill") || !this.facts.others;
+    this.root.setAttribute("aria-busy", String(this.get("_work").length > 0));
+  }
+
+  /** What is being worked out and takes long enough to be stopped. */
+  get running() {
+    const progress = this.get("_progress");
+    return ["fill", "solve"].find((part) => this.works(part) && progress[part] > 0 && progress[part] < 1);
+  }
+
+  /** Whether the edit of these settings was ended before it was there: it can be solved again. */
+  get wasEnded() {
+    return this.isOther && !this.running && !this.works("solve") && !this.get("error");
   }
 
   // what the user does
 
-  ask(what, more = {}) { this.asker.ask({ do: what, ...more }); }
-
-  onClick({ target }) {
-    const asks = new Map([[this.undo, "undo"], [this.redo, "redo"], [this.keep, "keep"], [this.stop, "stop"], [this.choose, "choose"], [this.take, "take"], [this.fill, "fill"]]);
-    if (target === this.stop && target.textContent === "solve") return this.ask("solve");
-    if (asks.has(target)) return this.ask(asks.get(target));
-    const tile = target.closest(".tkm-thumb");
-    if (tile) this.set({ image: this.get("image") === tile.image ? null : tile.image });
+  /**
+   * @param {string} what
+   * @param {Record<string, unknown>} more
+   */
+  ask(what, more = {}) {
+    this.asker.ask({ do: what, ...more });
   }
 
+  /** @param {MouseEvent} event */
+  onClick(event) {
+    const target = targetOf(event);
+    if (target === this.stop) this.ask(this.stop.textContent === "solve" ? "solve" : "stop");
+    else if (target === this.undo) this.ask("undo");
+    else if (target === this.redo) this.ask("redo");
+    else if (target === this.keep) this.ask("keep");
+    else if (target === this.choose) this.ask("choose");
+    else if (target === this.take) this.ask("take");
+    else if (target === this.fill) this.ask("fill");
+    else this.onImageClick(target);
+  }
+
+  /** @param {HTMLElement} target */
+  onImageClick(target) {
+    const image = imageOf(target);
+    if (image !== undefined) this.set({ image: this.get("image") === image ? null : image });
+  }
+
+  /** @param {KeyboardEvent} event */
   onKey(event) {
-    const { target } = event;
-    if (target === this.pad.node && this.pad.key(event, [this.get("alpha"), this.get("beta")])) return event.preventDefault();
-    if (target === this.plane.node && this.plane.key(event)) return event.preventDefault();
-    if (tileKey(this, event)) return;
-    const asks = { u: "undo", r: "redo", k: "keep", f: "fill", 1: "choose", Escape: "stop" };
-    if (asks[event.key] && !this[asks[event.key]]?.disabled) this.done(event, () => this.ask(asks[event.key]));
+    const inPlane = targetOf(event) === this.plane.node;
+    if (this.pad.key(event, this.get("alpha"), this.get("beta"))) event.preventDefault();
+    else if (inPlane && this.plane.key(event)) event.preventDefault();
+    else if (!tileKey(this, event)) this.onPanelKey(event);
+  }
+
+  /** @param {KeyboardEvent} event */
+  onPanelKey(event) {
+    /** @type {Record<string, {what: string, button: HTMLButtonElement}>} */
+    const asks = {
+      u: { what: "undo", button: this.undo },
+      r: { what: "redo", button: this.redo },
+      k: { what: "keep", button: this.keep },
+      f: { what: "fill", button: this.fill },
+      1: { what: "choose", button: this.choose },
+      Escape: { what: "stop", button: this.stop },
+    };
+    const found = asks[event.key];
+    if (found && !found.button.disabled) this.done(event, () => this.ask(found.what));
+  }
+
+  /** @param {string} index of the list of mistakes; "" for all */
+  choosePair(index) {
+    this.set({ pair: index ? this.pairs[Number(index)].pair : null });
   }
 }
 
+/**
+ * @param {Place} place
+ * @returns {Stop}
+ */
 function render({ model, el }) {
   const view = new View(model, el);
-  const names = ["alpha", "beta", "steps", "strategy", "scale", "nonnegative", "pair", "image", "_chosen", "_typed", "_pairs", "_facts",
-    "_shown", "_groups", "_told", "_point", "_trail", "_front", "_marks", "_curve", "_words", "_flips", "_sheet", "_names", "_can", "_progress", "_work", "_planes", "_note"];
-  const stop = keep(view, names, (on) => {
-    view.root.addEventListener("click", (e) => view.onClick(e), on);
+  const stop = keep(view, PAINTED_FROM, (on) => {
+    view.root.addEventListener("click", (event) => view.onClick(event), on);
     for (const part of [view.alpha, view.beta, view.pad, view.plane]) part.listen(on);
-    const read = (name, event, value, trait = name) => view[name].addEventListener(event, ({ target }) => view.set({ [trait]: value(target) }), on);
-    read("steps", "input", ({ value }) => Number(value));
-    read("strategy", "change", ({ value }) => value);
-    read("scale", "change", ({ value }) => (value ? Number(value) : null));
-    read("nonnegative", "change", ({ checked }) => checked);
-    read("pair", "change", ({ value }) => (value ? view.get("_pairs")[value].slice(0, 2) : null));
-    read("typed", "change", ({ value }) => value, "_typed");
+    const { steps, strategy, scale, nonnegative, pair, typed } = view;
+    steps.addEventListener("input", () => view.set({ steps: Number(steps.value) }), on);
+    strategy.addEventListener("change", () => view.set({ strategy: strategy.value }), on);
+    scale.addEventListener("change", () => view.set({ scale: scale.value ? Number(scale.value) : null }), on);
+    nonnegative.addEventListener("change", () => view.set({ nonnegative: nonnegative.checked }), on);
+    pair.addEventListener("change", () => view.choosePair(pair.value), on);
+    typed.addEventListener("change", () => view.set({ _typed: typed.value }), on);
     for (const axis of [view.x, view.y]) axis.addEventListener("change", () => view.paintPlane(), on);
   });
   return () => {

@@ -20,7 +20,7 @@ from toolkit.engine.worker import Worker
 from toolkit.errors import InputError
 from toolkit.figures.thumbnails import sheet
 from toolkit.labs.explorer import SHOWS, ExplorerSession, Shown
-from toolkit.panels.base.bundle import bundle, bundle_css
+from toolkit.panels.base.bundle import script, style
 from toolkit.panels.base.panel import LOCK, observes, shows_errors
 from toolkit.panels.base.selection import Selection
 from toolkit.panels.explorer.guide import Guided
@@ -31,11 +31,6 @@ from toolkit.panels.explorer.state import read_state, state_of
 THUMB = 48
 WAIT = 4.0
 """Seconds the picture of a saved notebook waits for the scores."""
-SCRIPTS = {
-    "grid": "head_grid", "gallery": "gallery", "spans": "span_explorer", "maps": "token_map",
-    "ablation": "ablation_lab", "edit": "edit_lab", "two": "two_models",
-}  # fmt: skip
-SHARED = ("map", "tiles", "labs", "confusion", "curve", "dials", "plane", "patches", "guide")
 
 
 class Explorer(Guided):
@@ -80,8 +75,8 @@ class Explorer(Guided):
     ['landbird', 'waterbird']
     """
 
-    _esm = bundle(SHARED, SCRIPTS, "explorer")
-    _css = bundle_css((*SHARED, *SCRIPTS.values()), "explorer")
+    _esm = script("explorer")
+    _css = style("explorer")
     tab = traitlets.Enum(tuple(TABS), "mistakes").tag(sync=True)
     pair: traitlets.TraitType[Any, Any] = traitlets.Any(None, allow_none=True).tag(sync=True)
     show = traitlets.Enum(tuple(SHOWS), "mistakes").tag(sync=True)

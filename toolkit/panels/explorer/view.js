@@ -1,5 +1,21 @@
-// Explorer: what is chosen, tabs, and in each tab panels that believe they are alone. After all of them.
+// Explorer: what is chosen, tabs, and in each tab panels that believe they are alone.
 
+/** @import { Confusion, Key, Place, Stop } from "../base/types.d.ts" */
+
+import { Asker } from "../base/asker.js";
+import { choice } from "../base/controls.js";
+import { make, targetOf, write } from "../base/dom.js";
+import { Frame } from "../base/frame.js";
+import { keep } from "../base/keep.js";
+import { alike, whole } from "../base/numbers.js";
+import { ErrorPicker } from "../base/confusion.js";
+import { Chosen } from "./chosen.js";
+import { Guide } from "./guide.js";
+import * as panels from "./panels.js";
+import { Part } from "./part.js";
+import "./style.css";
+
+/** @type {Key[]} */
 const KEYS = [
   ["Tab", "to what is chosen, the tabs, the panel"],
   ["Tabs: arrows, Home, End", "to another panel"],
@@ -9,237 +25,302 @@ const KEYS = [
   ["In a panel: ?", "its own keys"],
   ["?", "show or hide this list"],
 ];
-const CHOSEN = { pair: "error", image: "image", heads: "heads", text: "text", edit: "edit" };
-
-// What a panel sees of the model: its own traits, under its own names. No more than any host offers.
-class Part {
-  constructor(model, name) {
-    this.model = model;
-    this.name = name;
-  }
-
-  key(trait) { return trait === "theme" ? trait : `${this.name}__${trait}`; }
-
-  event(name) { return name.startsWith("change:") ? `change:${this.key(name.slice(7))}` : name; }
-
-  get(trait) { return this.model.get(this.key(trait)); }
-
-  set(trait, value) { this.model.set(this.key(trait), value); }
-
-  save_changes() { this.model.save_changes(); }
-
-  on(name, act) { this.model.on(this.event(name), act); }
-
-  off(name, act) { this.model.off(this.event(name), act); }
-}
+const PAINTED_FROM = [
+  "tab",
+  "pair",
+  "show",
+  "query",
+  "_parts",
+  "_confusion",
+  "_found",
+  "_now",
+  "_thumb",
+  "_progress",
+  "_told",
+  "_saved",
+  "_work",
+  "guide",
+  "_tour",
+];
+/** @type {Record<string, {render: (place: Place) => Stop}>} by part */
+const PANELS = panels;
+const MISTAKES = "mistakes"; // the tab that is the explorer's own
 
 class View extends Frame {
+  /**
+   * @param {Place["model"]} model
+   * @param {HTMLElement} el
+   */
   constructor(model, el) {
     super(model, el, "tkex", KEYS);
     this.asker = new Asker(model);
-    this.shown = new Map(); // part → what takes its view away
+    /** @type {Map<string, Stop>} by part, what takes its view away */
+    this.shown = new Map();
+    /** Part of the ids of this view's elements. */
     this.id = Math.random().toString(36).slice(2, 8);
+    /** @type {string | undefined} the state that is in the field */
+    this.saved = undefined;
     this.guide = new Guide(this);
     this.report = this.tool("report", "Write a report");
     this.code = this.tool("state", "Show the state to copy or restore");
     this.code.setAttribute("aria-expanded", "false");
-    this.bar = make("div", "tkex-bar", null, { role: "group", "aria-label": "what is chosen" });
-    this.title.after(this.bar);
-    this.thumb = new SheetUrl();
-    this.chips = Object.fromEntries(Object.entries(CHOSEN).map(([what, words]) => [what, this.chip(what, words)]));
-    this.buildState();
+    this.chosen = new Chosen();
+    this.title.after(this.chosen.node);
+    this.state = make("div", "tkex-state", this.body, { hidden: "" });
+    const field = { "aria-label": "state as JSON", rows: "10", spellcheck: "false" };
+    this.json = make("textarea", "", this.state, field);
+    this.restore = this.button(this.state, "restore this");
     this.body.append(this.guide.box);
     this.tabs = make("div", "tkex-tabs", this.body, { role: "tablist", "aria-label": "panels" });
-    this.panes = {};
-    this.buildTabs(model.get("_tabs"));
-    this.buildMistakes(this.panes.mistakes);
-  }
-
-  chip(what, words) {
-    const node = make("span", "tkex-chip", this.bar);
-    make("span", "tkex-soft", node).textContent = words;
-    const picture = what === "image" ? make("i", "tkex-thumb", node, { "aria-hidden": "true" }) : null;
-    const value = make("b", "", node);
-    const drop = make("button", "", node, { type: "button", "aria-label": `let the ${words} go` });
-    drop.textContent = "×";
-    drop.what = what;
-    return { node, value, drop, picture };
-  }
-
-  buildState() {
-    this.state = make("div", "tkex-state", this.body, { hidden: "" });
-    this.json = make("textarea", "", this.state, { "aria-label": "state as JSON", rows: "10", spellcheck: "false" });
-    this.restore = make("button", "", this.state, { type: "button" });
-    this.restore.textContent = "restore this";
-  }
-
-  buildTabs(tabs) {
-    for (const [name, words] of Object.entries(tabs)) {
-      const [tab, pane] = [`tkex-${this.id}-tab-${name}`, `tkex-${this.id}-pane-${name}`];
-      const button = make("button", "tkex-tab", this.tabs, { type: "button", role: "tab", id: tab, "aria-controls": pane });
-      button.textContent = words;
-      button.tab = name;
-      this.panes[name] = make("div", "tkex-pane", this.body, { role: "tabpanel", id: pane, "aria-labelledby": tab, hidden: "" });
-    }
-  }
-
-  buildMistakes(pane) {
-    const side = make("div", "tkex-side", pane);
+    /** @type {{name: string, button: HTMLElement, pane: HTMLElement}[]} */
+    this.all = Object.entries(this.get("_tabs")).map(([name, words]) => this.buildTab(name, String(words)));
+    const side = make("div", "tkex-side", this.paneOf(MISTAKES));
     this.pickerBox = make("div", "tkl tkex-picker", side);
-    this.picker = new ErrorPicker(this, this.pickerBox);
+    this.picker = new ErrorPicker(this.pickerBox);
     this.gridBox = make("div", "", side);
-    const main = make("div", "tkex-main", pane);
+    const main = make("div", "tkex-main", this.paneOf(MISTAKES));
     const row = make("div", "tkex-row", main);
-    this.show = make("select", "", row, { "aria-label": "which images" });
-    for (const [value, words] of Object.entries(this.model.get("_shows"))) make("option", "", this.show, { value }).textContent = words;
-    this.query = make("input", "", row, { type: "text", maxlength: "300", placeholder: "search by text: a bird on water", "aria-label": "search images by text" });
+    this.show = choice(row, "which images", Object.entries(this.get("_shows")));
+    const query = { type: "text", maxlength: "300", "aria-label": "search images by text" };
+    this.query = make("input", "", row, { ...query, placeholder: "search by text: a bird on water" });
     this.found = make("div", "tkex-soft", main, { role: "status" });
     this.galleryBox = make("div", "", main);
-    this.waits = {};
-    for (const [name, tab] of Object.entries(this.model.get("_part")).map(([a, b]) => [b, a])) {
-      this.waits[name] = make("div", "tkex-wait", this.panes[tab], { role: "status" });
-    }
+    this.waits = Object.entries(this.partOf).map(([tab, part]) => {
+      return { part, node: make("div", "tkex-wait", this.paneOf(tab), { role: "status" }) };
+    });
   }
 
-  get tab() { return this.model.get("tab"); }
+  /**
+   * @param {string} name
+   * @param {string} words
+   */
+  buildTab(name, words) {
+    const tab = `tkex-${this.id}-tab-${name}`;
+    const place = `tkex-${this.id}-pane-${name}`;
+    const button = make("button", "tkex-tab", this.tabs, {
+      type: "button",
+      role: "tab",
+      id: tab,
+      "aria-controls": place,
+    });
+    button.textContent = words;
+    const attributes = { role: "tabpanel", id: place, "aria-labelledby": tab, hidden: "" };
+    return { name, button, pane: make("div", "tkex-pane", this.body, attributes) };
+  }
+
+  // what the model holds
+
+  /** @returns {string} the tab that is open */
+  get tab() {
+    return this.get("tab");
+  }
+
+  /** @returns {Record<string, string>} by tab, the part it shows */
+  get partOf() {
+    return this.get("_part");
+  }
+
+  /** @returns {string[]} the parts that are there */
+  get there() {
+    return this.get("_parts");
+  }
+
+  /** @param {string} part */
+  works(part) {
+    return this.get("_work").includes(part);
+  }
+
+  /** @param {string} tab */
+  paneOf(tab) {
+    return /** @type {HTMLElement} */ (this.all.find(({ name }) => name === tab)?.pane);
+  }
+
+  /**
+   * The tab that a button opens.
+   * @param {Element} target
+   */
+  tabOf(target) {
+    return this.all.find(({ button }) => button === target)?.name;
+  }
 
   // the panels of the open tab, and no others: what is not seen is not painted
 
-  mount() {
-    const m = this.model;
-    const there = m.get("_parts");
-    const part = m.get("_part")[this.tab];
-    const wanted = this.tab === "mistakes" ? { gallery: this.galleryBox, grid: this.gridBox } : { [part]: this.panes[this.tab] };
-    for (const [name, away] of this.shown) {
-      if (wanted[name]) continue;
-      away();
-      this.shown.delete(name);
+  /** Where parts are to be seen now. */
+  get places() {
+    if (this.tab === MISTAKES) {
+      return new Map([
+        ["gallery", this.galleryBox],
+        ["grid", this.gridBox],
+      ]);
     }
-    for (const [name, box] of Object.entries(wanted)) {
-      if (this.shown.has(name) || !there.includes(name)) continue;
+    return new Map([[this.partOf[this.tab], this.paneOf(this.tab)]]);
+  }
+
+  mount() {
+    const { places } = this;
+    for (const [part, takeAway] of this.shown) {
+      if (places.has(part)) continue;
+      takeAway();
+      this.shown.delete(part);
+    }
+    for (const [part, box] of places) {
+      if (this.shown.has(part) || !this.there.includes(part)) continue;
       const host = make("div", "", box);
-      const stop = PANELS[name]({ model: new Part(m, name), el: host });
-      this.shown.set(name, () => { stop?.(); host.remove(); });
+      const stop = PANELS[part].render({ model: new Part(this.model, part), el: host });
+      this.shown.set(part, () => {
+        stop();
+        host.remove();
+      });
     }
   }
 
   away() {
-    for (const stop of this.shown.values()) stop();
+    for (const takeAway of this.shown.values()) takeAway();
     this.shown.clear();
   }
 
   // paint
 
   paint() {
-    const m = this.model;
     this.paintFrame();
-    this.title.hidden = !m.get("title");
-    for (const button of this.tabs.children) {
-      const on = button.tab === this.tab;
-      button.setAttribute("aria-selected", on);
-      button.tabIndex = on ? 0 : -1;
-      this.panes[button.tab].hidden = !on;
-    }
-    this.paintChosen();
-    const confusion = m.get("_confusion");
-    this.pickerBox.hidden = !confusion.names.length;
-    if (confusion.names.length) this.picker.paint(confusion, m.get("pair"));
-    this.show.value = m.get("show");
-    if (this.root.getRootNode().activeElement !== this.query) this.query.value = m.get("query");
-    const { done, of } = m.get("_progress");
-    const busy = m.get("_work");
-    const on = busy.includes("parts") ? (of ? `Taking ${of} images apart: ${Math.round(100 * done / of)} %` : "Taking the images apart …") : "";
-    write(this.found, on || m.get("_found"));
-    for (const [name, node] of Object.entries(this.waits)) {
-      node.hidden = m.get("_parts").includes(name);
-      write(node, on || (m.get("error") ? "" : "One moment …"));
-    }
-    this.galleryBox.classList.toggle("tk-stale", busy.includes("images"));
-    this.gridBox.classList.toggle("tk-stale", busy.includes("grid"));
-    this.report.disabled = busy.includes("report") || busy.includes("parts");
-    write(this.report, busy.includes("report") ? "writing …" : "report");
-    if (m.get("_saved") !== this.saved) {
-      this.saved = m.get("_saved");
-      this.json.value = this.saved;
-    }
+    this.title.hidden = !this.get("title");
+    this.paintTabs();
+    this.chosen.paint(this.get("pair"), this.get("_now"), this.get("_thumb"));
+    write(this.summary, [this.get("summary"), this.get("_told")].filter(Boolean).join(" "));
+    this.paintMistakes();
+    this.paintWaits();
+    this.paintReport();
+    this.paintState();
     this.mount();
     this.guide.paint();
-    this.root.setAttribute("aria-busy", busy.length > 0);
+    this.root.setAttribute("aria-busy", String(this.get("_work").length > 0));
     this.painted();
   }
 
-  paintChosen() {
-    const m = this.model;
-    const now = m.get("_now");
-    const pair = m.get("pair");
-    const said = {
-      pair: pair ? `${pair[0]} → ${pair[1]}` : "all mistakes", image: now.of?.length ? `${now.of[0]} → ${now.of[2]}` : now.image,
-      heads: now.heads, text: now.text, edit: now.edit,
-    };
-    for (const [what, { node, value, drop }] of Object.entries(this.chips)) {
-      write(value, said[what] || "none");
-      value.title = what === "image" ? now.image || "" : said[what] || "";
-      node.dataset.none = !said[what];
-      drop.hidden = what === "edit" || (what === "pair" ? !pair : !said[what]); // an edit is another one, or none
+  paintTabs() {
+    for (const { name, button, pane } of this.all) {
+      const on = name === this.tab;
+      button.setAttribute("aria-selected", String(on));
+      button.tabIndex = on ? 0 : -1;
+      pane.hidden = !on;
     }
-    const url = this.thumb.of(m.get("_thumb"));
-    this.chips.image.picture.hidden = !url;
-    this.chips.image.picture.style.backgroundImage = url ? `url("${url}")` : "";
-    write(this.summary, [m.get("summary"), m.get("_told")].filter(Boolean).join(" "));
+  }
+
+  paintMistakes() {
+    /** @type {Confusion} */
+    const confusion = this.get("_confusion");
+    this.pickerBox.hidden = !confusion.names.length;
+    if (confusion.names.length) this.picker.paint(confusion, this.get("pair"));
+    this.show.value = this.get("show");
+    if (this.active !== this.query) this.query.value = this.get("query");
+    write(this.found, this.onTheWay || this.get("_found"));
+    this.galleryBox.classList.toggle("tk-stale", this.works("images"));
+    this.gridBox.classList.toggle("tk-stale", this.works("grid"));
+  }
+
+  /** How far the images are taken apart, while they are. */
+  get onTheWay() {
+    if (!this.works("parts")) return "";
+    const { done, of } = this.get("_progress");
+    return of ? `Taking ${of} images apart: ${whole(done / of)}` : "Taking the images apart …";
+  }
+
+  paintWaits() {
+    const words = this.onTheWay || (this.get("error") ? "" : "One moment …");
+    for (const { part, node } of this.waits) {
+      node.hidden = this.there.includes(part);
+      write(node, words);
+    }
+  }
+
+  paintReport() {
+    const writing = this.works("report");
+    this.report.disabled = writing || this.works("parts");
+    write(this.report, writing ? "writing …" : "report");
+  }
+
+  paintState() {
+    const saved = this.get("_saved");
+    if (saved === this.saved) return;
+    this.saved = saved;
+    this.json.value = saved;
   }
 
   // what the user does
 
-  ask(what) { this.asker.ask(what); }
+  /** @param {{do: string, [more: string]: unknown}} what */
+  ask(what) {
+    this.asker.ask(what);
+  }
 
   toggleState() {
     this.state.hidden = !this.state.hidden;
-    this.code.setAttribute("aria-expanded", !this.state.hidden);
-    if (!this.state.hidden) {
-      this.set({ _saved: "" }); // so that the answer is a change, whatever was typed since the last
-      this.ask({ do: "state" });
-      this.json.focus();
-    }
+    this.code.setAttribute("aria-expanded", String(!this.state.hidden));
+    if (this.state.hidden) return;
+    this.set({ _saved: "" }); // so that the answer is a change, whatever was typed since the last
+    this.ask({ do: "state" });
+    this.json.focus();
   }
 
+  /** @param {MouseEvent} event */
   onClick(event) {
-    const target = event.target;
+    const target = targetOf(event);
     if (this.guide.onClick(target)) return;
-    if (target.tab) return this.set({ tab: target.tab });
-    if (target.what) return this.ask({ do: "let go", what: target.what });
-    if (target === this.report) return this.ask({ do: "report" });
-    if (target === this.code) return this.toggleState();
-    if (target === this.restore) return this.ask({ do: "restore", state: this.json.value });
-    if (!this.pickerBox.contains(target)) return;
+    const tab = this.tabOf(target);
+    const dropped = this.chosen.dropped(target);
+    if (tab) this.set({ tab });
+    else if (dropped) this.ask({ do: "let go", what: dropped });
+    else if (target === this.report) this.ask({ do: "report" });
+    else if (target === this.code) this.toggleState();
+    else if (target === this.restore) this.ask({ do: "restore", state: this.json.value });
+    else if (this.pickerBox.contains(target)) this.onPickerClick(target);
+  }
+
+  /** @param {Element} target */
+  onPickerClick(target) {
     const pair = this.picker.clicked(target);
-    if (pair !== undefined) this.set({ pair: pair && String(pair) === String(this.model.get("pair")) ? null : pair });
+    if (pair === undefined) return;
+    const again = pair && alike(pair, this.get("pair"));
+    this.set({ pair: again ? null : pair });
   }
 
+  /** @param {KeyboardEvent} event */
   onKey(event) {
+    const target = targetOf(event);
     if (this.guide.onKey(event)) return;
-    if (event.target.tab) return this.onTabKey(event);
-    if (this.pickerBox.contains(event.target) && this.picker.moved(event)) event.preventDefault();
+    if (this.tabOf(target)) this.onTabKey(event);
+    else if (this.pickerBox.contains(target) && this.picker.moved(event)) event.preventDefault();
   }
 
+  /** @param {KeyboardEvent} event */
   onTabKey(event) {
-    const all = [...this.tabs.children];
-    const at = all.indexOf(event.target);
-    const to = { ArrowRight: (at + 1) % all.length, ArrowLeft: (at - 1 + all.length) % all.length, Home: 0, End: all.length - 1 }[event.key];
+    const { length } = this.all;
+    const at = this.all.findIndex(({ button }) => button === targetOf(event));
+    /** @type {Record<string, number>} */
+    const ways = {
+      ArrowRight: (at + 1) % length,
+      ArrowLeft: (at - 1 + length) % length,
+      Home: 0,
+      End: length - 1,
+    };
+    const to = ways[event.key];
     if (to === undefined) return;
     this.done(event, () => {
-      this.set({ tab: all[to].tab });
+      this.set({ tab: this.all[to].name });
       this.paint();
-      all[to].focus();
+      this.all[to].button.focus();
     });
   }
 }
 
+/**
+ * @param {Place} place
+ * @returns {Stop}
+ */
 function render({ model, el }) {
   const view = new View(model, el);
-  const names = ["tab", "pair", "show", "query", "_parts", "_confusion", "_found", "_now", "_thumb", "_progress", "_told", "_saved", "_work",
-    "guide", "_tour"];
-  const stop = keep(view, names, (on) => {
-    view.root.addEventListener("click", (e) => view.onClick(e), on);
+  const stop = keep(view, PAINTED_FROM, (on) => {
+    view.root.addEventListener("click", (event) => view.onClick(event), on);
     view.show.addEventListener("change", () => view.set({ show: view.show.value }), on);
     view.query.addEventListener("change", () => view.set({ query: view.query.value }), on);
   });
@@ -247,7 +328,7 @@ function render({ model, el }) {
     view.away();
     view.guide.away();
     stop();
-    view.thumb.drop();
+    view.chosen.thumb.drop();
   };
 }
 

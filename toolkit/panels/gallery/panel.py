@@ -14,7 +14,8 @@ from toolkit.data.characters import sendable
 from toolkit.data.samples import Samples
 from toolkit.errors import InputError
 from toolkit.figures.thumbnails import Sheet, captioned, missing, sheet
-from toolkit.panels.base.panel import LOCK, Panel, css, esm, observes, shows_errors
+from toolkit.panels.base.bundle import script, style
+from toolkit.panels.base.panel import LOCK, Panel, observes, shows_errors
 from toolkit.panels.base.place import ExplorerPlace, Host
 from toolkit.panels.base.selection import Selection
 
@@ -53,8 +54,8 @@ class Gallery(Panel):
 
     selection_fix = "pass selected= to choose an image"
     place = ExplorerPlace("gallery", tab="mistakes", label="Mistakes")
-    _esm = esm("gallery")
-    _css = css("gallery")
+    _esm = script("gallery")
+    _css = style("gallery")
     page = traitlets.Int(0).tag(sync=True)
     selected = traitlets.Unicode(None, allow_none=True).tag(sync=True)
     _pages = traitlets.Int(1).tag(sync=True)

@@ -17,7 +17,8 @@ from toolkit.core.heads import HeadSet
 from toolkit.errors import InputError
 from toolkit.figures.colors import DIVERGING, DIVERGING_DARK, NAN
 from toolkit.figures.heatmap import as_table, check_limit, figure_png, heatmap_matplotlib, heatmap_plotly
-from toolkit.panels.base.panel import Panel, css, esm, observes, shows_errors
+from toolkit.panels.base.bundle import script, style
+from toolkit.panels.base.panel import Panel, observes, shows_errors
 from toolkit.panels.base.place import ExplorerPlace, Host
 from toolkit.panels.base.selection import Selection
 from toolkit.store.whole import whole_file
@@ -62,8 +63,8 @@ class HeadGrid(Panel):
     saved = ("score",)
     selection_fix = "pass selected= to choose heads"
     place = ExplorerPlace("grid", tab="mistakes")
-    _esm = esm("head_grid")
-    _css = css("head_grid")
+    _esm = script("head_grid")
+    _css = style("head_grid")
     unit = traitlets.Unicode("").tag(sync=True)
     score = traitlets.Unicode("").tag(sync=True)
     limit = traitlets.Float(1.0)

@@ -1,5 +1,18 @@
 // HeadGrid: a layer × head map as an accessible grid.
 
+/** @import { Head, Key, Place, Rgb, Stop } from "../base/types.d.ts" */
+
+import { css } from "../base/colours.js";
+import { choice, offer } from "../base/controls.js";
+import { floats, make, targetOf } from "../base/dom.js";
+import { Frame } from "../base/frame.js";
+import { keep } from "../base/keep.js";
+import { alike, upTo, within } from "../base/numbers.js";
+import { csvOf } from "./csv.js";
+import { colorOf, inkOn, markOf, words } from "./values.js";
+import "./style.css";
+
+/** @type {Key[]} */
 const KEYS = [
   ["Click", "select one head"],
   ["Shift-click, Space or Enter", "add or remove it"],
@@ -9,279 +22,453 @@ const KEYS = [
   ["Click a number, P or Shift + P", "pin a layer or a head: it comes first"],
   ["?", "show or hide this list"],
 ];
+const PAINTED_FROM = [
+  "_data",
+  "_shape",
+  "_layers",
+  "_scores",
+  "_limits",
+  "_picked",
+  "_pointed",
+  "score",
+  "unit",
+  "pinned_layers",
+  "pinned_heads",
+];
+const REPORT_EVERY = 100; // milliseconds: hovering must not flood the kernel
+const WIDTH = 600;
+const HEIGHT = 520;
 
-export function colorOf(value, limit, palette, missing) {
-  if (Number.isNaN(value)) return missing;
-  const t = (Math.min(1, Math.max(-1, value / limit)) + 1) / 2 * (palette.length - 1);
-  const i = Math.min(Math.floor(t), palette.length - 2);
-  return palette[i].map((c, k) => Math.floor(c + (palette[i + 1][k] - c) * (t - i) + 0.5));
-}
+/** @typedef {{row: number, column: number}} Spot a cell by the row and column of the table, pinned or not */
 
-export function markOf(value, limit) {
-  if (Number.isNaN(value)) return "×";
-  if (!Number.isFinite(value)) return value > 0 ? "+∞" : "−∞";
-  return Math.abs(value) > limit * (1 + 1e-6) ? (value > 0 ? "+" : "−") : "";
-}
-
-export function words(value) {
-  if (Number.isNaN(value)) return "not a number";
-  if (!Number.isFinite(value)) return value > 0 ? "+∞" : "−∞";
-  const text = Number(value.toPrecision(4)).toString().replace("-", "−");
-  return value > 0 ? "+" + text : text;
-}
-
-const css = (rgb) => `rgb(${rgb.join(", ")})`;
-const ink = (rgb) => (0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2] > 140 ? "#14171c" : "#ffffff");
-const same = (a, b) => a[0] === b[0] && a[1] === b[1];
+/**
+ * What is pinned first, the rest as it was.
+ * @param {number} n
+ * @param {number[]} pinned
+ */
+const pinnedFirst = (n, pinned) => [...pinned, ...upTo(n).filter((i) => !pinned.includes(i))];
 
 class View extends Frame {
+  /**
+   * @param {Place["model"]} model
+   * @param {HTMLElement} el
+   */
   constructor(model, el) {
     super(model, el, "tkhg", KEYS);
-    this.focus = [0, 0];
+    /** @type {Spot} the cell in the tab order */
+    this.focus = { row: 0, column: 0 };
+    /** @type {HTMLElement[]} in the order of the table */
     this.cells = [];
+    /** Rows and columns of the table in the order they are painted. */
+    this.rowOrder = upTo(0);
+    this.columnOrder = upTo(0);
+    /** What the cells are built for. */
+    this.built = "";
+    this.values = new Float32Array();
+    /** @type {Head | null} what is to be reported as hovered */
+    this.next = null;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.timer = undefined;
     const map = make("div", "tkhg-map", this.body);
     make("div", "tkhg-axis tkhg-axis-y", map).textContent = "layer";
     this.grid = make("div", "tkhg-grid", map, { role: "grid", "aria-multiselectable": "true" });
     make("div", "tkhg-axis tkhg-axis-x", map).textContent = "head";
     this.bar = make("div", "tkhg-bar", this.body, { "aria-hidden": "true" });
-    this.chooser = make("select", "", null, { "aria-label": "Score" });
+    this.chooser = choice(null, "Score", []);
     this.tools.insertBefore(this.chooser, this.help);
     this.csv = this.tool("CSV", "Save the values as CSV");
     this.tip = make("div", "tkhg-tip", this.root, { role: "tooltip", hidden: "" });
   }
 
-  get picked() { return this.model.get("_picked"); }
+  // what the model holds
 
-  pick(heads) {
-    this.set({ _picked: heads });
+  /** @returns {{rows: number, columns: number}} */
+  get shape() {
+    const [rows, columns] = this.get("_shape");
+    return { rows, columns };
   }
 
-  toggle(head) {
-    const rest = this.picked.filter((p) => !same(p, head));
-    this.pick(rest.length < this.picked.length ? rest : [...this.picked, head]);
+  /** @returns {Head[]} */
+  get picked() {
+    return this.get("_picked");
   }
 
-  headAt(row, col) { return [this.model.get("_layers")[row], col]; }
-
-  read() { // the map shown, out of all that were sent
-    const data = this.model.get("_data");
-    const all = new Float32Array(data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength));
-    const [rows, cols] = this.model.get("_shape");
-    return { all, values: all.subarray(this.at * rows * cols, (this.at + 1) * rows * cols) };
+  /** @returns {number[]} */
+  get layers() {
+    return this.get("_layers");
   }
 
-  get at() { return Math.max(0, this.model.get("_scores").indexOf(this.model.get("score"))); }
-
-  order(n, pinned) { // what is pinned first, the rest as it was
-    const all = [...Array(n).keys()];
-    return [...pinned, ...all.filter((i) => !pinned.includes(i))];
+  /** @returns {string[]} */
+  get scores() {
+    return this.get("_scores");
   }
 
-  build(rows, cols, layers) {
-    const m = this.model;
-    const pinned = m.get("pinned_layers").map((layer) => layers.indexOf(layer)).filter((i) => i >= 0);
-    const pinnedHeads = m.get("pinned_heads").filter((c) => c < cols);
-    this.rowOrder = this.order(rows, pinned);
-    this.colOrder = this.order(cols, pinnedHeads);
-    this.cells = Array(rows * cols);
+  /** Which of the scores is shown. */
+  get shown() {
+    return Math.max(0, this.scores.indexOf(this.get("score")));
+  }
+
+  /**
+   * @param {Spot} spot
+   * @returns {Head}
+   */
+  headAt({ row, column }) {
+    return [this.layers[row], column];
+  }
+
+  /**
+   * @param {number} i a cell's place in the table
+   * @returns {Spot}
+   */
+  spotOf(i) {
+    const { columns } = this.shape;
+    return { row: Math.floor(i / columns), column: i % columns };
+  }
+
+  /** @param {Spot} spot */
+  cellAt({ row, column }) {
+    return this.cells[row * this.shape.columns + column];
+  }
+
+  // build
+
+  /** What the cells are built for, in words. */
+  plan() {
+    const traits = ["_shape", "_layers", "pinned_layers", "pinned_heads"];
+    return JSON.stringify(traits.map((name) => this.get(name)));
+  }
+
+  build() {
+    const { rows, columns } = this.shape;
+    const layers = /** @type {number[]} */ (this.get("pinned_layers")).map((layer) =>
+      this.layers.indexOf(layer),
+    );
+    const pinnedRows = layers.filter((row) => row >= 0);
+    const pinnedColumns = /** @type {number[]} */ (this.get("pinned_heads")).filter((head) => head < columns);
+    const gap = pinnedColumns.length > 0 && pinnedColumns.length < columns ? pinnedColumns.length : -1;
+    this.rowOrder = pinnedFirst(rows, pinnedRows);
+    this.columnOrder = pinnedFirst(columns, pinnedColumns);
+    this.cells = Array(rows * columns);
     this.grid.replaceChildren();
-    const size = Math.round(Math.max(14, Math.min(34, 520 / rows, 600 / cols)));
-    this.root.style.setProperty("--tk-cell", `${size}px`);
-    const [first, gap] = [pinnedHeads.length, pinnedHeads.length && pinnedHeads.length < cols];
-    const columns = (n) => (n ? `repeat(${n}, minmax(12px, ${size}px))` : "");
-    this.grid.style.gridTemplateColumns = `max-content ${columns(gap ? first : 0)} ${gap ? "4px" : ""} ${columns(gap ? cols - first : cols)}`;
-    this.grid.setAttribute("aria-rowcount", rows);
-    this.grid.setAttribute("aria-colcount", cols);
-    this.rowOrder.forEach((r, i) => {
-      const line = make("div", "tkhg-row", this.grid, { role: "row" });
-      const label = make("div", "tkhg-layer", line, { role: "rowheader", title: "click to pin this layer" });
-      label.textContent = layers[r];
-      label.dataset.layer = layers[r];
-      label.classList.toggle("tkhg-pinned", i < pinned.length);
-      this.colOrder.forEach((c, j) => {
-        if (gap && j === first) make("div", "", line, { "aria-hidden": "true" });
-        const cell = make("div", "tkhg-cell", line, { role: "gridcell", tabindex: "-1", "aria-colindex": c + 1 });
-        cell.dataset.row = r;
-        cell.dataset.col = c;
-        cell.classList.toggle("tkhg-below", i === pinned.length && i > 0);
-        this.cells[r * cols + c] = cell;
-      });
+    this.fit(rows, columns, gap);
+    this.grid.setAttribute("aria-rowcount", String(rows));
+    this.grid.setAttribute("aria-colcount", String(columns));
+    this.rowOrder.forEach((row, i) => {
+      this.buildRow(row, i < pinnedRows.length, i > 0 && i === pinnedRows.length, gap);
     });
-    const last = make("div", "tkhg-row", this.grid, { "aria-hidden": "true" });
-    make("div", "", last);
-    const every = cols <= 16 ? 1 : cols <= 24 ? 2 : 4;
-    this.colOrder.forEach((c, j) => {
-      if (gap && j === first) make("div", "", last);
-      const label = make("div", "tkhg-column", last, { title: "click to pin this head" });
-      label.textContent = j >= pinnedHeads.length && c % every ? "" : c;
-      label.dataset.head = c;
-      label.classList.toggle("tkhg-pinned", j < pinnedHeads.length);
-    });
-    this.focus = [Math.min(this.focus[0], rows - 1), Math.min(this.focus[1], cols - 1)];
-    this.built = this.plan(rows, cols, layers);
+    this.buildFoot(columns, pinnedColumns.length, gap);
+    this.focus = {
+      row: Math.min(this.focus.row, rows - 1),
+      column: Math.min(this.focus.column, columns - 1),
+    };
+    this.built = this.plan();
   }
 
-  plan(rows, cols, layers) {
-    return JSON.stringify([rows, cols, layers, this.model.get("pinned_layers"), this.model.get("pinned_heads")]);
+  /**
+   * The size of the cells.
+   * @param {number} rows
+   * @param {number} columns
+   * @param {number} gap the painted column before which there is one, or −1
+   */
+  fit(rows, columns, gap) {
+    const size = Math.round(within(Math.min(HEIGHT / rows, WIDTH / columns), 14, 34));
+    this.root.style.setProperty("--tk-cell", `${size}px`);
+    /** @param {number} n */
+    const tracks = (n) => (n ? `repeat(${n}, minmax(12px, ${size}px))` : "");
+    const parts = gap > 0 ? `${tracks(gap)} 4px ${tracks(columns - gap)}` : tracks(columns);
+    this.grid.style.gridTemplateColumns = `max-content ${parts}`;
   }
+
+  /**
+   * @param {number} row
+   * @param {boolean} pinned
+   * @param {boolean} belowPinned
+   * @param {number} gap
+   */
+  buildRow(row, pinned, belowPinned, gap) {
+    const layer = String(this.layers[row]);
+    const line = make("div", "tkhg-row", this.grid, { role: "row" });
+    const label = make("div", "tkhg-layer", line, { role: "rowheader", title: "click to pin this layer" });
+    label.textContent = layer;
+    label.dataset.layer = layer;
+    label.classList.toggle("tkhg-pinned", pinned);
+    this.columnOrder.forEach((column, j) => {
+      if (j === gap) make("div", "", line, { "aria-hidden": "true" });
+      const attributes = { role: "gridcell", tabindex: "-1", "aria-colindex": column + 1 };
+      const cell = make("div", "tkhg-cell", line, attributes);
+      cell.dataset.row = String(row);
+      cell.dataset.col = String(column);
+      cell.classList.toggle("tkhg-below", belowPinned);
+      this.cells[row * this.shape.columns + column] = cell;
+    });
+  }
+
+  /**
+   * @param {number} columns
+   * @param {number} pinned how many of the first are pinned
+   * @param {number} gap
+   */
+  buildFoot(columns, pinned, gap) {
+    const foot = make("div", "tkhg-row", this.grid, { "aria-hidden": "true" });
+    make("div", "", foot);
+    let every = 4;
+    if (columns <= 24) every = 2;
+    if (columns <= 16) every = 1;
+    this.columnOrder.forEach((column, j) => {
+      if (j === gap) make("div", "", foot);
+      const label = make("div", "tkhg-column", foot, { title: "click to pin this head" });
+      const left = j >= pinned && column % every !== 0;
+      label.textContent = left ? "" : String(column);
+      label.dataset.head = String(column);
+      label.classList.toggle("tkhg-pinned", j < pinned);
+    });
+  }
+
+  // paint
 
   paint() {
-    const m = this.model;
-    const [rows, cols] = m.get("_shape");
-    const layers = m.get("_layers");
-    const scores = m.get("_scores");
-    const { all, values } = this.read();
-    if (all.length !== rows * cols * scores.length || layers.length !== rows) return; // the rest of one update is on its way
-    const active = this.cells.includes(this.grid.getRootNode().activeElement);
-    if (this.built !== this.plan(rows, cols, layers)) {
-      this.build(rows, cols, layers);
-      if (active) this.cells[this.focus[0] * cols + this.focus[1]].focus();
+    const { rows, columns } = this.shape;
+    const all = floats(this.get("_data"));
+    const size = rows * columns;
+    if (all.length !== size * this.scores.length || this.layers.length !== rows) return; // the rest of one update is on its way
+    this.values = all.subarray(this.shown * size, (this.shown + 1) * size);
+    const focused = this.cells.some((cell) => cell === this.active);
+    if (this.built !== this.plan()) {
+      this.build();
+      if (focused) this.cellAt(this.focus).focus();
     }
     this.paintFrame();
-    this.paintChooser(scores);
-    const limit = m.get("_limits")[this.at];
-    const palette = m.get("_palette")[this.theme];
-    const missing = m.get("_palette").nan[this.theme];
-    const picked = new Set(this.picked.map(String));
-    const pointed = String(m.get("_pointed"));
-    this.values = values;
-    this.cells.forEach((cell, i) => {
-      const head = this.headAt(Math.floor(i / cols), i % cols);
-      const rgb = colorOf(values[i], limit, palette, missing);
-      const on = picked.has(String(head));
-      cell.style.backgroundColor = css(rgb);
-      cell.style.color = ink(rgb);
-      cell.textContent = markOf(values[i], limit);
-      cell.classList.toggle("tkhg-pointed", String(head) === pointed);
-      cell.setAttribute("aria-selected", on);
-      cell.setAttribute("aria-label", `layer ${head[0]}, head ${head[1]}, ${words(values[i])}`);
-      cell.tabIndex = Math.floor(i / cols) === this.focus[0] && i % cols === this.focus[1] ? 0 : -1;
-    });
-    this.grid.setAttribute("aria-label", [m.get("title"), scores[this.at]].filter(Boolean).join(", ") || "layer by head map");
+    this.paintChooser();
+    /** @type {number} */
+    const limit = this.get("_limits")[this.shown];
+    /** @type {Rgb[]} */
+    const palette = this.get("_palette")[this.theme];
+    this.paintCells(limit, palette);
     this.paintBar(limit, palette);
+    const names = [this.get("title"), this.scores[this.shown]].filter(Boolean);
+    this.grid.setAttribute("aria-label", names.join(", ") || "layer by head map");
     this.painted();
   }
 
-  paintChooser(scores) {
-    this.chooser.hidden = scores.length < 2;
-    if (this.offered !== String(scores)) {
-      this.offered = String(scores);
-      this.chooser.replaceChildren(...scores.map((name) => {
-        const option = make("option", "", null, { value: name });
-        option.textContent = name;
-        return option;
-      }));
-    }
-    this.chooser.value = scores[this.at];
+  /**
+   * @param {number} limit
+   * @param {Rgb[]} palette
+   */
+  paintCells(limit, palette) {
+    const missing = this.get("_palette").nan[this.theme];
+    const picked = new Set(this.picked.map(String));
+    const pointed = this.get("_pointed");
+    this.cells.forEach((cell, i) => {
+      const value = this.values[i];
+      const spot = this.spotOf(i);
+      const head = this.headAt(spot);
+      const rgb = colorOf(value, limit, palette, missing);
+      const inTabOrder = spot.row === this.focus.row && spot.column === this.focus.column;
+      cell.style.backgroundColor = css(rgb);
+      cell.style.color = inkOn(rgb);
+      cell.textContent = markOf(value, limit);
+      cell.classList.toggle("tkhg-pointed", alike(head, pointed));
+      cell.setAttribute("aria-selected", String(picked.has(String(head))));
+      cell.setAttribute("aria-label", `layer ${head[0]}, head ${head[1]}, ${words(value)}`);
+      cell.tabIndex = inTabOrder ? 0 : -1;
+    });
   }
 
+  paintChooser() {
+    const { scores } = this;
+    this.chooser.hidden = scores.length < 2;
+    offer(
+      this.chooser,
+      scores.map((name) => [name, name]),
+    );
+    this.chooser.value = scores[this.shown];
+  }
+
+  /**
+   * @param {number} limit
+   * @param {Rgb[]} palette
+   */
   paintBar(limit, palette) {
     this.bar.replaceChildren();
     const strip = make("div", "tkhg-strip", this.bar);
     strip.style.background = `linear-gradient(to top, ${palette.map(css).join(", ")})`;
     const ticks = make("div", "tkhg-ticks", this.bar);
-    for (const v of [limit, 0, -limit]) make("span", "", ticks).textContent = v ? words(v) : "0";
-    make("div", "tkhg-unit", this.bar).textContent = this.model.get("unit");
-  }
-
-  pin(name, value) {
-    const pinned = this.model.get(name);
-    this.set({ [name]: pinned.includes(value) ? pinned.filter((x) => x !== value) : [...pinned, value] });
-  }
-
-  save() { // the browser writes it: this works without a kernel too
-    const scores = this.model.get("_scores");
-    const [rows, cols] = this.model.get("_shape");
-    const { all } = this.read();
-    const quoted = (text) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
-    const lines = [["layer", "head", ...scores.map((name) => quoted(name || "value")), "selected"].join(",")];
-    const picked = new Set(this.picked.map(String));
-    for (let i = 0; i < rows * cols; i++) {
-      const head = this.headAt(Math.floor(i / cols), i % cols);
-      lines.push([...head, ...scores.map((_, s) => all[s * rows * cols + i]), picked.has(String(head))].join(","));
+    for (const value of [limit, 0, -limit]) {
+      make("span", "", ticks).textContent = value ? words(value) : "0";
     }
-    const url = URL.createObjectURL(new Blob([lines.join("\n") + "\n"], { type: "text/csv" }));
+    make("div", "tkhg-unit", this.bar).textContent = this.get("unit");
+  }
+
+  // what the user does
+
+  /** @param {Head[]} heads */
+  pick(heads) {
+    this.set({ _picked: heads });
+  }
+
+  /** @param {Head} head */
+  toggle(head) {
+    const rest = this.picked.filter((other) => !alike(other, head));
+    const wasPicked = rest.length < this.picked.length;
+    this.pick(wasPicked ? rest : [...this.picked, head]);
+  }
+
+  /**
+   * @param {"pinned_layers" | "pinned_heads"} name
+   * @param {number} value
+   */
+  pin(name, value) {
+    /** @type {number[]} */
+    const pinned = this.get(name);
+    const rest = pinned.filter((other) => other !== value);
+    this.set({ [name]: pinned.includes(value) ? rest : [...pinned, value] });
+  }
+
+  /** Save the values as CSV; the browser writes the file, so that this works without a kernel too. */
+  save() {
+    const size = this.shape.rows * this.shape.columns;
+    const heads = upTo(size).map((i) => this.headAt(this.spotOf(i)));
+    const text = csvOf(this.scores, floats(this.get("_data")), heads, this.picked);
+    const url = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
     make("a", "", null, { href: url, download: "heads.csv" }).click();
     setTimeout(() => URL.revokeObjectURL(url), 1000);
   }
 
+  /**
+   * The cell that an event happened to, and where it is.
+   * @param {Event} event
+   */
   cellOf(event) {
-    const cell = event.target.closest?.(".tkhg-cell");
-    return cell && this.grid.contains(cell) ? cell : null;
+    const cell = /** @type {HTMLElement | null | undefined} */ (targetOf(event).closest?.(".tkhg-cell"));
+    if (!cell || !this.grid.contains(cell)) return null;
+    return { cell, row: Number(cell.dataset.row), column: Number(cell.dataset.col) };
   }
 
-  move(row, col) {
-    const [rows, cols] = this.model.get("_shape");
-    this.focus = [Math.max(0, Math.min(rows - 1, row)), Math.max(0, Math.min(cols - 1, col))];
-    const cell = this.cells[this.focus[0] * cols + this.focus[1]];
-    cell.focus();
-    this.showTip(cell);
+  /** @param {Spot} spot */
+  move(spot) {
+    const { rows, columns } = this.shape;
+    this.focus = { row: within(spot.row, 0, rows - 1), column: within(spot.column, 0, columns - 1) };
+    this.cellAt(this.focus).focus();
+    this.showTip(this.focus);
   }
 
+  /** @param {MouseEvent} event */
   onClick(event) {
-    const { layer, head: column } = event.target.dataset;
-    if (layer !== undefined) return this.pin("pinned_layers", Number(layer));
-    if (column !== undefined) return this.pin("pinned_heads", Number(column));
-    const cell = this.cellOf(event);
-    if (!cell) return;
-    const [row, col] = [Number(cell.dataset.row), Number(cell.dataset.col)];
-    const head = this.headAt(row, col);
-    this.move(row, col);
-    if (event.shiftKey || event.ctrlKey || event.metaKey) this.toggle(head);
-    else this.pick(this.picked.length === 1 && same(this.picked[0], head) ? [] : [head]);
+    const { layer, head: column } = targetOf(event).dataset;
+    if (layer !== undefined) {
+      this.pin("pinned_layers", Number(layer));
+      return;
+    }
+    if (column !== undefined) {
+      this.pin("pinned_heads", Number(column));
+      return;
+    }
+    const found = this.cellOf(event);
+    if (!found) return;
+    const head = this.headAt(found);
+    this.move(found);
+    if (event.shiftKey || event.ctrlKey || event.metaKey) {
+      this.toggle(head);
+      return;
+    }
+    const alone = this.picked.length === 1 && alike(this.picked[0], head);
+    this.pick(alone ? [] : [head]);
   }
 
+  /** @param {KeyboardEvent} event */
   onKey(event) {
     if (!this.cellOf(event)) return;
-    const [r, c] = this.focus;
-    const [rows, cols] = this.model.get("_shape");
-    const [i, j] = [this.rowOrder.indexOf(r), this.colOrder.indexOf(c)]; // as painted: what is pinned comes first
-    const to = {
-      ArrowUp: [i - 1, j], ArrowDown: [i + 1, j], ArrowLeft: [i, j - 1], ArrowRight: [i, j + 1],
-      Home: [i, 0], End: [i, cols - 1], PageUp: [0, j], PageDown: [rows - 1, j],
-    }[event.key]?.map((at, k) => [this.rowOrder, this.colOrder][k][Math.max(0, Math.min([rows, cols][k] - 1, at))]);
-    if (event.key === "p") return this.done(event, () => this.pin("pinned_layers", this.headAt(r, c)[0]));
-    if (event.key === "P") return this.done(event, () => this.pin("pinned_heads", c));
-    if (to) return this.done(event, () => this.travel(to, event.shiftKey));
-    if (event.key === "Enter" || event.key === " ") return this.done(event, () => this.toggle(this.headAt(r, c)));
-    if (event.key === "Escape") return this.done(event, () => this.pick([]));
+    const [layer, head] = this.headAt(this.focus);
+    const to = this.led(event.key);
+    if (event.key === "p") this.done(event, () => this.pin("pinned_layers", layer));
+    else if (event.key === "P") this.done(event, () => this.pin("pinned_heads", head));
+    else if (to) this.done(event, () => this.travel(to, event.shiftKey));
+    else if (event.key === "Enter" || event.key === " ") this.done(event, () => this.toggle([layer, head]));
+    else if (event.key === "Escape") this.done(event, () => this.pick([]));
   }
 
+  /**
+   * Where a key leads from the cell that has the focus: as painted, with what is pinned first.
+   * @param {string} key
+   * @returns {Spot | undefined}
+   */
+  led(key) {
+    const { rows, columns } = this.shape;
+    const line = this.rowOrder.indexOf(this.focus.row);
+    const place = this.columnOrder.indexOf(this.focus.column);
+    /** @type {Record<string, [line: number, place: number]>} */
+    const ways = {
+      ArrowUp: [line - 1, place],
+      ArrowDown: [line + 1, place],
+      ArrowLeft: [line, place - 1],
+      ArrowRight: [line, place + 1],
+      Home: [line, 0],
+      End: [line, columns - 1],
+      PageUp: [0, place],
+      PageDown: [rows - 1, place],
+    };
+    const way = ways[key];
+    if (!way) return undefined;
+    return {
+      row: this.rowOrder[within(way[0], 0, rows - 1)],
+      column: this.columnOrder[within(way[1], 0, columns - 1)],
+    };
+  }
+
+  /**
+   * @param {Spot} to
+   * @param {boolean} extend the selection, by where it began and where it ends
+   */
   travel(to, extend) {
-    const from = this.headAt(...this.focus);
-    this.move(...to);
+    const from = this.headAt(this.focus);
+    this.move(to);
     if (!extend) return;
-    const added = [from, this.headAt(...this.focus)].filter((h) => !this.picked.some((p) => same(p, h)));
+    const picked = new Set(this.picked.map(String));
+    const added = [from, this.headAt(this.focus)].filter((head) => !picked.has(String(head)));
     this.pick([...this.picked, ...added]);
   }
 
-  showTip(cell) {
-    const [row, col] = [Number(cell.dataset.row), Number(cell.dataset.col)];
-    const [layer, head] = this.headAt(row, col);
-    const value = this.values[row * this.model.get("_shape")[1] + col];
+  /** @param {Spot} spot */
+  showTip(spot) {
+    const cell = this.cellAt(spot);
+    const [layer, head] = this.headAt(spot);
+    const value = this.values[spot.row * this.shape.columns + spot.column];
     this.tip.replaceChildren();
     make("b", "", this.tip).textContent = `L${layer}.H${head}`;
-    make("span", "", this.tip).textContent = ` ${words(value)} ${this.model.get("unit")}`;
+    make("span", "", this.tip).textContent = ` ${words(value)} ${this.get("unit")}`;
     this.tip.hidden = false;
-    const [a, b] = [cell.getBoundingClientRect(), this.root.getBoundingClientRect()];
-    const left = a.left - b.left + a.width / 2;
-    this.tip.style.left = `${Math.max(40, Math.min(b.width - 60, left))}px`;
-    this.tip.style.top = `${a.top - b.top - 6}px`;
+    const inner = cell.getBoundingClientRect();
+    const outer = this.root.getBoundingClientRect();
+    const left = inner.left - outer.left + inner.width / 2;
+    this.tip.style.left = `${within(left, 40, outer.width - 60)}px`;
+    this.tip.style.top = `${inner.top - outer.top - 6}px`;
   }
 
+  /** @param {MouseEvent} event */
   onHover(event) {
-    const cell = this.cellOf(event);
-    if (!cell) return this.onLeave();
-    this.showTip(cell);
-    this.report(this.headAt(Number(cell.dataset.row), Number(cell.dataset.col)));
+    const found = this.cellOf(event);
+    if (!found) {
+      this.onLeave();
+      return;
+    }
+    this.showTip(found);
+    this.report(this.headAt(found));
   }
 
-  onFocus(event) { // however the focus came here: a click, a key, a screen reader
-    const cell = this.cellOf(event);
-    if (!cell) return;
-    const [row, col] = [Number(cell.dataset.row), Number(cell.dataset.col)];
-    for (const other of this.cells) other.tabIndex = other === cell ? 0 : -1;
-    this.focus = [row, col];
+  /**
+   * However the focus came here: by a click, a key, a screen reader.
+   * @param {FocusEvent} event
+   */
+  onFocus(event) {
+    const found = this.cellOf(event);
+    if (!found) return;
+    for (const cell of this.cells) cell.tabIndex = cell === found.cell ? 0 : -1;
+    this.focus = { row: found.row, column: found.column };
+  }
+
+  /** @param {FocusEvent} event */
+  onBlur(event) {
+    if (!this.root.contains(/** @type {Node | null} */ (event.relatedTarget))) this.onLeave();
   }
 
   onLeave() {
@@ -289,28 +476,30 @@ class View extends Frame {
     this.report(null);
   }
 
-  report(head) { // at most ten times a second: hovering must not flood the kernel
+  /** @param {Head | null} head */
+  report(head) {
     this.next = head;
     this.timer ??= setTimeout(() => {
       this.timer = undefined;
-      if (String(this.model.get("hovered")) === String(this.next)) return;
-      this.set({ hovered: this.next });
-    }, 100);
+      if (!alike(this.get("hovered"), this.next)) this.set({ hovered: this.next });
+    }, REPORT_EVERY);
   }
 }
 
+/**
+ * @param {Place} place
+ * @returns {Stop}
+ */
 function render({ model, el }) {
   const view = new View(model, el);
-  const names = ["_data", "_shape", "_layers", "_scores", "_limits", "_picked", "_pointed", "score", "unit", "pinned_layers",
-    "pinned_heads"];
-  const stop = keep(view, names, (on) => {
+  const stop = keep(view, PAINTED_FROM, (on) => {
     view.chooser.addEventListener("change", () => view.set({ score: view.chooser.value }), on);
     view.csv.addEventListener("click", () => view.save(), on);
-    view.grid.addEventListener("click", (e) => view.onClick(e), on);
-    view.grid.addEventListener("mouseover", (e) => view.onHover(e), on);
+    view.grid.addEventListener("click", (event) => view.onClick(event), on);
+    view.grid.addEventListener("mouseover", (event) => view.onHover(event), on);
     view.grid.addEventListener("mouseleave", () => view.onLeave(), on);
-    view.grid.addEventListener("focusin", (e) => view.onFocus(e), on);
-    view.root.addEventListener("focusout", (e) => { if (!view.root.contains(e.relatedTarget)) view.onLeave(); }, on);
+    view.grid.addEventListener("focusin", (event) => view.onFocus(event), on);
+    view.root.addEventListener("focusout", (event) => view.onBlur(event), on);
   });
   return () => {
     stop();

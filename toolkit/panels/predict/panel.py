@@ -13,8 +13,9 @@ from toolkit.engine.engine import Engine
 from toolkit.engine.worker import Worker
 from toolkit.errors import InputError, ToolkitError
 from toolkit.figures.predict import Prediction, predict_matplotlib
+from toolkit.panels.base.bundle import script, style
 from toolkit.panels.base.live import LivePanel
-from toolkit.panels.base.panel import css, esm, observes, shows_errors
+from toolkit.panels.base.panel import observes, shows_errors
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -61,8 +62,8 @@ class Predict(LivePanel):
     'How many of 100? From 0 to 100 %. Guess: 60 %. Not revealed.'
     """
 
-    _esm = esm("predict")
-    _css = css("predict")
+    _esm = script("predict")
+    _css = style("predict")
     because = traitlets.Unicode("")
     guess: traitlets.TraitType[Any, Any] = traitlets.Any(None, allow_none=True).tag(sync=True)
     revealed = traitlets.Bool(False, read_only=True)

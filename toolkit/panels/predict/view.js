@@ -1,171 +1,161 @@
 // Predict: a guess by slider, number box or radio buttons; once revealed it stays beside the truth as a hollow diamond.
 
-const MINE = [
+/** @import { Key, Place, Stop } from "../base/types.d.ts" */
+/** @import { Guess, Setup } from "./guesses.js" */
+
+import { Asker } from "../base/asker.js";
+import { make, targetOf, write } from "../base/dom.js";
+import { Frame } from "../base/frame.js";
+import { keep } from "../base/keep.js";
+import { inPercent, NumberGuess, OptionGuess } from "./guesses.js";
+import "./style.css";
+
+/** @type {Key[]} */
+const KEYS = [
   ["Arrows, Home, End", "move the mark, or choose another answer"],
   ["Space", "take the mark where it stands"],
   ["Enter", "reveal, once there is a guess"],
   ["?", "show or hide this list"],
 ];
-const share = (x) => `${(100 * x).toFixed(2)}%`;
-let groups = 0;
+const PAINTED_FROM = ["guess", "_answer", "_known", "_work", "_asked", "_answered"];
+const WIDTH = 320; // of the axis, where it is not known yet
 
-class NumberGuess { // a slider whose first position is low and whose last is high, and a number box
-  constructor(parent, setup, name, change) {
-    Object.assign(this, setup, { change });
-    this.last = Math.ceil((this.high - this.low) / this.step - 1e-9);
-    this.node = make("div", "tkp-number", parent);
-    const line = make("div", "tkp-line", this.node);
-    this.slider = make("input", "tkp-slider", line, { type: "range", min: 0, max: this.last, step: 1, "aria-label": `your guess: ${name}` });
-    for (const [value, at] of [[this.low, 0], [this.high, 1]]) {
-      const end = make("span", "tkp-end", line, { "aria-hidden": "true" });
-      end.textContent = this.told(value);
-      end.style.left = share(at);
-    }
-    const field = make("label", "tkp-field", this.node);
-    this.box = make("input", "", field, { type: "number", min: this.low, max: this.high, step: this.step, "aria-label": "your guess as a number" });
-    make("span", "", field).textContent = this.unit;
-  }
+/**
+ * @typedef {object} OptionRow one of the options, once revealed
+ * @property {string} name
+ * @property {boolean} right
+ * @property {boolean} guessed
+ * @property {[from: number, to: number] | null} bar
+ * @property {string} value
+ */
 
-  told(value) {
-    const { places, unit } = this;
-    const number = places === null || Math.abs(value) >= 1e7 ? Number(value.toPrecision(4)) : Number(value.toFixed(places));
-    return `${String(number).replace("-", "−")} ${unit}`.trim();
-  }
+/**
+ * @typedef {object} Answer what Python reveals: rows of options, or places on an axis from 0 to 1
+ * @property {string} sentence
+ * @property {string} because
+ * @property {OptionRow[]} [rows]
+ * @property {boolean} bars whether the rows have values
+ * @property {[low: number, high: number]} asked the range that could be guessed
+ * @property {[low: string, high: string]} ends
+ * @property {string} truth
+ * @property {number} truth_at
+ * @property {string} [guess]
+ * @property {number} guess_at
+ * @property {string} [difference] in words, where the two marks are apart
+ */
 
-  valueAt(position) {
-    if (position >= this.last) return this.high;
-    return Math.max(this.low, Number((this.low + position * this.step).toPrecision(12)));
-  }
-
-  listen(on) {
-    const take = () => this.change(this.valueAt(Number(this.slider.value)), "");
-    this.slider.addEventListener("input", take, on);
-    this.slider.addEventListener("click", () => this.guess === null && take(), on); // the mark was right where it stood
-    this.slider.addEventListener("keydown", (e) => {
-      if (e.key !== " ") return;
-      e.preventDefault();
-      take();
-    }, on);
-    this.box.addEventListener("input", () => this.read(), on);
-  }
-
-  read() {
-    const text = this.box.value;
-    const value = Number(text);
-    const fits = text !== "" && value >= this.low && value <= this.high;
-    const empty = text === "" && !this.box.validity.badInput;
-    this.change(fits ? value : null, fits || empty ? "" : `A number from ${this.range}, please.`);
-  }
-
-  paint(guess, focused) {
-    this.guess = guess;
-    const at = guess === null ? Math.round(this.last / 2) : Math.round((guess - this.low) / this.step);
-    this.slider.value = Math.max(0, Math.min(this.last, guess === this.high ? this.last : at));
-    this.slider.setAttribute("aria-valuetext", guess === null ? "no guess yet" : this.told(guess));
-    this.slider.classList.toggle("tkp-unset", guess === null);
-    const text = guess === null ? "" : String(guess);
-    if (focused !== this.box || (guess !== null && Number(this.box.value) !== guess)) this.box.value = text;
-  }
-}
-
-class OptionGuess {
-  constructor(parent, setup, name, change) {
-    this.node = make("div", "tkp-options", parent, { role: "radiogroup", "aria-label": name });
-    const group = `tkp-${++groups}`; // a group of its own in every display
-    this.change = change;
-    this.radios = setup.options.map((option) => {
-      const label = make("label", "tkp-option", this.node);
-      const radio = make("input", "", label, { type: "radio", name: group });
-      make("span", "", label).textContent = option;
-      radio.option = option;
-      return radio;
-    });
-  }
-
-  listen(on) {
-    for (const radio of this.radios) radio.addEventListener("change", () => this.change(radio.option, ""), on);
-  }
-
-  paint(guess) {
-    const chosen = this.radios.find((radio) => radio.option === guess);
-    for (const radio of this.radios) {
-      radio.checked = radio === chosen;
-      radio.tabIndex = radio === (chosen || this.radios[0]) ? 0 : -1;
-    }
-  }
-}
+/** @typedef {(name: string, at: number, text?: string) => HTMLElement} Put puts something on the axis */
 
 class View extends Frame {
+  /**
+   * @param {Place["model"]} model
+   * @param {HTMLElement} el
+   */
   constructor(model, el) {
-    super(model, el, "tkp", MINE);
-    const setup = model.get("_setup");
-    for (const [name, value] of [["role", "heading"], ["aria-level", "3"]]) this.title.setAttribute(name, value);
+    super(model, el, "tkp", KEYS);
+    /** @type {Setup} */
+    const setup = this.get("_setup");
+    const hasOptions = setup.options.length > 0;
+    this.title.setAttribute("role", "heading");
+    this.title.setAttribute("aria-level", "3");
     this.asker = new Asker(model);
+    /** Why what was typed is no guess. */
+    this.refused = "";
+    /** What is painted of the answer. */
+    this.key = "{}";
+    /** Whether the user has just asked to reveal: the focus goes where the answer comes. */
+    this.revealing = false;
     this.ask = make("div", "tkp-ask", this.body);
-    const Kind = setup.options.length ? OptionGuess : NumberGuess;
-    this.control = new Kind(this.ask, setup, model.get("title"), (guess, note) => this.take(guess, note));
+    /** @type {(guess: Guess, note: string) => void} */
+    const take = (guess, note) => this.take(guess, note);
+    const Control = hasOptions ? OptionGuess : NumberGuess;
+    this.control = new Control(this.ask, setup, this.get("title"), take);
     this.note = make("div", "tkp-note", this.ask, { "aria-live": "polite" });
     const row = make("div", "tkp-row", this.ask);
     this.go = make("button", "tkp-go", row, { type: "button" });
     this.skip = make("button", "tkp-skip", row, { type: "button" });
     this.skip.textContent = "show without guessing";
     this.result = make("div", "tkp-result", this.body, { tabindex: "-1" });
-    this.picture = setup.options.length ? make("ul", "tkp-rows", this.result, { "aria-label": "what was asked and what is" })
+    this.picture = hasOptions
+      ? make("ul", "tkp-rows", this.result, { "aria-label": "what was asked and what is" })
       : make("div", "tkp-axis", this.result, { role: "img" });
     this.sentence = make("p", "tkp-sentence", this.result);
     this.because = make("p", "tkp-because", this.result);
-    this.refused = "";
-    this.key = "{}";
   }
 
-  get focused() { return this.root.getRootNode().activeElement; }
+  /** @returns {Guess} */
+  get guess() {
+    return this.get("guess");
+  }
 
+  /** @returns {Answer | Record<string, never>} empty until it is revealed */
+  get answer() {
+    return this.get("_answer");
+  }
+
+  /** Whether Python is working the answer out. */
+  get waits() {
+    const done = this.get("_answered");
+    const asked = /** @type {{id: string}[]} */ (this.get("_asked"));
+    return this.get("_work").length > 0 || asked.some(({ id }) => !done.includes(id));
+  }
+
+  /**
+   * @param {Guess} guess
+   * @param {string} note
+   */
   take(guess, note) {
     this.refused = note;
-    if (guess === this.model.get("guess")) this.paint();
+    if (guess === this.guess) this.paint();
     else this.set({ guess });
   }
 
-  get waits() {
-    const done = this.model.get("_answered");
-    return this.model.get("_work").length > 0 || this.model.get("_asked").some(({ id }) => !done.includes(id));
-  }
-
   reveal() {
-    if (this.waits || !this.model.get("_known")) return;
-    this.mine = true; // the focus goes where the answer comes
+    if (this.waits || !this.get("_known")) return;
+    this.revealing = true;
     this.asker.ask({ do: "reveal" });
     this.paint();
   }
 
+  // paint
+
   paint() {
-    const m = this.model;
-    const [guess, answer, known, waits] = [m.get("guess"), m.get("_answer"), m.get("_known"), this.waits];
-    const revealed = "sentence" in answer;
+    const { guess, waits } = this;
+    const known = this.get("_known");
+    const revealed = "sentence" in this.answer;
     // while the control itself tells what it is set to, the summary need not
-    this.summary.setAttribute("aria-live", !revealed && this.ask.contains(this.focused) ? "off" : "polite");
+    const controlTells = !revealed && this.ask.contains(this.active);
+    this.summary.setAttribute("aria-live", controlTells ? "off" : "polite");
     this.paintFrame();
     this.ask.hidden = revealed;
     this.result.hidden = !revealed;
     this.ask.inert = waits;
-    this.root.setAttribute("aria-busy", waits);
+    this.root.setAttribute("aria-busy", String(waits));
     if (guess !== null) this.refused = "";
-    this.control.paint(guess, this.refused ? this.control.box : this.focused);
-    this.control.box?.setAttribute("aria-invalid", this.refused !== "");
+    this.control.paint(guess, this.refused ? this.control.box : this.active);
+    this.control.box?.setAttribute("aria-invalid", String(this.refused !== ""));
     write(this.note, this.refused || (known ? "" : "The answer comes further down."));
     write(this.go, waits ? "Working it out …" : "Reveal");
     this.go.hidden = !known;
     this.go.disabled = guess === null;
     this.skip.hidden = !known || guess !== null;
-    this.paintAnswer(answer);
-    if (this.mine && !waits) {
-      this.mine = false;
-      (revealed ? this.result : this.go.disabled ? this.skip : this.go).focus({ preventScroll: true });
+    this.paintAnswer();
+    if (this.revealing && !waits) {
+      this.revealing = false;
+      this.focusAfter(revealed);
     }
     this.painted();
   }
 
-  paintAnswer(answer) {
+  /** @param {boolean} revealed */
+  focusAfter(revealed) {
+    const button = this.go.disabled ? this.skip : this.go;
+    const node = revealed ? this.result : button;
+    node.focus({ preventScroll: true });
+  }
+
+  paintAnswer() {
+    const { answer } = this;
     const key = JSON.stringify([answer, this.picture.clientWidth]);
     if (key === this.key) return;
     this.key = key;
@@ -173,99 +163,140 @@ class View extends Frame {
     write(this.because, answer.because || "");
     this.because.hidden = !answer.because;
     if (!answer.sentence) return;
-    if (answer.rows) this.paintRows(answer);
-    else this.paintAxis(answer);
+    if (answer.rows) this.paintRows(answer.rows, answer.bars);
+    else this.paintAxis(/** @type {Answer} */ (answer));
   }
 
-  paintRows({ rows, bars }) {
+  /**
+   * @param {OptionRow[]} rows
+   * @param {boolean} bars
+   */
+  paintRows(rows, bars) {
     this.picture.classList.toggle("tkp-bars", bars);
-    this.picture.replaceChildren(...rows.map((row) => {
-      const line = make("li", "", null);
-      line.classList.toggle("tkp-true", row.right);
-      const mark = make("span", "tkp-mark", line, { "aria-hidden": "true" });
-      if (row.guessed) make("i", "tkp-ghost", mark);
-      if (row.right) make("i", "tkp-truth", mark);
-      const name = make("span", "tkp-name", line);
-      make("span", "", name).textContent = row.name;
-      for (const [is, words] of [[row.guessed, "your guess"], [row.right, "the answer"]]) if (is) make("small", "", name).textContent = words;
-      if (!bars) return line;
-      const track = make("span", "tkp-track", line, { "aria-hidden": "true" });
-      if (row.bar) {
-        const bar = make("i", row.guessed ? "tkp-bar tkp-guessed" : "tkp-bar", track);
-        bar.style.left = share(row.bar[0]);
-        bar.style.width = share(row.bar[1] - row.bar[0]);
-      }
-      make("span", "tkp-value", line).textContent = row.value;
-      return line;
-    }));
+    this.picture.replaceChildren(...rows.map((row) => this.rowOf(row, bars)));
   }
 
-  paintAxis(a) {
+  /**
+   * @param {OptionRow} row
+   * @param {boolean} bars
+   */
+  rowOf(row, bars) {
+    const line = make("li", "", null);
+    line.classList.toggle("tkp-true", row.right);
+    const mark = make("span", "tkp-mark", line, { "aria-hidden": "true" });
+    if (row.guessed) make("i", "tkp-ghost", mark);
+    if (row.right) make("i", "tkp-truth", mark);
+    const name = make("span", "tkp-name", line);
+    make("span", "", name).textContent = row.name;
+    if (row.guessed) make("small", "", name).textContent = "your guess";
+    if (row.right) make("small", "", name).textContent = "the answer";
+    if (!bars) return line;
+    const track = make("span", "tkp-track", line, { "aria-hidden": "true" });
+    if (row.bar) {
+      const [from, to] = row.bar;
+      const bar = make("i", row.guessed ? "tkp-bar tkp-guessed" : "tkp-bar", track);
+      bar.style.left = inPercent(from);
+      bar.style.width = inPercent(to - from);
+    }
+    make("span", "tkp-value", line).textContent = row.value;
+    return line;
+  }
+
+  /** @param {Answer} answer */
+  paintAxis(answer) {
     const box = this.picture;
     box.replaceChildren();
-    box.setAttribute("aria-label", this.model.get("_answer").sentence);
+    box.setAttribute("aria-label", answer.sentence);
+    /** @type {Put} */
     const put = (name, at, text) => {
       const node = make("span", name, box);
-      node.style.left = share(at);
+      node.style.left = inPercent(at);
       if (text !== undefined) node.textContent = text;
       return node;
     };
+    const [low, high] = answer.asked;
     put("tkp-beyond", 0);
-    put("tkp-range", a.asked[0]).style.width = share(a.asked[1] - a.asked[0]);
-    a.ends.forEach((text, i) => put("tkp-end", i, text));
-    const labels = [["tkp-is", a.truth_at, a.truth]];
-    if (a.guess) {
-      this.paintGap(a, put);
-      labels.push(["tkp-yours", a.guess_at, `your guess ${a.guess}`]);
-      put("tkp-ghost", a.guess_at);
+    put("tkp-range", low).style.width = inPercent(high - low);
+    put("tkp-end", 0, answer.ends[0]);
+    put("tkp-end", 1, answer.ends[1]);
+    const labelTruth = () => this.label("tkp-is", answer.truth_at, answer.truth, put);
+    if (!answer.guess) {
+      put("tkp-truth", answer.truth_at);
+      labelTruth();
+      return;
     }
-    if (a.difference) this.label(...labels.pop(), put); // else the two marks are neighbours: one is painted inside the other
-    put("tkp-truth", a.truth_at);
-    for (const label of labels) this.label(...label, put);
+    const yours = `your guess ${answer.guess}`;
+    const labelGuess = () => this.label("tkp-yours", answer.guess_at, yours, put);
+    this.paintGap(answer, put);
+    put("tkp-ghost", answer.guess_at);
+    if (answer.difference) labelGuess(); // else the two marks are neighbours: one is painted inside the other
+    put("tkp-truth", answer.truth_at);
+    labelTruth();
+    if (!answer.difference) labelGuess();
   }
 
-  label(name, at, text, put) { // centred, but inside the axis at both ends
+  /**
+   * Words under a mark: centred, but inside the axis at both ends.
+   * @param {string} name
+   * @param {number} at
+   * @param {string} text
+   * @param {Put} put
+   */
+  label(name, at, text, put) {
     const node = put(`tkp-label ${name}`, at, text);
     const wide = node.offsetWidth;
-    node.style.left = `clamp(-8px, calc(${share(at)} - ${wide / 2}px), calc(100% - ${wide - 8}px))`;
+    node.style.left = `clamp(-8px, calc(${inPercent(at)} - ${wide / 2}px), calc(100% - ${wide - 8}px))`;
   }
 
-  paintGap({ guess_at, truth_at, difference }, put) { // the line between, with its words on it or, where it is short, beside it
-    const [from, to] = [Math.min(guess_at, truth_at), Math.max(guess_at, truth_at)];
-    put("tkp-gap", from).style.width = share(to - from);
+  /**
+   * The line between the two marks, with its words on it or, where it is short, beside it.
+   * @param {Answer} answer
+   * @param {Put} put
+   */
+  paintGap({ guess_at: guess, truth_at: truth, difference }, put) {
+    const from = Math.min(guess, truth);
+    const to = Math.max(guess, truth);
+    put("tkp-gap", from).style.width = inPercent(to - from);
     if (!difference) return;
     const words = put("tkp-label tkp-off", (from + to) / 2, difference);
-    const room = Math.max(from, 1 - to);
-    if (words.offsetWidth + 32 <= (to - from) * (this.picture.clientWidth || 320)) words.style.transform = "translateX(-50%)";
-    else {
-      words.style.maxWidth = `calc(${share(room)} - 10px)`;
-      words.style.left = room > from ? `calc(${share(to)} + 14px)` : share(from);
-      if (room === from) words.style.transform = "translateX(calc(-100% - 14px))";
+    const long = (to - from) * (this.picture.clientWidth || WIDTH);
+    if (words.offsetWidth + 32 <= long) {
+      words.style.transform = "translateX(-50%)";
+      return;
     }
+    const roomAfter = 1 - to;
+    const before = from >= roomAfter;
+    words.style.maxWidth = `calc(${inPercent(before ? from : roomAfter)} - 10px)`;
+    words.style.left = before ? inPercent(from) : `calc(${inPercent(to)} + 14px)`;
+    if (before) words.style.transform = "translateX(calc(-100% - 14px))";
   }
 
+  // what the user does; the controls have keys of their own
+
+  /** @param {KeyboardEvent} event */
   onAskKey(event) {
-    if (event.key !== "Enter" || !event.target.matches("input") || event.isComposing) return;
+    if (event.key !== "Enter" || !targetOf(event).matches("input") || event.isComposing) return;
     event.preventDefault();
-    if (this.model.get("guess") !== null) this.reveal();
+    if (this.guess !== null) this.reveal();
   }
-
-  onKey() {} // the controls have keys of their own
 }
 
+/**
+ * @param {Place} place
+ * @returns {Stop}
+ */
 function render({ model, el }) {
   const view = new View(model, el);
-  const names = ["guess", "_answer", "_known", "_work", "_asked", "_answered"];
-  const wide = new ResizeObserver(() => view.paintAnswer(model.get("_answer")));
-  const stop = keep(view, names, (on) => {
+  const width = new ResizeObserver(() => view.paintAnswer());
+  const stop = keep(view, PAINTED_FROM, (on) => {
     view.control.listen(on);
-    view.ask.addEventListener("keydown", (e) => view.onAskKey(e), on);
+    view.ask.addEventListener("keydown", (event) => view.onAskKey(event), on);
     for (const button of [view.go, view.skip]) button.addEventListener("click", () => view.reveal(), on);
   });
-  wide.observe(view.picture);
+  width.observe(view.picture);
   return () => {
     stop();
-    wide.disconnect();
+    width.disconnect();
   };
 }
 

@@ -17,8 +17,9 @@ from toolkit.figures.heatmap import figure_png
 from toolkit.figures.spans import spans_matplotlib, spans_plotly
 from toolkit.figures.thumbnails import sheet
 from toolkit.labs.words import Described, Ends, WordsSession
+from toolkit.panels.base.bundle import script, style
 from toolkit.panels.base.live import LivePanel
-from toolkit.panels.base.panel import css, esm, observes, shows_errors
+from toolkit.panels.base.panel import observes, shows_errors
 from toolkit.panels.base.place import ExplorerPlace, Host
 from toolkit.panels.base.selection import Selection
 from toolkit.store.notes import HeadNotes
@@ -67,8 +68,8 @@ class SpanExplorer(LivePanel):
     saved = ("size", "method", "ranking", "query")
     selection_fix = "pass head= to choose a head"
     place = ExplorerPlace("spans", tab="words", label="Words")
-    _esm = esm("map", "tiles", "curve", "span_explorer")
-    _css = css("map", "tiles", "span_explorer")
+    _esm = script("span_explorer")
+    _css = style("span_explorer")
     head: traitlets.TraitType[Any, Any] = traitlets.Any((0, 0)).tag(sync=True)
     text = traitlets.Unicode("").tag(sync=True)
     query = traitlets.Unicode("").tag(sync=True)

@@ -1,5 +1,21 @@
 // SpanExplorer: a small map of heads, the texts of one of them with bars and a curve, the images at both ends.
 
+/** @import { Bytes, Head, Key, Place, Rgb, Stop, Tile } from "../base/types.d.ts" */
+
+import { Asker } from "../base/asker.js";
+import { css } from "../base/colours.js";
+import { choice } from "../base/controls.js";
+import { paintCurve } from "../base/curve.js";
+import { drawn, floats, make, targetOf } from "../base/dom.js";
+import { Frame } from "../base/frame.js";
+import { keep } from "../base/keep.js";
+import { HeadMap } from "../base/map.js";
+import { alike, percent, whole, within } from "../base/numbers.js";
+import { SheetUrl } from "../base/sheet.js";
+import { imageOf, paintTiles, tileKey } from "../base/tiles.js";
+import "./style.css";
+
+/** @type {Key[]} */
 const KEYS = [
   ["Map: arrows, click", "choose a head"],
   ["Texts: arrows, Enter, click", "choose a text; again: the head's main axis"],
@@ -9,28 +25,101 @@ const KEYS = [
   ["Escape", "no text; in the word field: no word"],
   ["?", "show or hide this list"],
 ];
-const ROW = 26;
+const PAINTED_FROM = [
+  "head",
+  "text",
+  "query",
+  "ranking",
+  "image",
+  "_note",
+  "_layers",
+  "_heads",
+  "_rows",
+  "_facts",
+  "_shown",
+  "_map",
+  "_map_words",
+  "_likely",
+  "_labels",
+  "_sheet",
+  "_ends",
+  "_work",
+];
+const ROW = 26; // pixels a text is high
+const TYPING = 200; // milliseconds after the last letter of a word
+const NOTING = 800; // and of a note
+
+/** @typedef {{text: string, factor: string, std: number, explained: number}} TextRow one text of a head */
+
+/**
+ * @typedef {object} Facts what is said of a head; without rank while nothing is known
+ * @property {number} [rank]
+ * @property {number} weight share of all heads' variance
+ * @property {number | null} reach share of it that the bank can explain
+ * @property {number} n images
+ * @property {string} split
+ * @property {number} bank texts
+ * @property {string} name of the bank
+ * @property {boolean} edits whether the bank was changed
+ * @property {number} done share of the heads whose texts are chosen
+ */
+
+/**
+ * A row as Python sends it, by name.
+ * @param {[text: string, factor: string, std: number, explained: number]} row
+ * @returns {TextRow}
+ */
+const textRow = ([text, factor, std, explained]) => ({ text, factor, std, explained });
+
+/**
+ * An image at an end of the axis, as Python sends it, as a thumbnail.
+ * @param {[id: string, label: string, score: number]} row
+ * @returns {Tile}
+ */
+function tileRow([id, label, score]) {
+  const value = score.toPrecision(3);
+  const known = label ? ` (${label})` : "";
+  return { id, title: `${id}${known}: ${value}`, label: `${label || id}, ${value}` };
+}
+
 class View extends Frame {
+  /**
+   * @param {Place["model"]} model
+   * @param {HTMLElement} el
+   */
   constructor(model, el) {
     super(model, el, "tkse", KEYS);
-    this.sheet = new SheetUrl();
-    this.options = [];
     this.asker = new Asker(model);
-    this.rank = make("select", "", null, { "aria-label": "Order images by" });
-    for (const name of ["contribution", "cosine"]) make("option", "", this.rank, { value: name }).textContent = `images by ${name}`;
+    this.sheet = new SheetUrl();
+    /** @type {{text: string, node: HTMLElement}[]} the texts as they stand in the list */
+    this.options = [];
+    /** What is painted of the texts. */
+    this.rowsKey = "";
+    /** @type {Head | undefined} the head whose note is in the field */
+    this.noteHead = undefined;
+    /** Whether the note has been typed into and not sent. */
+    this.typedNote = false;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.noting = undefined;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.typing = undefined;
+    this.rank = choice(null, "Order images by", [
+      ["contribution", "images by contribution"],
+      ["cosine", "images by cosine"],
+    ]);
     this.tools.insertBefore(this.rank, this.help);
     this.all = this.tool("all heads", "Choose the texts of all heads with the bank as it is");
     const side = make("div", "tkse-side", this.body);
     this.map = new HeadMap(this, side);
     this.what = make("div", "tkse-what", side);
     this.query = this.field(side, "Which heads carry a word?", "water");
-    this.note = make("textarea", "", this.labelled(side, "Note on this head"), { rows: "2", maxlength: "2000" });
+    const note = this.labelled(side, "Note on this head");
+    this.note = make("textarea", "", note, { rows: "2", maxlength: "2000" });
     const main = make("div", "tkse-main", this.body);
     const top = make("div", "", main);
     this.name = make("span", "tkse-name", top);
     this.facts = make("span", "tkse-facts", top);
-    this.columns = make("div", "tkse-columns", main, { "aria-hidden": "true" });
-    for (const words of ["text", "factor", "standard deviation", "explained so far"]) make("span", "", this.columns).textContent = words;
+    this.buildColumns(main);
     this.texts = make("div", "tkse-texts", main);
     this.list = make("div", "tkse-list", this.texts, { role: "listbox", "aria-label": "texts of this head" });
     this.curve = drawn("svg", this.texts, { class: "tkse-curve", role: "img" });
@@ -40,141 +129,216 @@ class View extends Frame {
     this.reset = make("button", "tkse-reset", bank, { type: "button", hidden: "" });
     this.reset.textContent = "undo all";
     this.along = make("div", "tkse-label", main);
-    this.ends = { high: this.end(main, "most"), low: this.end(main, "least") };
+    this.high = this.buildEnd(main, "most");
+    this.low = this.buildEnd(main, "least");
   }
 
+  /** @param {Element} main */
+  buildColumns(main) {
+    const columns = make("div", "tkse-columns", main, { "aria-hidden": "true" });
+    for (const words of ["text", "factor", "standard deviation", "explained so far"]) {
+      make("span", "", columns).textContent = words;
+    }
+  }
+
+  /**
+   * @param {Element} parent
+   * @param {string} words
+   */
   labelled(parent, words) {
     const label = make("label", "tkse-label", parent);
     label.textContent = words;
     return label;
   }
 
+  /**
+   * @param {Element} parent
+   * @param {string} words
+   * @param {string} example
+   */
   field(parent, words, example) {
-    return make("input", "", this.labelled(parent, words), { type: "text", placeholder: example, maxlength: "300" });
+    const attributes = { type: "text", placeholder: example, maxlength: "300" };
+    return make("input", "", this.labelled(parent, words), attributes);
   }
 
-  end(parent, words) {
+  /**
+   * @param {Element} parent
+   * @param {string} words
+   */
+  buildEnd(parent, words) {
     const line = make("div", "tkse-end", parent);
     make("span", "", line).textContent = words;
     return make("div", "tkm-thumbs", line, { role: "listbox", "aria-label": `images, ${words}` });
   }
 
-  ask(what, text) { this.asker.ask({ do: what, text }); }
-
-  get head() { return this.model.get("head"); }
-
-  // the map
-
-  paintMap() {
-    const m = this.model;
-    const values = floats(m.get("_map"));
-    const likely = m.get("_likely");
-    const most = Math.max(1e-9, ...values.filter(Number.isFinite));
-    const [labels, word] = [m.get("_labels"), m.get("_map_words")];
-    const place = (i) => (Number.isFinite(values[i]) ? values[i] / most : 0);
-    const words = (i) => [
-      `${percent(values[i])}${labels[i] ? `\n${labels[i]}` : ""}`,
-      `${percent(values[i])} ${word ? `explained by ${word}` : "of all variance"}; ${labels[i] || ""}`,
-    ];
-    this.map.shape(m.get("_layers"), m.get("_heads"));
-    this.map.paint(this.head, m.get("_palette")[this.theme], place, words, (cell, i) => {
-      cell.classList.toggle("tkse-likely", Boolean(likely.byteLength && likely.getUint8(i)));
-    });
-    this.map.node.setAttribute("aria-label", word ? `heads that carry ${word}` : "heads by variance");
-    this.what.textContent = word
-      ? `Share of each head's variance that “${word}” explains, up to ${percent(most)}; a dot: few random texts explain as much (p < 0.05).`
-      : `Each head's share of all variance, up to ${percent(most)}.`;
+  /** @returns {Head} */
+  get head() {
+    return this.get("head");
   }
 
-  // the texts
-
-  paintTexts() {
-    const rows = this.model.get("_rows");
-    const chosen = this.model.get("text");
-    const widest = Math.max(1e-12, ...rows.map((row) => row[2]));
-    const focus = this.options.findIndex((o) => o.contains(this.root.getRootNode().activeElement));
-    const key = JSON.stringify(rows);
-    if (key !== this.rowsKey) {
-      this.rowsKey = key;
-      this.list.replaceChildren();
-      this.options = rows.map(([text, factor, std, explained], i) => {
-        const option = make("div", "tkse-row", this.list, { role: "option", tabindex: "-1", title: text });
-        option.text = text;
-        make("span", "tkse-text", option).textContent = text;
-        make("span", "tkse-factor", option).textContent = factor;
-        const bar = make("div", "", make("div", "tkse-bar", option, { title: "standard deviation along the text" }));
-        bar.style.width = `${(100 * std) / widest}%`;
-        make("span", "tkse-value", option).textContent = std.toPrecision(2);
-        const gone = make("span", "tkse-gone", option, { "aria-hidden": "true", title: "take it out of the bank" }); // Delete does it too: an option holds no button
-        gone.textContent = "×";
-        option.setAttribute("aria-label", `${i + 1}. ${text}, standard deviation ${std.toPrecision(2)}, ${percent(explained)} explained so far`);
-        return option;
-      });
-      paintCurve(this.curve, rows.map((row) => row[3]), ROW);
-      if (focus >= 0) this.options[Math.min(focus, this.options.length - 1)]?.focus();
-    }
-    this.options.forEach((option, i) => {
-      option.setAttribute("aria-selected", option.text === chosen);
-      option.tabIndex = (chosen ? option.text === chosen : i === 0) ? 0 : -1;
-    });
+  /** @returns {TextRow[]} */
+  get rows() {
+    return this.get("_rows").map(textRow);
   }
 
-  paintFacts() {
-    const f = this.model.get("_facts");
-    const [layer, head] = this.model.get("_shown");
-    this.name.textContent = `L${layer}.H${head}`;
-    if (f.rank === undefined) return;
-    const reach = f.reach !== null && f.reach < 0.95 ? `; the bank reaches ${percent(f.reach)} of it` : "";
-    this.facts.textContent = `rank ${f.rank}, ${percent(f.weight)} of all heads' variance${reach} · ${f.n} images (${f.split})`;
-    this.edits.textContent = `${f.bank} texts${f.name ? ` (${f.name})` : ""} `;
-    this.reset.hidden = !f.edits;
-    const working = this.model.get("_work").includes("all");
-    this.all.textContent = working ? `all heads ${Math.round(100 * (f.done || 0))} % – stop` : "all heads";
+  /** @param {string} part */
+  works(part) {
+    return this.get("_work").includes(part);
   }
 
-  // the images
-
-  paintImages() {
-    const { high, low, columns, side } = this.model.get("_ends");
-    const url = this.sheet.of(this.model.get("_sheet"));
-    this.root.style.setProperty("--tk-tile", `${side}px`);
-    const n = high.length + low.length;
-    const text = this.model.get("_ends").text;
-    this.along.textContent = `Images along ${text ? `“${text}”` : "the head's main axis"}`;
-    const chosen = this.model.get("image");
-    for (const [name, offset, images] of [["high", 0, high], ["low", high.length, low]]) {
-      const tiles = images.map(([id, label, score]) => ({
-        id, title: `${id}${label ? ` (${label})` : ""}: ${score.toPrecision(3)}`, label: `${label || id}, ${score.toPrecision(3)}`,
-      }));
-      paintTiles(this.ends[name], tiles, offset, n, { columns, side }, url, chosen);
-    }
-  }
+  // paint
 
   paint() {
-    const m = this.model;
     this.paintFrame();
-    const palette = m.get("_palette")[this.theme];
-    this.root.style.setProperty("--tk-bar", `rgb(${palette[4].join(" ")})`);
-    this.root.style.setProperty("--tk-curve", `rgb(${palette[this.theme === "dark" ? 6 : 7].join(" ")})`);
+    /** @type {Rgb[]} */
+    const palette = this.get("_palette")[this.theme];
+    this.root.style.setProperty("--tk-bar", css(palette[4]));
+    this.root.style.setProperty("--tk-curve", css(palette[this.theme === "dark" ? 6 : 7]));
     this.paintMap();
     this.paintTexts();
     this.paintFacts();
     this.paintImages();
-    this.rank.value = m.get("ranking");
-    const active = this.root.getRootNode().activeElement;
+    this.rank.value = this.get("ranking");
     this.paintNote();
-    if (active !== this.query) this.query.value = m.get("query");
-    const work = m.get("_work");
-    const other = String(m.get("_shown")) !== String(this.head);
-    this.texts.classList.toggle("tk-stale", work.includes("head") || other);
-    for (const line of Object.values(this.ends)) line.classList.toggle("tk-stale", work.includes("images") || other);
-    this.map.node.classList.toggle("tk-stale", work.includes("query"));
-    this.root.setAttribute("aria-busy", work.length > 0);
+    if (this.active !== this.query) this.query.value = this.get("query");
+    const other = !alike(this.get("_shown"), this.head);
+    this.texts.classList.toggle("tk-stale", this.works("head") || other);
+    for (const line of [this.high, this.low]) {
+      line.classList.toggle("tk-stale", this.works("images") || other);
+    }
+    this.map.node.classList.toggle("tk-stale", this.works("query"));
+    this.root.setAttribute("aria-busy", String(this.get("_work").length > 0));
     this.painted();
+  }
+
+  paintMap() {
+    const values = floats(this.get("_map"));
+    /** @type {Bytes} which heads carry the word better than chance */
+    const likely = this.get("_likely");
+    /** @type {string[]} the first text of every head */
+    const labels = this.get("_labels");
+    /** @type {string} */
+    const word = this.get("_map_words");
+    const most = Math.max(1e-9, ...values.filter(Number.isFinite));
+    /** @param {number} i */
+    const place = (i) => (Number.isFinite(values[i]) ? values[i] / most : 0);
+    /** @param {number} i */
+    const words = (i) => {
+      const label = labels[i] || "";
+      const share = percent(values[i]);
+      const of = word ? `explained by ${word}` : "of all variance";
+      return { title: label ? `${share}\n${label}` : share, label: `${share} ${of}; ${label}` };
+    };
+    this.map.shape(this.get("_layers"), this.get("_heads"));
+    this.map.paint(this.head, this.get("_palette")[this.theme], place, words, (cell, i) => {
+      cell.classList.toggle("tkse-likely", Boolean(likely.byteLength && likely.getUint8(i)));
+    });
+    this.map.node.setAttribute("aria-label", word ? `heads that carry ${word}` : "heads by variance");
+    const limit = `up to ${percent(most)}`;
+    this.what.textContent = word
+      ? `Share of each head's variance that “${word}” explains, ${limit}; a dot: few random texts explain as much (p < 0.05).`
+      : `Each head's share of all variance, ${limit}.`;
+  }
+
+  paintTexts() {
+    const { rows } = this;
+    const chosen = this.get("text");
+    const key = JSON.stringify(rows);
+    if (key !== this.rowsKey) {
+      this.rowsKey = key;
+      this.buildTexts(rows);
+    }
+    this.options.forEach(({ text, node }, i) => {
+      const inTabOrder = chosen ? text === chosen : i === 0;
+      node.setAttribute("aria-selected", String(text === chosen));
+      node.tabIndex = inTabOrder ? 0 : -1;
+    });
+  }
+
+  /**
+   * The list anew; what had the focus in it keeps it.
+   * @param {TextRow[]} rows
+   */
+  buildTexts(rows) {
+    const focused = this.options.findIndex(({ node }) => node.contains(this.active));
+    const widest = Math.max(1e-12, ...rows.map(({ std }) => std));
+    this.list.replaceChildren();
+    this.options = rows.map((row, i) => ({ text: row.text, node: this.buildText(row, i + 1, widest) }));
+    const shares = rows.map(({ explained }) => explained);
+    paintCurve(this.curve, shares, ROW);
+    if (focused >= 0) this.options[Math.min(focused, rows.length - 1)]?.node.focus();
+  }
+
+  /**
+   * @param {TextRow} row
+   * @param {number} n from 1
+   * @param {number} widest the standard deviation of the longest bar
+   */
+  buildText({ text, factor, std, explained }, n, widest) {
+    const option = make("div", "tkse-row", this.list, { role: "option", tabindex: "-1", title: text });
+    make("span", "tkse-text", option).textContent = text;
+    make("span", "tkse-factor", option).textContent = factor;
+    const track = make("div", "tkse-bar", option, { title: "standard deviation along the text" });
+    make("div", "", track).style.width = `${(100 * std) / widest}%`;
+    const value = std.toPrecision(2);
+    make("span", "tkse-value", option).textContent = value;
+    // Delete does it too: an option holds no button
+    const attributes = { "aria-hidden": "true", title: "take it out of the bank" };
+    make("span", "tkse-gone", option, attributes).textContent = "×";
+    const label = `${n}. ${text}, standard deviation ${value}, ${percent(explained)} explained so far`;
+    option.setAttribute("aria-label", label);
+    return option;
+  }
+
+  paintFacts() {
+    /** @type {Facts} */
+    const facts = this.get("_facts");
+    const [layer, head] = this.get("_shown");
+    this.name.textContent = `L${layer}.H${head}`;
+    if (facts.rank === undefined) return;
+    const { rank, weight, reach, n, split, bank, name } = facts;
+    const short = reach !== null && reach < 0.95 ? `; the bank reaches ${percent(reach)} of it` : "";
+    const share = `${percent(weight)} of all heads' variance${short}`;
+    this.facts.textContent = `rank ${rank}, ${share} · ${n} images (${split})`;
+    this.edits.textContent = `${bank} texts${name ? ` (${name})` : ""} `;
+    this.reset.hidden = !facts.edits;
+    this.all.textContent = this.works("all") ? `all heads ${whole(facts.done || 0)} – stop` : "all heads";
+  }
+
+  paintImages() {
+    const { high, low, text, columns, side } = this.get("_ends");
+    this.root.style.setProperty("--tk-tile", `${side}px`);
+    this.along.textContent = `Images along ${text ? `“${text}”` : "the head's main axis"}`;
+    const url = this.sheet.of(this.get("_sheet"));
+    const total = high.length + low.length;
+    const sheet = { url, total, columns, side };
+    const chosen = this.get("image");
+    paintTiles(this.high, high.map(tileRow), { ...sheet, offset: 0 }, chosen);
+    paintTiles(this.low, low.map(tileRow), { ...sheet, offset: high.length }, chosen);
+  }
+
+  /** The field belongs to one head; what is being typed is not overwritten. */
+  paintNote() {
+    /** @type {{head: Head, text: string}} */
+    const { head, text } = this.get("_note");
+    const own = alike(head, this.head);
+    this.note.disabled = !own;
+    if (!alike(head, this.noteHead)) this.typedNote = false;
+    this.noteHead = head;
+    if (!this.typedNote) this.note.value = own ? text : "";
   }
 
   // what the user does
 
+  /**
+   * @param {string} what
+   * @param {string} text
+   */
+  ask(what, text = "") {
+    this.asker.ask({ do: what, text });
+  }
+
+  /** @param {Head} to */
   go(to) {
     const focused = this.map.focused;
     this.saveNote();
@@ -183,107 +347,148 @@ class View extends Frame {
     if (focused) this.map.focus(to);
   }
 
+  /** @param {1 | -1} by */
   step(by) {
-    const at = this.map.cells.findIndex((cell) => String(cell.at) === String(this.head));
-    const to = this.map.cells[at + by];
-    if (to) this.go(to.at);
+    const to = this.map.at[this.map.indexOf(this.head) + by];
+    if (to) this.go(to);
   }
 
-  choose(text) { this.set({ text: this.model.get("text") === text ? "" : text }); }
-
-  paintNote() { // the field belongs to one head; what is being typed is not overwritten
-    const { head, text } = this.model.get("_note");
-    const own = String(head) === String(this.head);
-    this.note.disabled = !own;
-    if (String(head) !== this.noted) this.typedNote = false;
-    this.noted = String(head);
-    this.noteHead = head;
-    if (!this.typedNote) this.note.value = own ? text : "";
+  /** @param {string} text */
+  choose(text) {
+    this.set({ text: this.get("text") === text ? "" : text });
   }
 
-  saveNote() { // with its head: by the time it arrives another may be shown
+  /** Send the note with its head: by the time it arrives another may be shown. */
+  saveNote() {
     clearTimeout(this.noting);
-    if (this.typedNote && this.noteHead) this.asker.ask({ do: "note", head: this.noteHead, text: this.note.value });
+    if (this.typedNote && this.noteHead) {
+      this.asker.ask({ do: "note", head: this.noteHead, text: this.note.value });
+    }
     this.typedNote = false;
   }
 
   writesNote() {
     this.typedNote = true;
     clearTimeout(this.noting);
-    this.noting = setTimeout(() => this.saveNote(), 800);
+    this.noting = setTimeout(() => this.saveNote(), NOTING);
   }
 
-  typed() { // a word lights up while it is typed, at most a few times a second
+  /** A word lights up while it is typed, at most a few times a second. */
+  typed() {
     clearTimeout(this.typing);
-    this.typing = setTimeout(() => this.set({ query: this.query.value }), 200);
+    this.typing = setTimeout(() => this.search(), TYPING);
   }
 
+  search() {
+    clearTimeout(this.typing);
+    this.set({ query: this.query.value });
+  }
+
+  /**
+   * The text in whose row an event happened.
+   * @param {Element} target
+   */
+  optionOf(target) {
+    return this.options.find(({ node }) => node.contains(target));
+  }
+
+  /** @param {MouseEvent} event */
   onClick(event) {
-    const target = event.target;
-    if (target === this.all) return this.ask(this.model.get("_work").includes("all") ? "stop" : "all", "");
-    if (target === this.reset) return this.ask("reset", "");
-    if (target.closest(".tkse-gone")) return this.ask("remove", target.closest(".tkse-row").text);
-    const cell = target.closest(".tkm-cell");
-    if (cell) {
-      cell.focus();
-      return this.go(cell.at);
-    }
-    const row = target.closest(".tkse-row");
-    if (row) {
-      row.focus();
-      return this.choose(row.text);
-    }
-    const tile = target.closest(".tkm-thumb");
-    if (tile) this.set({ image: this.model.get("image") === tile.image ? null : tile.image });
+    const target = targetOf(event);
+    if (target === this.all) this.ask(this.works("all") ? "stop" : "all");
+    else if (target === this.reset) this.ask("reset");
+    else this.onClickAt(target);
   }
 
+  /** @param {HTMLElement} target */
+  onClickAt(target) {
+    const option = this.optionOf(target);
+    if (option && target.closest(".tkse-gone")) {
+      this.ask("remove", option.text);
+      return;
+    }
+    const head = this.map.headOf(target);
+    if (head) {
+      this.map.focus(head);
+      this.go(head);
+      return;
+    }
+    if (option) {
+      option.node.focus();
+      this.choose(option.text);
+      return;
+    }
+    const image = imageOf(target);
+    if (image !== undefined) this.set({ image: this.get("image") === image ? null : image });
+  }
+
+  /** @param {KeyboardEvent} event */
   onKey(event) {
-    const target = event.target;
+    const target = targetOf(event);
     if (target === this.note) return;
-    if (event.key === "[" || event.key === "]") return this.done(event, () => this.step(event.key === "[" ? -1 : 1));
-    if (event.key === "/") return this.done(event, () => this.query.focus());
-    const cell = target.closest?.(".tkm-cell");
-    if (cell) return this.onMapKey(event);
-    const row = target.closest?.(".tkse-row");
-    if (row) return this.onTextKey(event, row);
-    if (tileKey(this, event)) return;
-    if (event.key === "Escape") return this.done(event, () => this.set({ text: "" }));
+    const option = this.optionOf(target);
+    if (event.key === "[") this.done(event, () => this.step(-1));
+    else if (event.key === "]") this.done(event, () => this.step(1));
+    else if (event.key === "/") this.done(event, () => this.query.focus());
+    else if (this.map.headOf(target)) this.onMapKey(event);
+    else if (option) this.onTextKey(event, option);
+    else if (tileKey(this, event)) return;
+    else if (event.key === "Escape") this.done(event, () => this.set({ text: "" }));
   }
 
+  /** @param {KeyboardEvent} event */
   onMapKey(event) {
     const to = this.map.moved(event.key, this.head);
     if (to) this.done(event, () => this.go(to));
   }
 
-  onTextKey(event, row) {
-    const at = this.options.indexOf(row);
-    const to = { ArrowUp: at - 1, ArrowDown: at + 1, Home: 0, End: this.options.length - 1 }[event.key];
-    if (to !== undefined) return this.done(event, () => this.options[Math.max(0, Math.min(this.options.length - 1, to))].focus());
-    if (event.key === "Enter" || event.key === " ") return this.done(event, () => this.choose(row.text));
-    if (event.key === "Delete" || event.key === "Backspace") return this.done(event, () => this.ask("remove", row.text));
-    if (event.key === "Escape") return this.done(event, () => this.set({ text: "" }));
+  /**
+   * @param {KeyboardEvent} event
+   * @param {{text: string, node: HTMLElement}} option
+   */
+  onTextKey(event, option) {
+    const { key } = event;
+    const at = this.options.indexOf(option);
+    const last = this.options.length - 1;
+    /** @type {Record<string, number>} */
+    const ways = { ArrowUp: at - 1, ArrowDown: at + 1, Home: 0, End: last };
+    const to = ways[key];
+    if (to !== undefined) this.done(event, () => this.options[within(to, 0, last)].node.focus());
+    else if (key === "Enter" || key === " ") this.done(event, () => this.choose(option.text));
+    else if (key === "Delete" || key === "Backspace") this.done(event, () => this.ask("remove", option.text));
+    else if (key === "Escape") this.done(event, () => this.set({ text: "" }));
   }
 
-  onField(event) { // letters belong to the field, so the frame's keys do not reach here
-    if (event.target === this.more && event.key === "Enter" && this.more.value.trim()) {
-      this.ask("add", this.more.value.trim());
-      this.more.value = "";
-    }
-    if (event.target === this.query && (event.key === "Enter" || event.key === "Escape")) {
-      clearTimeout(this.typing);
-      if (event.key === "Escape") this.query.value = "";
-      this.set({ query: this.query.value });
-    }
+  /**
+   * A key in a field: letters belong to it, so the frame's keys do not reach here.
+   * @param {KeyboardEvent} event
+   */
+  onField(event) {
+    const target = targetOf(event);
+    const { key } = event;
+    if (target === this.more && key === "Enter") this.addText();
+    if (target !== this.query || (key !== "Enter" && key !== "Escape")) return;
+    if (key === "Escape") this.query.value = "";
+    this.search();
+  }
+
+  addText() {
+    const text = this.more.value.trim();
+    if (!text) return;
+    this.ask("add", text);
+    this.more.value = "";
   }
 }
 
+/**
+ * @param {Place} place
+ * @returns {Stop}
+ */
 function render({ model, el }) {
   const view = new View(model, el);
-  const names = ["head", "text", "query", "ranking", "image", "_note", "_layers", "_heads", "_rows", "_facts", "_shown", "_map",
-    "_map_words", "_likely", "_labels", "_sheet", "_ends", "_work"];
-  const stop = keep(view, names, (on) => {
-    view.root.addEventListener("click", (e) => view.onClick(e), on);
-    view.root.addEventListener("keydown", (e) => view.onField(e), on);
+  const stop = keep(view, PAINTED_FROM, (on) => {
+    view.root.addEventListener("click", (event) => view.onClick(event), on);
+    view.root.addEventListener("keydown", (event) => view.onField(event), on);
     view.rank.addEventListener("change", () => view.set({ ranking: view.rank.value }), on);
     view.query.addEventListener("input", () => view.typed(), on);
     view.note.addEventListener("input", () => view.writesNote(), on);

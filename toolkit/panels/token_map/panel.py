@@ -18,8 +18,9 @@ from toolkit.figures.colors import DIVERGING, DIVERGING_DARK
 from toolkit.figures.heatmap import figure_png
 from toolkit.figures.maps import limits_of, maps_matplotlib, maps_plotly
 from toolkit.labs.maps import BESIDE, Asked, MapSession
+from toolkit.panels.base.bundle import script, style
 from toolkit.panels.base.live import LivePanel
-from toolkit.panels.base.panel import css, esm, observes, shows_errors
+from toolkit.panels.base.panel import observes, shows_errors
 from toolkit.panels.base.place import ExplorerPlace, Host
 from toolkit.panels.base.selection import Selection
 from toolkit.panels.base.told_maps import encoded, in_words, known_patch, told
@@ -94,8 +95,8 @@ class TokenMap(LivePanel):
     )
     selection_fix = "pass text= to choose a text"
     place = ExplorerPlace("maps", tab="where", label="Where")
-    _esm = esm("tiles", "map", "patches", "token_map")
-    _css = css("tiles", "map", "patches", "token_map")
+    _esm = script("token_map")
+    _css = style("token_map")
     text = traitlets.Unicode("").tag(sync=True)
     against = traitlets.Unicode("").tag(sync=True)
     method = traitlets.Unicode("token map").tag(sync=True)

@@ -1,5 +1,18 @@
 // TokenMap: texts, method and image above; the heads on the left, the maps on the right; what a patch was used for below.
 
+/** @import { Cell, Head, Key, Look, PatchMap, Place, Stop } from "../base/types.d.ts" */
+
+import { Asker } from "../base/asker.js";
+import { offer } from "../base/controls.js";
+import { floats, make, targetOf, write } from "../base/dom.js";
+import { Frame } from "../base/frame.js";
+import { keep } from "../base/keep.js";
+import { alike, within } from "../base/numbers.js";
+import { Pane } from "../base/patches.js";
+import { HeadsSide, knowsHeads } from "./heads.js";
+import "./style.css";
+
+/** @type {Key[]} */
 const KEYS = [
   ["Map: arrows, Enter or click", "to a patch, pin it"],
   ["Heads: arrows, Enter or click", "to a head, choose it or not"],
@@ -12,61 +25,133 @@ const KEYS = [
   ["Escape", "let go of the patch, then of the heads"],
   ["?", "this list"],
 ];
-const BESIDE = { nothing: "nothing", image: "another image", method: "another method", ablated: "these heads off", edited: "the edited model", texts: "this head's texts" };
-const MOST = 8e6;
+/** @type {Record<string, string>} what may stand beside the map */
+const BESIDE = {
+  nothing: "nothing",
+  image: "another image",
+  method: "another method",
+  ablated: "these heads off",
+  edited: "the edited model",
+  texts: "this head's texts",
+};
+const NOT_ALWAYS = ["texts", "edited"]; // there only if something was given
+/** What a map is made for, in the order in which Python says it of the map that is there. */
+const MADE_FOR = [
+  "text",
+  "against",
+  "_chosen",
+  "method",
+  "image",
+  "beside",
+  "other_image",
+  "other_method",
+  "difference",
+];
+const PAINTED_FROM = [
+  ...MADE_FOR,
+  "opacity",
+  "raw",
+  "limit",
+  "patch",
+  "_shape",
+  "_images",
+  "_methods",
+  "_has",
+  "_shown",
+  "_a",
+  "_b",
+  "_picture_a",
+  "_picture_b",
+  "_note",
+  "_work",
+];
+const MOST = 8e6; // bytes of a file that is dropped in
+const TYPING = 120; // milliseconds after the last letter
+const WIDE = { one: 400, two: 290 };
 
 class View extends Frame {
+  /**
+   * @param {Place["model"]} model
+   * @param {HTMLElement} el
+   */
   constructor(model, el) {
     super(model, el, "tkt", KEYS);
     this.asker = new Asker(model);
-    this.cursor = [0, 0];
+    /** @type {Cell | null} the patch under the pointer */
+    this.pointed = null;
+    /** Which of the panes the pointer is over; −1 for neither. */
+    this.over = -1;
+    /** What went wrong with a file before Python saw it. */
+    this.said = "";
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.timer = undefined;
     const bar = make("div", "tkt-controls", this.body);
-    this.text = make("input", "", this.labelled(bar, "text"), { type: "text", maxlength: "600", placeholder: "a bird", size: "18" });
-    this.against = make("input", "", this.labelled(bar, "minus"), { type: "text", maxlength: "600", placeholder: "nothing", size: "18" });
-    this.method = make("select", "", this.labelled(bar, "method"));
+    this.text = this.field(bar, "text", "a bird", 600);
+    this.against = this.field(bar, "minus", "nothing", 600);
+    this.method = this.list(bar, "method");
     const image = make("div", "tkt-field", bar);
     make("span", "tkt-label", image, { "aria-hidden": "true" }).textContent = "image";
     const row = make("div", "tkt-row", image);
     this.image = make("select", "", row, { "aria-label": "image" });
-    this.walk = [["‹", -1], ["›", 1]].map(([sign, by]) => {
-      const button = make("button", "", row, { type: "button", "aria-label": by > 0 ? "next image" : "previous image" });
-      button.textContent = sign;
-      return [button, by];
-    });
+    this.back = this.button(row, "‹", { "aria-label": "previous image" });
+    this.forth = this.button(row, "›", { "aria-label": "next image" });
     const look = make("div", "tkt-controls", this.body);
-    this.beside = make("select", "", this.labelled(look, "beside it"));
-    this.otherImage = make("select", "", this.labelled(look, "the other image"));
-    this.otherMethod = make("select", "", this.labelled(look, "the other method"));
+    this.beside = this.list(look, "beside it");
+    this.otherImage = this.list(look, "the other image");
+    this.otherMethod = this.list(look, "the other method");
     this.difference = this.box(look, "difference");
-    this.opacity = make("input", "", this.labelled(look, "colour"), { type: "range", min: "0", max: "1", step: "0.05" });
+    const opacity = { type: "range", min: "0", max: "1", step: "0.05" };
+    this.opacity = make("input", "", this.labelled(look, "colour"), opacity);
     this.raw = this.box(look, "raw grid");
     this.hold = this.box(look, "hold the scale");
-    this.file = make("input", "", this.body, { type: "file", accept: "image/*", hidden: "", "aria-label": "image file" });
-    this.choose = make("button", "", this.labelled(look, "add an image"), { type: "button" });
-    this.choose.textContent = "choose or drop …";
-    this.path = make("input", "", this.labelled(look, "or its path"), { type: "text", placeholder: "where the kernel runs", size: "18" });
+    const file = { type: "file", accept: "image/*", hidden: "", "aria-label": "image file" };
+    this.file = make("input", "", this.body, file);
+    this.choose = this.button(this.labelled(look, "add an image"), "choose or drop …");
+    this.path = this.field(look, "or its path", "where the kernel runs");
     this.told = make("div", "tkt-note", this.body, { role: "status" });
     const main = make("div", "tkt-main", this.body);
     const side = make("div", "tkt-side", main);
-    this.headsName = make("div", "tkt-label", side);
-    this.heads = new HeadMap(this, side);
-    this.heads.node.setAttribute("aria-multiselectable", "true");
-    this.all = make("button", "tkt-button", side, { type: "button" });
-    this.all.textContent = "all heads";
-    this.point = make("div", "tkt-point", side, { "aria-live": "polite" });
+    this.heads = new HeadsSide(this, side);
     const panes = make("div", "tkt-panes", main);
     this.panes = [new Pane(this, panes), new Pane(this, panes)];
     this.empty = make("div", "tkt-empty", panes);
   }
 
-  get(name) { return this.model.get(name); }
-
+  /**
+   * @param {Element} parent
+   * @param {string} words
+   */
   labelled(parent, words) {
     const label = make("label", "tkt-field", parent);
     make("span", "tkt-label", label).textContent = words;
     return label;
   }
 
+  /**
+   * @param {Element} parent
+   * @param {string} words
+   * @param {string} example
+   * @param {number} [longest]
+   */
+  field(parent, words, example, longest) {
+    const attributes = { type: "text", placeholder: example, size: "18" };
+    const input = make("input", "", this.labelled(parent, words), attributes);
+    if (longest) input.maxLength = longest;
+    return input;
+  }
+
+  /**
+   * @param {Element} parent
+   * @param {string} words
+   */
+  list(parent, words) {
+    return make("select", "", this.labelled(parent, words));
+  }
+
+  /**
+   * @param {Element} parent
+   * @param {string} words
+   */
   box(parent, words) {
     const label = make("label", "tkt-box", parent);
     const box = make("input", "", label, { type: "checkbox" });
@@ -74,25 +159,38 @@ class View extends Frame {
     return box;
   }
 
-  options(select, rows, value, off = () => false) {
-    const key = JSON.stringify([rows, rows.map(([v]) => off(v))]);
-    if (select.key !== key) {
-      select.key = key;
-      select.replaceChildren(...rows.map(([v, words]) => {
-        const option = make("option", "", null, { value: v });
-        option.textContent = words;
-        option.disabled = off(v);
-        return option;
-      }));
-    }
-    select.value = value;
+  // what the model holds
+
+  /** @returns {Cell | null} the patch that is held */
+  get pinned() {
+    return this.get("patch");
   }
 
-  get pinned() { return this.get("patch"); }
+  /** @returns {PatchMap[]} the map and what stands beside it; empty where there is none */
+  get maps() {
+    return [this.get("_a"), this.get("_b")];
+  }
 
-  get asked() { return ["text", "against", "_chosen", "method", "image", "beside", "other_image", "other_method", "difference"].map((name) => this.get(name)); }
+  /** @returns {Head[]} */
+  get chosen() {
+    return this.get("_chosen");
+  }
 
-  field(node, value) { if (this.root.getRootNode().activeElement !== node) node.value = value; }
+  /** What can stand beside the map. */
+  get kinds() {
+    const has = this.get("_has");
+    return Object.keys(BESIDE).filter((name) => !NOT_ALWAYS.includes(name) || has[name]);
+  }
+
+  /** The map whose heads are told: of the pane under the pointer, else the first that knows heads. */
+  get pointedMap() {
+    const { maps } = this;
+    const over = maps[this.over];
+    if (knowsHeads(over)) return over;
+    return maps.find(knowsHeads) || maps[0];
+  }
+
+  // paint
 
   paint() {
     this.paintFrame();
@@ -103,214 +201,381 @@ class View extends Frame {
     this.painted();
   }
 
+  /**
+   * @param {HTMLInputElement} node
+   * @param {string} value
+   */
+  fill(node, value) {
+    if (this.active !== node) node.value = value;
+  }
+
   paintControls() {
-    this.field(this.text, this.get("text"));
-    this.field(this.against, this.get("against"));
-    const methods = this.get("_methods").map((name) => [name, name]);
-    this.options(this.method, methods, this.get("method"));
-    this.options(this.otherMethod, methods, this.get("other_method"));
-    for (const [select, name] of [[this.image, "image"], [this.otherImage, "other_image"]]) {
-      const [ids, now] = [this.get("_images"), this.get(name)];
-      this.options(select, (ids.includes(now) || !now ? ids : [now, ...ids]).map((id) => [id, id]), now);
-    }
-    const has = this.get("_has");
+    this.fill(this.text, this.get("text"));
+    this.fill(this.against, this.get("against"));
+    /** @type {string[]} */
+    const methods = this.get("_methods");
+    this.paintList(this.method, methods, this.get("method"));
+    this.paintList(this.otherMethod, methods, this.get("other_method"));
+    this.paintImages(this.image, this.get("image"));
+    this.paintImages(this.otherImage, this.get("other_image"));
     const beside = this.get("beside");
-    this.options(this.beside, Object.entries(BESIDE), beside, (name) => (name === "texts" || name === "edited") && !has[name]);
-    this.otherImage.parentNode.hidden = beside !== "image";
-    this.otherMethod.parentNode.hidden = beside !== "method";
-    this.difference.parentNode.hidden = beside !== "ablated" && beside !== "edited";
+    const { kinds } = this;
+    offer(this.beside, Object.entries(BESIDE), (name) => !kinds.includes(name));
+    this.beside.value = beside;
+    fieldOf(this.otherImage).hidden = beside !== "image";
+    fieldOf(this.otherMethod).hidden = beside !== "method";
+    fieldOf(this.difference).hidden = beside !== "ablated" && beside !== "edited";
     this.difference.checked = this.get("difference");
-    for (const [button] of this.walk) button.disabled = has.images < 2;
+    const alone = this.get("_has").images < 2;
+    this.back.disabled = alone;
+    this.forth.disabled = alone;
     this.opacity.value = this.get("opacity");
     this.raw.checked = this.get("raw");
     this.hold.checked = this.get("limit") !== null;
     write(this.told, [this.said, this.get("_note")].filter(Boolean).join("; "));
   }
 
-  limitOf(map) { // one scale for maps of one unit
-    if (this.get("limit") !== null && map.scale === this.get("_a").scale) return this.get("limit");
-    const same = [this.get("_a"), this.get("_b")].filter((other) => other.values && other.scale === map.scale);
-    return Math.max(...same.map((other) => floats(other.values).reduce((most, v) => Math.max(most, Math.abs(v)), 0))) || 1;
+  /**
+   * @param {HTMLSelectElement} select
+   * @param {string[]} names
+   * @param {string} value
+   */
+  paintList(select, names, value) {
+    offer(
+      select,
+      names.map((name) => [name, name]),
+    );
+    select.value = value;
+  }
+
+  /**
+   * @param {HTMLSelectElement} select
+   * @param {string} now
+   */
+  paintImages(select, now) {
+    /** @type {string[]} */
+    const ids = this.get("_images");
+    const listed = ids.includes(now) || !now;
+    this.paintList(select, listed ? ids : [now, ...ids], now);
+  }
+
+  /**
+   * The end of a map's scale: one for maps of one unit.
+   * @param {PatchMap} map
+   * @returns {number}
+   */
+  limitOf(map) {
+    const held = this.get("limit");
+    if (held !== null && map.scale === this.maps[0].scale) return held;
+    const limits = this.maps.map(({ values, scale }) => {
+      if (!values || scale !== map.scale) return Number.NEGATIVE_INFINITY;
+      return floats(values).reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    });
+    return Math.max(...limits) || 1;
   }
 
   paintMaps() {
     const palette = this.get("_palette")[this.theme];
-    const maps = [this.get("_a"), this.get("_b")];
-    const look = { opacity: this.get("opacity"), raw: this.get("raw"), wide: maps[1].values ? 290 : 400, paper: getComputedStyle(this.root).getPropertyValue("--tk-paper") };
-    this.panes.forEach((pane, i) => pane.paint(maps[i], this.get(i ? "_picture_b" : "_picture_a"), maps[i].values ? this.limitOf(maps[i]) : 1, palette, look));
+    const { maps } = this;
+    /** @type {Look} */
+    const look = {
+      opacity: this.get("opacity"),
+      raw: this.get("raw"),
+      wide: maps[1].values ? WIDE.two : WIDE.one,
+      paper: getComputedStyle(this.root).getPropertyValue("--tk-paper"),
+    };
+    const pictures = [this.get("_picture_a"), this.get("_picture_b")];
+    this.panes.forEach((pane, i) => {
+      const limit = maps[i].values ? this.limitOf(maps[i]) : 1;
+      pane.paint(maps[i], pictures[i], limit, palette, look);
+    });
     this.empty.hidden = Boolean(maps[0].values);
     write(this.empty, this.get("image") ? "Type a text." : "Drop in an image.");
   }
 
-  get pointedMap() { // of the pane under the pointer, else the first that knows heads
-    const maps = [this.get("_a"), this.get("_b")];
-    const over = maps[this.over];
-    return over?.by_head?.byteLength ? over : maps.find((map) => map.by_head?.byteLength) || maps[0];
-  }
-
   paintHeads() {
     const [layers, heads] = this.get("_shape");
-    this.heads.shape([...Array(layers).keys()], heads);
-    const map = this.pointedMap;
-    const cell = this.pointed || this.pinned;
-    const known = map.by_head?.byteLength;
-    if (this.from !== map) [this.from, this.table] = [map, known ? floats(map.by_head) : null];
-    const size = map.grid ? map.grid[0] * map.grid[1] : 1;
-    const at = cell && map.grid ? cell[0] * map.grid[1] + cell[1] : null;
-    const values = [...Array(layers * heads).keys()].map((i) => {
-      if (!known) return NaN;
-      if (at !== null) return this.table[i * size + at];
-      return this.table.subarray(i * size, (i + 1) * size).reduce((sum, v) => sum + v, 0);
+    this.heads.shape(layers, heads);
+    this.heads.paint({
+      map: this.pointedMap,
+      cell: this.pointed || this.pinned,
+      chosen: this.chosen,
+      off: this.get("beside") === "ablated",
+      palette: this.get("_palette")[this.theme],
     });
-    const most = Math.max(...values.map(Math.abs).filter(Number.isFinite), 0) || 1;
-    const chosen = new Set(this.get("_chosen").map(String));
-    const off = this.get("beside") === "ablated";
-    this.heads.paint(this.cursor, this.get("_palette")[this.theme], (i) => 0.5 + 0.5 * (Number.isNaN(values[i]) ? 0 : values[i] / most), (i) => [Number.isNaN(values[i]) ? "unknown to this method" : signed(values[i])], (node) => {
-      const on = chosen.has(String(node.at));
-      node.setAttribute("aria-selected", on);
-      node.classList.toggle("tkt-on", on);
-      node.classList.toggle("tkt-off", on && off);
-    });
-    write(this.headsName, !known && map.grid ? "this method knows no heads" : `${at === null ? "what each head gives over all patches" : `what each head reads at patch (${cell.join(", ")})`}, ±${signed(most).slice(1)}`);
-    this.heads.node.setAttribute("aria-label", this.headsName.textContent);
-    this.all.disabled = !chosen.size;
-    const names = this.get("_chosen").map(([l, h]) => `L${l}.H${h}`).join(" ");
-    const shown = chosen.size ? `${off ? "off" : "shown"}: ${names}` : "all heads shown";
-    if (at === null) return write(this.point, shown);
-    const order = values.map((v, i) => [v, i]).filter(([v]) => v).sort((a, b) => Math.abs(b[0]) - Math.abs(a[0])).slice(0, 4);
-    const best = order.map(([v, i]) => `L${Math.floor(i / heads)}.H${i % heads} ${signed(v)}`).join(", ");
-    const perLayer = known ? [...Array(layers).keys()].map((l) => `${l}: ${signed(values.slice(l * heads, (l + 1) * heads).reduce((s, v) => s + v, 0))}`).join(", ") : "";
-    write(this.point, `patch (${cell.join(", ")}) ${signed(floats(map.values)[at])}${best ? `\nheads: ${best}\nlayers: ${perLayer}` : ""}\n${shown}`);
   }
 
   paintState() {
-    const stale = this.get("_work").includes("map") || (this.get("_a").values && JSON.stringify(this.asked) !== JSON.stringify(this.get("_shown")));
-    for (const pane of this.panes) pane.node.classList.toggle("tk-stale", Boolean(stale));
-    this.root.setAttribute("aria-busy", this.get("_work").length > 0);
+    const asked = MADE_FOR.map((name) => this.get(name));
+    const other = JSON.stringify(asked) !== JSON.stringify(this.get("_shown"));
+    const stale = this.get("_work").includes("map") || (Boolean(this.maps[0].values) && other);
+    for (const pane of this.panes) pane.node.classList.toggle("tk-stale", stale);
+    this.root.setAttribute("aria-busy", String(this.get("_work").length > 0));
   }
 
   // what the user does
 
-  typed() { // each letter asks anew, but not while the next one is on its way
+  /** Each letter asks anew, but not while the next one is on its way. */
+  typed() {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.flush(), 120);
+    this.timer = setTimeout(() => this.flush(), TYPING);
   }
 
   flush() {
     clearTimeout(this.timer);
-    const [text, against] = [this.text.value, this.against.value];
+    const text = this.text.value;
+    const against = this.against.value;
     if (text !== this.get("text") || against !== this.get("against")) this.set({ text, against });
   }
 
+  /** @param {File | undefined} file */
   async upload(file) {
     if (!file) return;
-    this.said = file.size > MOST ? `${file.name} has ${(file.size / 1e6).toFixed(0)} MB; up to 8 MB can be dropped in: give its path instead` : "";
-    if (this.said) return this.paint();
+    const size = (file.size / 1e6).toFixed(0);
+    const tooLarge = `${file.name} has ${size} MB; up to 8 MB can be dropped in: give its path instead`;
+    this.said = file.size > MOST ? tooLarge : "";
+    if (this.said) {
+      this.paint();
+      return;
+    }
     try {
       this.set({ _upload: { name: file.name, data: new DataView(await file.arrayBuffer()) } });
     } catch (error) {
-      this.said = `${file.name} could not be read: ${error.message}`;
+      this.said = `${file.name} could not be read: ${/** @type {Error} */ (error).message}`;
       this.paint();
     }
   }
 
-  aim(cell, canvas) {
-    const over = this.panes.findIndex((pane) => pane.canvas === canvas);
-    if (String(cell) === String(this.pointed) && over === this.over) return;
-    [this.pointed, this.over] = [cell, over];
+  chooseFile() {
+    this.upload(this.file.files?.[0]);
+    this.file.value = "";
+  }
+
+  choosePath() {
+    this.asker.ask({ do: "path", path: this.path.value });
+    this.path.value = "";
+  }
+
+  /** @param {1 | -1} by */
+  walk(by) {
+    this.asker.ask({ do: "walk", by });
+  }
+
+  /**
+   * Point at a patch.
+   * @param {Cell | null} cell
+   * @param {Pane} [pane] where it is
+   */
+  aim(cell, pane) {
+    const over = this.panes.findIndex((one) => one === pane);
+    if (alike(cell, this.pointed) && over === this.over) return;
+    this.pointed = cell;
+    this.over = over;
     this.paint();
   }
 
-  pin(cell) { this.set({ patch: cell && String(cell) === String(this.pinned) ? null : cell }); }
+  /** @param {Cell} cell the same again lets it go */
+  pin(cell) {
+    this.set({ patch: alike(cell, this.pinned) ? null : cell });
+  }
 
+  /** @param {Head} head */
   toggle(head) {
-    const chosen = this.get("_chosen");
-    const rest = chosen.filter((other) => String(other) !== String(head));
-    this.set({ _chosen: rest.length < chosen.length ? rest : [...chosen, head] });
+    const { chosen } = this;
+    const rest = chosen.filter((other) => !alike(other, head));
+    const wasChosen = rest.length < chosen.length;
+    this.set({ _chosen: wasChosen ? rest : [...chosen, head] });
   }
 
-  ask(what) { this.asker.ask(what); }
-
-  onClick({ target }) {
-    const step = this.walk.find(([button]) => button === target);
-    if (step) return this.ask({ do: "walk", by: step[1] });
-    if (target === this.choose) return this.file.click();
-    if (target === this.all) return this.set({ _chosen: [] });
-    const cell = target.closest(".tkm-cell");
-    if (!cell) return;
-    this.cursor = cell.at;
-    this.toggle(cell.at);
+  /** @param {boolean} on */
+  holdScale(on) {
+    const [map] = this.maps;
+    this.set({ limit: on && map.values ? this.limitOf(map) : null });
   }
 
+  /** @param {MouseEvent} event */
+  onClick(event) {
+    const target = targetOf(event);
+    if (target === this.back) this.walk(-1);
+    else if (target === this.forth) this.walk(1);
+    else if (target === this.choose) this.file.click();
+    else if (target === this.heads.all) this.set({ _chosen: [] });
+    else this.onHeadClick(target);
+  }
+
+  /** @param {HTMLElement} target */
+  onHeadClick(target) {
+    const head = this.heads.map.headOf(target);
+    if (!head) return;
+    this.heads.cursor = head;
+    this.toggle(head);
+  }
+
+  /**
+   * @param {Pane} pane
+   * @param {MouseEvent} event
+   */
+  onPaneClick(pane, event) {
+    const cell = pane.cellAt(event);
+    if (cell) this.pin(cell);
+  }
+
+  /** @param {KeyboardEvent} event */
   onKey(event) {
-    const { key, target } = event;
-    if (target.matches(".tkt-canvas")) {
-      const [rows, cols] = this.get("_a").grid || [1, 1];
-      const [r, c] = this.pointed || this.pinned || [0, 0];
-      const to = { ArrowUp: [r - 1, c], ArrowDown: [r + 1, c], ArrowLeft: [r, c - 1], ArrowRight: [r, c + 1] }[key];
-      if (to) return this.done(event, () => this.aim([Math.max(0, Math.min(rows - 1, to[0])), Math.max(0, Math.min(cols - 1, to[1]))], target));
-      if (key === "Enter" || key === " ") return this.done(event, () => this.pin([r, c]));
+    const target = targetOf(event);
+    const pane = this.panes.find(({ canvas }) => canvas === target);
+    const head = this.heads.map.headOf(target);
+    if (pane && this.onPaneKey(event, pane)) return;
+    if (head && this.onHeadKey(event, head)) return;
+    const act = this.keyed(event.key);
+    if (act) this.done(event, act);
+  }
+
+  /**
+   * Whether the key was for the patches.
+   * @param {KeyboardEvent} event
+   * @param {Pane} pane
+   */
+  onPaneKey(event, pane) {
+    const [rows, columns] = this.maps[0].grid || [1, 1];
+    const [row, column] = this.pointed || this.pinned || [0, 0];
+    if (event.key === "Enter" || event.key === " ") {
+      this.done(event, () => this.pin([row, column]));
+      return true;
     }
-    const cell = target.closest?.(".tkm-cell");
-    if (cell) {
-      const to = this.heads.moved(key, cell.at);
-      if (to) return this.done(event, () => { this.cursor = to; this.paintHeads(); this.heads.focus(to); });
-      if (key === "Enter" || key === " ") return this.done(event, () => this.toggle(cell.at));
-    }
-    const kinds = Object.keys(BESIDE).filter((name) => (name !== "texts" && name !== "edited") || this.get("_has")[name]);
-    const colour = (by) => this.set({ opacity: Math.round(100 * Math.max(0, Math.min(1, this.get("opacity") + by))) / 100 });
-    const acts = {
-      n: () => this.ask({ do: "walk", by: 1 }), p: () => this.ask({ do: "walk", by: -1 }),
-      b: () => this.set({ beside: kinds[(kinds.indexOf(this.get("beside")) + 1) % kinds.length] }),
-      d: () => !this.difference.parentNode.hidden && this.set({ difference: !this.get("difference") }), g: () => this.set({ raw: !this.get("raw") }),
-      s: () => this.holdScale(this.get("limit") === null), "[": () => colour(-0.1), "]": () => colour(0.1),
-      Escape: () => (this.pinned || this.pointed ? (this.aim(null), this.set({ patch: null })) : this.set({ _chosen: [] })),
+    /** @type {Record<string, Cell>} */
+    const ways = {
+      ArrowUp: [row - 1, column],
+      ArrowDown: [row + 1, column],
+      ArrowLeft: [row, column - 1],
+      ArrowRight: [row, column + 1],
     };
-    if (acts[key]) this.done(event, acts[key]);
+    const to = ways[event.key];
+    if (!to) return false;
+    this.done(event, () => this.aim([within(to[0], 0, rows - 1), within(to[1], 0, columns - 1)], pane));
+    return true;
   }
 
-  holdScale(on) { this.set({ limit: on && this.get("_a").values ? this.limitOf(this.get("_a")) : null }); }
-
-  onMove(event) {
-    const pane = this.panes.find((one) => one.canvas === event.target);
-    if (pane) this.aim(pane.cellAt(event), pane.canvas);
+  /**
+   * Whether the key was for the heads.
+   * @param {KeyboardEvent} event
+   * @param {Head} head
+   */
+  onHeadKey(event, head) {
+    const to = this.heads.map.moved(event.key, head);
+    const chooses = event.key === "Enter" || event.key === " ";
+    if (to) this.done(event, () => this.toHead(to));
+    else if (chooses) this.done(event, () => this.toggle(head));
+    return Boolean(to) || chooses;
   }
 
+  /** @param {Head} head */
+  toHead(head) {
+    this.heads.cursor = head;
+    this.paintHeads();
+    this.heads.map.focus(head);
+  }
+
+  /**
+   * What a key of the panel does.
+   * @param {string} key
+   * @returns {(() => void) | undefined}
+   */
+  keyed(key) {
+    /** @type {Record<string, () => void>} */
+    const acts = {
+      n: () => this.walk(1),
+      p: () => this.walk(-1),
+      b: () => this.besideNext(),
+      d: () => this.turnDifference(),
+      g: () => this.set({ raw: !this.get("raw") }),
+      s: () => this.holdScale(this.get("limit") === null),
+      "[": () => this.colour(-0.1),
+      "]": () => this.colour(0.1),
+      Escape: () => this.letGo(),
+    };
+    return acts[key];
+  }
+
+  besideNext() {
+    const { kinds } = this;
+    const next = (kinds.indexOf(this.get("beside")) + 1) % kinds.length;
+    this.set({ beside: kinds[next] });
+  }
+
+  turnDifference() {
+    if (!fieldOf(this.difference).hidden) this.set({ difference: !this.get("difference") });
+  }
+
+  /** @param {number} by */
+  colour(by) {
+    const opacity = within(this.get("opacity") + by, 0, 1);
+    this.set({ opacity: Math.round(100 * opacity) / 100 });
+  }
+
+  /** Of the patch; if there is none, of the heads. */
+  letGo() {
+    if (!this.pinned && !this.pointed) {
+      this.set({ _chosen: [] });
+      return;
+    }
+    this.aim(null);
+    this.set({ patch: null });
+  }
+
+  /** @param {DragEvent} event */
   onDrop(event) {
-    if (![...event.dataTransfer.types].includes("Files")) return; // a word dragged into a box
+    const { dataTransfer } = event;
+    if (!dataTransfer || ![...dataTransfer.types].includes("Files")) return; // a word dragged into a box
     event.preventDefault();
     event.stopPropagation();
     this.root.classList.toggle("tkt-over", event.type === "dragover");
-    if (event.type === "drop") this.upload(event.dataTransfer.files[0]);
+    if (event.type === "drop") this.upload(dataTransfer.files[0]);
   }
 }
 
+/**
+ * What stands around a control: its label with it.
+ * @param {HTMLElement} control
+ */
+const fieldOf = (control) => /** @type {HTMLElement} */ (control.parentElement);
+
+/**
+ * @param {Place} place
+ * @returns {Stop}
+ */
 function render({ model, el }) {
   const view = new View(model, el);
-  const names = ["text", "against", "method", "image", "beside", "other_image", "other_method", "difference", "opacity", "raw", "limit", "patch", "_chosen",
-    "_shape", "_images", "_methods", "_has", "_shown", "_a", "_b", "_picture_a", "_picture_b", "_note", "_work"];
-  const stop = keep(view, names, (on) => {
-    view.root.addEventListener("click", (e) => view.onClick(e), on);
+  const stop = keep(view, PAINTED_FROM, (on) => {
+    view.root.addEventListener("click", (event) => view.onClick(event), on);
     for (const node of [view.text, view.against]) {
       node.addEventListener("input", () => view.typed(), on);
       node.addEventListener("change", () => view.flush(), on);
     }
-    for (const [node, name] of [[view.method, "method"], [view.image, "image"], [view.beside, "beside"], [view.otherImage, "other_image"], [view.otherMethod, "other_method"]]) {
-      node.addEventListener("change", () => view.set({ [name]: node.value }), on);
-    }
+    /** @type {(select: HTMLSelectElement, name: string) => void} */
+    const follow = (select, name) => {
+      select.addEventListener("change", () => view.set({ [name]: select.value }), on);
+    };
+    follow(view.method, "method");
+    follow(view.image, "image");
+    follow(view.beside, "beside");
+    follow(view.otherImage, "other_image");
+    follow(view.otherMethod, "other_method");
     view.difference.addEventListener("change", () => view.set({ difference: view.difference.checked }), on);
     view.raw.addEventListener("change", () => view.set({ raw: view.raw.checked }), on);
     view.hold.addEventListener("change", () => view.holdScale(view.hold.checked), on);
     view.opacity.addEventListener("input", () => view.set({ opacity: Number(view.opacity.value) }), on);
-    view.file.addEventListener("change", () => { view.upload(view.file.files[0]); view.file.value = ""; }, on);
-    view.path.addEventListener("change", () => { view.ask({ do: "path", path: view.path.value }); view.path.value = ""; }, on);
+    view.file.addEventListener("change", () => view.chooseFile(), on);
+    view.path.addEventListener("change", () => view.choosePath(), on);
     for (const pane of view.panes) {
-      pane.canvas.addEventListener("mousemove", (e) => view.onMove(e), on);
+      pane.canvas.addEventListener("mousemove", (event) => view.aim(pane.cellAt(event), pane), on);
       pane.canvas.addEventListener("mouseleave", () => view.aim(null), on);
-      pane.canvas.addEventListener("click", (e) => { const cell = pane.cellAt(e); if (cell) view.pin(cell); }, on);
+      pane.canvas.addEventListener("click", (event) => view.onPaneClick(pane, event), on);
       pane.canvas.addEventListener("blur", () => view.aim(null), on);
     }
-    for (const kind of ["dragover", "dragleave", "drop"]) view.root.addEventListener(kind, (e) => view.onDrop(e), on);
+    for (const kind of /** @type {const} */ (["dragover", "dragleave", "drop"])) {
+      view.root.addEventListener(kind, (event) => view.onDrop(event), on);
+    }
   });
   return () => {
     stop();

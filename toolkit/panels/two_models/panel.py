@@ -16,8 +16,9 @@ from toolkit.errors import InputError
 from toolkit.figures.colors import DIVERGING, DIVERGING_DARK
 from toolkit.labs.ablation import AblationSession, HeadsOffOutcome, known_pair
 from toolkit.labs.two_models import SecondModel, Side
+from toolkit.panels.base.bundle import script, style
 from toolkit.panels.base.groups import GroupsPanel
-from toolkit.panels.base.panel import css, esm, observes, shows_errors
+from toolkit.panels.base.panel import observes, shows_errors
 from toolkit.panels.base.place import ExplorerPlace, Host
 from toolkit.panels.base.selection import Selection
 from toolkit.panels.base.told_maps import encoded, told
@@ -67,8 +68,8 @@ class TwoModels(GroupsPanel):
     heading = "Two models"
     saved = ("score", "against")
     place = ExplorerPlace("two", tab="two", label="Two models")
-    _esm = esm("map", "tiles", "labs", "patches", "two_models")
-    _css = css("map", "tiles", "labs", "patches", "two_models")
+    _esm = script("two_models")
+    _css = style("two_models")
     score: traitlets.TraitType[Any, Any] = traitlets.Any("A").tag(sync=True)
     pair: traitlets.TraitType[Any, Any] = traitlets.Any(None, allow_none=True).tag(sync=True)
     image = traitlets.Unicode(None, allow_none=True).tag(sync=True)

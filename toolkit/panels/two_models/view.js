@@ -1,34 +1,93 @@
 // TwoModels: groups, images whose answer differs, heads and token maps of two models, each on one scale.
 
+/** @import { Bytes, Cell, Head, Key, Look, PatchMap, Place, Rgb, Stop } from "../base/types.d.ts" */
+
+import { Asker } from "../base/asker.js";
+import { css } from "../base/colours.js";
+import { choice, labelled } from "../base/controls.js";
+import { floats, make, targetOf, write } from "../base/dom.js";
+import { Flips } from "../base/flips.js";
+import { Frame } from "../base/frame.js";
+import { GroupTable } from "../base/groups.js";
+import { keep } from "../base/keep.js";
+import { HeadMap } from "../base/map.js";
+import { alike, short, whole } from "../base/numbers.js";
+import { Pane } from "../base/patches.js";
+import { imageOf, tileKey } from "../base/tiles.js";
+import "./style.css";
+
+/** @type {Key[]} */
 const KEYS = [
   ["Map: arrows, click", "to a head"],
   ["Thumbnails: arrows, Enter", "an image to look at"],
   ["?", "show or hide this list"],
 ];
+/** @type {Record<string, string>} */
 const SCORES = { A: "A", "−B": "−B", C: "C", "−D": "−D", LTC: "LTC", text: "along predicted − true" };
-const told = (x) => (Number.isFinite(x) ? `${x < 0 ? "−" : ""}${Math.abs(x).toPrecision(2)}` : "–");
+const PAINTED_FROM = [
+  "score",
+  "pair",
+  "image",
+  "text",
+  "against",
+  "_names",
+  "_of",
+  "_maps",
+  "_map_words",
+  "_facts",
+  "_groups",
+  "_flips",
+  "_sheet",
+  "_a",
+  "_b",
+  "_picture",
+  "_head",
+  "_progress",
+  "_work",
+];
+const NOTHING = "Nothing to compare with yet: solve an edit, or name a second model (other=).";
+
+/**
+ * @typedef {object} HeadTable one model's map of heads, as Python sends it
+ * @property {Bytes} values
+ * @property {number[]} layers
+ * @property {number} heads
+ * @property {string} kind the score
+ * @property {[first: string, second: string]} of the names of both models
+ */
+
+/**
+ * The largest of what there is, in size.
+ * @param {Iterable<number>} values
+ */
+function sizeOf(values) {
+  let most = 0;
+  for (const value of values) {
+    if (Number.isFinite(value)) most = Math.max(most, Math.abs(value));
+  }
+  return most;
+}
 
 class View extends Frame {
+  /**
+   * @param {Place["model"]} model
+   * @param {HTMLElement} el
+   */
   constructor(model, el) {
     super(model, el, "tk2m", KEYS);
     this.body.classList.add("tkl");
+    this.asker = new Asker(model);
+    /** No patch can be pinned or pointed at here. */
+    this.pinned = /** @type {Cell | null} */ (null);
+    this.pointed = /** @type {Cell | null} */ (null);
     this.empty = make("div", "tk2m-empty", this.body);
     this.main = make("div", "tkl-main", this.body);
     this.stop = this.tool("stop", "End the run of the second model");
     this.groups = new GroupTable(this.main);
     this.flips = new Flips(this, this.main);
-    const line = make("label", "tkl-label", this.main);
-    line.append("Heads by ");
-    this.score = make("select", "", line, { "aria-label": "Score of the maps" });
-    for (const [value, words] of Object.entries(SCORES)) make("option", "", this.score, { value }).textContent = words;
-    const pairs = make("div", "tk2m-two", this.main);
-    this.maps = [0, 1].map(() => {
-      const box = make("div", "", pairs);
-      const name = make("div", "tk2m-name", box);
-      const map = new HeadMap(this, box);
-      const none = make("div", "tkl-soft", box);
-      return { box, name, map, none };
-    });
+    this.score = choice(labelled(this.main, "Heads by "), "Score of the maps", Object.entries(SCORES));
+    const maps = make("div", "tk2m-two", this.main);
+    this.maps = [this.buildMap(maps), this.buildMap(maps)];
     this.scale = make("div", "tkl-soft", this.main);
     const looks = make("div", "tk2m-look", this.main);
     this.text = this.field(looks, "text");
@@ -38,104 +97,176 @@ class View extends Frame {
     this.panes = [new Pane(this, panes), new Pane(this, panes)];
   }
 
-  field(parent, words) {
-    const label = make("label", "", parent);
-    label.append(words);
-    return make("input", "", label, { type: "text", maxlength: "600" });
+  /** @param {Element} parent */
+  buildMap(parent) {
+    const box = make("div", "", parent);
+    const name = make("div", "tk2m-name", box);
+    const map = new HeadMap(this, box);
+    const none = make("div", "tkl-soft", box);
+    return { box, name, map, none };
   }
 
-  get pinned() { return null; }
+  /**
+   * @param {Element} parent
+   * @param {string} words
+   */
+  field(parent, words) {
+    return make("input", "", labelled(parent, words, ""), { type: "text", maxlength: "600" });
+  }
 
-  get head() { return this.model.get("_head"); }
+  /** @returns {Head} */
+  get head() {
+    return this.get("_head");
+  }
+
+  /** @returns {[first: string, second: string]} */
+  get names() {
+    return this.get("_names");
+  }
+
+  /** @param {string} part */
+  works(part) {
+    return this.get("_work").includes(part);
+  }
+
+  // paint
 
   paint() {
-    const m = this.model;
     this.paintFrame();
-    const palette = m.get("_palette")[this.theme];
-    this.root.style.setProperty("--tk-after", `rgb(${palette[2].join(" ")})`);
-    const names = m.get("_names");
-    const work = m.get("_work");
-    const { done, of } = m.get("_progress");
-    const rows = m.get("_groups");
-    this.empty.hidden = rows.length > 0;
-    write(this.empty, !names[1] ? "Nothing to compare with yet: solve an edit, or name a second model (other=)." : of ? `Running ${names[1]}: ${Math.round(100 * done / of)} %` : "One moment …");
-    this.main.hidden = !rows.length;
-    this.stop.hidden = !work.includes("groups");
-    if (rows.length) this.paintBoth(palette, names, work);
-    this.root.setAttribute("aria-busy", work.length > 0);
+    /** @type {Rgb[]} */
+    const palette = this.get("_palette")[this.theme];
+    this.root.style.setProperty("--tk-after", css(palette[2]));
+    const there = this.get("_groups").length > 0;
+    this.empty.hidden = there;
+    write(this.empty, this.whyEmpty());
+    this.main.hidden = !there;
+    this.stop.hidden = !this.works("groups");
+    if (there) this.paintBoth(palette);
+    this.root.setAttribute("aria-busy", String(this.get("_work").length > 0));
     this.painted();
   }
 
-  paintBoth(palette, names, work) {
-    const m = this.model;
-    this.groups.paint(m.get("_groups"), m.get("_facts").groups ? "group" : "class", ...m.get("_of"));
-    this.flips.paint(m.get("_flips"), m.get("_sheet"), m.get("image"));
-    for (const node of [this.groups.node, ...this.flips.nodes]) node.classList.toggle("tk-stale", work.includes("groups") || String(m.get("_of")) !== String(names));
-    this.score.value = m.get("score");
-    this.paintMaps(palette, names, work);
-    for (const name of ["text", "against"]) if (this.root.getRootNode().activeElement !== this[name]) this[name].value = m.get(name);
-    this.paintLooks(palette, work);
+  whyEmpty() {
+    const second = this.names[1];
+    const { done, of } = this.get("_progress");
+    if (!second) return NOTHING;
+    return of ? `Running ${second}: ${whole(done / of)}` : "One moment …";
   }
 
-  paintMaps(palette, names, work) {
-    const both = this.model.get("_maps");
-    const tables = both.map(({ values }) => (values.byteLength ? floats(values) : []));
-    const most = Math.max(1e-12, ...tables.flatMap((table) => [...table].filter(Number.isFinite).map(Math.abs)));
-    both.forEach(({ layers, heads, kind, of }, i) => {
-      const { box, name, map, none } = this.maps[i];
-      write(name, of[i]);
-      map.shape(layers, heads);
-      const table = tables[i];
-      map.node.hidden = !table.length;
-      write(none, table.length ? "" : "makes no such mistake");
-      if (table.length) map.paint(this.head, palette, (at) => (Number.isFinite(table[at]) ? 0.5 + table[at] / most / 2 : 0.5), (at) => [`${SCORES[kind]} ${told(table[at])}`]);
-      map.node.setAttribute("aria-label", `heads of ${of[i]} by ${SCORES[kind]}`);
-      box.classList.toggle("tk-stale", work.includes("maps") || String(of) !== String(names));
+  /** @param {Rgb[]} palette */
+  paintBoth(palette) {
+    const [was, now] = this.get("_of");
+    this.groups.paint(this.get("_groups"), this.get("_facts").groups ? "group" : "class", was, now);
+    this.flips.paint(this.get("_flips"), this.get("_sheet"), this.get("image"));
+    const stale = this.works("groups") || !alike(this.get("_of"), this.names);
+    for (const node of [this.groups.node, ...this.flips.nodes]) node.classList.toggle("tk-stale", stale);
+    this.score.value = this.get("score");
+    this.paintMaps(palette);
+    if (this.active !== this.text) this.text.value = this.get("text");
+    if (this.active !== this.against) this.against.value = this.get("against");
+    this.paintLooks(palette);
+  }
+
+  /** @param {Rgb[]} palette */
+  paintMaps(palette) {
+    /** @type {HeadTable[]} */
+    const both = this.get("_maps");
+    const tables = both.map(({ values }) => (values.byteLength ? floats(values) : new Float32Array()));
+    const most = Math.max(1e-12, ...tables.map(sizeOf));
+    both.forEach((one, i) => {
+      this.paintMap(i, one, tables[i], most, palette);
     });
-    write(this.scale, both.length ? `One scale for both: ${told(-most)} … ${told(most)}. ${this.model.get("_map_words")}` : "");
+    const range = `One scale for both: ${short(-most)} … ${short(most)}.`;
+    write(this.scale, both.length ? `${range} ${this.get("_map_words")}` : "");
   }
 
-  paintLooks(palette, work) {
-    const m = this.model;
-    const maps = [m.get("_a"), m.get("_b")];
-    const limit = Math.max(...maps.map((map) => (map.values ? floats(map.values).reduce((most, v) => Math.max(most, Math.abs(v)), 0) : 0))) || 1;
-    const look = { opacity: 0.75, raw: false, wide: 260, paper: getComputedStyle(this.root).getPropertyValue("--tk-paper") };
+  /**
+   * @param {number} i which of the two
+   * @param {HeadTable} sent
+   * @param {Float32Array} values
+   * @param {number} most the value at the end of the scale
+   * @param {Rgb[]} palette
+   */
+  paintMap(i, { layers, heads, kind, of }, values, most, palette) {
+    const { box, name, map, none } = this.maps[i];
+    const there = values.length > 0;
+    write(name, of[i]);
+    map.shape(layers, heads);
+    map.node.hidden = !there;
+    write(none, there ? "" : "makes no such mistake");
+    if (there) {
+      /** @param {number} at */
+      const place = (at) => (Number.isFinite(values[at]) ? 0.5 + values[at] / most / 2 : 0.5);
+      map.paint(this.head, palette, place, (at) => `${SCORES[kind]} ${short(values[at])}`);
+    }
+    map.node.setAttribute("aria-label", `heads of ${of[i]} by ${SCORES[kind]}`);
+    box.classList.toggle("tk-stale", this.works("maps") || !alike(of, this.names));
+  }
+
+  /** @param {Rgb[]} palette */
+  paintLooks(palette) {
+    /** @type {PatchMap[]} */
+    const maps = [this.get("_a"), this.get("_b")];
+    const limit = Math.max(...maps.map(({ values }) => (values ? sizeOf(floats(values)) : 0))) || 1;
+    const paper = getComputedStyle(this.root).getPropertyValue("--tk-paper");
+    /** @type {Look} */
+    const look = { opacity: 0.75, raw: false, wide: 260, paper };
     this.panes.forEach((pane, i) => {
-      pane.paint(maps[i], m.get("_picture"), limit, palette, look);
+      pane.paint(maps[i], this.get("_picture"), limit, palette, look);
       pane.canvas.setAttribute("role", "img");
       pane.canvas.tabIndex = -1;
-      pane.node.classList.toggle("tk-stale", work.includes("looks"));
+      pane.node.classList.toggle("tk-stale", this.works("looks"));
     });
     write(this.what, maps[0].values ? "" : "Choose an image and a text to see where both look.");
   }
 
+  // what the user does
+
+  /** @param {MouseEvent} event */
   onClick(event) {
-    const target = event.target;
-    if (target === this.stop) return this.asking.ask({ do: "stop" });
-    const cell = target.closest(".tkm-cell");
-    if (cell) {
-      cell.focus();
-      return this.set({ _head: cell.at });
+    const target = targetOf(event);
+    if (target === this.stop) {
+      this.asker.ask({ do: "stop" });
+      return;
     }
-    const tile = target.closest(".tkm-thumb");
-    if (tile) this.set({ image: this.model.get("image") === tile.image ? null : tile.image });
+    const head = this.maps.map(({ map }) => map.headOf(target)).find(Boolean);
+    if (head) {
+      /** @type {HTMLElement | null} */ (target.closest(".tkm-cell"))?.focus();
+      this.set({ _head: head });
+      return;
+    }
+    const image = imageOf(target);
+    if (image !== undefined) this.set({ image: this.get("image") === image ? null : image });
   }
 
+  /** @param {KeyboardEvent} event */
   onKey(event) {
-    const map = this.maps.map((one) => one.map).find((one) => one.node.contains(event.target));
-    if (!map) return void tileKey(this, event);
+    const { map } = this.maps.find((one) => one.map.node.contains(targetOf(event))) ?? {};
+    if (!map) {
+      tileKey(this, event);
+      return;
+    }
     const to = map.moved(event.key, this.head);
-    if (to) this.done(event, () => { this.set({ _head: to }); this.paint(); map.focus(to); });
+    if (!to) return;
+    this.done(event, () => {
+      this.set({ _head: to });
+      this.paint();
+      map.focus(to);
+    });
   }
 }
 
+/**
+ * @param {Place} place
+ * @returns {Stop}
+ */
 function render({ model, el }) {
   const view = new View(model, el);
-  view.asking = new Asker(model);
-  const names = ["score", "pair", "image", "text", "against", "_names", "_of", "_maps", "_map_words", "_facts", "_groups", "_flips", "_sheet", "_a", "_b", "_picture", "_head", "_progress", "_work"];
-  const stop = keep(view, names, (on) => {
-    view.root.addEventListener("click", (e) => view.onClick(e), on);
-    for (const name of ["score", "text", "against"]) view[name].addEventListener("change", () => view.set({ [name]: view[name].value }), on);
+  const stop = keep(view, PAINTED_FROM, (on) => {
+    view.root.addEventListener("click", (event) => view.onClick(event), on);
+    view.score.addEventListener("change", () => view.set({ score: view.score.value }), on);
+    view.text.addEventListener("change", () => view.set({ text: view.text.value }), on);
+    view.against.addEventListener("change", () => view.set({ against: view.against.value }), on);
   });
   return () => {
     stop();

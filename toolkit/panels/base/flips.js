@@ -1,0 +1,90 @@
+// Thumbnails of the images that became right, and of those that became wrong.
+
+/** @import { Frame } from "./frame.js" */
+/** @import { Bytes, FlipsSent, Tile } from "./types.d.ts" */
+
+import { make } from "./dom.js";
+import { SheetUrl } from "./sheet.js";
+import { paintTiles } from "./tiles.js";
+import "./labs.css";
+
+/** @typedef {{words: string, heading: HTMLElement, tiles: HTMLElement}} Kind */
+
+/**
+ * A row as Python sends it, by name.
+ * @param {[id: string, group: string, change: string]} row
+ * @returns {Tile}
+ */
+function tileOf([id, group, change]) {
+  const became = change.replace(/.*→/, "→");
+  return {
+    id,
+    title: `${id}\n${group}: ${change}`,
+    label: `${group}, ${change}`,
+    caption: `${group}: ${became}`,
+  };
+}
+
+export class Flips {
+  /**
+   * @param {Frame} view
+   * @param {Element} parent
+   */
+  constructor(view, parent) {
+    this.view = view;
+    this.sheet = new SheetUrl();
+    this.right = this.build(parent, "became right");
+    this.wrong = this.build(parent, "became wrong");
+    /** @type {unknown[]} what is painted */
+    this.key = [];
+  }
+
+  /**
+   * @param {Element} parent
+   * @param {string} words
+   * @returns {Kind}
+   */
+  build(parent, words) {
+    const heading = make("div", "tkl-label", parent);
+    const tiles = make("div", "tkm-thumbs", parent, {
+      role: "listbox",
+      "aria-label": `images that ${words}`,
+    });
+    return { words, heading, tiles };
+  }
+
+  get nodes() {
+    return [this.right.heading, this.right.tiles, this.wrong.heading, this.wrong.tiles];
+  }
+
+  /**
+   * @param {FlipsSent} flips
+   * @param {Bytes} bytes the sheet
+   * @param {string | null} chosen
+   */
+  paint(flips, bytes, chosen) {
+    const key = [flips, bytes, chosen];
+    if (key.every((part, i) => part === this.key[i])) return;
+    this.key = key;
+    const { right, wrong, n, columns, side } = flips;
+    this.view.root.style.setProperty("--tk-tile", `${side}px`);
+    const url = this.sheet.of(bytes);
+    const total = right.length + wrong.length;
+    const sheet = { url, total, columns, side };
+    this.paintKind(this.right, right.map(tileOf), n[0], { ...sheet, offset: 0 }, chosen);
+    this.paintKind(this.wrong, wrong.map(tileOf), n[1], { ...sheet, offset: right.length }, chosen);
+  }
+
+  /**
+   * @param {Kind} kind
+   * @param {Tile[]} shown
+   * @param {number} n how many there are, shown or not
+   * @param {Parameters<typeof paintTiles>[2]} sheet
+   * @param {string | null} chosen
+   */
+  paintKind({ words, heading, tiles }, shown, n, sheet, chosen) {
+    const part = shown.length < n ? `, the first ${shown.length}` : "";
+    heading.textContent = `${n} ${words}${part}`;
+    paintTiles(tiles, shown, sheet, chosen);
+  }
+}

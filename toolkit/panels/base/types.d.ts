@@ -1,0 +1,113 @@
+// Types that more than one script speaks of. Nothing here is bundled.
+
+/** What every anywidget host promises of a model, and no more. */
+export interface Model {
+  // biome-ignore lint/suspicious/noExplicitAny: what a trait holds is for the panel to say
+  get(name: string): any;
+  set(name: string, value: unknown): void;
+  save_changes(): void;
+  on(event: string, act: () => void): void;
+  off(event: string, act: () => void): void;
+}
+
+/** What a host calls `render` with. */
+export interface Place {
+  model: Model;
+  el: HTMLElement;
+}
+
+/** What `render` gives back: called when the view goes away. */
+export type Stop = () => void;
+
+/** The options that take a listener away again. */
+export interface On {
+  signal: AbortSignal;
+}
+
+/** Binary values of a trait. */
+export type Bytes = DataView<ArrayBuffer>;
+
+export type Theme = "light" | "dark";
+export type Rgb = [red: number, green: number, blue: number];
+export type Palette = Record<Theme, Rgb[]>;
+
+export type Head = [layer: number, head: number];
+/** Row and column of a patch. */
+export type Cell = [row: number, column: number];
+/** An error: the true class and the one it is taken for. */
+export type Pair = [truth: string, guess: string];
+
+/** A key, or several, and what they do. */
+export type Key = [keys: string, words: string];
+
+/** One image of a row of thumbnails. */
+export interface Tile {
+  id: string;
+  title: string;
+  label: string;
+  caption?: string;
+}
+
+/** How thumbnails lie on their sheet. */
+export interface Sheet {
+  columns: number;
+  side: number;
+}
+
+/** Accuracies of a group before and after. */
+export interface GroupRow {
+  name: string;
+  n: number;
+  before: number;
+  after: number;
+  low: number;
+  high: number;
+  other?: boolean;
+}
+
+/** Images that became right or wrong, as Python sends them. */
+export interface FlipsSent extends Sheet {
+  right: [id: string, group: string, change: string][];
+  wrong: [id: string, group: string, change: string][];
+  n: [right: number, wrong: number];
+}
+
+/** True × predicted, before and after; of many classes, the cells `at` alone. */
+export interface Confusion {
+  names: string[];
+  before: number[];
+  after: number[];
+  at?: number[];
+}
+
+/** A map over the patches of one image. */
+export interface PatchMap {
+  values?: Bytes;
+  by_head?: Bytes;
+  grid: Cell;
+  /** Width and height of the picture. */
+  size: [width: number, height: number];
+  /** What of the picture the model saw: left, top, right, bottom. */
+  box: [left: number, top: number, right: number, bottom: number];
+  state: string;
+  method: string;
+  target: string;
+  heads: string;
+  minus: boolean;
+  additive: boolean;
+  scale: string;
+  sum: number;
+  left: number;
+  total: number;
+  rest: [name: string, value: number][];
+}
+
+/** How maps over patches are to look. */
+export interface Look {
+  opacity: number;
+  /** Cells as they are, not smoothed. */
+  raw: boolean;
+  /** The widest a picture may be, in pixels of the page. */
+  wide: number;
+  paper: string;
+}

@@ -1,0 +1,112 @@
+// The points of the plane: the grid, where one has been, other methods, what was kept, where one is.
+
+/** @import { Spot } from "../base/plane.js" */
+/** @import { Rgb } from "../base/types.d.ts" */
+/** @import { Across, Front, GridCell, Measures, Named, Settings, Up, Visit } from "./records.js" */
+
+import { css } from "../base/colours.js";
+import { brief } from "../base/dials.js";
+import { within } from "../base/numbers.js";
+import { anyWeights, cellsOf, inWords, same } from "./records.js";
+
+/**
+ * @typedef {object} Given
+ * @property {Across} x the measure to the right
+ * @property {Up} y and upwards
+ * @property {Front} front the grid, as far as it is there
+ * @property {Visit[]} visits
+ * @property {Named[]} marks other methods' edits
+ * @property {Named[]} kept
+ * @property {Measures} point where one is
+ * @property {string[]} planes other settings in words
+ * @property {Rgb[]} palette
+ * @property {Settings} settings of now
+ * @property {boolean} isOther whether the edit that is shown was made for others
+ * @property {(place: Record<string, unknown>) => void} go
+ */
+
+/**
+ * All of them, in the order in which they are painted.
+ * @param {Given} given
+ * @returns {Spot[]}
+ */
+export function spotsOf(given) {
+  const { front, visits, marks, kept, point, settings, isOther } = given;
+  const old = !same(front.of, anyWeights(settings));
+  return [
+    ...cellsOf(front).map((cell) => gridSpot(cell, old, given)),
+    ...visits.map((visit) => visitSpot(visit, given)),
+    ...marks.map((mark) => markSpot(mark, given)),
+    ...kept.map((one) => keptSpot(one, given)),
+    { kind: "now", old: isOther, ...placeOf(point, given) },
+  ];
+}
+
+/**
+ * Where measures lie in the plane.
+ * @param {Measures} measures
+ * @param {Given} given
+ */
+const placeOf = (measures, { x, y }) => ({ x: measures[x] ?? Number.NaN, y: measures[y] ?? Number.NaN });
+
+/**
+ * @param {GridCell} cell
+ * @param {boolean} old whether the grid is one of other settings
+ * @param {Given} given
+ * @returns {Spot}
+ */
+function gridSpot({ alpha, beta, measures }, old, given) {
+  const weights = `α ${brief(alpha)}, β ${brief(beta)}`;
+  return {
+    kind: "cell",
+    old,
+    ...placeOf(measures, given),
+    color: weightColour(alpha, beta, given.palette),
+    words: `${old ? "other settings: " : ""}${weights}: ${inWords(measures)}`,
+    go: () => given.go({ cell: [alpha, beta] }),
+  };
+}
+
+/**
+ * From one end of the palette, where β is larger, to the other: three decades are the most.
+ * @param {number} alpha
+ * @param {number} beta
+ * @param {Rgb[]} palette
+ */
+function weightColour(alpha, beta, palette) {
+  const decades = Math.log10(Math.max(alpha, 1e-3)) - Math.log10(Math.max(beta, 1e-3));
+  const place = 0.5 + within(decades, -3, 3) / 6;
+  return css(palette[Math.round(place * (palette.length - 1))]);
+}
+
+/**
+ * @param {Visit} visit
+ * @param {Given} given
+ * @returns {Spot}
+ */
+function visitSpot({ alpha, beta, steps, plane, measures, place }, given) {
+  const settings = `α ${brief(alpha)}, β ${brief(beta)}, ${steps} steps, ${given.planes[plane]}`;
+  const words = `visited: ${settings}: ${inWords(measures)}`;
+  return { kind: "seen", ...placeOf(measures, given), words, go: () => given.go({ row: place }) };
+}
+
+/**
+ * @param {Named} mark
+ * @param {Given} given
+ * @returns {Spot}
+ */
+function markSpot(mark, given) {
+  const words = `${mark.name}: ${inWords(mark)}`;
+  return { kind: "mark", ...placeOf(mark, given), name: mark.name, words };
+}
+
+/**
+ * @param {Named} kept
+ * @param {Given} given
+ * @returns {Spot}
+ */
+function keptSpot(kept, given) {
+  const { name } = kept;
+  const words = `kept as ${name}: ${inWords(kept)}`;
+  return { kind: "kept", ...placeOf(kept, given), name, words, go: () => given.go({ name }) };
+}

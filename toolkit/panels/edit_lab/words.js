@@ -1,0 +1,42 @@
+// What an edit did, in words.
+
+/** @import { Words } from "./records.js" */
+
+import { whole } from "../base/numbers.js";
+import { movedOf, scaledOf } from "./records.js";
+
+/** @param {{name: string, ratio: number}} scaled */
+const times = ({ name, ratio }) => `${name} ×${ratio.toFixed(2)}`;
+
+/** @param {[name: string, ratio: number][]} rows */
+function textsInWords(rows) {
+  const texts = rows.map(scaledOf).map(({ name, ratio }) => times({ name: `“${name}”`, ratio }));
+  return texts.join(", ") || "nothing";
+}
+
+/**
+ * What an edit did: of each part its name and its words.
+ * @param {Words} words
+ */
+export function wordRows({ down, up = [], heads, pulls, moved, negative, gap }) {
+  /** @type {[name: string, words: string][]} */
+  const rows = [];
+  if (down) rows.push(["turned down", textsInWords(down)], ["turned up", textsInWords(up)]);
+  if (heads) rows.push(["scales heads", heads.map(scaledOf).map(times).join(", ")]);
+  if (pulls) {
+    const { ce, success, locality } = pulls;
+    const words = `cross-entropy ${whole(ce)}, success ${whole(success)}, locality ${whole(locality)}`;
+    rows.push(["pull on θ", words]);
+  }
+  if (moved) {
+    const dimensions = moved.map(movedOf).map(({ dimension, by }) => {
+      return `${dimension} (${by < 0 ? "−" : "+"}${Math.abs(by).toFixed(2)})`;
+    });
+    const below = negative === null ? "" : `; ${negative} below zero`;
+    rows.push(["dimensions", dimensions.join(", ") + below]);
+  }
+  if (gap !== undefined && gap !== null) {
+    rows.push(["left to gain", `${(100 * gap).toFixed(1)} % of the attainable fall`]);
+  }
+  return rows;
+}
