@@ -11,6 +11,7 @@ import { build } from "esbuild";
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const PANELS = join(ROOT, "toolkit", "panels");
 const BUNDLES = join(PANELS, "bundles");
+const EXPLORER = "explorer";
 const MADE_BY = [".ci/bundle.mjs", "package-lock.json"];
 
 const SETTINGS = {
@@ -57,7 +58,27 @@ async function bundleOf(panel) {
   return new Map(outputFiles.map(({ path, contents }) => [basename(path), Buffer.from(contents)]));
 }
 
+/**
+ * The explorer's own module of all other panels, under the names of their folders.
+ * @param {string[]} panels
+ */
+function moduleOf(panels) {
+  const lines = panels
+    .filter((name) => name !== EXPLORER)
+    .map((name) => `export { default as ${name} } from "../${name}/view.js";`);
+  return `// Made by "make js": every folder of panels with a view.js.\n\n${lines.join("\n")}\n`;
+}
+
+const checks = process.argv.includes("--check");
 const panels = readdirSync(PANELS).filter((name) => existsSync(join(PANELS, name, "view.js")));
+const listed = join(PANELS, EXPLORER, "panels.js");
+const list = moduleOf(panels.sort());
+const isListStale = !existsSync(listed) || readFileSync(listed, "utf8") !== list;
+if (isListStale && checks) {
+  console.error(`Stale: ${relative(ROOT, listed).split(sep).join("/")}. Run: make js`);
+  process.exit(1);
+}
+if (isListStale) writeFileSync(listed, list);
 const bundles = await Promise.all(panels.map(bundleOf));
 const made = new Map(bundles.flatMap((files) => [...files]));
 const there = existsSync(BUNDLES) ? readdirSync(BUNDLES) : [];
@@ -66,7 +87,7 @@ const changed = [...made.keys()].filter(
   (name) => !there.includes(name) || !made.get(name).equals(readFileSync(join(BUNDLES, name))),
 );
 
-if (process.argv.includes("--check")) {
+if (checks) {
   const stale = [...surplus, ...changed].sort();
   if (stale.length) {
     console.error(

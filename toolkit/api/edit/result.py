@@ -1,4 +1,7 @@
-"""`Edit`: an edit of the image projection, what it was made from, and what may be done with it."""
+"""`Edit`: an edit of the image projection, what it was made from, and what may be done with it.
+
+Long because every method of one class says its arguments a line each; what it does stands in the files beside it.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 // AblationLab: an error, a map of heads to switch off, every group before and after, the images that flipped.
 
-/** @import { Head, Key, Pair, Place, Rgb, Stop } from "../base/types.d.ts" */
+/** @import { Head, Key, Pair, Place, Rgb, Score, Stop } from "../base/types.d.ts" */
 /** @import { Curve } from "./steps.js" */
 
 import { Asker } from "../base/asker.js";
@@ -16,6 +16,7 @@ import { HeadMap } from "../base/map.js";
 import { alike, points, short, whole, within } from "../base/numbers.js";
 import { imageOf, tileKey } from "../base/tiles.js";
 import { Steps } from "./steps.js";
+import { offerScores, scoreNamed } from "../base/scores.js";
 import "./style.css";
 
 /** @type {Key[]} */
@@ -45,17 +46,6 @@ const CRITERIA = {
   worst_group: "worst group",
   group_mean: "mean of groups",
 };
-/** @type {Record<string, string>} */
-const SCORES = {
-  A: "A",
-  "−B": "−B",
-  C: "C",
-  "−D": "−D",
-  LTC: "LTC",
-  text: "along a text",
-  direct: "direct effect",
-  total: "total effect",
-};
 const PAINTED_FROM = [
   "score",
   "text",
@@ -71,6 +61,7 @@ const PAINTED_FROM = [
   "_map",
   "_map_words",
   "_map_of",
+  "_scores",
   "_sure",
   "_groups",
   "_facts",
@@ -133,7 +124,7 @@ class View extends Frame {
     this.stop = this.tool("stop", "End the run of the model");
     this.reset = this.tool("all on", "Switch all heads on");
     const side = make("div", "tkl-side", this.body);
-    this.score = choice(labelled(side, "Heads by "), "Score of the map", Object.entries(SCORES));
+    this.score = choice(labelled(side, "Heads by "), "Score of the map", []);
     const text = {
       type: "text",
       placeholder: "a text, such as water",
@@ -174,6 +165,15 @@ class View extends Frame {
     return this.get("_off").map(offOf);
   }
 
+  /**
+   * A score that can be chosen, by name.
+   * @param {string} name
+   * @returns {Score}
+   */
+  scoreOf(name) {
+    return scoreNamed(this.get("_scores"), name);
+  }
+
   /** @returns {MapOf} */
   get mapOf() {
     const [score = this.get("score"), , , text = ""] = this.get("_map_of");
@@ -212,6 +212,7 @@ class View extends Frame {
     this.root.style.setProperty("--tk-after", css(palette[2]));
     this.how.value = this.get("how");
     this.effect.value = this.get("effect");
+    offerScores(this.score, this.get("_scores"));
     this.score.value = this.get("score");
     this.by.value = this.get("by");
     if (this.active !== this.text) this.text.value = this.get("text");
@@ -220,7 +221,7 @@ class View extends Frame {
     const confusion = this.get("_confusion");
     if (confusion.names.length) this.picker.paint(confusion, this.get("pair"));
     this.groups.paint(this.get("_groups"), facts.groups ? "group" : "class");
-    this.steps.paint(this.get("_curve"), SCORES[this.mapOf.score], this.off);
+    this.steps.paint(this.get("_curve"), this.scoreOf(this.mapOf.score).label, this.off);
     this.flips.paint(this.get("_flips"), this.get("_sheet"), this.get("image"));
     this.effect.options[1].disabled = !facts.live;
     this.why.textContent = this.get("_why");
@@ -236,9 +237,9 @@ class View extends Frame {
     const palette = this.get("_palette")[this.theme];
     const most = Math.max(1e-12, ...values.filter(Number.isFinite).map(Math.abs));
     const { score, text } = this.mapOf;
-    const isEffect = score === "direct" || score === "total";
+    const { label, unit, takes_text: takesText } = this.scoreOf(score);
     /** @param {number} value */
-    const say = (value) => (isEffect ? `${points(value)} points` : short(value));
+    const say = (value) => (unit === "points" ? `${points(value)} points` : short(value));
     this.map.shape(this.get("_layers"), this.get("_heads"));
     const strengths = new Map(this.off.map(({ head, strength }) => [String(head), strength]));
     /** @param {number} i */
@@ -248,7 +249,7 @@ class View extends Frame {
     /** @param {number} i */
     const words = (i) => {
       const strength = strengthAt(i);
-      const value = `${SCORES[score]} ${say(values[i])}`;
+      const value = `${label} ${say(values[i])}`;
       if (strength === undefined) return value;
       return strength ? `${value}, strength ${strength}` : `${value}, off`;
     };
@@ -257,11 +258,11 @@ class View extends Frame {
       cell.dataset.s = strength === undefined ? "" : onCell(strength);
       cell.classList.toggle("tkab-off", strength !== undefined); // its name says it: a cell of a grid cannot be pressed
     });
-    this.map.node.setAttribute("aria-label", `heads by ${SCORES[score]}`);
+    this.map.node.setAttribute("aria-label", `heads by ${label}`);
     this.bar.style.background = `linear-gradient(to right, ${palette.map(css).join(", ")})`;
     this.least.textContent = say(-most);
     this.most.textContent = say(most);
-    this.paintWords(values, score === "text" ? text : "");
+    this.paintWords(values, takesText ? text : "");
     this.paintStrength();
   }
 
@@ -283,7 +284,7 @@ class View extends Frame {
   }
 
   paintStrength() {
-    this.text.hidden = this.get("score") !== "text";
+    this.text.hidden = !this.scoreOf(this.get("score")).takes_text;
     const [layer, head] = this.head;
     const strength = this.strengthOf(this.head);
     let words = "as it is";

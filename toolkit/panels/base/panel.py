@@ -147,6 +147,11 @@ class Panel(anywidget.AnyWidget):
             cls.reasons = found
 
     @classmethod
+    def folder(cls) -> str:
+        """The name of the folder that the panel's files are in."""
+        return Path(inspect.getfile(cls)).parent.name
+
+    @classmethod
     def in_explorer(cls, explorer: Host) -> Panel:
         """The panel as a part of an explorer, of its images and on its selection."""
         raise NotImplementedError(f"{cls.__name__} has a place in the explorer and does not say how it is made there")

@@ -54,6 +54,16 @@ export interface Sheet {
   side: number;
 }
 
+/** A score of heads that can be chosen: a record of `tk.head_score`. */
+export interface Score {
+  name: string;
+  label: string;
+  /** "points" are shown as hundredths. */
+  unit: string;
+  /** Whether it is along a text that can be typed. */
+  takes_text: boolean;
+}
+
 /** Accuracies of a group before and after. */
 export interface GroupRow {
   name: string;

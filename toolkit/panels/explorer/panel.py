@@ -25,7 +25,7 @@ from toolkit.panels.base.panel import LOCK, observes, shows_errors
 from toolkit.panels.base.selection import Selection
 from toolkit.panels.explorer.guide import Guided
 from toolkit.panels.explorer.handed_on import write_report
-from toolkit.panels.explorer.parts import PART, TABS
+from toolkit.panels.explorer.parts import FOLDERS, PART, TABS
 from toolkit.panels.explorer.state import read_state, state_of
 
 THUMB = 48
@@ -83,6 +83,7 @@ class Explorer(Guided):
     query = traitlets.Unicode("").tag(sync=True)
     _tabs = traitlets.Dict(TABS).tag(sync=True)
     _part = traitlets.Dict(PART).tag(sync=True)
+    _folders = traitlets.Dict(FOLDERS).tag(sync=True)
     _shows = traitlets.Dict(SHOWS).tag(sync=True)
     _confusion: traitlets.Dict[str, Any] = traitlets.Dict({"names": [], "before": [], "after": []}).tag(sync=True)
     _found = traitlets.Unicode("").tag(sync=True)

@@ -44,6 +44,8 @@ PARTS = {_place(panel).part: panel for panel in PANELS}
 TABS = {_place(panel).tab: _place(panel).label for panel in PANELS if _place(panel).label}
 PART = {_place(panel).tab: _place(panel).part for panel in PANELS if _place(panel).tab != "mistakes"}
 """The part that fills a tab; the mistakes' tab holds several and is laid out by the explorer."""
+FOLDERS = {part: panel.folder() for part, panel in PARTS.items()}
+"""The folder a part's script is in."""
 
 
 class ExplorerParts(Composed):

@@ -42,7 +42,7 @@ const PAINTED_FROM = [
   "guide",
   "_tour",
 ];
-/** @type {Record<string, {render: (place: Place) => Stop}>} by part */
+/** @type {Record<string, {render: (place: Place) => Stop}>} by folder */
 const PANELS = panels;
 const MISTAKES = "mistakes"; // the tab that is the explorer's own
 
@@ -120,6 +120,11 @@ class View extends Frame {
     return this.get("_part");
   }
 
+  /** @returns {Record<string, string>} by part, the folder its script is in */
+  get folderOf() {
+    return this.get("_folders");
+  }
+
   /** @returns {string[]} the parts that are there */
   get there() {
     return this.get("_parts");
@@ -166,7 +171,7 @@ class View extends Frame {
     for (const [part, box] of places) {
       if (this.shown.has(part) || !this.there.includes(part)) continue;
       const host = make("div", "", box);
-      const stop = PANELS[part].render({ model: new Part(this.model, part), el: host });
+      const stop = PANELS[this.folderOf[part]].render({ model: new Part(this.model, part), el: host });
       this.shown.set(part, () => {
         stop();
         host.remove();

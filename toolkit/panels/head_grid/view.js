@@ -279,7 +279,7 @@ class View extends Frame {
     this.chooser.hidden = scores.length < 2;
     offer(
       this.chooser,
-      scores.map((name) => [name, name]),
+      scores.map((name) => [name, this.get("_labels")[name] ?? name]),
     );
     this.chooser.value = scores[this.shown];
   }

@@ -14,6 +14,7 @@ import { HeadMap } from "../base/map.js";
 import { alike, short, whole } from "../base/numbers.js";
 import { Pane } from "../base/patches.js";
 import { imageOf, tileKey } from "../base/tiles.js";
+import { offerScores, scoreNamed } from "../base/scores.js";
 import "./style.css";
 
 /** @type {Key[]} */
@@ -22,8 +23,6 @@ const KEYS = [
   ["Thumbnails: arrows, Enter", "an image to look at"],
   ["?", "show or hide this list"],
 ];
-/** @type {Record<string, string>} */
-const SCORES = { A: "A", "−B": "−B", C: "C", "−D": "−D", LTC: "LTC", text: "along predicted − true" };
 const PAINTED_FROM = [
   "score",
   "pair",
@@ -33,6 +32,7 @@ const PAINTED_FROM = [
   "_names",
   "_of",
   "_maps",
+  "_scores",
   "_map_words",
   "_facts",
   "_groups",
@@ -85,7 +85,7 @@ class View extends Frame {
     this.stop = this.tool("stop", "End the run of the second model");
     this.groups = new GroupTable(this.main);
     this.flips = new Flips(this, this.main);
-    this.score = choice(labelled(this.main, "Heads by "), "Score of the maps", Object.entries(SCORES));
+    this.score = choice(labelled(this.main, "Heads by "), "Score of the maps", []);
     const maps = make("div", "tk2m-two", this.main);
     this.maps = [this.buildMap(maps), this.buildMap(maps)];
     this.scale = make("div", "tkl-soft", this.main);
@@ -160,6 +160,7 @@ class View extends Frame {
     this.flips.paint(this.get("_flips"), this.get("_sheet"), this.get("image"));
     const stale = this.works("groups") || !alike(this.get("_of"), this.names);
     for (const node of [this.groups.node, ...this.flips.nodes]) node.classList.toggle("tk-stale", stale);
+    offerScores(this.score, this.get("_scores"));
     this.score.value = this.get("score");
     this.paintMaps(palette);
     if (this.active !== this.text) this.text.value = this.get("text");
@@ -190,6 +191,7 @@ class View extends Frame {
   paintMap(i, { layers, heads, kind, of }, values, most, palette) {
     const { box, name, map, none } = this.maps[i];
     const there = values.length > 0;
+    const { label } = scoreNamed(this.get("_scores"), kind);
     write(name, of[i]);
     map.shape(layers, heads);
     map.node.hidden = !there;
@@ -197,9 +199,9 @@ class View extends Frame {
     if (there) {
       /** @param {number} at */
       const place = (at) => (Number.isFinite(values[at]) ? 0.5 + values[at] / most / 2 : 0.5);
-      map.paint(this.head, palette, place, (at) => `${SCORES[kind]} ${short(values[at])}`);
+      map.paint(this.head, palette, place, (at) => `${label} ${short(values[at])}`);
     }
-    map.node.setAttribute("aria-label", `heads of ${of[i]} by ${SCORES[kind]}`);
+    map.node.setAttribute("aria-label", `heads of ${of[i]} by ${label}`);
     box.classList.toggle("tk-stale", this.works("maps") || !alike(of, this.names));
   }
 
