@@ -20,7 +20,7 @@ from toolkit.labs.explorer import NOBODY, ExplorerSession
 from toolkit.panels.base import composed
 from toolkit.panels.base.panel import parts_of
 from toolkit.panels.explorer.panel import PART, Explorer
-from toolkit.panels.explorer.parts import PANELS
+from toolkit.panels.explorer.panels import PANELS
 from toolkit.panels.explorer.state import read_state
 
 PAIR = ("landbird", "waterbird")

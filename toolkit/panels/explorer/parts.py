@@ -14,24 +14,17 @@ import traitlets
 from toolkit.engine.worker import Worker
 from toolkit.errors import InputError
 from toolkit.labs.explorer import ExplorerSession
-from toolkit.panels.ablation_lab.panel import AblationLab
 from toolkit.panels.base.composed import Composed
 from toolkit.panels.base.panel import LOCK, Panel, parts_of
 from toolkit.panels.base.place import ExplorerPlace
 from toolkit.panels.base.saved import restore
 from toolkit.panels.base.selection import Selection
-from toolkit.panels.edit_lab.panel import EditLab
-from toolkit.panels.gallery.panel import Gallery
-from toolkit.panels.head_grid.panel import HeadGrid
-from toolkit.panels.span_explorer.panel import SpanExplorer
+from toolkit.panels.explorer.panels import PANELS
 from toolkit.panels.token_map.panel import TokenMap
 from toolkit.panels.two_models.panel import TwoModels
 
 if TYPE_CHECKING:
     from toolkit.api.images.acts import Acts
-
-PANELS: tuple[type[Panel], ...] = (Gallery, HeadGrid, SpanExplorer, TokenMap, AblationLab, EditLab, TwoModels)
-"""The panels of an explorer, in the order of its tabs; each says itself where it stands (`place`)."""
 
 
 def _place(panel: type[Panel]) -> ExplorerPlace:
