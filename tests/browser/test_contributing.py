@@ -54,7 +54,8 @@ def test_the_page_has_the_three_recipes() -> None:
     assert "toolkit/panels/class_bars/view.js" in paths
 
 
-def test_what_is_added_is_as_the_house_wants_it(copy: Path) -> None:
+def test_what_is_added_is_as_the_house_wants_it(bundled: Path) -> None:
+    copy = bundled
     files = [copy / block.path for block in blocks() if block.path.endswith(".py")]
     in_copy(copy, sys.executable, "-m", "ruff", "check", "--config", str(ROOT / "pyproject.toml"), *files)
     in_copy(copy, sys.executable, "-m", "ruff", "format", "--check", "--config", str(ROOT / "pyproject.toml"), *files)

@@ -1,4 +1,7 @@
-"""`EditLab`: α and β as sliders that solve the edit anew, what it gains and costs, and the frontier it moves on."""
+"""`EditLab`: α and β as sliders that solve the edit anew, what it gains and costs, and the frontier it moves on.
+
+Long because it is one straight line, from what is set to what is painted; what is painted is made in labs/edit_shown.py.
+"""
 
 from __future__ import annotations
 
