@@ -1,6 +1,6 @@
 """`EditLab`: α and β as sliders that solve the edit anew, what it gains and costs, and the frontier it moves on.
 
-Long because it is one straight line, from what is set to what is painted; what is painted is made in labs/edit_shown.py.
+Long because it is one straight line, from what is set to what is painted; labs/edit_shown.py makes what is painted.
 """
 
 from __future__ import annotations
