@@ -142,8 +142,8 @@ class EditLab(GroupsPanel):
             shared.pair = pair
         self.selection = shared
         self.observe(self._changed, [*NAMES, "_chosen"])  # not before the panel is whole
-        self.observe(self._typed_changed, "_typed")
-        self.observe(self._image_changed, "image")
+        self.observe(self._heads_typed, "_typed")
+        self.observe(self._image_chosen, "image")
         if image is not None:
             self.image = image
         self._ask()
@@ -330,10 +330,10 @@ class EditLab(GroupsPanel):
             found = session.frontier(asked, request.progress, lambda part: request.partial((asked, part)), weights)
             return asked, found
 
-        more = {"progress": self._reports("fill"), "partial": self._paint_front}
+        paint, report = self._paint_front, self._reports("fill")
         with self.hold_sync():
             self._ended("fill")
-            self._submit("fill", work, self._paint_front, engine=self._filling, **more)
+            self._submit("fill", work, paint, engine=self._filling, progress=report, partial=paint)
 
     def _paint_front(self, found: tuple[Settings, Frontier]) -> None:
         with self.painting():
@@ -418,12 +418,12 @@ class EditLab(GroupsPanel):
     # what others choose, and what is typed
 
     @shows_errors
-    def _typed_changed(self, change: Any) -> None:
+    def _heads_typed(self, change: Any) -> None:
         if self._typed != str(self.heads):
             self.heads = self._typed
 
     @shows_errors
-    def _image_changed(self, change: Any) -> None:
+    def _image_chosen(self, change: Any) -> None:
         if not self._following:
             self.selection.image = self.image
 
