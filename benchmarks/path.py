@@ -90,7 +90,7 @@ def moved(quick: bool, engine: Any, watch: Watch) -> dict[str, Any]:
     def noted(data: Any = None, *more: Any, **named: Any) -> Any:
         found["messages"] += 1
         found["settled"] = watch.counts()
-        if "painted" not in found and "_groups" in data["state"]:
+        if "painted" not in found and "_shown" in data["state"]:
             found["painted"] = found["settled"]
         return send(data, *more, **named)
 

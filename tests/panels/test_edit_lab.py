@@ -14,7 +14,7 @@ from PIL import Image
 import toolkit as tk
 from toolkit.engine.engine import Engine
 from toolkit.engine.worker import Worker
-from toolkit.labs.edit import Settings
+from toolkit.labs.edit import EditSession, Settings
 
 HEADS = "L3.H7 L3.H5"
 
@@ -404,3 +404,32 @@ def test_without_a_model_there_are_no_words_about_texts(few, val, every):
     assert lab.error == ""
     assert "down" not in lab._words
     assert lab._words["moved"]
+
+
+def test_nothing_is_solved_before_the_panel_is_whole(few, every, val, monkeypatch):
+    asked, solve = [], EditSession.solve
+
+    def noted(self, settings, *more):
+        asked.append(settings)
+        return solve(self, settings, *more)
+
+    monkeypatch.setattr(EditSession, "solve", noted)
+    shared = tk.Selection(pair=("landbird", "waterbird"))
+    given = {"alpha": 3, "beta": 4, "steps": 20, "nonnegative": True, "image": str(val.ids[2]), "selection": shared}
+    lab = tk.EditLab(few, every, HEADS, held_out=val, engine=Engine(), **given)
+    assert asked == [lab.settings]
+    assert lab.settings.pair == ("landbird", "waterbird")
+    assert lab.settings[:3] == (3, 4, 20)
+    assert shared.image == val.ids[2]
+    assert lab._can == [False, False]
+
+
+def test_the_groups_leave_before_what_is_said_about_them(lab):
+    sent = []
+    send = lab.comm.send
+    lab.comm.send = lambda data, **more: sent.append(set(data["state"])) or send(data, **more)
+    lab.alpha = 5000
+    (painted,) = [state for state in sent if "_shown" in state]
+    assert {"_shown", "_point", "summary"} <= painted
+    assert not painted & {"_words", "_curve", "_flips"}
+    assert any("_words" in state for state in sent[sent.index(painted) :])

@@ -9,6 +9,7 @@ import itertools
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import traitlets
@@ -156,9 +157,9 @@ class EditLab(GroupsPanel):
         self._filled: Settings | None = None
         self._kept_at: dict[str, Settings] = {}
         self._begin(engine)
-        threads = isinstance(self.engine, Worker)
+        self._threads = isinstance(self.engine, Worker)
         # a solve must not wait for the frontier, nor for pictures, nor for what is said about the last one
-        self._pictures, self._aside, self._filling = (Worker() if threads else self.engine for _ in range(3))
+        self._pictures, self._aside, self._filling = (Worker() if self._threads else self.engine for _ in range(3))
         pair = known_pair(self._session.images, words.pop("pair", None), "EditLab")
         first = self._session.choose(pair) if heads is None else HeadSet.of(heads, *self._session.shape)
         self._session.check(Settings(words.get("alpha", 10.0) != 0, 0.0, 0, "diagonal", None, False, first.heads, pair))
@@ -251,11 +252,12 @@ class EditLab(GroupsPanel):
             return
         if before is not None and not self._returning:
             self._visits.moved(before)
-        with self.hold_sync():  # one message; it ends before an engine that works inline begins
-            self._can, self._work = self._visits.can, sorted({*self._work, "solve"})
+        # one message, after the worker began; what an engine works out inline leaves as soon as it is there
+        with self.hold_sync() if self._threads else nullcontext():
+            self._can = self._visits.can
             for part, engine in (("words", self._aside), ("flips", self._pictures)):
                 engine.cancel(self._key(part))  # threads that work in small steps slow each other by far more than half
-        self.solve()
+            self.solve()
 
     def solve(self) -> None:
         """Solve the present settings, once more where that was ended."""
@@ -308,10 +310,8 @@ class EditLab(GroupsPanel):
     # what follows a paint
 
     def _ask_words(self, edit: Edit, of: list[Any]) -> None:
-        pause = self._aside is not self.engine
-
         def work(request: Any) -> tuple[list[Any], dict[str, Any], dict[str, Any]]:
-            if pause:
+            if self._threads:
                 time.sleep(AFTER)
                 request.check()
             drawn = curve(edit)
@@ -327,7 +327,7 @@ class EditLab(GroupsPanel):
             self._planes = self._visits.words
 
     def _ask_flips(self, outcome: Outcome) -> None:
-        images, pause = outcome.held.images, AFTER if self._pictures is not self.engine else 0
+        images, pause = outcome.held.images, AFTER if self._threads else 0
 
         def work(request: Any) -> tuple[dict[str, Any], bytes]:
             return turned(images, images.guess.numpy(), outcome.guess.numpy(), request, pause)
@@ -361,10 +361,10 @@ class EditLab(GroupsPanel):
             found = session.frontier(asked, request.progress, lambda part: request.partial((asked, part)), weights)
             return asked, found
 
+        paint, report = self._paint_front, self._reports("fill")
         with self.hold_sync():
             self._ended("fill")
-            progress, partial = self._reports("fill"), self._paint_front
-            self._submit("fill", work, self._paint_front, engine=self._filling, progress=progress, partial=partial)
+            self._submit("fill", work, paint, engine=self._filling, progress=report, partial=paint)
 
     def _paint_front(self, found: tuple[Settings, Frontier]) -> None:
         with self.painting():
@@ -456,12 +456,12 @@ class EditLab(GroupsPanel):
     # what others choose, and what is typed
 
     @observes("_typed")
-    def _typed_changed(self, change: Any) -> None:
+    def _heads_typed(self, change: Any) -> None:
         if self._typed != str(self.heads):
             self.heads = self._typed
 
     @observes("image")
-    def _image_changed(self, change: Any) -> None:
+    def _image_chosen(self, change: Any) -> None:
         if not self._following:
             self.selection.image = self.image
 
@@ -478,7 +478,7 @@ class EditLab(GroupsPanel):
     # as words and pictures
 
     def _await_first(self) -> None:
-        if not self._groups and isinstance(self.engine, Worker):
+        if not self._groups and self._threads:
             self.engine.wait(WAIT)
 
 
