@@ -53,7 +53,7 @@ def ci(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
 
 @pytest.mark.slow
-def test_ci_runs_make_test_with_browser_tests_required(tmp_path: Path) -> None:
+def test_ci_runs_both_kinds_of_tests_with_browser_tests_required(tmp_path: Path) -> None:
     clone, home = tmp_path / "clone", tmp_path / "home"
     shutil.copytree(CI, clone / ".ci", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", clone)
@@ -61,8 +61,9 @@ def test_ci_runs_make_test_with_browser_tests_required(tmp_path: Path) -> None:
     path = f"{script(tmp_path / 'bin' / 'make', fake).parent}:{os.environ['PATH']}"
     env = {"HOME": str(home), "PATH": path, "PYTHON": sys.executable}
     done = subprocess.run([clone / ".ci" / "run"], env=env, input="typed", capture_output=True, text=True, check=True)
-    arguments, ci, required, venv, stdin = done.stdout.strip().split("|")
-    assert (arguments.split()[-1], ci, required, stdin.strip()) == ("test", "true", "1", "0")
+    for line, target in zip(done.stdout.strip().split("\n"), ("test", "test-wide"), strict=True):
+        arguments, ci, required, venv, stdin = line.split("|")
+        assert (arguments.split()[-1], ci, required, stdin.strip()) == (target, "true", "1", "0")
     assert re.fullmatch(re.escape(f"{home}/.cache/clip-head-toolkit/") + r"ci-py3\d+-[0-9a-f]{12}", venv)
 
 
