@@ -26,6 +26,7 @@ class Shown:
         self.root = page.locator(".tkse").first
         self.root.wait_for()
         self.texts = self.root.get_by_role("listbox", name="texts of this head").get_by_role("option")
+        self.query = self.root.get_by_label("Which heads carry a word?")
         self.most = self.root.get_by_role("listbox", name="images, most").get_by_role("option")
 
     def cell(self, layer: int, head: int) -> Locator:
