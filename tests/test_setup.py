@@ -313,7 +313,7 @@ SELF_SKIPPING = "import pytest\ndef test_it():\n    pytest.skip('no JupyterLab')
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["alone", "side by side"])
+@pytest.mark.parametrize("options", [(), ("-n", "1")], ids=["alone", "side by side"])
 def test_a_skipped_browser_test_is_a_failure_only_where_required(tmp_path: Path, options: tuple[str, ...]) -> None:
     assert "1 failed" in nested(tmp_path / "required", SELF_SKIPPING, *options, TOOLKIT_REQUIRE_BROWSER="1")
     assert "1 skipped" in nested(tmp_path / "free", SELF_SKIPPING, *options)
