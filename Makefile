@@ -1,26 +1,32 @@
 # `make demo` and `make test` do all of their own set-up; they need python3 and make, nothing else.
 # The environment is .venv, or $TOOLKIT_VENV. Another Python: make test PYTHON=python3.12. More arguments: ARGS="…".
-# Tests run in two processes side by side, those with a Jupyter server in one: make test JOBS=0 for one after the other.
+# Tests run in three processes side by side, as they often wait: make test JOBS=0 for one after the other.
 
 PYTHON ?= python3
 ARGS ?=
-JOBS ?= 2
+JOBS ?= 3
 export TOOLKIT_VENV := $(or $(TOOLKIT_VENV),$(CURDIR)/.venv)
 BIN := $(TOOLKIT_VENV)/bin
 SETUP := @$(PYTHON) .ci/bootstrap.py --extras
 
+PYTEST = @browser="$$("$(BIN)/python" .ci/browser.py)" && TOOLKIT_BROWSER="$$browser" "$(BIN)/python" -m pytest -n $(JOBS)
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format js jscheck lab bench clean
+.PHONY: help demo test test-wide lint format js jscheck lab bench clean
 
 help:  ## this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile
 
 demo:  ## the tour on the built-in world, then the first notebook (ARGS="--no-lab" without it)
 	$(SETUP) lab
 	@"$(BIN)/toolkit" demo $(ARGS)
 
-test: lint  ## lint, types and every test, in a real browser too (ARGS="-k grid tests/core")
-	@browser="$$("$(BIN)/python" .ci/browser.py)" && TOOLKIT_BROWSER="$$browser" "$(BIN)/python" -m pytest -n $(JOBS) $(ARGS)
+test: lint  ## lint, types and every test but the wide ones, in a real browser too (ARGS="-k grid tests/core")
+	$(PYTEST) -m "not wide" $(ARGS)
+
+test-wide:  ## the same kinds of test at length: long soaks
+	$(SETUP) lab,test
+	$(PYTEST) -m wide $(ARGS)
 
 lint:  ## style, format and types
 	$(SETUP) lab,test

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,13 +20,9 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND
 
 def rig() -> Any:
     """The servers of the browser tests."""
-    path = HERE.parent / "tests" / "browser"
-    spec = importlib.util.spec_from_file_location("browser_servers", path / "servers.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    tests = HERE.parent / "tests"
+    sys.path += [str(tests), str(tests / "browser")]
+    return importlib.import_module("servers")
 
 
 def chromium() -> str:

@@ -59,7 +59,7 @@ def run(quick: bool = False) -> dict[str, Any]:
             sizes.clear()
             page.evaluate(WATCH)
             page.wait_for_function("() => 'scores' in window.at", timeout=120_000)
-            servers.wait(lambda: page.locator(".tkex").get_attribute("aria-busy") == "false", 60)
+            servers.wait(lambda: page.locator(".tkex").get_attribute("aria-busy") == "false")
             page.wait_for_timeout(4000)  # the picture that outlives the kernel comes when it rests
             found = page.evaluate("() => window.at")
             first.append(found["first"])

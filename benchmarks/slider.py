@@ -87,7 +87,7 @@ def run(quick: bool = False) -> dict[str, Any]:
         browser.opened(servers, server, page, "edit.ipynb", [SETUP.format(n=n), "lab"])
         root = page.locator(".tked").first
         root.wait_for(timeout=60_000)
-        servers.wait(lambda: root.get_attribute("aria-busy") == "false", 60)
+        servers.wait(lambda: root.get_attribute("aria-busy") == "false")
         page.evaluate(WATCH)
         box = root.locator("input[type=range]").first.bounding_box()
         times = moves(page, box, count)

@@ -31,8 +31,8 @@ def keep(root: Any, name: str) -> None:
 def still(servers: Any, server: Any, root: Any) -> None:
     """Wait until nothing moves any more."""
     calm = "not explorer._work and not any(getattr(p, '_work', ()) for p in explorer.parts.values())"
-    servers.wait(lambda: server.kernel(calm), 120)
-    servers.wait(lambda: not root.locator(".tk-stale").count(), 60)
+    servers.wait(lambda: server.kernel(calm))
+    servers.wait(lambda: not root.locator(".tk-stale").count())
     root.page.mouse.move(2, 2)
     root.page.wait_for_timeout(400)
 
@@ -58,7 +58,7 @@ def main() -> None:
             ("Two models", None),
         ):
             root.get_by_role("tab", name=tab, exact=True).click()
-            servers.wait(lambda: root.get_by_role("tabpanel").locator(".tk-panel").count(), 120)
+            servers.wait(lambda: root.get_by_role("tabpanel").locator(".tk-panel").count())
             still(servers, server, root)
             if act is not None:
                 act(root)

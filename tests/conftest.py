@@ -13,15 +13,28 @@ import pytest
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 BROWSER = "tests/browser/"
-PAGES = tuple(f"{BROWSER}test_{name}.py" for name in ("accessibility", "guide", "narrow_host", "report", "why"))
-"""Files whose pages come from no server: a second process may run them in a browser of its own."""
+SERVED = (
+    ("explorer", "kept", "soak", "attacks"),
+    ("edit_lab", "token_map", "ablation_lab", "head_grid", "span_explorer", "predict", "gallery"),
+)
+"""Files whose pages come from Jupyter servers, in two shares of about the same length: each share runs in one process,
+so that there are two servers of a kind at most. The other files of tests/browser go where there is room.
+"""
+ALONE = ("tests/test_notebooks.py", "tests/test_benchmarks.py")
+"""Files of long tests that have nothing in common: any process may run any of them."""
 NO_BROWSER_TESTS = "TOOLKIT_REQUIRE_BROWSER=1, but no test with the marker `browser` was collected"
 REQUIRED = os.environ.get("TOOLKIT_REQUIRE_BROWSER") == "1"
-if "PYTEST_XDIST_WORKER" in os.environ:  # tests side by side, kernels they start too: a thread each
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 hypothesis.settings.register_profile("toolkit", deadline=None, print_blob=True)  # shared machines are noisy
 hypothesis.settings.load_profile("toolkit")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Side by side, a thread to each process, the kernels that tests start too: threads that wait for each other in
+    turns cost many times their work. Set before the processes start, as they read it when they load numpy.
+    """
+    if getattr(config.option, "numprocesses", None):
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def find_browser() -> str | None:
@@ -53,7 +66,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if folder in item.path.parents:
             item.add_marker(pytest.mark.browser)
-    items.sort(key=lambda item: folder not in item.path.parents)  # the longest first, beside all others
+    items.sort(key=turn)
     browser = [item for item in items if item.get_closest_marker("browser")]
     if REQUIRED and not browser and whole_run(config):
         raise pytest.UsageError(NO_BROWSER_TESTS)
@@ -67,14 +80,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:
     """The same of a run side by side, whose workers do not know that they were asked for all tests."""
-    if REQUIRED and whole_run(node.config) and not any(scope(name) == BROWSER for name in ids):
+    if REQUIRED and whole_run(node.config) and not any(name.startswith(BROWSER) for name in ids):
         pytest.exit(NO_BROWSER_TESTS, returncode=4)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Side by side, the tests of a file stay in one process, and those with a Jupyter server in one all together, since
-    there is one of each kind. (`--dist loadgroup` of pytest-xdist 3.8 groups nothing under pytest 9.2.)
+    """Side by side, the tests of a file stay in one process, and so do those of a share of SERVED. (`--dist loadgroup`
+    of pytest-xdist 3.8 groups nothing under pytest 9.2.)
     """
     from xdist.scheduler import LoadScopeScheduling
 
@@ -89,12 +102,25 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def scope(nodeid: str) -> str:
     """What must run in one process with a test."""
     file = nodeid.partition("::")[0]
-    return BROWSER if file.startswith(BROWSER) and file not in PAGES else file
+    if file in ALONE:
+        return nodeid
+    if file.startswith(BROWSER):
+        name = file.removeprefix(f"{BROWSER}test_").removesuffix(".py")
+        return next((f"{BROWSER} share {n}" for n, names in enumerate(SERVED) if name in names), file)
+    return file
+
+
+def turn(item: pytest.Item) -> int:
+    """The longest first: side by side, what is short fills the gaps at the end."""
+    file = item.nodeid.partition("::")[0]
+    if "share" in scope(item.nodeid):
+        return 0
+    return 1 if file in ALONE else 2 if file.startswith(BROWSER) else 3
 
 
 def whole_run(config: pytest.Config) -> bool:
     """Whether the tests were asked for without naming or choosing any."""
-    chosen = config.option.keyword or config.option.markexpr
+    chosen = config.option.keyword or config.option.markexpr not in ("", "not wide")
     return config.args_source is pytest.Config.ArgsSource.TESTPATHS and not chosen
 
 

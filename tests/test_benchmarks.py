@@ -194,29 +194,31 @@ def test_path():
     assert "textspan" in text
 
 
-def in_a_browser(name, chromium_path):
-    """A benchmark in a process of its own: the browser tests' Playwright already runs in this one."""
-    code = f"import json, {name} as b; r = b.run(quick=True); print(json.dumps([r, b.report(r)]))"
+IN_A_BROWSER = """
+import json, explorer, slider
+found = {}
+for benchmark in (explorer, slider):
+    result = benchmark.run(quick=True)
+    found[benchmark.__name__] = [result, benchmark.report(result)]
+print(json.dumps(found))
+"""
+
+
+@pytest.mark.slow
+def test_explorer_and_slider(chromium_path):
+    """In a process of their own: the browser tests' Playwright may already run in this one."""
     places = os.pathsep.join([str(FOLDER), str(FOLDER.parent)])
     environment = os.environ | {"TOOLKIT_BROWSER": str(chromium_path), "PYTHONPATH": places}
     ended = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=300, cwd=FOLDER.parent
+        [sys.executable, "-c", IN_A_BROWSER], capture_output=True, text=True, env=environment, cwd=FOLDER.parent
     )
     assert ended.returncode == 0, ended.stderr
-    return json.loads(ended.stdout.splitlines()[-1])
-
-
-@pytest.mark.slow
-def test_explorer(chromium_path):
-    result, text = in_a_browser("explorer", chromium_path)
+    found = json.loads(ended.stdout.splitlines()[-1])
+    result, text = found["explorer"]
     assert 0 < result["first_paint_ms"] < result["scores_ms"]
     assert 100 < result["wire_kb"] < 300
     assert "first paint" in text
-
-
-@pytest.mark.slow
-def test_slider(chromium_path):
-    result, text = in_a_browser("slider", chromium_path)
+    result, text = found["slider"]
     assert result["moves"] == 4
     assert result["median_ms"] > 0
     assert result["drags"][0]["painted"] >= 1

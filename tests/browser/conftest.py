@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import patience
 import pytest
 from narrow import NarrowHost
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from servers import FONTS, TOKEN, Server, lab_server, run_all
 
 FLAGS = [
@@ -30,9 +31,16 @@ def chromium(chromium_path: str) -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(autouse=True)
+def patient() -> None:
+    """What a page is expected to show may take as long as this machine needs just now."""
+    expect.set_options(timeout=patience.milliseconds())
+
+
 @pytest.fixture
 def page(chromium: Browser) -> Iterator[Page]:
     context = chromium.new_context(viewport={"width": 1100, "height": 900}, color_scheme="light")
+    context.set_default_timeout(patience.milliseconds())
     page = context.new_page()
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
@@ -82,7 +90,7 @@ def open_lab(lab: Server, page: Page) -> Iterator[Callable[[str, list[str]], Pag
         lab.notebook(name, cells)
         page.goto(f"{lab.url}/doc/tree/{name}?token={TOKEN}")
         run_all(page)
-        page.get_by_text("ALLDONE", exact=True).wait_for(timeout=90_000)
+        page.get_by_text("ALLDONE", exact=True).wait_for()
         return page
 
     yield open_

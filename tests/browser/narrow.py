@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import patience
 from ipywidgets.widgets.widget import _remove_buffers
 from jupyter_client.session import json_packer
 from playwright.sync_api import Locator, Page, Route
+from servers import FOCUS_IN
 
 import toolkit as tk
 from toolkit.explanations.workbook import Workbook
@@ -126,15 +128,23 @@ class NarrowHost:
         for message in self.page.evaluate("batch => window.host.exchange(batch)", batch):
             wires[message["name"]].take(message)
 
-    def pump_until(self, condition: Callable[[], Any], seconds: float = 30, message: str = "") -> Any:
+    def pump_until(self, condition: Callable[[], Any], message: str = "") -> Any:
         """The first true value of a condition, asked between pumps."""
-        end = time.monotonic() + seconds
+        deadline = patience.Deadline()
         while True:
             self.pump()
             if value := condition():
                 return value
-            assert time.monotonic() < end, message or f"nothing happened; the page said {self.errors}"
+            assert not deadline.passed(), message or f"nothing happened; the page said {self.errors}"
             time.sleep(0.01)
+
+    def press(self, where: Locator, *keys: str) -> None:
+        """Press keys one by one, each once the focus is in what it is for; Python hears of each."""
+        for key in keys:
+            late = f"{where} never had the focus, and {key} was for it"
+            self.pump_until(lambda: where.evaluate(FOCUS_IN), late)
+            self.page.keyboard.press(key)
+            self.pump()
 
     def still(self, *roots: Locator) -> None:
         """Wait until nothing is on its way in these panels: no work, no stale part, no message."""

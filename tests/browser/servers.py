@@ -17,6 +17,7 @@ from typing import Any
 
 import nbformat
 import numpy as np
+import patience
 from jupyter_client import BlockingKernelClient
 from PIL import Image
 from playwright.sync_api import Dialog, Locator, Page, expect
@@ -53,13 +54,13 @@ class Server:
             command, cwd=folder, env=environment, stdout=self._log, stderr=subprocess.STDOUT, start_new_session=True
         )
         self.url = f"http://127.0.0.1:{self.port}"
-        wait(lambda: self._answers(path), 90, f"{arguments[0]} did not start; see {folder / 'server.log'}")
+        wait(lambda: self._answers(path), f"{arguments[0]} did not start; see {folder / 'server.log'}")
 
     def _answers(self, path: str) -> bool:
         if self._process.poll() is not None:
             raise AssertionError((self.folder / "server.log").read_text()[-2000:])
         try:
-            with urllib.request.urlopen(self.url + path, timeout=3) as answer:
+            with urllib.request.urlopen(self.url + path, timeout=patience.seconds()) as answer:
                 return bool(answer.status == 200)
         except OSError:
             return False
@@ -67,7 +68,7 @@ class Server:
     def stop(self) -> None:
         self._process.terminate()
         try:
-            self._process.wait(15)
+            self._process.wait(patience.seconds())
         except subprocess.TimeoutExpired:
             self._process.kill()
         self._log.close()
@@ -79,9 +80,10 @@ class Server:
         client.load_connection_file()
         client.start_channels()
         try:
-            client.wait_for_ready(timeout=30)
+            client.wait_for_ready(timeout=patience.seconds())
             code = f"__import__('json').dumps({expression})"
-            reply = client.execute("", user_expressions={"x": code}, reply=True, timeout=30, store_history=False)
+            asked = {"user_expressions": {"x": code}, "store_history": False}
+            reply = client.execute("", reply=True, timeout=patience.seconds(), **asked)
             result = reply["content"]["user_expressions"]["x"]
             assert result["status"] == "ok", result
             return json.loads(result["data"]["text/plain"][1:-1].encode().decode("unicode_escape"))
@@ -112,15 +114,25 @@ def lab_server(folder: Path, overrides: dict[str, Any] | None = None) -> Server:
     return Server(folder, [*arguments, "--allow-root", "--ServerApp.root_dir=."], f"/api/status?token={TOKEN}")
 
 
-def wait(condition: Callable[[], Any], seconds: float = 30, message: str = "") -> Any:
-    """The first true value of a condition; an assertion error after so many seconds."""
-    end = time.monotonic() + seconds
+def wait(condition: Callable[[], Any], message: str = "", within: float = patience.USUAL) -> Any:
+    """The first true value of a condition; an assertion error where patience ends. within: seconds, if all is quiet."""
+    deadline = patience.Deadline(within)
     while True:
         value = condition()
         if value:
             return value
-        assert time.monotonic() < end, message or "nothing happened"
+        assert not deadline.passed(), message or "nothing happened"
         time.sleep(0.05)
+
+
+FOCUS_IN = "node => node.contains(node.getRootNode().activeElement)"
+
+
+def press(where: Locator, *keys: str) -> None:
+    """Press keys one by one, each once the focus is in what it is for: a busy page may give it late."""
+    for key in keys:
+        wait(lambda: where.evaluate(FOCUS_IN), f"{where} never had the focus, and {key} was for it")
+        where.page.keyboard.press(key)
 
 
 def pixels(where: Page | Locator) -> np.ndarray:
@@ -148,8 +160,7 @@ def run_all(page: Page, token: str = "notebook:run-all-cells") -> None:
     page.wait_for_function(
         """() => { const w = window.jupyterapp?.shell?.currentWidget?.context;
                    const s = w?.sessionContext;
-                   return s && s.isReady && !s.pendingInput && s.kernelDisplayStatus === 'idle'; }""",
-        timeout=90_000,
+                   return s && s.isReady && !s.pendingInput && s.kernelDisplayStatus === 'idle'; }"""
     )
     page.evaluate(f"() => {{ window.jupyterapp.commands.execute('{token}'); }}")
 
@@ -165,8 +176,8 @@ def dark(page: Page, root: Locator) -> Iterator[None]:
     change = "name => { window.jupyterapp.commands.execute('apputils:change-theme', {theme: name}); }"
     try:
         page.evaluate(change, "JupyterLab Dark")
-        expect(root).to_have_attribute("data-theme", "dark", timeout=30_000)
+        expect(root).to_have_attribute("data-theme", "dark")
         yield
     finally:
         page.evaluate(change, "JupyterLab Light")
-        expect(root).to_have_attribute("data-theme", "light", timeout=30_000)
+        expect(root).to_have_attribute("data-theme", "light")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
-from servers import Server, cell_count, dark, pixels, wait
+from servers import Server, cell_count, dark, pixels, press, wait
 
 SETUP = """
 import toolkit as tk
@@ -22,7 +22,7 @@ class Shown:
 
     def __init__(self, page: Page) -> None:
         self.root = page.locator(".tkab").first
-        self.root.wait_for(timeout=90_000)
+        self.root.wait_for()
 
     def cell(self, layer: int, head: int) -> Locator:
         return self.root.locator(".tkm-cell").nth(8 * layer + head)
@@ -68,22 +68,20 @@ def test_lab_heads_off(open_lab, lab: Server, screenshots: Path) -> None:
 
     # by keyboard: another head, off, half on; letters reach nobody else
     shown.cell(3, 5).focus()
-    page.keyboard.press("ArrowUp")
+    press(shown.cell(3, 5), "ArrowUp")
     wait(lambda: lab.kernel("list(lab.head)") == [2, 5])
     assert lab.kernel("list(map(list, grid.selected))") == [[2, 5]]
-    page.keyboard.press("ArrowLeft")
-    page.keyboard.press("Space")
+    press(shown.cell(2, 5), "ArrowLeft")
+    press(shown.cell(2, 4), "Space")
     wait(lambda: heads(lab) == "L3.H7 L3.H5 L2.H4" and shown.still() and shown.agrees(lab))
-    for _ in range(3):
-        page.keyboard.press("+")
+    press(shown.cell(2, 4), "+", "+", "+")
     wait(lambda: lab.kernel("lab.strengths[2, 4]") == 0.3 and shown.still() and shown.agrees(lab))
     count = cell_count(page)
-    for key in ("b", "d", "d", "x"):
-        page.keyboard.press(key)
+    press(shown.cell(2, 4), "b", "d", "d", "x")
     assert cell_count(page) == count
     slider = shown.root.get_by_label("Strength of L2.H4")
     slider.focus()
-    page.keyboard.press("End")
+    press(slider, "End")
     wait(lambda: lab.kernel("lab.strengths[2, 4]") == 2 and shown.still() and shown.agrees(lab))
     shown.root.get_by_label("Switch all heads on").click()
     wait(lambda: heads(lab) == "" and shown.still() and shown.agrees(lab))
@@ -100,8 +98,7 @@ def test_lab_heads_off(open_lab, lab: Server, screenshots: Path) -> None:
     assert painted[0] > painted[2] + 15  # orange: it pushes towards the error
     top = shown.root.get_by_label("Switch off the worst heads of the map")
     top.focus()
-    for _ in range(3):
-        page.keyboard.press("ArrowRight")
+    press(top, "ArrowRight", "ArrowRight", "ArrowRight")
     wait(lambda: lab.kernel("list(lab.heads) == list(tk.locate(acts, birds, *lab.pair).ranking('d'))[:3]"))
     wait(lambda: shown.still() and shown.agrees(lab))
     shown.root.get_by_role("button", name="choose").click()
@@ -112,12 +109,12 @@ def test_lab_heads_off(open_lab, lab: Server, screenshots: Path) -> None:
     # the model run again, with its progress; then ended half-way
     direct = shown.after()
     shown.root.get_by_label("Which effect").select_option("total")
-    wait(lambda: shown.still() and shown.after() != direct, 60)
+    wait(lambda: shown.still() and shown.after() != direct)
     total = "f'{100 * tk.ablate(acts, birds, lab.heads, effect=\"total\").worst.value:.1f} %'"
     assert shown.after()[4] == lab.kernel(total)
     shown.cell(0, 0).click()
     stop = shown.root.get_by_label("End the run of the model")
-    expect(stop).to_be_visible(timeout=20_000)
+    expect(stop).to_be_visible()
     stop.click()
     wait(lambda: shown.root.get_attribute("aria-busy") == "false")
     assert shown.root.locator(".tk-stale").count() > 0  # what is shown is older than what is asked, and dimmed
@@ -133,7 +130,7 @@ def test_voila_ablation(voila: Server, page: Page, screenshots: Path) -> None:
     voila.notebook("ablation.ipynb", [SETUP, "lab"])
     page.goto(f"{voila.url}/voila/render/ablation.ipynb")
     shown = Shown(page)
-    wait(lambda: len(shown.after()) == 6 and shown.still(), 60)
+    wait(lambda: len(shown.after()) == 6 and shown.still())
     before = shown.after()
     shown.cell(3, 7).click()
     wait(lambda: shown.still() and shown.after() != before)

@@ -75,7 +75,7 @@ def test_axe_finds_nothing_grave_in_any_tab_of_the_explorer(page: Page, host: Na
     explorer.selection.image, explorer.selection.heads = explorer.gallery.ids[0], "L3.H7"
     for tab, part in explorer._part.items():
         explorer.tab = tab
-        host.pump_until(lambda part=part: part in explorer.parts and not explorer.parts[part]._work, 90)
+        host.pump_until(lambda part=part: part in explorer.parts and not explorer.parts[part]._work)
         host.still(root)
         assert faults(page) == [], tab
 

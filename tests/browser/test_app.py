@@ -16,9 +16,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
+import patience
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from servers import free_port, pixels, wait
+from servers import free_port, pixels, press, wait
 
 GRID = """
 import os
@@ -48,7 +49,7 @@ class App:
             self.process = subprocess.Popen(
                 command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True
             )
-        found = wait(self._address, 90, f"no address; see {self.log}")
+        found = wait(self._address, f"no address; see {self.log}")
         self.base, self.token = found.group(1), found.group(2)
         self.port = int(self.base.rstrip("/").rpartition(":")[2])
 
@@ -62,7 +63,7 @@ class App:
 
     def ask(self, method: str, path: str, **headers: str) -> tuple[int, str]:
         """Status and text of one answer, redirections not followed."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=patience.seconds())
         try:
             connection.request(method, path, headers={name.replace("_", "-"): value for name, value in headers.items()})
             answer = connection.getresponse()
@@ -80,7 +81,7 @@ class App:
         if self.process.poll() is None:
             self.process.send_signal(by)
         try:
-            return self.process.wait(40)
+            return self.process.wait(patience.seconds())
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise
@@ -129,7 +130,7 @@ def opened(page: Page, app: App) -> Page:
     """The page once it is painted; the line that says what is awaited was there before and is gone."""
     page.goto(app.address, wait_until="commit")
     expect(page.locator("#tka-status")).to_contain_text("Starting a kernel and")
-    page.locator("#tka-status").wait_for(state="detached", timeout=120_000)
+    page.locator("#tka-status").wait_for(state="detached")
     return page
 
 
@@ -158,7 +159,7 @@ def test_without_the_token_there_is_no_page_and_no_kernel(grid: App) -> None:
             assert status == (200 if path == "/login" else 302), path
             assert "jupyter-config-data" not in text
             assert "kernelId" not in text
-    with urllib.request.urlopen(grid.base, timeout=20) as answer:  # where that leads
+    with urllib.request.urlopen(grid.base, timeout=patience.seconds()) as answer:  # where that leads
         assert "This page needs its token" in answer.read().decode()
     some = "12345678-1234-1234-1234-123456789abc"
     for method, path in (
@@ -200,8 +201,8 @@ def test_the_token_may_be_typed(grid: App, strict: Page, screenshots: Path) -> N
     expect(strict.get_by_role("alert")).to_contain_text("not the token of this server")
     strict.screenshot(path=screenshots / "app-token.png")
     strict.get_by_label("Token").fill(grid.token)
-    strict.keyboard.press("Enter")
-    strict.locator(".tk-panel[data-seq]").wait_for(timeout=90_000)
+    press(strict.get_by_label("Token"), "Enter")
+    strict.locator(".tk-panel[data-seq]").wait_for()
 
 
 def test_it_listens_on_loopback_alone(grid: App) -> None:
@@ -262,7 +263,7 @@ def test_a_closed_page_ends_its_kernel(grid: App, strict: Page) -> None:
     kernel = kernel_of(opened(strict, grid))
     assert alive(kernel)
     strict.goto(f"{grid.base}voila/templates/toolkit/static/app.css")
-    wait(lambda: not alive(kernel), 20, "the kernel outlived its page")
+    wait(lambda: not alive(kernel), "the kernel outlived its page", patience.SOON)
 
 
 def test_an_error_is_told_in_words(tmp_path: Path, strict: Page, screenshots: Path) -> None:
@@ -278,7 +279,7 @@ def test_an_error_is_told_in_words(tmp_path: Path, strict: Page, screenshots: Pa
         where = told.get_by_text("Where it happened")
         expect(told.get_by_text("Traceback")).to_be_hidden()
         where.focus()
-        page.keyboard.press("Enter")
+        press(where, "Enter")
         expect(told.get_by_text("Traceback")).to_be_visible()
         page.screenshot(path=screenshots / "app-error.png")
 
@@ -294,11 +295,11 @@ def test_the_end_leaves_no_process_and_no_folder(
     with running(tmp_path, "--notebook", path, "--port", free_port()) as app:
         kernel = kernel_of(opened(strict, app))
         assert app.end(by) == 0
-        wait(lambda: not alive(kernel), 10, "a kernel was left")
+        wait(lambda: not alive(kernel), "a kernel was left", patience.SOON)
         assert list(app.temporary.iterdir()) == []
         with pytest.raises(OSError, match="refused"):
             app.ask("GET", "/")
-        expect(strict.get_by_role("alert")).to_contain_text("Nobody answers any more", timeout=15_000)
+        expect(strict.get_by_role("alert")).to_contain_text("Nobody answers any more")
         assert "Traceback" not in app.log.read_text()
         strict.screenshot(path=screenshots / "app-ended.png")
 
@@ -309,9 +310,9 @@ def test_the_end_while_a_cell_still_runs(tmp_path: Path, strict: Page) -> None:
     with running(tmp_path, "--notebook", path) as app:
         strict.goto(app.address, wait_until="commit")
         written = tmp_path / "pid"
-        kernel = int(wait(lambda: written.exists() and written.read_text(), 60))
+        kernel = int(wait(lambda: written.exists() and written.read_text()))
         assert app.end() == 0
-        wait(lambda: not alive(kernel), 10, "a kernel was left")
+        wait(lambda: not alive(kernel), "a kernel was left", patience.SOON)
         assert list(app.temporary.iterdir()) == []
 
 
@@ -325,13 +326,13 @@ def test_the_explorer(tmp_path: Path, strict: Page, screenshots: Path) -> None:
         assert page.title() == "CLIP head explorer"
         expect(page.get_by_role("main")).to_contain_text("The built-in model, 300 scenes of the built-in world.")
         root = page.locator(".tk-panel.tkex")
-        root.wait_for(timeout=90_000)
+        root.wait_for()
         expect(page.get_by_role("heading", level=1)).to_be_visible()
         assert pixels(root).std() > 10
-        root.locator(".tkex-picker").get_by_label("landbird taken for waterbird").click(timeout=60_000)
+        root.locator(".tkex-picker").get_by_label("landbird taken for waterbird").click()
         expect(root.locator(".tkex-chip").first).to_contain_text("landbird → waterbird")
         root.get_by_role("tab", name="Heads off").click()
-        expect(root.locator(".tkl-groups tr")).to_have_count(7, timeout=60_000)
+        expect(root.locator(".tkl-groups tr")).to_have_count(7)
         root.get_by_role("tab", name="Mistakes").click()
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         for scheme in ("light", "dark"):

@@ -286,14 +286,14 @@ def test_a_notebook_of_hostile_words_live_saved_and_reopened(open_lab, lab: Serv
     dialogs = dialogs_of(page)
     cells = [SETUP, *(f"panel = PANELS[{name!r}](WORDS); panel" for name in PANELS), "print('ALL' + 'DONE')"]
     page = open_lab("attacked.ipynb", cells)
-    wait(lambda: page.locator(".tk-panel[data-seq]:not(.tk-panel .tk-panel)").count() == len(PANELS), 90)
+    wait(lambda: page.locator(".tk-panel[data-seq]:not(.tk-panel .tk-panel)").count() == len(PANELS))
     unharmed(page, dialogs)
     assert ATTACKS[0] in page.locator(".tk-title").first.inner_text()
 
     path = lab.folder / "attacked.ipynb"
     kept = lambda: [data for data in outputs(path) if "image/png" in data]  # noqa: E731
     save = "() => { window.jupyterapp.commands.execute('docmanager:save'); }"
-    wait(lambda: (page.evaluate(save), page.wait_for_timeout(500), len(kept()) == len(PANELS))[-1], 60)
+    wait(lambda: (page.evaluate(save), page.wait_for_timeout(500), len(kept()) == len(PANELS))[-1])
     assert {kind for data in outputs(path) for kind in data} <= KINDS
     unsaved = "context.sessionContext.shutdown(); context.model.dirty = true;"  # as a picture that comes late makes it
     page.evaluate(f"() => {{ const context = window.jupyterapp.shell.currentWidget.context; {unsaved} }}")
@@ -302,7 +302,7 @@ def test_a_notebook_of_hostile_words_live_saved_and_reopened(open_lab, lab: Serv
     nbformat.write(book, lab.folder / "attacked-handed-on.ipynb")
     for name in (path.name, "attacked-handed-on.ipynb"):  # the owner's, which Jupyter trusts, and a stranger's
         page.goto(f"{lab.url}/doc/tree/{name}?token={TOKEN}")
-        page.locator(".jp-OutputArea-output img").first.wait_for(state="attached", timeout=60_000)
+        page.locator(".jp-OutputArea-output img").first.wait_for(state="attached")
         page.wait_for_timeout(1000)
         unharmed(page, dialogs)
         page.screenshot(path=screenshots / f"{name.removesuffix('.ipynb')}.png")

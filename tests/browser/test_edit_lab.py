@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from playwright.sync_api import Locator, Page, expect
-from servers import Server, cell_count, dark, pixels, wait
+from servers import Server, cell_count, dark, pixels, press, wait
 
 SETUP = """
 import toolkit as tk
@@ -30,7 +30,7 @@ class Shown:
 
     def __init__(self, page: Page) -> None:
         self.root = page.locator(".tked").first
-        self.root.wait_for(timeout=90_000)
+        self.root.wait_for()
         self.alpha = self.root.get_by_label("α, weight of success", exact=True)
         self.beta = self.root.get_by_label("β, weight of locality", exact=True)
         self.plane = self.root.locator(".tked-plane")
@@ -53,7 +53,7 @@ def test_lab_live_edit(open_lab, lab: Server, screenshots: Path) -> None:
     page = open_lab("edit.ipynb", CELLS)
     page.set_viewport_size({"width": 1200, "height": 1400})
     shown = Shown(page)
-    wait(lambda: len(shown.after()) == 7 and shown.still(), 60)
+    wait(lambda: len(shown.after()) == 7 and shown.still())
     assert shown.agrees(lab)
     start = shown.after()
     shown.root.screenshot(path=screenshots / "edit-lab-light.png")
@@ -86,10 +86,10 @@ def test_lab_live_edit(open_lab, lab: Server, screenshots: Path) -> None:
 
     # keyboard: a true zero, typed values, what is no number; letters reach nobody else
     shown.beta.focus()
-    page.keyboard.press("Home")
+    press(shown.beta, "Home")
     wait(lambda: lab.kernel("lab.beta") == 0 and shown.still())
     expect(shown.beta).to_have_attribute("aria-valuetext", "locality 0")
-    page.keyboard.press("ArrowRight")
+    press(shown.beta, "ArrowRight")
     wait(lambda: lab.kernel("lab.beta") == 1 and shown.still())
     shown.typed("α").fill("123.456")
     shown.typed("α").press("Enter")
@@ -105,8 +105,7 @@ def test_lab_live_edit(open_lab, lab: Server, screenshots: Path) -> None:
     expect(shown.root.get_by_role("alert")).to_be_hidden()
     count = cell_count(page)
     shown.plane.focus()
-    for key in ("b", "d", "d", "x"):
-        page.keyboard.press(key)
+    press(shown.plane, "b", "d", "d", "x")
     assert cell_count(page) == count
 
     # both at once
@@ -116,14 +115,14 @@ def test_lab_live_edit(open_lab, lab: Server, screenshots: Path) -> None:
     page.mouse.click(area["x"] + 0.5 * area["width"], area["y"] + 0.98 * area["height"])
     wait(lambda: lab.kernel("lab.beta") <= 2 and lab.kernel("1e3 < lab.alpha < 1e5") and shown.still())
     pad.focus()
-    page.keyboard.press("Shift+ArrowLeft")
+    press(pad, "Shift+ArrowLeft")
     wait(lambda: lab.kernel("lab.alpha < 1e4") and shown.still())
     assert shown.agrees(lab)
 
     # steps, strategy, scale, heads, mistakes
     steps = shown.root.get_by_label("steps", exact=True)
     steps.focus()
-    page.keyboard.press("ArrowRight")
+    press(steps, "ArrowRight")
     wait(lambda: lab.kernel("lab.steps") == 110 and shown.still() and shown.agrees(lab))
     shown.root.get_by_label("strategy").select_option("rank 4")
     wait(lambda: lab.kernel("lab.strategy") == "rank 4" and shown.still() and shown.agrees(lab))
@@ -146,12 +145,12 @@ def test_lab_live_edit(open_lab, lab: Server, screenshots: Path) -> None:
     # the frontier fills; a point leads back to its edit
     empty = pixels(shown.plane)
     shown.root.get_by_role("button", name="fill the frontier").click()
-    wait(lambda: lab.kernel("lab.frontier is not None and lab.frontier.filled == 1") and shown.still(), 60)
+    wait(lambda: lab.kernel("lab.frontier is not None and lab.frontier.filled == 1") and shown.still())
     assert np.abs(pixels(shown.plane) - empty).sum() > 10_000
     shown.plane.focus()
-    page.keyboard.press("ArrowRight")
+    press(shown.plane, "ArrowRight")
     expect(shown.root.locator(".tked-plane + .tkl-soft")).to_contain_text("α 0, β 0: target classes")
-    page.keyboard.press("Enter")
+    press(shown.plane, "Enter")
     wait(lambda: lab.kernel("[lab.alpha, lab.beta]") == [0, 0] and shown.still() and shown.agrees(lab))
     expect(shown.root).to_contain_text("standard fine-tuning")
     point = "abs(lab._point['success'] - lab.frontier.success[0, 0, 0]) < 1e-9"
@@ -176,9 +175,9 @@ def test_voila_edit(voila: Server, page: Page, screenshots: Path) -> None:
     voila.notebook("edit.ipynb", [SETUP, "lab"])
     page.goto(f"{voila.url}/voila/render/edit.ipynb")
     shown = Shown(page)
-    wait(lambda: len(shown.after()) == 7 and shown.still(), 60)
+    wait(lambda: len(shown.after()) == 7 and shown.still())
     before = shown.after()
     shown.beta.focus()
-    page.keyboard.press("Home")
+    press(shown.beta, "Home")
     wait(lambda: shown.still() and shown.after() != before)
     page.screenshot(path=screenshots / "edit-lab-voila.png", full_page=True)

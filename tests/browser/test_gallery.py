@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from playwright.sync_api import Locator, Page
-from servers import Server, cell_count, dark, pixels, wait
+from servers import Server, cell_count, dark, pixels, press, wait
 
 SETUP = """
 import numpy as np
@@ -31,7 +31,7 @@ class Shown:
 
     def __init__(self, page: Page, index: int) -> None:
         self.root = page.locator(".tkga").nth(index)
-        self.root.wait_for(timeout=90_000)
+        self.root.wait_for()
         self.tiles = self.root.locator("[role=option]")
 
     def tile(self, at: int) -> Locator:
@@ -59,22 +59,21 @@ def test_lab_gallery_by_mouse_keyboard_and_python(open_lab, lab: Server, screens
     gallery.tile(3).click()
     wait(lambda: lab.kernel("[gallery.selected, shared.image, paged.selected]") == ["id3"] * 3)
     wait(lambda: paged.chosen() == ["id3"])
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("Enter")
+    press(gallery.tile(3), "ArrowRight")
+    press(gallery.tile(4), "Enter")
     wait(lambda: lab.kernel("gallery.selected") == "id4")
     ring = page.evaluate("() => getComputedStyle(document.activeElement).outlineStyle")
     assert ring == "solid", "no visible focus"
     before, count = page.evaluate("() => document.activeElement.title"), cell_count(page)
-    for key in ("b", "d", "d", "x", "a"):
-        page.keyboard.press(key)
+    press(gallery.tile(4), "b", "d", "d", "x", "a")
     assert cell_count(page) == count, "letters reached the notebook"
     assert page.evaluate("() => document.activeElement.title") == before
-    page.keyboard.press("Escape")
+    press(gallery.tile(4), "Escape")
     wait(lambda: lab.kernel("shared.image") is None and gallery.chosen() == [])
 
     # down one painted row, whatever the width
     gallery.tile(0).focus()
-    page.keyboard.press("ArrowDown")
+    press(gallery.tile(0), "ArrowDown")
     box = [gallery.tile(0).bounding_box(), page.locator("[role=option]:focus").bounding_box()]
     assert box[0] is not None
     assert box[1] is not None
@@ -83,7 +82,7 @@ def test_lab_gallery_by_mouse_keyboard_and_python(open_lab, lab: Server, screens
 
     assert paged.root.locator(".tkga-where").inner_text() == "1–5 of 12"
     paged.tile(4).focus()
-    page.keyboard.press("PageDown")
+    press(paged.tile(4), "PageDown")
     wait(lambda: paged.root.locator(".tkga-where").inner_text() == "6–10 of 12")
     wait(lambda: right_colours(paged, 5, 5))
     assert page.evaluate("() => document.activeElement.title") == "id5", "the focus went with the page"
@@ -110,7 +109,7 @@ def test_voila_two_hundred_thumbnails(voila: Server, page: Page, screenshots: Pa
     voila.notebook("gallery.ipynb", cells)
     page.goto(f"{voila.url}/voila/render/gallery.ipynb")
     gallery = Shown(page, 0)
-    wait(lambda: gallery.tiles.count() == 200, 60)
+    wait(lambda: gallery.tiles.count() == 200)
     gallery.tile(150).click()
     wait(lambda: voila.kernel("gallery.selected == gallery.ids[150]"))
     assert gallery.colour(150).shape == (3,)

@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 from playwright.sync_api import Locator, Page, expect
-from servers import TOKEN, Server, cell_count, dark, pixels, wait
+from servers import TOKEN, Server, cell_count, dark, pixels, press, wait
 
 from toolkit.figures.colors import NAN, color
 
@@ -32,7 +32,7 @@ class Grid:
 
     def __init__(self, page: Page, index: int) -> None:
         self.root = page.locator(".tkhg").nth(index)
-        self.root.wait_for(timeout=90_000)
+        self.root.wait_for()
         expect(self.root).to_have_attribute("data-seq", __import__("re").compile(r"\d+"))
 
     def cell(self, layer: int, head: int) -> Locator:
@@ -64,7 +64,7 @@ def check_colours(grid: Grid, values: np.ndarray, dark: bool = False, layers: in
         expected[0, 1] = np.array(NAN[dark])
         return [at for at, rgb in expected.items() if np.abs(grid.inside(at[0] + layers, at[1]) - rgb).max() > 3]
 
-    wait(lambda: not wrong(), 20, "the painted cells do not have the colours of the palette")
+    wait(lambda: not wrong(), "the painted cells do not have the colours of the palette")
 
 
 def test_lab_click_keyboard_and_python_agree(open_lab, lab: Server, screenshots: Path) -> None:
@@ -87,11 +87,11 @@ def test_lab_click_keyboard_and_python_agree(open_lab, lab: Server, screenshots:
     twin.cell(11, 7).click()
     wait(lambda: grid.selected() == {(11, 7)})
     grid.cell(9, 4).focus()
-    page.keyboard.press("ArrowDown")
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("Space")
+    press(grid.cell(9, 4), "ArrowDown")
+    press(grid.cell(10, 4), "ArrowRight")
+    press(grid.cell(10, 5), "Space")
     wait(lambda: lab.kernel("grid.selected") == [[11, 7], [10, 5]])
-    page.keyboard.press("Shift+ArrowLeft")
+    press(grid.cell(10, 5), "Shift+ArrowLeft")
     wait(lambda: lab.kernel("grid.selected") == [[11, 7], [10, 5], [10, 4]])
     ring = page.evaluate("() => getComputedStyle(document.activeElement).outlineStyle")
     assert ring == "solid", "no visible focus"
@@ -99,7 +99,7 @@ def test_lab_click_keyboard_and_python_agree(open_lab, lab: Server, screenshots:
     wait(lambda: lab.kernel("grid.hovered") == [11, 2])
     assert "L11.H2" in grid.root.locator(".tkhg-tip").inner_text()
     grid.root.screenshot(path=screenshots / "head-grid-light.png")
-    page.keyboard.press("Escape")
+    press(grid.cell(10, 4), "Escape")
     wait(lambda: lab.kernel("grid.selected") == [] and grid.selected() == set())
     assert "nothing selected" in grid.root.locator(".tkhg-summary").inner_text()
 
@@ -134,9 +134,7 @@ def test_lab_letters_do_not_reach_the_notebook(open_lab, lab: Server) -> None:
     page = open_lab("letters.ipynb", CELLS)
     grid, before = Grid(page, 0), cell_count(page)
     grid.cell(9, 1).click()
-    for key in ("b", "a", "d", "d", "x", "z", "m", "y"):
-        page.keyboard.press(key)
-    page.keyboard.press("?")
+    press(grid.cell(9, 1), "b", "a", "d", "d", "x", "z", "m", "y", "?")
     assert grid.root.locator(".tk-keys").is_visible()
     assert cell_count(page) == before
     assert page.evaluate("() => document.activeElement.getAttribute('aria-label')").startswith("layer 9, head 1,")
@@ -160,9 +158,9 @@ def test_lab_restart_and_run_all_then_handed_on_as_a_file(open_lab, lab: Server,
     wait(lambda: lab.kernel("grid.selected") == [[9, 4]])
     first = page.get_by_text("PID").last.inner_text()
     page.evaluate("() => { window.jupyterapp.commands.execute('notebook:restart-run-all'); }")
-    page.locator(".jp-Dialog .jp-mod-accept").click(timeout=30_000)
-    wait(lambda: page.get_by_text("PID").count() and page.get_by_text("PID").last.inner_text() != first, 90)
-    page.get_by_text("ALLDONE", exact=True).wait_for(timeout=90_000)
+    page.locator(".jp-Dialog .jp-mod-accept").click()
+    wait(lambda: page.get_by_text("PID").count() and page.get_by_text("PID").last.inner_text() != first)
+    page.get_by_text("ALLDONE", exact=True).wait_for()
     grid = Grid(page, 0)
     assert grid.selected() == set()
     grid.cell(8, 2).click()
@@ -179,7 +177,7 @@ def test_lab_restart_and_run_all_then_handed_on_as_a_file(open_lab, lab: Server,
     page.evaluate("() => { window.jupyterapp.shell.currentWidget.context.sessionContext.shutdown(); }")
     page.goto(f"{lab.url}/doc/tree/handed-on.ipynb?token={TOKEN}")
     picture = page.locator(".jp-OutputArea-output img").first
-    picture.wait_for(timeout=60_000)
+    picture.wait_for()
     assert pixels(picture).std() > 20
     page.screenshot(path=screenshots / "handed-on.png")
 
@@ -211,8 +209,7 @@ def test_lab_maps_are_chosen_heads_pinned_and_values_saved(open_lab, lab: Server
     assert "badness – B, signed" in grid.root.locator(".tkhg-summary").inner_text()
 
     grid.cell(2, 4).focus()
-    page.keyboard.press("p")
-    page.keyboard.press("Shift+P")
+    press(grid.cell(2, 4), "p", "Shift+P")
     wait(lambda: lab.kernel("[grid.pinned_layers, grid.pinned_heads]") == [[2], [4]])
     top = grid.cell(2, 4).bounding_box()
     assert top is not None
@@ -227,10 +224,10 @@ def test_lab_maps_are_chosen_heads_pinned_and_values_saved(open_lab, lab: Server
         assert a is not None
         assert b is not None
         assert a["x"] + a["width"] <= b["x"] + 0.5, "cells overlap"
-    page.keyboard.press("ArrowDown")
+    press(grid.cell(2, 4), "ArrowDown")
     label = page.evaluate("() => document.activeElement.getAttribute('aria-label')")
     assert label.startswith("layer 0, head 4,"), "arrows move over what is painted"
-    page.keyboard.press("Space")
+    press(grid.cell(0, 4), "Space")
     wait(lambda: lab.kernel("grid.selected") == [[0, 4]])
 
     grid.cell(1, 6).hover()
@@ -254,8 +251,8 @@ def test_voila_click_keyboard_and_python_agree(voila: Server, page: Page, screen
     check_colours(grid, VALUES)
     grid.cell(11, 6).click()
     wait(lambda: voila.kernel("grid.selected") == [[11, 6]])
-    page.keyboard.press("ArrowUp")
-    page.keyboard.press("Enter")
+    press(grid.cell(11, 6), "ArrowUp")
+    press(grid.cell(10, 6), "Enter")
     wait(lambda: twin.selected() == {(11, 6), (10, 6)})
     assert voila.kernel("twin.selected") == [[11, 6], [10, 6]]
     page.screenshot(path=screenshots / "head-grid-voila.png", full_page=True)

@@ -36,7 +36,7 @@ class Host:
 
     def open(self, name: str) -> None:
         self.page.goto(f"{self.server.url}{self.where}{name}?token={TOKEN}")
-        self.page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.context?.isReady", timeout=90_000)
+        self.page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.context?.isReady")
 
     def open_without_kernel(self, name: str, trusted: bool) -> None:
         """The notebook names a kernel that is not installed here; the host asks, and is told none."""
@@ -47,7 +47,7 @@ class Host:
             NotebookNotary(data_dir=str(self.server.folder / "data")).sign(book)
         self.open(f"again-{name}")
         dialog = self.page.locator(".jp-Dialog")
-        dialog.locator("select").select_option(label="No Kernel", timeout=60_000)
+        dialog.locator("select").select_option(label="No Kernel")
         dialog.locator(".jp-mod-accept").click()
         expect(dialog).to_have_count(0)
 
@@ -55,7 +55,7 @@ class Host:
         self.server.notebook(name, cells)
         self.open(name)
         run_all(self.page)
-        self.page.get_by_text("ALLDONE", exact=True).wait_for(timeout=90_000)
+        self.page.get_by_text("ALLDONE", exact=True).wait_for()
 
     def saved(self, name: str, *words: str) -> list[dict[str, Any]]:
         """What is kept in the file, once the notebook in the page keeps these words, one after the other."""
@@ -67,7 +67,7 @@ class Host:
             return all(word in data.get("text/plain", "") for word, data in zip(words, found, strict=True))
 
         path = self.server.folder / name
-        wait(lambda: told(self.page.evaluate(MODEL)), 30, f"{words} is not in the notebook")
+        wait(lambda: told(self.page.evaluate(MODEL)), f"{words} is not in the notebook")
         self.page.evaluate("() => { window.jupyterapp.commands.execute('docmanager:save'); }")
         wait(lambda: told(path.read_text()))
         assert path.stat().st_size < 1_000_000
@@ -128,7 +128,7 @@ def test_live_then_saved_then_opened_without_a_kernel(host: Host, screenshots: P
 
     # the page anew, the kernel still there
     host.open(name)
-    expect(host.views).to_have_count(3, timeout=60_000)
+    expect(host.views).to_have_count(3)
     expect(host.pictures).to_have_count(0)
     page.screenshot(path=screenshots / f"kept-{host.kind}-reloaded.png")
     host.shutdown()
@@ -136,7 +136,7 @@ def test_live_then_saved_then_opened_without_a_kernel(host: Host, screenshots: P
     # no kernel: first the file as its owner saved it, then as one from somebody else
     for trusted in (True, False):
         host.open_without_kernel(name, trusted)
-        expect(host.pictures).to_have_count(3, timeout=60_000)
+        expect(host.pictures).to_have_count(3)
         expect(host.views).to_have_count(0)
         assert all(pixels(picture).std() > 20 for picture in host.pictures.all())
         assert "selected: L10.H3" in (host.pictures.first.get_attribute("alt") or "")
@@ -204,7 +204,7 @@ def test_voila_shows_the_live_view_alone(voila: Server, page: Page, screenshots:
     voila.notebook("kept.ipynb", CELLS[:2])
     page.goto(f"{voila.url}/voila/render/kept.ipynb")
     panel = page.locator(".tk-panel")
-    expect(panel).to_be_visible(timeout=60_000)
+    expect(panel).to_be_visible()
     picture = page.locator("[class^=tk-kept-] img")
     expect(picture).to_have_count(1)
     expect(picture).to_be_hidden()

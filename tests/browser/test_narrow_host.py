@@ -28,8 +28,8 @@ def use_head_grid(host: NarrowHost, root: Locator, panel) -> None:
     assert np.abs(pixels(cell(3, 3))[6, 6] - expected).max() <= 3, "not the colour of the palette"
     cell(2, 3).click()
     host.pump_until(lambda: panel.selected == ((2, 3),))
-    host.page.keyboard.press("ArrowRight")
-    host.page.keyboard.press("Space")
+    host.press(cell(2, 3), "ArrowRight")
+    host.press(cell(2, 4), "Space")
     host.pump_until(lambda: panel.selected == ((2, 3), (2, 4)))
     host.pump_until(lambda: root.locator('[role=gridcell][aria-selected="true"]').count() == 2)
     assert "L2.H3 L2.H4" in text_of(root, ".tk-summary")
@@ -42,11 +42,11 @@ def use_gallery(host: NarrowHost, root: Locator, panel) -> None:
     host.pump_until(lambda: pixels(tiles.nth(3).locator(".tkga-picture")).std() > 5)
     tiles.nth(3).click()
     host.pump_until(lambda: panel.selected == panel.ids[3])
-    host.page.keyboard.press("ArrowLeft")
-    host.page.keyboard.press("Enter")
+    host.press(tiles.nth(3), "ArrowLeft")
+    host.press(tiles.nth(2), "Enter")
     host.pump_until(lambda: panel.selected == panel.ids[2] and panel.ids[2] in text_of(root, ".tk-summary"))
     assert tiles.nth(2).get_attribute("aria-selected") == "true"
-    host.page.keyboard.press("PageDown")
+    host.press(tiles.nth(2), "PageDown")
     host.pump_until(lambda: panel.page == 1 and tiles.count() == 4)
     assert tiles.first.get_attribute("title") == panel.ids[8]
 
@@ -55,27 +55,29 @@ def use_span_explorer(host: NarrowHost, root: Locator, panel) -> None:
     texts = root.get_by_role("listbox", name="texts of this head").get_by_role("option")
     host.pump_until(lambda: texts.count() == 10)
     assert root.locator(".tkse-text").all_inner_texts() == [row[0] for row in panel._rows]
-    root.locator(".tkm-cell").nth(8 * 2 + 2).click()
+    cell = root.locator(".tkm-cell").nth(8 * 2 + 2)
+    cell.click()
     host.pump_until(lambda: panel.head == (2, 2) and text_of(root, ".tkse-name") == "L2.H2")
-    host.page.keyboard.press("ArrowRight")
+    host.press(cell, "ArrowRight")
     host.pump_until(lambda: panel.head == (2, 3) and text_of(root, ".tkse-name") == "L2.H3")
     host.still(root)
     assert root.locator(".tkse-text").all_inner_texts() == [row[0] for row in panel._rows]
     texts.nth(1).click()
     host.pump_until(lambda: panel.text == panel._rows[1][0])
-    host.page.keyboard.press("ArrowUp")
-    host.page.keyboard.press("Enter")
+    host.press(texts.nth(1), "ArrowUp")
+    host.press(texts.nth(0), "Enter")
     host.pump_until(lambda: panel.text == panel._rows[0][0])
     host.still(root)
     most = root.get_by_role("listbox", name="images, most").get_by_role("option")
     host.pump_until(lambda: (most.first.get_attribute("title") or "").startswith(panel._ends["high"][0][0]))
     assert pixels(most.first).std() > 5
-    root.get_by_label("Add a text to the bank").fill("a bird on water")
-    host.page.keyboard.press("Enter")
+    field = root.get_by_label("Add a text to the bank")
+    field.fill("a bird on water")
+    host.press(field, "Enter")
     host.pump_until(lambda: "a bird on water" in panel.bank.texts and root.locator(".tkse-reset").is_visible())
     gone = panel._rows[0][0]
     texts.first.focus()
-    host.page.keyboard.press("Delete")
+    host.press(texts.first, "Delete")
     host.pump_until(lambda: gone not in panel.bank.texts and gone not in root.locator(".tkse-text").all_inner_texts())
     assert root.locator(".tkse-row:focus").count() == 1, "the focus is lost when the texts change"
     host.still(root)
@@ -93,8 +95,7 @@ def use_token_map(host: NarrowHost, root: Locator, panel) -> None:
     canvas.click(position={"x": 40, "y": 40})
     host.pump_until(lambda: panel.patch is not None)
     row, column = panel.patch
-    host.page.keyboard.press("ArrowDown")
-    host.page.keyboard.press("Enter")
+    host.press(canvas, "ArrowDown", "Enter")
     host.pump_until(lambda: panel.patch == (row + 1, column))
     assert text_of(root, ".tkt-point").startswith(f"patch ({row + 1}, {column})")
     root.get_by_role("gridcell").nth(8 * 3 + 5).click()
@@ -110,8 +111,8 @@ def use_ablation_lab(host: NarrowHost, root: Locator, panel) -> None:
     cells, before = root.locator(".tkm-cell"), after()
     cells.nth(8 * 3 + 7).click()
     host.pump_until(lambda: str(panel.heads) == "L3.H7")
-    host.page.keyboard.press("ArrowLeft")
-    host.page.keyboard.press("Space")
+    host.press(cells.nth(8 * 3 + 7), "ArrowLeft")
+    host.press(cells.nth(8 * 3 + 6), "Space")
     host.pump_until(lambda: str(panel.heads) == "L3.H7 L3.H6")
     host.still(root)
     assert agrees()
@@ -120,8 +121,9 @@ def use_ablation_lab(host: NarrowHost, root: Locator, panel) -> None:
     assert pixels(cells.nth(8 * 3 + 7)).mean() < pixels(cells.nth(0)).mean() - 60
     root.get_by_role("button", name="Switch all heads on").click()
     host.pump_until(lambda: not len(panel.heads))
-    root.get_by_label("landbird taken for waterbird").focus()
-    host.page.keyboard.press("Enter")
+    pair = root.get_by_label("landbird taken for waterbird")
+    pair.focus()
+    host.press(pair, "Enter")
     host.pump_until(lambda: panel.pair == ("landbird", "waterbird"))
     host.still(root)
     assert after() == before
@@ -134,15 +136,15 @@ def use_edit_lab(host: NarrowHost, root: Locator, panel) -> None:
     alpha = root.get_by_label("α, weight of success", exact=True)
     alpha.click(position={"x": 0.7 * alpha.bounding_box()["width"], "y": 5})
     host.pump_until(lambda: panel.alpha > 1000)
-    host.page.keyboard.press("ArrowLeft")
     dragged = panel.alpha
+    host.press(alpha, "ArrowLeft")
     host.pump_until(lambda: panel.alpha < dragged)
     host.still(root)
     assert panel.edit.alpha == panel.alpha
     assert after() == [f"{100 * row['after']:.1f} %" for row in panel._groups] != start
     pad, beta = root.locator(".tked-pad"), panel.beta
     pad.focus()
-    host.page.keyboard.press("ArrowUp")
+    host.press(pad, "ArrowUp")
     host.pump_until(lambda: panel.beta > beta)
     assert f"β {panel.beta:g}" in pad.get_attribute("aria-label")
     host.still(root)
@@ -164,7 +166,7 @@ def use_two_models(host: NarrowHost, root: Locator, panel) -> None:
     assert cells.count() == 64
     cells.nth(32 + 8 * 3 + 5).click()
     host.pump_until(lambda: panel.selection.heads == ((3, 5),))
-    host.page.keyboard.press("ArrowRight")
+    host.press(cells.nth(32 + 8 * 3 + 5), "ArrowRight")
     host.pump_until(lambda: panel.selection.heads == ((3, 6),))
     root.get_by_label("Score of the maps").select_option("C")
     host.pump_until(lambda: panel.score == "C" and not panel._work)
@@ -181,11 +183,12 @@ def use_predict(host: NarrowHost, root: Locator, panel) -> None:
     box = root.get_by_role("spinbutton")
     box.fill("61")
     host.pump_until(lambda: panel.guess == 61)
-    root.get_by_role("slider").focus()
-    host.page.keyboard.press("ArrowLeft")
+    slider = root.get_by_role("slider")
+    slider.focus()
+    host.press(slider, "ArrowLeft")
     host.pump_until(lambda: panel.guess == 60 and box.input_value() == "60")
     assert "34.2" not in root.inner_text()
-    host.page.keyboard.press("Enter")
+    host.press(slider, "Enter")
     host.pump_until(lambda: panel.revealed and root.locator(".tkp-result").is_visible())
     assert text_of(root, ".tkp-sentence") == "You expected 60 %, it is 34.2 %: 25.8 points too high."
 
@@ -205,8 +208,9 @@ def use_explorer(host: NarrowHost, root: Locator, panel) -> None:
     query.fill("water")
     query.press("Enter")
     host.pump_until(lambda: "by their cosine with “water”" in text_of(root, ".tkex-soft[role]"))
-    root.get_by_role("tab", selected=True).focus()
-    host.page.keyboard.press("ArrowRight")
+    tab = root.get_by_role("tab", selected=True)
+    tab.focus()
+    host.press(tab, "ArrowRight")
     host.pump_until(lambda: panel.tab == "words" and root.locator(".tkse-text").count() == 10)
     host.still(root)
     assert root.locator(".tkse-text").all_inner_texts() == [row[0] for row in panel.spans._rows]
@@ -253,7 +257,7 @@ def alike(host: NarrowHost, root: Locator, expected: list[list[object]], what: s
     """Give a panel some seconds to show the same."""
     differing = lambda: [(a, b) for a, b in zip(expected, painted(host, root), strict=True) if a != b]  # noqa: E731
     try:
-        host.pump_until(lambda: not differing(), 10)
+        host.pump_until(lambda: not differing())
     except AssertionError:
         raise AssertionError(f"{what} differ: {str(differing())[:2000]}") from None
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from narrow import NarrowHost
 from playwright.sync_api import Locator, Page
-from servers import Server, pixels, wait
+from servers import Server, pixels, press, wait
 from test_accessibility import faults
 
 import toolkit as tk
@@ -70,37 +70,30 @@ def test_a_number_by_keyboard_alone(host: NarrowHost, page: Page, screenshots) -
     root.screenshot(path=screenshots / "predict-number-unset.png")
     slider = root.get_by_role("slider")
     slider.focus()
-    page.keyboard.press("Enter")
-    host.pump()
+    host.press(slider, "Enter")
     assert not panel.revealed, "nothing was guessed"
-    page.keyboard.press("Space")
+    host.press(slider, "Space")
     host.pump_until(lambda: panel.guess == 50)
-    page.keyboard.press("ArrowRight")
+    host.press(slider, "ArrowRight")
     host.pump_until(lambda: panel.guess == 51)
-    page.keyboard.press("End")
+    host.press(slider, "End")
     host.pump_until(lambda: panel.guess == 100)
-    page.keyboard.press("Home")
+    host.press(slider, "Home")
     host.pump_until(lambda: panel.guess == 0)
-    page.keyboard.press("Tab")
-    page.keyboard.press("Control+A")
-    page.keyboard.type("160")
+    host.press(slider, "Tab")
+    typed = root.get_by_role("spinbutton")
+    host.press(typed, "Control+A", *"160")
     host.pump_until(lambda: "A number from 0 to 100 %, please." in root.inner_text())
     assert panel.guess is None, "what is typed is not what it was"
     assert reveal.is_disabled()
-    page.keyboard.press("Backspace")
-    page.keyboard.press("Backspace")
-    page.keyboard.type("6")
-    page.keyboard.press("ArrowLeft")
-    page.keyboard.press("Backspace")
-    page.keyboard.press("End")
-    page.keyboard.type("0")
+    host.press(typed, "Backspace", "Backspace", "6", "ArrowLeft", "Backspace", "End", "0")
     host.pump_until(lambda: panel.guess == 60)
     assert slider.get_attribute("aria-valuetext") == "60 %"
     assert reveal.is_enabled()
     assert root.get_by_role("button", name="show without guessing").is_hidden()
     assert "34.2" not in html(page)
     root.screenshot(path=screenshots / "predict-number-guessed.png")
-    page.keyboard.press("Enter")
+    host.press(typed, "Enter")
     host.pump_until(lambda: panel.revealed and root.locator(".tkp-result").is_visible())
     assert panel.miss == pytest.approx(25.8)
     assert root.evaluate("root => root.contains(document.activeElement)"), "the focus is lost"
@@ -215,20 +208,21 @@ def test_options_by_keyboard_with_a_slow_truth_that_fails_once(host: NarrowHost,
     page.keyboard.press("Tab")
     if not root.locator("[type=radio]").first.evaluate("node => node === document.activeElement"):
         page.keyboard.press("Tab")
-    page.keyboard.press("Space")
+    choices = root.locator("[type=radio]")
+    host.press(choices.nth(0), "Space")
     host.pump_until(lambda: panel.guess == "layer 0")
-    page.keyboard.press("ArrowDown")
-    page.keyboard.press("ArrowDown")
+    host.press(choices.nth(0), "ArrowDown")
+    host.press(choices.nth(1), "ArrowDown")
     host.pump_until(lambda: panel.guess == "layer 2")
     root.screenshot(path=screenshots / "predict-options-chosen.png")
-    page.keyboard.press("Enter")
+    host.press(choices.nth(2), "Enter")
     host.pump_until(lambda: root.get_attribute("aria-busy") == "true")
     assert root.get_by_text("Working it out …").is_visible()
     host.pump_until(lambda: root.get_by_role("alert").is_visible())
     assert "no images yet" in root.get_by_role("alert").inner_text()
     host.still(root)
     assert root.locator(".tkp-go").evaluate("node => node === document.activeElement"), "it may be tried again at once"
-    page.keyboard.press("Enter")
+    host.press(root.locator(".tkp-go"), "Enter")
     host.pump_until(lambda: panel.revealed and root.locator(".tkp-result").is_visible())
     assert root.get_by_role("alert").is_hidden()
     assert panel.right is False
@@ -292,8 +286,9 @@ def test_two_displays_in_step_and_shown_without_guessing(host: NarrowHost, page:
     assert first.locator(".tkp-go").is_hidden()
     panel._hide(34.2)
     host.pump_until(lambda: second.locator(".tkp-skip").is_visible())
-    second.get_by_role("slider").focus()
-    page.keyboard.press("ArrowRight")
+    slider = second.get_by_role("slider")
+    slider.focus()
+    host.press(slider, "ArrowRight")
     host.pump_until(lambda: first.get_by_role("spinbutton").input_value() == "51")
     panel.guess = None
     host.pump_until(
@@ -342,13 +337,12 @@ which = predict("Will it get better?", options=["better", "worse"], truth="worse
 def test_in_jupyterlab_with_a_truth_that_takes_its_time(open_lab, lab: Server, screenshots) -> None:
     page = open_lab("predict.ipynb", [SETUP, "asked", "which", "asked", "print('ALL' + 'DONE')"])
     first, which, again = (page.locator(".tkp[data-seq]").nth(i) for i in range(3))
-    first.get_by_role("slider").focus()
-    page.keyboard.press("Space")
-    for _ in range(10):
-        page.keyboard.press("ArrowRight")
+    slider = first.get_by_role("slider")
+    slider.focus()
+    press(slider, "Space", *["ArrowRight"] * 10)
     wait(lambda: lab.kernel("[asked.guess, calls]") == [60, []])
     wait(lambda: again.get_by_role("spinbutton").input_value() == "60")
-    page.keyboard.press("Enter")
+    press(slider, "Enter")
     wait(
         lambda: again.locator(".tkp-sentence").inner_text() == "You expected 60 %, it is 34.2 %: 25.8 points too high."
     )

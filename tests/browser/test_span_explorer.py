@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
-from servers import Server, cell_count, dark, pixels, wait
+from servers import Server, cell_count, dark, pixels, press, wait
 
 SETUP = """
 import os, tempfile
@@ -24,8 +24,9 @@ class Shown:
 
     def __init__(self, page: Page) -> None:
         self.root = page.locator(".tkse").first
-        self.root.wait_for(timeout=90_000)
+        self.root.wait_for()
         self.texts = self.root.get_by_role("listbox", name="texts of this head").get_by_role("option")
+        self.query = self.root.get_by_label("Which heads carry a word?")
         self.most = self.root.get_by_role("listbox", name="images, most").get_by_role("option")
 
     def cell(self, layer: int, head: int) -> Locator:
@@ -53,8 +54,7 @@ def test_lab_explore_heads(open_lab, lab: Server, screenshots: Path) -> None:
     shown.cell(2, 2).click()
     wait(lambda: shown.name() == "L2.H2" and shown.still())
     assert lab.kernel("[list(explorer.head), list(map(list, grid.selected))]") == [[2, 2], [[2, 2]]]
-    wait(lambda: page.evaluate("() => document.activeElement.className.includes('tkm-cell')"))
-    page.keyboard.press("ArrowRight")
+    press(shown.cell(2, 2), "ArrowRight")
     wait(lambda: shown.name() == "L2.H3" and shown.still())
     page.locator(".tkhg-cell").nth(8 * 3 + 6).click()
     wait(lambda: shown.name() == "L3.H6" and shown.still())
@@ -67,8 +67,8 @@ def test_lab_explore_heads(open_lab, lab: Server, screenshots: Path) -> None:
     wait(lambda: shown.most.first.get_attribute("title") != before)
     first = lab.kernel("explorer._ends['high'][0][0]")
     assert (shown.most.first.get_attribute("title") or "").startswith(first)
-    page.keyboard.press("ArrowDown")
-    page.keyboard.press("Enter")
+    press(shown.texts.nth(1), "ArrowDown")
+    press(shown.texts.nth(2), "Enter")
     wait(lambda: lab.kernel("explorer.text") == shown.said()[2] and shown.still())
     shown.most.nth(1).click()
     wait(lambda: lab.kernel("explorer.selection.image == explorer._ends['high'][1][0]"))
@@ -78,13 +78,12 @@ def test_lab_explore_heads(open_lab, lab: Server, screenshots: Path) -> None:
 
     # letters reach neither the notebook nor, from a field, the panel
     count, at = cell_count(page), shown.name()
-    for key in ("b", "d", "d", "x", "a"):
-        page.keyboard.press(key)
+    press(shown.root, "b", "d", "d", "x", "a")
     assert cell_count(page) == count
 
     # a word lights up the heads that carry it
-    page.keyboard.press("/")
-    page.keyboard.type("the sea")
+    press(shown.root, "/")
+    press(shown.query, *"the sea")
     wait(lambda: lab.kernel("explorer.query") == "the sea" and shown.still())
     expect(shown.root.locator(".tkse-what")).to_contain_text("“the sea” explains")
     shares = lab.kernel("[float(x) for x in np.frombuffer(explorer._map, '<f4')]")
@@ -93,18 +92,19 @@ def test_lab_explore_heads(open_lab, lab: Server, screenshots: Path) -> None:
     assert strong < pixels(shown.cell(0, min(range(8), key=shares.__getitem__))).astype(float).mean() - 40
     assert shown.name() == at
     shown.root.screenshot(path=screenshots / "span-explorer-word.png")
-    page.keyboard.press("Escape")
+    press(shown.query, "Escape")
     wait(lambda: lab.kernel("explorer.query") == "" and "all variance" in shown.root.locator(".tkse-what").inner_text())
 
     # edit the bank
     gone = shown.said()[0]
     shown.texts.first.focus()
-    page.keyboard.press("Delete")
+    press(shown.texts.first, "Delete")
     wait(lambda: gone not in shown.said() and shown.texts.count() == 10 and shown.still())
     wait(lambda: page.evaluate("() => document.activeElement.className.includes('tkse-row')"))
     assert lab.kernel(f"{gone!r} in explorer.bank.texts") is False
-    shown.root.get_by_label("Add a text to the bank").fill("<b>two</b> red stars in the meadow")
-    page.keyboard.press("Enter")
+    field = shown.root.get_by_label("Add a text to the bank")
+    field.fill("<b>two</b> red stars in the meadow")
+    press(field, "Enter")
     wait(lambda: lab.kernel("len(explorer.bank)") == lab.kernel("len(tk.bank('world'))") and shown.still())
     expect(shown.root.locator(".tkse-reset")).to_be_visible()
     shown.root.locator(".tkse-reset").click()
@@ -129,7 +129,7 @@ def test_voila_explorer(voila: Server, page: Page, screenshots: Path) -> None:
     voila.notebook("spans.ipynb", [SETUP, "explorer"])
     page.goto(f"{voila.url}/voila/render/spans.ipynb")
     shown = Shown(page)
-    wait(lambda: shown.texts.count() == 10 and shown.still(), 60)
+    wait(lambda: shown.texts.count() == 10 and shown.still())
     shown.cell(2, 0).click()
     wait(lambda: shown.name() == "L2.H0" and shown.still())
     wait(lambda: re.search("rain|clear|fog", shown.said()[0]) is not None)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 from playwright.sync_api import Page, expect
-from servers import Server, cell_count, dark, pixels, wait
+from servers import Server, cell_count, dark, pixels, press, wait
 
 SETUP = """
 import toolkit as tk
@@ -33,7 +33,7 @@ class Shown:
 
     def __init__(self, page: Page) -> None:
         self.root = page.locator(".tkt").first
-        self.root.wait_for(timeout=90_000)
+        self.root.wait_for()
         self.a, self.b = (self.root.locator(".tkt-pane").nth(i) for i in range(2))
         self.map, self.other = (pane.locator("canvas") for pane in (self.a, self.b))
         self.text = self.root.get_by_label("text", exact=True)
@@ -58,7 +58,7 @@ def test_lab_token_map(open_lab, lab: Server, tmp_path: Path, screenshots: Path)
     page = open_lab("map.ipynb", CELLS)
     page.set_viewport_size({"width": 1200, "height": 1200})
     shown = Shown(page)
-    wait(lambda: shown.still() and shown.sums(), 60)
+    wait(lambda: shown.still() and shown.sums())
     assert shown.agrees(lab, "tk.token_map(model, data[0], 'a landbird', 'a waterbird')")
     wait(lambda: pixels(shown.map).std() > 10)
     shown.root.screenshot(path=screenshots / "token-map-light.png")
@@ -72,13 +72,13 @@ def test_lab_token_map(open_lab, lab: Server, tmp_path: Path, screenshots: Path)
     assert cell.mean() > 2 * colour.mean()
     slider = shown.root.get_by_label("colour", exact=True)
     slider.focus()
-    page.keyboard.press("Home")
+    press(slider, "Home")
     wait(lambda: lab.kernel("panel.opacity") == 0)
     bare = pixels(shown.map)
     given = Image.fromarray(np.array(lab.kernel("__import__('numpy').asarray(data[0].image).tolist()"), np.uint8))
     truth = np.asarray(given.resize((bare.shape[1], bare.shape[0]), Image.Resampling.NEAREST), int)
     assert np.abs(bare - truth)[20:-20, 20:-20].mean() < 12, "without colour it is the image"
-    page.keyboard.press("End")
+    press(slider, "End")
     wait(lambda: lab.kernel("panel.opacity") == 1)
 
     # a new text, letter by letter; what the model does not know; nothing at all
@@ -111,16 +111,15 @@ def test_lab_token_map(open_lab, lab: Server, tmp_path: Path, screenshots: Path)
     wait(lambda: lab.kernel("list(panel.patch)") == [5, 2])
     page.mouse.move(5, 5)
     shown.map.focus()
-    page.keyboard.press("ArrowRight")
+    press(shown.map, "ArrowRight")
     expect(shown.root.locator(".tkt-point")).to_contain_text("patch (5, 3)")
-    page.keyboard.press("Enter")
+    press(shown.map, "Enter")
     wait(lambda: lab.kernel("list(panel.patch)") == [5, 3])
     count = cell_count(page)
-    for key in ("b", "d", "d", "x", "g", "g"):
-        page.keyboard.press(key)
+    press(shown.map, "b", "d", "d", "x", "g", "g")
     assert cell_count(page) == count
     wait(lambda: lab.kernel("panel.beside") == "image")
-    page.keyboard.press("Escape")
+    press(shown.map, "Escape")
     wait(lambda: lab.kernel("panel.patch") is None)
     shown.beside.select_option("nothing")
 
@@ -128,8 +127,8 @@ def test_lab_token_map(open_lab, lab: Server, tmp_path: Path, screenshots: Path)
     shown.head.nth(3 * 8 + 7).click()
     wait(lambda: lab.kernel("list(grid.selected)") == [[3, 7]] and shown.still())
     assert shown.agrees(lab, "tk.token_map(model, data[0], 'water', 'land', heads='L3.H7')")
-    page.keyboard.press("ArrowLeft")
-    page.keyboard.press("Enter")
+    press(shown.head.nth(3 * 8 + 7), "ArrowLeft")
+    press(shown.head.nth(3 * 8 + 6), "Enter")
     wait(lambda: lab.kernel("str(panel.heads)") == "L3.H7 L3.H6" and shown.still())
     page.locator(".tkhg-cell[data-row='2'][data-col='6']").click()
     wait(lambda: lab.kernel("str(panel.heads)") == "L2.H6" and shown.still())
@@ -159,7 +158,7 @@ def test_lab_token_map(open_lab, lab: Server, tmp_path: Path, screenshots: Path)
 
     # two methods keep their own units; a held scale stays
     shown.beside.select_option("method")
-    wait(lambda: shown.still() and "sums to nothing" in shown.sums(1), 60)
+    wait(lambda: shown.still() and "sums to nothing" in shown.sums(1))
     assert ticks.nth(0).inner_text() != ticks.nth(1).inner_text()
     shown.root.get_by_label("hold the scale").check()
     wait(lambda: lab.kernel("panel.limit is not None"))
@@ -178,7 +177,7 @@ def test_lab_token_map(open_lab, lab: Server, tmp_path: Path, screenshots: Path)
     ImageDraw.Draw(wide).ellipse((170, 50, 230, 110), fill=(240, 240, 240))
     wide.save(tmp_path / "wide.png")
     shown.root.locator("input[type=file]").set_input_files(tmp_path / "wide.png")
-    wait(lambda: lab.kernel("panel.image") == "wide.png" and shown.still(), 60)
+    wait(lambda: lab.kernel("panel.image") == "wide.png" and shown.still())
     assert lab.kernel("list(panel.map.on_picture().shape)") == [160, 400]
     size = shown.map.bounding_box()
     assert size
@@ -220,7 +219,7 @@ def test_voila_token_map(voila: Server, page: Page, screenshots: Path) -> None:
     voila.notebook("map.ipynb", [SETUP, "panel"])
     page.goto(f"{voila.url}/voila/render/map.ipynb")
     shown = Shown(page)
-    wait(lambda: shown.still() and shown.sums(), 60)
+    wait(lambda: shown.still() and shown.sums())
     before = shown.sums()
     shown.text.fill("water")
     wait(lambda: shown.still() and shown.sums() != before)

@@ -48,20 +48,20 @@ def test_opened_by_mouse_and_by_key_with_the_words_of_python(
     first = panel.why.terms[0]
     assert not side.get_by_text(tk.glossary(first).says, exact=True).is_visible()
     terms.focus()
-    page.keyboard.press("Enter")
+    host.press(terms, "Enter")
     assert side.get_by_text(tk.glossary(first).says, exact=True).is_visible()
     page.screenshot(path=screenshots / f"why-{name}-terms.png")
-    page.keyboard.press("w")
+    host.press(terms, "w")
     assert side.is_hidden()
     assert button.evaluate("node => node === document.activeElement"), "the focus is lost with the side"
-    page.keyboard.press("w")
+    host.press(button, "w")
     assert side.is_visible()
     ring = button.evaluate("node => [getComputedStyle(node).outlineStyle, getComputedStyle(node).outlineWidth]")
     assert ring == ["solid", "2px"]
-    page.keyboard.press("Escape")
+    host.press(button, "Escape")
     assert side.is_hidden()
     assert button.get_attribute("aria-expanded") == "false"
-    page.keyboard.press("?")
+    host.press(button, "?")
     assert root.locator(":scope > .tk-keys").get_by_text(NAME, exact=True).is_visible()
 
 
@@ -87,12 +87,12 @@ def test_the_terms_have_a_ring_and_escape_closes_from_within(page: Page, host: N
     root = host.show(PANELS["HeadGrid"](), shadow=True)
     button, side = parts(root)
     button.focus()
-    page.keyboard.press("Enter")
+    host.press(button, "Enter")
     while not side.locator("summary:focus").count():
         page.keyboard.press("Tab")
     style = "node => [getComputedStyle(node).outlineStyle, getComputedStyle(node).outlineWidth]"
     assert side.locator("summary").evaluate(style) == ["solid", "2px"]
-    page.keyboard.press("Escape")
+    host.press(side.locator("summary"), "Escape")
     assert side.is_hidden()
     assert button.evaluate("node => node === node.getRootNode().activeElement")
 
@@ -102,11 +102,12 @@ def test_keys_of_the_panel_stay_its_own(page: Page, host: NarrowHost) -> None:
     panel = PANELS["HeadGrid"]()
     root = host.show(panel)
     _, side = parts(root)
-    root.locator('[aria-label^="layer 2, head 3,"]').click()
+    cell = root.locator('[aria-label^="layer 2, head 3,"]')
+    cell.click()
     host.pump_until(lambda: panel.selected == ((2, 3),))
-    page.keyboard.press("w")
+    host.press(cell, "w")
     assert side.is_visible()
-    page.keyboard.press("Escape")
+    host.press(cell, "Escape")
     host.pump_until(lambda: panel.selected == ())
     assert side.is_visible()
     spans = PANELS["SpanExplorer"]()
@@ -148,7 +149,7 @@ def test_a_panel_without_one_has_no_button(host: NarrowHost) -> None:
     panel._reading = {}
     root = host.show(panel)
     assert root.get_by_label(NAME).count() == 0
-    root.get_by_label("Keys", exact=True).focus()
-    host.page.keyboard.press("w")
-    host.page.keyboard.press("?")
+    keys = root.get_by_label("Keys", exact=True)
+    keys.focus()
+    host.press(keys, "w", "?")
     assert root.locator(":scope > .tk-keys").is_visible()

@@ -10,6 +10,7 @@ import time
 import tracemalloc
 import weakref
 
+import patience
 import pytest
 import torch
 from hypothesis import given, settings
@@ -31,7 +32,7 @@ class Gate:
 
     def __call__(self, request):
         self.started.set()
-        assert self.go.wait(20)
+        assert self.go.wait(patience.seconds())
         return "gate"
 
 
@@ -93,10 +94,10 @@ def test_a_callback_that_raises_is_reported_too(engine):
 def test_the_newest_request_of_a_key_wins_and_others_keep_their_turn():
     e, gate, seen = Worker(), Gate(), []
     first = e.submit("x", gate)
-    assert gate.started.wait(10)
+    assert gate.started.wait(patience.seconds())
     tickets = [e.submit(key, lambda r, v=(key, i): v, seen.append) for i in range(5) for key in ("a", "b", "c")]
     gate.go.set()
-    assert e.wait(10)
+    assert e.wait(patience.seconds())
     assert seen == [("a", 4), ("b", 4), ("c", 4)]
     assert [t.state for t in tickets] == ["superseded"] * 12 + ["done"] * 3
     assert first.state == "done"
@@ -115,7 +116,7 @@ def test_running_work_ends_at_its_next_check_once_it_has_painted():
             time.sleep(0.001)
 
     old = e.submit("a", work, partial=lambda v: None)
-    assert painted.wait(10)
+    assert painted.wait(patience.seconds())
     new = e.submit("a", lambda r: "new")
     assert new.result(10) == "new"
     assert old.state == "superseded"
@@ -164,7 +165,7 @@ def test_without_patience_cancelling_alone_would_starve_it(monkeypatch):
         time.sleep(0.005)
     assert not painted
     e.cancel()
-    assert e.wait(10)
+    assert e.wait(patience.seconds())
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -186,7 +187,7 @@ def test_cancelled_work_hands_nothing_on(engine):
 def test_cancelling_what_waits_ends_it_at_once():
     e, gate = Worker(), Gate()
     e.submit("x", gate)
-    assert gate.started.wait(10)
+    assert gate.started.wait(patience.seconds())
     waiting = [e.submit(k, lambda r: 1) for k in "ab"]
     e.cancel("a")
     with pytest.raises(StoppedError):
@@ -207,10 +208,10 @@ def test_cancelling_reaches_what_runs_behind_what_waits():
         return "old"
 
     old = e.submit("a", work, seen.append, progress=lambda d, of: None)
-    assert started.wait(10)
+    assert started.wait(patience.seconds())
     new = e.submit("a", lambda r: "new", seen.append)
     e.cancel()
-    assert e.wait(10), "cancelled work ran on"
+    assert e.wait(patience.seconds()), "cancelled work ran on"
     go.set()
     assert (old.state, new.state) == ("cancelled", "cancelled")
     assert seen == []
@@ -226,9 +227,9 @@ def test_when_only_the_newer_one_is_cancelled_the_older_does_not_come_back():
             time.sleep(0.001)
 
     old = e.submit("a", work, seen.append)
-    assert started.wait(10)
+    assert started.wait(patience.seconds())
     e.submit("a", lambda r: "new", seen.append).cancel()
-    assert e.wait(5)
+    assert e.wait(patience.seconds())
     assert old.state == "superseded"
     assert seen == []
 
@@ -243,7 +244,7 @@ def test_no_progress_is_told_after_a_cancel(engine):
 
     engine_ = engine()
     engine_.submit("a", work, progress=lambda d, of: seen.append(d))
-    assert engine_.wait(10)
+    assert engine_.wait(patience.seconds())
     assert seen == []
 
 
@@ -264,7 +265,7 @@ def test_a_failed_ticket_keeps_its_words_and_not_its_images(engine):
 
     e = engine()
     ticket = e.submit("a", work)
-    assert e.wait(10)
+    assert e.wait(patience.seconds())
     gc.collect()
     assert len(alive) == 0
     with pytest.raises(ValueError, match="outer") as caught:
@@ -276,20 +277,20 @@ def test_a_failed_ticket_keeps_its_words_and_not_its_images(engine):
 def test_a_callback_may_submit(engine):
     e, seen = engine(), []
     e.submit("a", lambda r: 1, lambda v: e.submit("a", lambda r: 2, seen.append))
-    assert e.wait(10)
+    assert e.wait(patience.seconds())
     assert seen == [2]
 
 
 def test_submitting_returns_at_once_while_the_worker_is_busy():
     e, gate = Worker(), Gate()
     e.submit("x", gate)
-    assert gate.started.wait(10)
+    assert gate.started.wait(patience.seconds())
     start = time.perf_counter()
     for i in range(200):
         e.submit("y", lambda r, i=i: i)
     assert time.perf_counter() - start < 2.0  # it would wait for ever, not a little
     gate.go.set()
-    assert e.wait(10)
+    assert e.wait(patience.seconds())
 
 
 @settings(max_examples=30, deadline=None)
@@ -308,24 +309,24 @@ def test_from_many_threads_the_last_of_every_key_is_what_is_painted_last(jobs, t
         t.start()
     for t in crowd:
         t.join()
-    assert e.wait(20)
+    assert e.wait(patience.seconds())
     assert painted == order
 
 
 def test_two_engines_work_side_by_side():
     a, b, gate = Worker(), Worker(), Gate()
     a.submit("x", gate)
-    assert gate.started.wait(10)
+    assert gate.started.wait(patience.seconds())
     assert b.submit("x", lambda r: "b").result(10) == "b"
     gate.go.set()
-    assert a.wait(10)
+    assert a.wait(patience.seconds())
 
 
 def test_all_work_of_an_engine_runs_on_one_thread_without_gradients_and_leaves_the_callers_mode():
     e, seen = Worker(), []
     for i in range(5):
         e.submit(str(i), lambda r: seen.append((threading.get_ident(), torch.is_grad_enabled())))
-    assert e.wait(10)
+    assert e.wait(patience.seconds())
     assert len({t for t, _ in seen}) == 1
     assert seen[0][0] != threading.get_ident()
     assert not any(grad for _, grad in seen)
@@ -391,7 +392,7 @@ def test_ten_thousand_requests_leave_nothing_behind(engine):
             payload = Payload()
             alive.add(payload)
             e.submit(f"key {i % 7}", lambda r, p=payload: p, lambda v: None, partial=lambda v: None)
-        assert e.wait(60)
+        assert e.wait(patience.seconds())
 
     ask(500)
     gc.collect()

@@ -7,6 +7,7 @@ import threading
 import time
 
 import numpy as np
+import patience
 import pytest
 import torch
 from PIL import Image
@@ -284,9 +285,9 @@ def test_images_of_its_own_and_unrelated_sets(few, every):
     assert lab._point["agreement"] == float(lab.edit.on().unrelated[0].agreement)
 
 
-def wait(lab, seconds=30):
-    end = time.monotonic() + seconds
-    while lab._work and time.monotonic() < end:
+def wait(lab):
+    deadline = patience.Deadline()
+    while lab._work and not deadline.passed():
         time.sleep(0.01)
     return not lab._work
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import patience
 import pytest
 import traitlets
 
@@ -261,10 +262,10 @@ class Waiting:
     def __init__(self, **arguments: Any) -> None:
         self.explorer = Explorer(tk.load(), tk.scenes("val", n=300), PAIR, **arguments)
 
-    def until(self, condition: Any, seconds: float = 60) -> None:
-        end = time.monotonic() + seconds
+    def until(self, condition: Any) -> None:
+        deadline = patience.Deadline()
         while not condition():
-            assert time.monotonic() < end, self.explorer.error
+            assert not deadline.passed(), self.explorer.error
             time.sleep(0.01)
 
 
@@ -378,9 +379,9 @@ def test_a_filter_set_meanwhile_is_not_lost(acts: tk.Acts, monkeypatch: pytest.M
     explorer = Explorer(acts.model, acts, PAIR)
     time.sleep(0.15)
     explorer.pair = PAIR
-    end = time.monotonic() + 30
+    deadline = patience.Deadline()
     while explorer._work or "grid" not in explorer.parts:
-        assert time.monotonic() < end
+        assert not deadline.passed()
         time.sleep(0.01)
     assert explorer._found.endswith("landbird taken for waterbird, the surest first.")
     assert len(explorer.gallery) == explorer._confusion["before"][1]
@@ -403,9 +404,9 @@ def test_a_newer_edit_takes_the_place_of_one_under_way(acts: tk.Acts) -> None:
     two = tk.TwoModels(acts, birds, selection=shared)
     time.sleep(0.5)
     shared.edit = other
-    end = time.monotonic() + 30
+    deadline = patience.Deadline()
     while two._work or two._of != two._names:
-        assert time.monotonic() < end
+        assert not deadline.passed()
         time.sleep(0.01)
     alone = tk.TwoModels(acts, birds, other, engine=Engine())
     assert two._names[1] == "edited: α = 1000, β = 10"

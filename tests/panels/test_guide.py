@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 import numpy as np
+import patience
 import pytest
 
 import toolkit as tk
@@ -278,7 +279,7 @@ def test_wait_does_not_hang_in_an_observer() -> None:
 def test_with_an_inline_engine_there_is_nothing_to_wait_for(acts: tk.Acts) -> None:
     explorer = Explorer(acts.model, acts, PAIR, engine=Engine())
     with LOCK:
-        assert explorer.wait(0) is explorer
+        assert explorer.wait(patience.seconds()) is explorer
 
 
 # as cells

@@ -13,6 +13,7 @@ from html.parser import HTMLParser
 
 import nbformat
 import numpy as np
+import patience
 import pytest
 from nbclient import NotebookClient
 from PIL import Image
@@ -70,10 +71,10 @@ def shell(monkeypatch):
     return made
 
 
-def until(condition, seconds=10):
-    end = time.monotonic() + seconds
+def until(condition):
+    deadline = patience.Deadline()
     while not condition():
-        assert time.monotonic() < end
+        assert not deadline.passed()
         time.sleep(0.01)
 
 
@@ -141,12 +142,12 @@ def test_no_picture_of_two_states(shell, monkeypatch):
 
     def slow(self):
         going.set()
-        assert go.wait(10)
+        assert go.wait(patience.seconds())
         return png(self)
 
     monkeypatch.setattr(HeadGrid, "png", slow)
     grid.selected = "L0.H0"
-    assert going.wait(10)
+    assert going.wait(patience.seconds())
     grid.selected = "L2.H3"  # nothing of this waits for the picture
     go.set()
     until(lambda: len(shell.published) == 3)

@@ -8,6 +8,7 @@ import math
 import threading
 
 import numpy as np
+import patience
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -229,7 +230,7 @@ def test_a_callable_runs_when_it_is_asked_for_and_may_fail_first(engine):
     panel.guess = "layer 1"
     assert tries == []
     panel.reveal()
-    assert panel.engine.wait(20)
+    assert panel.engine.wait(patience.seconds())
     assert "KeyError" in panel.error
     assert "no such head" in panel.error
     assert "To fix: mend what it calls, then reveal again" in panel.error
@@ -237,7 +238,7 @@ def test_a_callable_runs_when_it_is_asked_for_and_may_fail_first(engine):
     assert panel._work == []
     panel.guess = "layer 0"
     panel.set_state({"_asked": [{"id": "a 1", "do": "reveal"}]})
-    assert panel.engine.wait(20)
+    assert panel.engine.wait(patience.seconds())
     assert panel.error == ""
     assert panel.revealed
     assert panel.right is False
@@ -415,5 +416,5 @@ def test_asked_twice_while_it_is_worked_out_it_is_worked_out_once():
     panel.reveal()
     panel.set_state({"_asked": [{"id": "c 1", "do": "reveal"}]})
     go.set()
-    assert panel.engine.wait(20)
+    assert panel.engine.wait(patience.seconds())
     assert (panel.truth, len(calls)) == (34.2, 1)

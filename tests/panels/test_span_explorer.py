@@ -7,6 +7,7 @@ import threading
 import time
 
 import numpy as np
+import patience
 import pytest
 from PIL import Image
 
@@ -240,12 +241,12 @@ def test_an_answer_keeps_its_own_head(acts):
     """What was asked for one head is never shown under the name of another."""
     engine = Worker()
     explorer = tk.SpanExplorer(acts, head="L3.H7", engine=engine)
-    assert engine.wait(30)
+    assert engine.wait(patience.seconds())
     explorer._edit(lambda: time.sleep(0.2))
     explorer.head = "L2.H2"
     seen = []
     explorer.observe(lambda change: seen.append((tuple(explorer._shown), change["new"])), "summary")
-    assert engine.wait(30)
+    assert engine.wait(patience.seconds())
     texts = tk.textspan(acts, "world", size=10, layers=None).texts
     assert [row[0] for row in explorer._rows] == texts[2][2]
     for (layer, head), words in seen:
@@ -255,17 +256,17 @@ def test_an_answer_keeps_its_own_head(acts):
 def test_stopping_leaves_nothing_behind(acts):
     engine = Worker()
     explorer = tk.SpanExplorer(acts, head="L3.H7", engine=engine)
-    assert engine.wait(30)
+    assert engine.wait(patience.seconds())
     held = explorer._session.layer
     explorer._session.layer = lambda *given: (time.sleep(0.2), held(*given))[1]
     explorer.everything()
     time.sleep(0.1)
     explorer._asked = [{"id": "x", "do": "stop"}]
-    assert engine.wait(30)
+    assert engine.wait(patience.seconds())
     assert explorer._work == []
     explorer.spans = None
     explorer.everything()
-    assert engine.wait(30)
+    assert engine.wait(patience.seconds())
     assert explorer.spans is not None
 
 
@@ -277,7 +278,7 @@ def test_the_bank_is_encoded_by_the_worker(acts, monkeypatch):
     monkeypatch.setattr(explore, "vectors_of", lambda *a: (threads.append(threading.current_thread()), encode(*a))[1])
     engine = Worker()
     explorer = tk.SpanExplorer(acts, engine=engine)
-    assert engine.wait(30)
+    assert engine.wait(patience.seconds())
     assert len(explorer._rows) == 10
     assert len(threads) == 1
     assert threads[0] is not threading.current_thread()
@@ -309,7 +310,7 @@ def test_heads_that_never_vary():
 def test_beside_a_worker_the_newest_head_wins(acts):
     engine = Worker()
     explorer = tk.SpanExplorer(acts, head="L3.H7", engine=engine)
-    assert engine.wait(30)
+    assert engine.wait(patience.seconds())
     gate, held = threading.Event(), WordsSession.describe
 
     def slow(self, *arguments, **options):
@@ -323,7 +324,7 @@ def test_beside_a_worker_the_newest_head_wins(acts):
     assert time.perf_counter() - start < 1, "asking never waits"
     assert "head" in explorer._work
     gate.set()
-    assert engine.wait(30)
+    assert engine.wait(patience.seconds())
     assert explorer._shown == [2, 7]
     assert explorer._work == []
     assert [row[0] for row in explorer._rows] == tk.textspan(acts, "world", size=10, layers=None).texts[2][7]

@@ -7,6 +7,7 @@ import threading
 import warnings
 
 import numpy as np
+import patience
 import pytest
 import torch
 from PIL import Image
@@ -75,7 +76,7 @@ def test_a_traced_image_needs_no_forward(panel, model, monkeypatch):
 def test_two_methods(model, data, method, engine):
     panel = tk.TokenMap(model, data, text="a landbird", against="a waterbird", engine=engine())
     panel.beside, panel.other_method = "method", method
-    assert panel.engine.wait(30)
+    assert panel.engine.wait(patience.seconds())
     assert panel.error == ""
     expected = tk.explain(model, data[0], "a landbird", "a waterbird", method=method)
     np.testing.assert_allclose(values(panel._b), expected.values, atol=1e-6)
@@ -339,11 +340,11 @@ def test_an_older_answer_does_not_take_a_newer_error_back(model, data):
     panel.beside = "ablated"
     assert "no heads to switch off" in panel.error
     gate.set()
-    assert panel.engine.wait(30)
+    assert panel.engine.wait(patience.seconds())
     assert "no heads to switch off" in panel.error
     assert panel.map.target == "“water”"
     panel.beside = "nothing"
-    assert panel.engine.wait(30)
+    assert panel.engine.wait(patience.seconds())
     assert panel.error == ""
 
 
@@ -412,6 +413,6 @@ def test_a_worker_paints_the_last_of_many_texts(model, data):
     for thread in threads:
         thread.join()
     panel.text = "a waterbird"
-    assert panel.engine.wait(30)
+    assert panel.engine.wait(patience.seconds())
     assert panel.map.target == "“a waterbird”"
     assert panel._work == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from PIL import Image
 
 import toolkit as tk
 from toolkit.data.samples import Samples
-from toolkit.store import extraction
+from toolkit.store import extraction, writer
 from toolkit.store import layout as layouts
 from toolkit.store.errors import check_space
 from toolkit.store.reader import open_store
@@ -116,35 +117,76 @@ def test_moments_are_gathered_on_the_way_and_anew_for_a_choice(model, small_chun
         torch.testing.assert_close(maps.mT @ chosen.moments.scatter @ maps, expected, rtol=1e-4, atol=1e-7)
 
 
-KILLED = """
-import os, sys, torch; sys.path[:0] = sys.argv[3].split(os.pathsep)
-import families, toolkit as tk
-from toolkit.store import layout, writer
-import test_extraction as t
-layout.chunk_rows = lambda shapes, precision: 16
-writer.KEEP_MOMENTS = float(sys.argv[4])
+def extract_until_killed(place, at, keep):
+    """What the process is to do that is killed: after `at` images."""
+    layouts.chunk_rows = lambda shapes, precision: 16
+    writer.KEEP_MOMENTS = keep
+
+    def report(n, of):
+        if n >= at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    tk.extract(tk.wrap(families.build("vit"), name="tiny"), Pictures(70), place, batch_size=8, progress=report)
+
+
+def extract_on_a_full_disk(place):
+    """The file size limit of a process is the one full disk a test may make."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))
+    try:
+        tk.extract(tk.wrap(families.build("vit"), name="tiny"), Pictures(300), place, progress=False)
+    except tk.StoreError as error:
+        sys.stdout.write(str(error))
+
+
+BEGINNER = """
+import json, os, sys; sys.path[:0] = sys.argv[1].split(os.pathsep)
+import test_extraction, torch
 torch.set_num_threads(1)
-done = []
-def report(n, of):
-    done.append(n)
-    if n >= int(sys.argv[2]): os.kill(os.getpid(), 9)
-tk.extract(tk.wrap(families.build("vit"), name="tiny"), t.Pictures(70), sys.argv[1], batch_size=8, progress=report)
+for line in sys.stdin:
+    name, given = json.loads(line)
+    said, saying = os.pipe()
+    child = os.fork()
+    if not child:
+        os.dup2(saying, 1)
+        getattr(test_extraction, name)(**given)
+        sys.stdout.flush()
+        os._exit(0)
+    os.close(saying)
+    with os.fdopen(said) as pipe:
+        text = pipe.read()
+    print(json.dumps([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), text]), flush=True)
 """
+"""Begins processes with everything imported and nothing done: an import of torch is what most of them would be."""
+
+
+@pytest.fixture(scope="module")
+def in_a_process():
+    """Runs a function of this file by name in a process of its own; its exit status and what it printed."""
+    path = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[1])])
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", BEGINNER, path], **pipes) as beginner:
+
+        def run(function, **given):
+            beginner.stdin.write(json.dumps([function.__name__, given]) + "\n")
+            beginner.stdin.flush()
+            return json.loads(beginner.stdout.readline())
+
+        yield run
+        beginner.stdin.close()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("keep", "kills"), [(0.0, (0, 40)), (1e9, (8, 64))])
-def test_killed_anywhere_it_resumes_to_the_same_store(model, tmp_path, small_chunks, keep, kills):
+def test_killed_anywhere_it_resumes_to_the_same_store(model, tmp_path, small_chunks, in_a_process, keep, kills):
     place = tmp_path / "s.zarr"
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         whole = tk.extract(model, Pictures(70), tmp_path / "whole.zarr", batch_size=8, progress=False)
-        path = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[1])])
         for at in kills:
-            code = [sys.executable, "-c", KILLED, str(place), str(at), path, str(keep)]
-            done = subprocess.run(code, capture_output=True, text=True, check=False)
-            assert done.returncode == -signal.SIGKILL, done.stderr
+            status, _ = in_a_process(extract_until_killed, place=str(place), at=at, keep=keep)
+            assert status == -signal.SIGKILL
             assert not place.exists()
         with pytest.raises(tk.StoreError, match="half-written"):
             tk.open_acts(place)
@@ -378,26 +420,10 @@ def test_no_place_on_the_disk_is_said_before_anything_is_written(tmp_path):
         check_space(tmp_path / "not" / "yet" / "there", 10**18)
 
 
-FULL = """
-import os, resource, signal, sys; sys.path[:0] = sys.argv[2].split(os.pathsep)
-import families, toolkit as tk
-import test_extraction as t
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))
-try:
-    tk.extract(tk.wrap(families.build("vit"), name="tiny"), t.Pictures(300), sys.argv[1], progress=False)
-except tk.StoreError as error:
-    print(error)
-"""
-
-
-def test_a_disk_that_fills_up_on_the_way(model, tmp_path):
-    """The file size limit of a process is the one full disk a test may make."""
-    path = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[1])])
-    done = subprocess.run(
-        [sys.executable, "-c", FULL, str(tmp_path / "s.zarr"), path], capture_output=True, text=True, check=True
-    )
-    assert "a full disk while writing" in done.stdout, done.stdout + done.stderr
+def test_a_disk_that_fills_up_on_the_way(model, tmp_path, in_a_process):
+    status, said = in_a_process(extract_on_a_full_disk, place=str(tmp_path / "s.zarr"))
+    assert status == 0
+    assert "a full disk while writing" in said
     assert not (tmp_path / "s.zarr").exists()
     assert len(tk.extract(model, Pictures(300), tmp_path / "s.zarr", progress=False)) == 300
 
