@@ -91,6 +91,10 @@ def test_the_score_and_the_panel_in_a_real_explorer(
     expect(page.locator(".tkcb-row[aria-selected=true]")).to_contain_text(f"{round(100 * truth[0] / truth[1])} %")
     page.locator(".tkcb").get_by_label("Why").click()
     expect(page.locator(".tkcb .tk-why")).to_contain_text("Which classes does the model get right")
+    label = page.locator(".tkcb .tk-why dt", has_text="Formula")
+    box = label.bounding_box()
+    assert box is not None
+    assert box["width"] > 2 * box["height"], "JupyterLab would let a word break between any two letters"
     page.screenshot(path=screenshots / "recipe-panel.png")
     assert lab.kernel("explorer.state['panels']['classes']") == {"chosen": "waterbird"}
     assert lab.kernel("explorer.part('classes').png()[:4].hex()") == "89504e47"
