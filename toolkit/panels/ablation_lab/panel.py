@@ -21,7 +21,6 @@ from toolkit.labs.ablation import (
     AblationSession,
     HeadsOffOutcome,
     OrderCurve,
-    known_pair,
     known_strengths,
 )
 from toolkit.panels.base.bundle import script, style
@@ -29,6 +28,7 @@ from toolkit.panels.base.groups import GroupsPanel
 from toolkit.panels.base.panel import observes, shows_errors
 from toolkit.panels.base.place import ExplorerPlace, Host
 from toolkit.panels.base.selection import Selection
+from toolkit.panels.base.traits import Head, Pair, Table
 from toolkit.panels.base.turned import EMPTY, PAUSE, turned
 
 if TYPE_CHECKING:
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 WAIT = 5.0
 """Seconds that showing a panel waits for its first numbers."""
 PALETTE = {"light": DIVERGING.tolist(), "dark": DIVERGING_DARK.tolist()}
-Head = tuple[int, int]
 
 
 class AblationLab(GroupsPanel):
@@ -88,13 +87,13 @@ class AblationLab(GroupsPanel):
     how: traitlets.TraitType[Any, Any] = traitlets.Enum(HOWS, "zero").tag(sync=True)
     effect: traitlets.TraitType[Any, Any] = traitlets.Enum(("direct", "total"), "direct").tag(sync=True)
     by = traitlets.Enum(CRITERIA, "utility").tag(sync=True)
-    head: traitlets.TraitType[Any, Any] = traitlets.Any((0, 0)).tag(sync=True)
-    pair: traitlets.TraitType[Any, Any] = traitlets.Any(None, allow_none=True).tag(sync=True)
+    head = Head().tag(sync=True)
+    pair = Pair().tag(sync=True)
     image = traitlets.Unicode(None, allow_none=True).tag(sync=True)
     _off: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _layers = traitlets.List(traitlets.Int()).tag(sync=True)
     _heads = traitlets.Int(1).tag(sync=True)
-    _map = traitlets.Bytes(b"").tag(sync=True)
+    _map = Table().tag(sync=True)
     _map_words = traitlets.Unicode("").tag(sync=True)
     _map_of: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _scores: traitlets.List[Any] = traitlets.List().tag(sync=True)
@@ -152,27 +151,16 @@ class AblationLab(GroupsPanel):
         self._ask_outcome()
 
     _card = property(lambda self: self._session.images.acts.card)
+    _classes_there = property(lambda self: self._session.images.classes)
+    _heads_there = property(lambda self: (self._session.layers, self._session.shape[1]))
 
     # what may be set
-
-    @traitlets.validate("head")
-    def _valid_head(self, proposal: dict[str, Any]) -> Head:
-        value = proposal["value"]
-        found = HeadSet.of([tuple(value)] if isinstance(value, list) else value, *self._session.shape).heads
-        if len(found) != 1 or (self._layers and found[0][0] not in self._layers):
-            accepted = f"one head of layers {', '.join(map(str, self._layers))}"
-            raise InputError("AblationLab.head", repr(value), accepted, "name one of these")
-        return found[0]
 
     @traitlets.validate("score")
     def _valid_score(self, proposal: dict[str, Any]) -> str:
         found = known_score(proposal["value"], "AblationLab.score", "AblationLab")
         self._scores = [score.told for score in offered("AblationLab")]
         return found.name
-
-    @traitlets.validate("pair")
-    def _valid_pair(self, proposal: dict[str, Any]) -> tuple[str, str] | None:
-        return known_pair(self._session.images, proposal["value"], "AblationLab")
 
     @traitlets.validate("_off")
     def _valid_off(self, proposal: dict[str, Any]) -> list[list[float]]:
@@ -191,7 +179,7 @@ class AblationLab(GroupsPanel):
             self._why = found.why
 
     @property
-    def strengths(self) -> dict[Head, float]:
+    def strengths(self) -> dict[tuple[int, int], float]:
         """Strength of every head that is changed; assign a mapping from heads to numbers."""
         return {(row[0], row[1]): row[2] for row in self._off}
 
@@ -294,7 +282,7 @@ class AblationLab(GroupsPanel):
         self._map_of, self._table, curve = found
         kind, pair = self._map_of[:2]
         self._map, self._map_words, self._sure = (
-            self._table.astype("<f4").tobytes(),
+            self._table,
             known_score(kind, "AblationLab").says,
             {},
         )

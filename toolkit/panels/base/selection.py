@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
 
@@ -10,6 +9,7 @@ import traitlets
 
 from toolkit.core.heads import HeadSet
 from toolkit.errors import InputError
+from toolkit.panels.base.traits import Heads
 
 
 class Selection(traitlets.HasTraits):
@@ -28,7 +28,7 @@ class Selection(traitlets.HasTraits):
     """
 
     image = traitlets.Unicode(None, allow_none=True)
-    heads: traitlets.TraitType[Any, Any] = traitlets.Any(())
+    heads = Heads()
     hovered: traitlets.TraitType[Any, Any] = traitlets.Any(None, allow_none=True)
     text = traitlets.Unicode("")
     pair = traitlets.Tuple(traitlets.Unicode(), traitlets.Unicode(), default_value=None, allow_none=True)
@@ -50,11 +50,6 @@ class Selection(traitlets.HasTraits):
             near = get_close_matches(name, names, 1)
             fix = f"did you mean {near[0]!r}?" if near else "leave it out"
             raise InputError("Selection", f"the unknown name {name!r}", ", ".join(sorted(names)), fix)
-
-    @traitlets.validate("heads")
-    def _valid_heads(self, proposal: dict[str, Any]) -> tuple[tuple[int, int], ...]:
-        value: str | Iterable[Any] = proposal["value"]
-        return HeadSet.of(value).heads
 
     def __repr__(self) -> str:
         shown = [f"{name}={getattr(self, name)!r}" for name in ("image", "text", "pair") if getattr(self, name)]

@@ -16,7 +16,7 @@ import traitlets
 
 from toolkit.api.edit.frontier_result import MEASURES
 from toolkit.api.edit.problem import EditWarning
-from toolkit.api.edit.settings import known_scale, known_steps, known_weight
+from toolkit.api.edit.settings import known_scale, known_steps
 from toolkit.core.heads import HeadSet
 from toolkit.engine.engine import Engine
 from toolkit.engine.worker import Worker
@@ -30,6 +30,7 @@ from toolkit.panels.base.groups import GroupsPanel
 from toolkit.panels.base.panel import observes, shows_errors
 from toolkit.panels.base.place import ExplorerPlace, Host
 from toolkit.panels.base.selection import Selection
+from toolkit.panels.base.traits import Pair, Weight
 from toolkit.panels.base.turned import EMPTY, turned
 
 if TYPE_CHECKING:
@@ -89,13 +90,13 @@ class EditLab(GroupsPanel):
     place = ExplorerPlace("edit", tab="edit", label="Edit")
     _esm = script("edit_lab")
     _css = style("edit_lab")
-    alpha: traitlets.TraitType[Any, Any] = traitlets.Any(10.0).tag(sync=True)
-    beta: traitlets.TraitType[Any, Any] = traitlets.Any(10.0).tag(sync=True)
+    alpha = Weight().tag(sync=True)
+    beta = Weight().tag(sync=True)
     steps: traitlets.TraitType[Any, Any] = traitlets.Any(100).tag(sync=True)
     strategy = traitlets.Unicode("diagonal").tag(sync=True)
     scale: traitlets.TraitType[Any, Any] = traitlets.Any(None, allow_none=True).tag(sync=True)
     nonnegative = traitlets.Bool(False).tag(sync=True)
-    pair: traitlets.TraitType[Any, Any] = traitlets.Any(None, allow_none=True).tag(sync=True)
+    pair = Pair().tag(sync=True)
     image = traitlets.Unicode(None, allow_none=True).tag(sync=True)
     _chosen: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _typed = traitlets.Unicode("").tag(sync=True)
@@ -177,12 +178,9 @@ class EditLab(GroupsPanel):
         self._ask()
 
     _card = property(lambda self: self._session.images.acts.card)
+    _classes_there = property(lambda self: self._session.images.classes)
 
     # what is set
-
-    @traitlets.validate("alpha", "beta")
-    def _valid_weight(self, proposal: dict[str, Any]) -> float:
-        return known_weight(proposal["trait"].name, proposal["value"])
 
     @traitlets.validate("steps")
     def _valid_steps(self, proposal: dict[str, Any]) -> int:
@@ -199,10 +197,6 @@ class EditLab(GroupsPanel):
     @traitlets.validate("scale")
     def _valid_scale(self, proposal: dict[str, Any]) -> float | None:
         return known_scale(proposal["value"], self._session.images.acts.card.logit_scale)
-
-    @traitlets.validate("pair")
-    def _valid_pair(self, proposal: dict[str, Any]) -> tuple[str, str] | None:
-        return known_pair(self._session.images, proposal["value"], "EditLab")
 
     @property
     def heads(self) -> HeadSet:

@@ -17,12 +17,12 @@ import traitlets
 from toolkit.core.heads import HeadSet
 from toolkit.engine.engine import Engine
 from toolkit.engine.worker import Worker
-from toolkit.errors import InputError
 from toolkit.figures.thumbnails import sheet
 from toolkit.labs.explorer import SHOWS, ExplorerSession, Shown
 from toolkit.panels.base.bundle import script, style
 from toolkit.panels.base.panel import LOCK, observes, shows_errors
 from toolkit.panels.base.selection import Selection
+from toolkit.panels.base.traits import Pair
 from toolkit.panels.explorer.guide import Guided
 from toolkit.panels.explorer.handed_on import write_report
 from toolkit.panels.explorer.parts import FOLDERS, PART, TABS
@@ -78,7 +78,7 @@ class Explorer(Guided):
     _esm = script("explorer")
     _css = style("explorer")
     tab = traitlets.Enum(tuple(TABS), "mistakes").tag(sync=True)
-    pair: traitlets.TraitType[Any, Any] = traitlets.Any(None, allow_none=True).tag(sync=True)
+    pair = Pair().tag(sync=True)
     show = traitlets.Enum(tuple(SHOWS), "mistakes").tag(sync=True)
     query = traitlets.Unicode("").tag(sync=True)
     _tabs = traitlets.Dict(TABS).tag(sync=True)
@@ -162,16 +162,6 @@ class Explorer(Guided):
                 LOCK.release()
 
     # what may be set
-
-    @traitlets.validate("pair")
-    def _valid_pair(self, proposal: dict[str, Any]) -> tuple[str, str] | None:
-        value, names = proposal["value"], self._session.classes.names
-        if value is None:
-            return None
-        if not isinstance(value, list | tuple) or len(value) != 2 or value[0] == value[1] or set(value) - set(names):
-            accepted = f"(true, predicted) of {', '.join(map(repr, names[:8]))}"
-            raise InputError("Explorer.pair", repr(value), accepted, "name two different classes, or None for all")
-        return str(value[0]), str(value[1])
 
     @observes("tab")
     def _tab_changed(self, change: Any) -> None:

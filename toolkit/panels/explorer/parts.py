@@ -141,6 +141,7 @@ class ExplorerParts(Composed):
                 panel.error, panel._error_of = "", ""
 
     _card = property(lambda self: self._session.model.card)
+    _classes_there = property(lambda self: self._session.classes)
     gallery = property(lambda self: self.part("gallery"), doc="Gallery of the images found.")
     grid = property(lambda self: self.part("grid"), doc="HeadGrid of the scores for the pair.")
     spans = property(lambda self: self.part("spans"), doc="SpanExplorer.")

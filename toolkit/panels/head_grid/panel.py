@@ -21,6 +21,7 @@ from toolkit.panels.base.bundle import script, style
 from toolkit.panels.base.panel import Panel, observes, shows_errors
 from toolkit.panels.base.place import ExplorerPlace, Host
 from toolkit.panels.base.selection import Selection
+from toolkit.panels.base.traits import Heads, Table
 from toolkit.store.whole import whole_file
 
 if TYPE_CHECKING:
@@ -69,10 +70,10 @@ class HeadGrid(Panel):
     score = traitlets.Unicode("").tag(sync=True)
     limit = traitlets.Float(1.0)
     hovered: traitlets.TraitType[Any, Any] = traitlets.Any(None, allow_none=True).tag(sync=True)
-    selected: traitlets.TraitType[Any, Any] = traitlets.Any(())
+    selected = Heads()
     pinned_layers: traitlets.List[int] = traitlets.List(traitlets.Int()).tag(sync=True)
     pinned_heads: traitlets.List[int] = traitlets.List(traitlets.Int()).tag(sync=True)
-    _data = traitlets.Bytes(b"").tag(sync=True, echo_update=False)
+    _data = Table().tag(sync=True, echo_update=False)
     _shape = traitlets.List(traitlets.Int(), [0, 0]).tag(sync=True)
     _layers = traitlets.List(traitlets.Int()).tag(sync=True)
     _scores: traitlets.List[str] = traitlets.List(traitlets.Unicode(), [""]).tag(sync=True)
@@ -145,7 +146,7 @@ class HeadGrid(Panel):
                 self._labels = {one.name: one.label for one in offered() if one.name in tables}
                 self.score = self.score if self.score in tables else self._scores[0]
                 self.limit = limits[self._scores.index(self.score)]
-                self._data = np.stack(list(tables.values())).astype("<f4").tobytes()
+                self._data = np.stack(list(tables.values()))
                 self.selected = tuple(p for p in self.selected if self._exists(p))
                 self.pinned_layers = [layer for layer in self.pinned_layers if layer in rows]
                 self.pinned_heads = [head for head in self.pinned_heads if head < first.shape[1]]
@@ -195,18 +196,12 @@ class HeadGrid(Panel):
             raise InputError("HeadGrid", given, accepted, "name each row's layer once")
         return rows
 
+    @property
+    def _heads_there(self) -> tuple[list[int], int]:
+        return self._layers, self._shape[1]
+
     def _exists(self, head: tuple[int, int]) -> bool:
         return head[0] in self._layers and 0 <= head[1] < self._shape[1]
-
-    @traitlets.validate("selected")
-    def _valid_selected(self, proposal: dict[str, Any]) -> Pairs:
-        heads = HeadSet.of(proposal["value"])
-        for layer, head in heads:
-            if not self._exists((layer, head)):
-                given = f"the unknown head L{layer}.H{head}"
-                accepted = f"layers {', '.join(map(str, self._layers))} and heads 0…{self._shape[1] - 1}"
-                raise InputError("HeadGrid.selected", given, accepted, "select heads the map shows")
-        return heads.heads
 
     @observes("selected")
     def _selected_changed(self, change: Any) -> None:

@@ -9,7 +9,6 @@ import numpy as np
 import traitlets
 
 from toolkit.api.words.spans import Spans
-from toolkit.core.heads import HeadSet
 from toolkit.engine.engine import Engine
 from toolkit.errors import InputError
 from toolkit.figures.colors import SEQUENTIAL, SEQUENTIAL_DARK
@@ -22,6 +21,7 @@ from toolkit.panels.base.live import LivePanel
 from toolkit.panels.base.panel import observes, shows_errors
 from toolkit.panels.base.place import ExplorerPlace, Host
 from toolkit.panels.base.selection import Selection
+from toolkit.panels.base.traits import Head, Table
 from toolkit.store.notes import HeadNotes
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class SpanExplorer(LivePanel):
     place = ExplorerPlace("spans", tab="words", label="Words")
     _esm = script("span_explorer")
     _css = style("span_explorer")
-    head: traitlets.TraitType[Any, Any] = traitlets.Any((0, 0)).tag(sync=True)
+    head = Head().tag(sync=True)
     text = traitlets.Unicode("").tag(sync=True)
     query = traitlets.Unicode("").tag(sync=True)
     ranking = traitlets.Enum(("contribution", "cosine"), "contribution").tag(sync=True)
@@ -83,7 +83,7 @@ class SpanExplorer(LivePanel):
     _rows: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _facts = traitlets.Dict().tag(sync=True)
     _shown: traitlets.List[int] = traitlets.List(traitlets.Int(), [0, 0]).tag(sync=True)
-    _map = traitlets.Bytes(b"").tag(sync=True)
+    _map = Table().tag(sync=True)
     _map_words = traitlets.Unicode("").tag(sync=True)
     _likely = traitlets.Bytes(b"").tag(sync=True)
     _labels: traitlets.List[str] = traitlets.List(traitlets.Unicode()).tag(sync=True)
@@ -126,7 +126,7 @@ class SpanExplorer(LivePanel):
         weight = self._session.weight
         with self.hold_sync():
             self._layers, self._heads = list(self._session.layers), self._session.heads
-            self._map, self._map_words = weight.astype("<f4").tobytes(), ""
+            self._map, self._map_words = weight, ""
         self.selection = shared
         if head is not None or not any(self._has(h) for h in shared.heads):
             self.head = head if head is not None else (self._layers[-1], int(weight[-1].argmax()))
@@ -138,19 +138,12 @@ class SpanExplorer(LivePanel):
         self.everything()
 
     _card = property(lambda self: self._session.acts.card)
+    _heads_there = property(lambda self: (self._session.layers, self._session.heads))
 
     @property
     def bank(self) -> Bank:
         """The bank as edited so far."""
         return self._session.bank
-
-    @traitlets.validate("head")
-    def _valid_head(self, proposal: dict[str, Any]) -> tuple[int, int]:
-        found = HeadSet.of(tuple(proposal["value"]) if isinstance(proposal["value"], list) else proposal["value"]).heads
-        if len(found) != 1 or not self._has(found[0]):
-            accepted = f"one head of layers {', '.join(map(str, self._layers))}, heads 0…{self._heads - 1}"
-            raise InputError("SpanExplorer.head", repr(proposal["value"]), accepted, "name one of these")
-        return found[0]
 
     def _has(self, head: tuple[int, int]) -> bool:
         return head[0] in self._layers and 0 <= head[1] < self._heads
@@ -313,9 +306,9 @@ class SpanExplorer(LivePanel):
     def _paint_concept(self, found: Any) -> None:
         if found is None:
             weight = self._session.weight
-            self._map, self._map_words, self._likely = weight.astype("<f4").tobytes(), "", b""
+            self._map, self._map_words, self._likely = weight, "", b""
         else:
-            self._map, self._map_words = found.share.astype("<f4").tobytes(), found.concept[0]
+            self._map, self._map_words = found.share, found.concept[0]
             self._likely = (np.nan_to_num(found.p, nan=1.0) < 0.05).astype(np.uint8).tobytes()
         self._describe()
 

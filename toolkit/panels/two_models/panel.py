@@ -14,7 +14,7 @@ from toolkit.engine.engine import Engine
 from toolkit.engine.worker import Worker
 from toolkit.errors import InputError
 from toolkit.figures.colors import DIVERGING, DIVERGING_DARK
-from toolkit.labs.ablation import AblationSession, HeadsOffOutcome, known_pair
+from toolkit.labs.ablation import AblationSession, HeadsOffOutcome
 from toolkit.labs.two_models import SecondModel, Side
 from toolkit.panels.base.bundle import script, style
 from toolkit.panels.base.groups import GroupsPanel
@@ -22,6 +22,7 @@ from toolkit.panels.base.panel import observes, shows_errors
 from toolkit.panels.base.place import ExplorerPlace, Host
 from toolkit.panels.base.selection import Selection
 from toolkit.panels.base.told_maps import encoded, told
+from toolkit.panels.base.traits import Pair
 from toolkit.panels.base.turned import EMPTY, PAUSE, turned
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class TwoModels(GroupsPanel):
     _esm = script("two_models")
     _css = style("two_models")
     score: traitlets.TraitType[Any, Any] = traitlets.Any("A").tag(sync=True)
-    pair: traitlets.TraitType[Any, Any] = traitlets.Any(None, allow_none=True).tag(sync=True)
+    pair = Pair().tag(sync=True)
     image = traitlets.Unicode(None, allow_none=True).tag(sync=True)
     text = traitlets.Unicode("").tag(sync=True)
     against = traitlets.Unicode("").tag(sync=True)
@@ -130,6 +131,7 @@ class TwoModels(GroupsPanel):
         self._ask()
 
     _card = property(lambda self: self._lab.images.acts.card)
+    _classes_there = property(lambda self: self._lab.images.classes)
 
     @property
     def other(self) -> Any:
@@ -158,10 +160,6 @@ class TwoModels(GroupsPanel):
         found = known_score(proposal["value"], "TwoModels.score", "TwoModels")
         self._scores = _choices()
         return found.name
-
-    @traitlets.validate("pair")
-    def _valid_pair(self, proposal: dict[str, Any]) -> tuple[str, str] | None:
-        return known_pair(self._lab.images, proposal["value"], "TwoModels")
 
     @observes("score", "pair", "image", "text", "against", "_head")
     def _changed(self, change: Any) -> None:
