@@ -1,4 +1,7 @@
-"""`Edit`: an edit of the image projection, what it was made from, and what may be done with it."""
+"""`Edit`: an edit of the image projection, what it was made from, and what may be done with it.
+
+Long because it is one class, whose arguments are told one per line.
+"""
 
 from __future__ import annotations
 
