@@ -142,7 +142,7 @@ PANELS: dict[str, Callable[[tuple[str, ...]], Panel]] = {
 
 
 def in_lab(panel: Any, words: Sequence[str]) -> list[str]:
-    tiles = [part for row in panel._flips["right"] + panel._flips["wrong"] for part in row]
+    tiles = [part for flip in panel._flips["right"] + panel._flips["wrong"] for part in flip.values()]
     return [*words[:12], words[2], *tiles, *(row["name"] for row in panel._groups)]
 
 

@@ -166,12 +166,13 @@ def test_parts_have_no_connection_of_their_own_until_they_are_shown(explorer: Ex
 def test_what_the_browser_sets_goes_to_the_part_and_is_echoed_under_its_name(explorer: Explorer) -> None:
     explorer.tab = "off"
     sent = messages(explorer)
-    explorer.set_state({"ablation___off": [[3, 7, 0.0]], "tab": "edit", "ablation__theme": "dark", "spam__x": 1})
+    off = [{"head": [3, 7], "strength": 0.0}]
+    explorer.set_state({"ablation___off": off, "tab": "edit", "ablation__theme": "dark", "spam__x": 1})
     assert str(explorer.ablation.heads) == "L3.H7"
     assert explorer.tab == "edit"
     assert explorer.ablation.theme == "auto"
     echoes = [m["state"] for m in sent if m["method"] == "echo_update"]
-    assert {"ablation___off": [[3, 7, 0.0]]} in echoes
+    assert {"ablation___off": off} in echoes
     with pytest.raises(traitlets.TraitError):
         explorer.tab = "spam"
 

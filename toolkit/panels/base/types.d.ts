@@ -75,11 +75,25 @@ export interface GroupRow {
   other?: boolean;
 }
 
-/** Images that became right or wrong, as Python sends them. */
+/** An image whose answer was turned. */
+export interface Flip {
+  id: string;
+  group: string;
+  /** From which class to which, in words. */
+  change: string;
+}
+
+/** How many became right, and how many wrong. */
+export interface HowMany {
+  right: number;
+  wrong: number;
+}
+
+/** Images that became right or wrong: the first of them, on a sheet. */
 export interface FlipsSent extends Sheet {
-  right: [id: string, group: string, change: string][];
-  wrong: [id: string, group: string, change: string][];
-  n: [right: number, wrong: number];
+  right: Flip[];
+  wrong: Flip[];
+  n: HowMany;
 }
 
 /** True × predicted, before and after; of many classes, the cells `at` alone. */

@@ -22,7 +22,7 @@ from toolkit.panels.base.panel import observes, shows_errors
 from toolkit.panels.base.place import ExplorerPlace, Host
 from toolkit.panels.base.selection import Selection
 from toolkit.panels.base.told_maps import encoded, told
-from toolkit.panels.base.turned import EMPTY, PAUSE, turned
+from toolkit.panels.base.turned import EMPTY, PAUSE, FlipsSent, turned
 
 if TYPE_CHECKING:
     import pandas
@@ -81,7 +81,7 @@ class TwoModels(GroupsPanel):
     _maps: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _map_words = traitlets.Unicode("").tag(sync=True)
     _facts = traitlets.Dict().tag(sync=True)
-    _flips = traitlets.Dict(EMPTY).tag(sync=True)
+    _flips: traitlets.TraitType[Any, Any] = traitlets.Dict(dict(EMPTY)).tag(sync=True)
     _sheet = traitlets.Bytes(b"").tag(sync=True)
     _a = traitlets.Dict().tag(sync=True)
     _b = traitlets.Dict().tag(sync=True)
@@ -261,7 +261,7 @@ class TwoModels(GroupsPanel):
         n, split = len(images), images.acts.split
         self.summary = f"{self.title}: {' → '.join(second.names)}: {said}; {n} images ({split}){left}."
 
-    def _paint_flips(self, found: tuple[dict[str, Any], bytes]) -> None:
+    def _paint_flips(self, found: tuple[FlipsSent, bytes]) -> None:
         self._flips, self._sheet = found
 
     def _paint_maps(self, found: tuple[SecondModel, Any, list[Side]]) -> None:
