@@ -212,7 +212,7 @@ def test_bad_states_from_anywhere(lab):
         [{"head": [0, 99], "strength": 0.0}],
         [{"head": [3, 7]}],
         [{"head": 3, "strength": 0}],
-        3,
+        [3],
     ):
         with pytest.raises(tk.InputError):
             lab._off = off

@@ -409,11 +409,11 @@ def test_a_newer_edit_takes_the_place_of_one_under_way(acts: tk.Acts) -> None:
         assert time.monotonic() < end
         time.sleep(0.01)
     alone = tk.TwoModels(acts, birds, other, engine=Engine())
-    assert two._names[1] == "edited: α = 1000, β = 10"
+    assert two._names["second"] == "edited: α = 1000, β = 10"
     assert [r["after"] for r in two._groups] == [r["after"] for r in alone._groups]
     shared.edit = None
     assert two._groups == []
-    assert two._names[1] == ""
+    assert two._names["second"] == ""
 
 
 def test_another_cell_lets_the_image_of_the_first_go(explorer: Explorer) -> None:
@@ -445,7 +445,7 @@ def test_a_state_saved_on_two_models_comes_back_with_its_edit(acts: tk.Acts, exp
     explorer.edit.alpha = 100
     explorer.tab = "two"
     again = Explorer(acts.model, acts, PAIR, state=explorer.state, engine=Engine())
-    assert again.two._names[1] == "edited: α = 100, β = 10"
+    assert again.two._names["second"] == "edited: α = 100, β = 10"
     assert again.two._groups == explorer.two._groups
 
 

@@ -73,7 +73,7 @@ class HeadGrid(Panel):
     pinned_layers: traitlets.List[int] = traitlets.List(traitlets.Int()).tag(sync=True)
     pinned_heads: traitlets.List[int] = traitlets.List(traitlets.Int()).tag(sync=True)
     _data = traitlets.Bytes(b"").tag(sync=True, echo_update=False)
-    _shape = traitlets.List(traitlets.Int(), [0, 0]).tag(sync=True)
+    _shape: traitlets.TraitType[Any, Any] = traitlets.Dict({"rows": 0, "columns": 0}).tag(sync=True)
     _layers = traitlets.List(traitlets.Int()).tag(sync=True)
     _scores: traitlets.List[str] = traitlets.List(traitlets.Unicode(), [""]).tag(sync=True)
     _labels: traitlets.Dict[str, str] = traitlets.Dict().tag(sync=True)
@@ -141,7 +141,8 @@ class HeadGrid(Panel):
         self._tables, self._showing = tables, True
         try:
             with self.hold_sync():
-                self._shape, self._layers, self._scores, self._limits = list(first.shape), rows, list(tables), limits
+                self._shape = {"rows": first.shape[0], "columns": first.shape[1]}
+                self._layers, self._scores, self._limits = rows, list(tables), limits
                 self._labels = {one.name: one.label for one in offered() if one.name in tables}
                 self.score = self.score if self.score in tables else self._scores[0]
                 self.limit = limits[self._scores.index(self.score)]
@@ -174,7 +175,7 @@ class HeadGrid(Panel):
     @traitlets.validate("pinned_layers", "pinned_heads")
     def _valid_pinned(self, proposal: dict[str, Any]) -> list[int]:
         name = proposal["trait"].name
-        known = self._layers if name == "pinned_layers" else range(self._shape[1])
+        known = self._layers if name == "pinned_layers" else range(self._shape["columns"])
         unknown = [x for x in proposal["value"] if x not in known]
         if unknown and self._layers:
             raise InputError(
@@ -196,7 +197,7 @@ class HeadGrid(Panel):
         return rows
 
     def _exists(self, head: tuple[int, int]) -> bool:
-        return head[0] in self._layers and 0 <= head[1] < self._shape[1]
+        return head[0] in self._layers and 0 <= head[1] < self._shape["columns"]
 
     @traitlets.validate("selected")
     def _valid_selected(self, proposal: dict[str, Any]) -> Pairs:
@@ -204,7 +205,7 @@ class HeadGrid(Panel):
         for layer, head in heads:
             if not self._exists((layer, head)):
                 given = f"the unknown head L{layer}.H{head}"
-                accepted = f"layers {', '.join(map(str, self._layers))} and heads 0…{self._shape[1] - 1}"
+                accepted = f"layers {', '.join(map(str, self._layers))} and heads 0…{self._shape['columns'] - 1}"
                 raise InputError("HeadGrid.selected", given, accepted, "select heads the map shows")
         return heads.heads
 
@@ -279,7 +280,7 @@ class HeadGrid(Panel):
         """One row per head: layer, head, value (or one column per map), selected."""
         import pandas
 
-        l, h = self._shape
+        l, h = self._shape["rows"], self._shape["columns"]
         columns = {name or "value": table.ravel() for name, table in self._tables.items()}
         at = {"layer": np.repeat(self._layers, h), "head": np.tile(np.arange(h), l)}
         frame = pandas.DataFrame(at | columns)
