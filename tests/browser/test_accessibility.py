@@ -16,10 +16,14 @@ GRAVE = ("serious", "critical")
 CHOSEN: dict[str, Callable[..., None]] = {
     "HeadGrid": lambda p: (setattr(p, "selected", "L2.H3 L3.H1"), setattr(p, "pinned_layers", [2])),
     "Gallery": lambda p: setattr(p, "selected", p.ids[1]),
-    "SpanExplorer": lambda p: (setattr(p, "text", p._rows[1][0]), setattr(p, "query", "water"), p.add("a new text")),
+    "SpanExplorer": lambda p: (
+        setattr(p, "text", p._rows[1]["text"]),
+        setattr(p, "query", "water"),
+        p.add("a new text"),
+    ),
     "TokenMap": lambda p: (setattr(p, "patch", (2, 3)), setattr(p, "difference", True)),
     "AblationLab": lambda p: (p.choose(), setattr(p, "pair", ("landbird", "waterbird")), setattr(p, "text", "water")),
-    "EditLab": lambda p: (p.keep("mine"), setattr(p, "alpha", 1000), setattr(p, "image", p._flips["right"][0][0])),
+    "EditLab": lambda p: (p.keep("mine"), setattr(p, "alpha", 1000), setattr(p, "image", p._flips["right"][0]["id"])),
     "TwoModels": lambda p: (setattr(p, "score", "C"), setattr(p, "pair", ("landbird", "waterbird"))),
     "Predict": lambda p: (setattr(p, "guess", 60), p.reveal()),
     "Explorer": lambda p: (setattr(p, "pair", ("landbird", "waterbird")), setattr(p.selection, "heads", "L3.H7")),

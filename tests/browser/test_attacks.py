@@ -142,23 +142,28 @@ PANELS: dict[str, Callable[[tuple[str, ...]], Panel]] = {
 
 
 def in_lab(panel: Any, words: Sequence[str]) -> list[str]:
-    tiles = [part for row in panel._flips["right"] + panel._flips["wrong"] for part in row]
+    tiles = [part for flip in panel._flips["right"] + panel._flips["wrong"] for part in flip.values()]
     return [*words[:12], words[2], *tiles, *(row["name"] for row in panel._groups)]
 
 
 SHOWN: dict[str, Callable[[Any, tuple[str, ...]], list[str]]] = {
     "HeadGrid": lambda panel, words: list(words),
     "Gallery": lambda panel, words: [*words, *panel.ids, words[4]],
-    "SpanExplorer": lambda panel, words: [words[1], words[3], *(row[0] for row in panel._rows), *panel._labels[:8]],
+    "SpanExplorer": lambda panel, words: [
+        words[1],
+        words[3],
+        *(row["text"] for row in panel._rows),
+        *panel._labels[:8],
+    ],
     "TokenMap": lambda panel, words: [words[0], words[2], words[3], *panel.ids],
     "AblationLab": lambda panel, words: in_lab(panel, words),
     "EditLab": lambda panel, words: in_lab(panel, words[::-1]),
-    "TwoModels": lambda panel, words: [words[0], words[2], words[3], words[4], *panel._names],
+    "TwoModels": lambda panel, words: [words[0], words[2], words[3], words[4], *panel._names.values()],
     "Predict": lambda panel, words: [*words[:4], *panel.options],
     "Explorer": lambda panel, words: [
         *words[:12],
-        *panel.gallery._captions,
-        *panel.gallery._ids,
+        *(image["caption"] for image in panel.gallery._shown),
+        *(image["id"] for image in panel.gallery._shown),
         panel.selection.text,
         panel.selection.image,
     ],

@@ -75,7 +75,7 @@ def test_lab_the_whole_loop_by_mouse(open_lab: Callable[..., Page], lab: Server,
     words = seen.tab("Words")
     wait(lambda: words.locator(".tkse-name").inner_text() == "L3.H5")
     wait(lambda: seen.still)
-    assert words.locator(".tkse-text").all_inner_texts() == lab.kernel("[row[0] for row in explorer.spans._rows]")
+    assert words.locator(".tkse-text").all_inner_texts() == lab.kernel("[row['text'] for row in explorer.spans._rows]")
 
     where = seen.tab("Where")
     wait(lambda: where.locator("canvas").count() and pixels(where.locator("canvas").first).std() > 10)

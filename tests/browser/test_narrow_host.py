@@ -54,28 +54,28 @@ def use_gallery(host: NarrowHost, root: Locator, panel) -> None:
 def use_span_explorer(host: NarrowHost, root: Locator, panel) -> None:
     texts = root.get_by_role("listbox", name="texts of this head").get_by_role("option")
     host.pump_until(lambda: texts.count() == 10)
-    assert root.locator(".tkse-text").all_inner_texts() == [row[0] for row in panel._rows]
+    assert root.locator(".tkse-text").all_inner_texts() == [row["text"] for row in panel._rows]
     cell = root.locator(".tkm-cell").nth(8 * 2 + 2)
     cell.click()
     host.pump_until(lambda: panel.head == (2, 2) and text_of(root, ".tkse-name") == "L2.H2")
     host.press(cell, "ArrowRight")
     host.pump_until(lambda: panel.head == (2, 3) and text_of(root, ".tkse-name") == "L2.H3")
     host.still(root)
-    assert root.locator(".tkse-text").all_inner_texts() == [row[0] for row in panel._rows]
+    assert root.locator(".tkse-text").all_inner_texts() == [row["text"] for row in panel._rows]
     texts.nth(1).click()
-    host.pump_until(lambda: panel.text == panel._rows[1][0])
+    host.pump_until(lambda: panel.text == panel._rows[1]["text"])
     host.press(texts.nth(1), "ArrowUp")
     host.press(texts.nth(0), "Enter")
-    host.pump_until(lambda: panel.text == panel._rows[0][0])
+    host.pump_until(lambda: panel.text == panel._rows[0]["text"])
     host.still(root)
     most = root.get_by_role("listbox", name="images, most").get_by_role("option")
-    host.pump_until(lambda: (most.first.get_attribute("title") or "").startswith(panel._ends["high"][0][0]))
+    host.pump_until(lambda: (most.first.get_attribute("title") or "").startswith(panel._ends["high"][0]["id"]))
     assert pixels(most.first).std() > 5
     field = root.get_by_label("Add a text to the bank")
     field.fill("a bird on water")
     host.press(field, "Enter")
     host.pump_until(lambda: "a bird on water" in panel.bank.texts and root.locator(".tkse-reset").is_visible())
-    gone = panel._rows[0][0]
+    gone = panel._rows[0]["text"]
     texts.first.focus()
     host.press(texts.first, "Delete")
     host.pump_until(lambda: gone not in panel.bank.texts and gone not in root.locator(".tkse-text").all_inner_texts())
@@ -213,7 +213,7 @@ def use_explorer(host: NarrowHost, root: Locator, panel) -> None:
     host.press(tab, "ArrowRight")
     host.pump_until(lambda: panel.tab == "words" and root.locator(".tkse-text").count() == 10)
     host.still(root)
-    assert root.locator(".tkse-text").all_inner_texts() == [row[0] for row in panel.spans._rows]
+    assert root.locator(".tkse-text").all_inner_texts() == [row["text"] for row in panel.spans._rows]
 
 
 USES: dict[str, Callable[[NarrowHost, Locator, object], None]] = {

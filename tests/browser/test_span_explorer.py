@@ -46,7 +46,7 @@ def test_lab_explore_heads(open_lab, lab: Server, screenshots: Path) -> None:
     page = open_lab("spans.ipynb", CELLS)
     shown = Shown(page)
     wait(lambda: shown.texts.count() == 10 and shown.still() and shown.name() == "L3.H7")
-    assert shown.said() == lab.kernel("[row[0] for row in explorer._rows]")
+    assert shown.said() == lab.kernel("[row['text'] for row in explorer._rows]")
     wait(lambda: shown.most.count() == 8 and pixels(shown.most.first).std() > 5)
     shown.root.screenshot(path=screenshots / "span-explorer-light.png")
 
@@ -58,23 +58,23 @@ def test_lab_explore_heads(open_lab, lab: Server, screenshots: Path) -> None:
     wait(lambda: shown.name() == "L2.H3" and shown.still())
     page.locator(".tkhg-cell").nth(8 * 3 + 6).click()
     wait(lambda: shown.name() == "L3.H6" and shown.still())
-    assert shown.said() == lab.kernel("[row[0] for row in explorer._rows]")
+    assert shown.said() == lab.kernel("[row['text'] for row in explorer._rows]")
 
     # a text: its images
     before = shown.most.first.get_attribute("title")
     shown.texts.nth(1).click()
     wait(lambda: lab.kernel("explorer.text") == shown.said()[1] and shown.still())
     wait(lambda: shown.most.first.get_attribute("title") != before)
-    first = lab.kernel("explorer._ends['high'][0][0]")
+    first = lab.kernel("explorer._ends['high'][0]['id']")
     assert (shown.most.first.get_attribute("title") or "").startswith(first)
     press(shown.texts.nth(1), "ArrowDown")
     press(shown.texts.nth(2), "Enter")
     wait(lambda: lab.kernel("explorer.text") == shown.said()[2] and shown.still())
     shown.most.nth(1).click()
-    wait(lambda: lab.kernel("explorer.selection.image == explorer._ends['high'][1][0]"))
+    wait(lambda: lab.kernel("explorer.selection.image == explorer._ends['high'][1]['id']"))
     shown.root.get_by_label("Order images by").select_option("cosine")
     wait(lambda: lab.kernel("explorer.ranking") == "cosine" and shown.still())
-    assert abs(lab.kernel("explorer._ends['high'][0][2]")) <= 1
+    assert abs(lab.kernel("explorer._ends['high'][0]['score']")) <= 1
 
     # letters reach neither the notebook nor, from a field, the panel
     count, at = cell_count(page), shown.name()

@@ -136,7 +136,8 @@ def test_words_are_words(host: NarrowHost) -> None:
     """Nothing in it is taken for markup."""
     evil = '<img src=x onerror="window.hacked=1">'
     panel = tk.HeadGrid(np.eye(3))
-    panel._reading = {"rows": [[evil, evil, "asks"]], "terms": [[evil, evil]]}
+    line = {"label": evil, "text": evil}
+    panel._reading = {"rows": [line | {"kind": "asks"}], "terms": [line]}
     root = host.show(panel)
     button, side = parts(root)
     button.click()

@@ -49,11 +49,11 @@ def test_groups_are_those_of_ablate(lab, acts, birds, how):
     assert lab._groups[-1]["after"] == pytest.approx(expected.average().value, abs=1e-12)
     assert lab._confusion["after"] == expected.confusion.counts.ravel().tolist()
     assert lab._confusion["before"] == expected.confusion_before.counts.ravel().tolist()
-    assert lab._flips["n"] == [len(expected.right), len(expected.wrong)]
-    assert [row[0] for row in lab._flips["right"]] == list(expected.right[:12])
+    assert lab._flips["n"] == {"right": len(expected.right), "wrong": len(expected.wrong)}
+    assert [flip["id"] for flip in lab._flips["right"]] == list(expected.right[:12])
     assert lab.heads.heads == ((3, 7), (3, 5))
     assert lab._work == []
-    assert lab._facts["shown"] == [lab._off, how, "direct"]
+    assert lab._facts["shown"] == {"off": lab._off, "how": how, "effect": "direct"}
     assert "L3.H7 off, L3.H5 at 0.5 (" in lab.summary
     assert len(lab.to_dataframe()) == 4
 
@@ -162,8 +162,8 @@ def test_flips_come_with_their_pictures(lab, acts):
     assert n
     picture = Image.open(io.BytesIO(lab._sheet))
     assert picture.width == 64 * flips["columns"]
-    assert flips["right"][0][2] in ("waterbird → landbird", "landbird → waterbird")
-    assert flips["right"][0][1] in set(acts.groups)
+    assert flips["right"][0]["change"] in ("waterbird → landbird", "landbird → waterbird")
+    assert flips["right"][0]["group"] in set(acts.groups)
 
 
 def test_without_model_or_images(acts, birds):
@@ -210,8 +210,15 @@ def test_bad_arguments(acts, birds, change, message):
 
 
 def test_bad_states_from_anywhere(lab):
-    with pytest.raises(tk.InputError):
-        lab._off = [[0, 99, 0.0]]
+    for off in (
+        [[0, 99, 0.0]],
+        [{"head": [0, 99], "strength": 0.0}],
+        [{"head": [3, 7]}],
+        [{"head": 3, "strength": 0}],
+        [3],
+    ):
+        with pytest.raises(tk.InputError):
+            lab._off = off
     with pytest.raises(tk.InputError):
         lab.strengths = {"L3.H7": float("inf")}
     with pytest.raises(tk.InputError, match="name one of these maps"):
@@ -258,23 +265,27 @@ def test_a_slow_run_can_be_ended_and_keeps_nobody_waiting(acts, birds):
     assert started.wait(patience.seconds())
     lab.score = "C"  # what needs no model does not wait for it
     assert lab._fast.wait(patience.seconds())
-    assert lab._map_of[0] == "C"
+    assert lab._map_of["score"] == "C"
     started.clear()
     lab.heads = "L3.H5"  # a newer ask ends the older run
     assert started.wait(patience.seconds())
     lab._asked = [{"id": "y 1", "do": "stop"}]
     assert settled(lab)
     assert lab._work == []
-    assert lab._facts["shown"] == [[], "zero", "direct"]  # the browser dims it: something else is asked for
+    assert lab._facts["shown"] == {
+        "off": [],
+        "how": "zero",
+        "effect": "direct",
+    }  # the browser dims it: something else is asked for
     assert "all heads as they are" in lab.summary
     lab.effect = "direct"
     assert settled(lab)
-    assert lab._facts["shown"] == [[[3, 5, 0.0]], "zero", "direct"]
+    assert lab._facts["shown"] == {"off": [{"head": [3, 5], "strength": 0.0}], "how": "zero", "effect": "direct"}
     assert lab._progress["outcome"] == 0
     lab._session.outcome = outcome
     lab.effect = "total"
     assert settled(lab)
-    assert lab._facts["shown"][2] == "total"
+    assert lab._facts["shown"]["effect"] == "total"
 
 
 def test_how_sure_the_map_is(lab, acts, birds):
@@ -294,10 +305,10 @@ def test_a_map_that_cannot_be_made_leaves_the_old_one_named(lab, acts, birds):
     lab.pair = ("landbird", "waterbird")
     wrong = list(tk.ablate(acts, birds, "").before.wrong)
     only = tk.AblationLab(acts.where(id=wrong).where(label="landbird"), birds, engine=Engine())
-    assert only._map_of[0] == "A"
+    assert only._map_of["score"] == "A"
     only.score = "C"
     assert "averaging set is empty" in only.error
-    assert only._map_of[0] == "A"  # what is shown; the browser dims it
+    assert only._map_of["score"] == "A"  # what is shown; the browser dims it
     assert lab._map != before
 
 

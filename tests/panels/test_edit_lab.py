@@ -58,7 +58,7 @@ def agrees(lab, made):
     assert lab._point["success"] == pytest.approx(float(made.success))
     assert lab._point["like"] == pytest.approx(float(made.success.like))
     assert lab._point["agreement"] == pytest.approx(float(made.locality.agreement))
-    assert lab._flips["n"] == [len(made.right), len(made.wrong)]
+    assert lab._flips["n"] == {"right": len(made.right), "wrong": len(made.wrong)}
     assert lab._shown == lab.settings.told
     assert lab._curve["of"] == lab._shown
     assert lab._curve["success"][-1] == pytest.approx(float(made.success), abs=1e-5)
@@ -113,7 +113,7 @@ def test_there_and_back(lab):
     lab._visits._moved = float("-inf")
     lab.heads = "L2.H2"
     last = lab.settings
-    assert lab._can == [True, False]
+    assert lab._can == {"undo": True, "redo": False}
     seen = []
     for _ in range(3):
         lab.undo()
@@ -121,7 +121,7 @@ def test_there_and_back(lab):
         assert lab._shown == lab.settings.told
     assert seen[-1] == first
     assert seen[0].heads == first.heads
-    assert lab._can == [False, True]
+    assert lab._can == {"undo": False, "redo": True}
     lab.undo()
     assert lab.settings == first
     for _ in range(3):
@@ -130,11 +130,12 @@ def test_there_and_back(lab):
     assert lab._typed == "L2.H2"
     lab.undo()
     lab.steps = 10
-    assert lab._can == [True, False]  # a new move ends what could be done again
+    assert lab._can == {"undo": True, "redo": False}  # a new move ends what could be done again
     ask(lab, "go", name="nothing")
-    ask(lab, "go", row=[1, 2, 3, 99])
+    ask(lab, "go", visit={"alpha": 1, "beta": 2, "steps": 3, "plane": 99})
+    ask(lab, "go", visit={})
     assert lab.error == ""
-    assert lab._can == [True, False]
+    assert lab._can == {"undo": True, "redo": False}
 
 
 def test_a_drag_is_one_move(lab, monkeypatch):
@@ -143,7 +144,7 @@ def test_a_drag_is_one_move(lab, monkeypatch):
         lab.alpha = alpha
     lab.undo()
     assert lab.alpha == 10
-    assert lab._can == [False, True]
+    assert lab._can == {"undo": False, "redo": True}
 
 
 def ask(lab, do, **more):
@@ -159,14 +160,14 @@ def test_every_point_leads_back(lab, few, every, val):
     ask(lab, "go", name="mine")
     agrees(lab, expected(few, every, val, alpha=30, beta=3))
     assert torch.equal(lab.edit.theta, made.theta)
-    row = next(row for row in lab._trail if row[0] == 0 and row[2] == 20)
-    ask(lab, "go", row=row[:4])
+    visit = next(visit for visit in lab._trail if visit["alpha"] == 0 and visit["steps"] == 20)
+    ask(lab, "go", visit={name: visit[name] for name in ("alpha", "beta", "steps", "plane")})
     assert lab.settings == Settings(0.0, 3.0, 20, "diagonal", None, False, (), None)
     ask(lab, "undo")
     assert lab.alpha == 30
     lab.fill([0, 5])
     assert lab.frontier.filled == 1
-    ask(lab, "go", cell=[5, 0])
+    ask(lab, "go", cell={"alpha": 5, "beta": 0})
     agrees(lab, expected(few, every, val, alpha=5, beta=0))
     assert lab._point["success"] == pytest.approx(lab.frontier.success[0, 1, 0])
     assert lab._front["success"][2] == pytest.approx(lab._point["success"], abs=1e-5)
@@ -316,7 +317,7 @@ def test_with_workers_the_newest_wins_and_a_slow_solve_keeps_nobody_waiting(few,
     monkeypatch.setattr(lab._session, "solve", slow)
     monkeypatch.setattr("toolkit.panels.edit_lab.panel.QUICK", 0)
     lab.alpha = 3
-    assert lab._can[0]
+    assert lab._can["undo"]
     end = time.monotonic() + 20
     while lab._step != 10 and time.monotonic() < end:
         time.sleep(0.01)
@@ -328,7 +329,7 @@ def test_with_workers_the_newest_wins_and_a_slow_solve_keeps_nobody_waiting(few,
     assert lab.edit.alpha == 59
     go.set()
     ask(lab, "stop")
-    assert lab._can[0]
+    assert lab._can["undo"]
     ask(lab, "solve")  # what was ended can be asked for again
     assert wait(lab)
     agrees(lab, expected(few, every, val, alpha=3))
@@ -393,8 +394,8 @@ def test_pictures_words_and_size(lab):
     assert sum(words["pulls"].values()) == pytest.approx(1)
     assert words["gap"] == pytest.approx(lab.edit.gap)
     down, up = lab.edit.inspect().turned()
-    assert words["down"] == down
-    assert words["up"] == up
+    assert words["down"] == [{"name": text, "ratio": ratio} for text, ratio in down]
+    assert words["up"] == [{"name": text, "ratio": ratio} for text, ratio in up]
 
 
 def test_without_a_model_there_are_no_words_about_texts(few, val, every):

@@ -167,12 +167,13 @@ def test_parts_have_no_connection_of_their_own_until_they_are_shown(explorer: Ex
 def test_what_the_browser_sets_goes_to_the_part_and_is_echoed_under_its_name(explorer: Explorer) -> None:
     explorer.tab = "off"
     sent = messages(explorer)
-    explorer.set_state({"ablation___off": [[3, 7, 0.0]], "tab": "edit", "ablation__theme": "dark", "spam__x": 1})
+    off = [{"head": [3, 7], "strength": 0.0}]
+    explorer.set_state({"ablation___off": off, "tab": "edit", "ablation__theme": "dark", "spam__x": 1})
     assert str(explorer.ablation.heads) == "L3.H7"
     assert explorer.tab == "edit"
     assert explorer.ablation.theme == "auto"
     echoes = [m["state"] for m in sent if m["method"] == "echo_update"]
-    assert {"ablation___off": [[3, 7, 0.0]]} in echoes
+    assert {"ablation___off": off} in echoes
     with pytest.raises(traitlets.TraitError):
         explorer.tab = "spam"
 
@@ -409,11 +410,11 @@ def test_a_newer_edit_takes_the_place_of_one_under_way(acts: tk.Acts) -> None:
         assert not deadline.passed()
         time.sleep(0.01)
     alone = tk.TwoModels(acts, birds, other, engine=Engine())
-    assert two._names[1] == "edited: α = 1000, β = 10"
+    assert two._names["second"] == "edited: α = 1000, β = 10"
     assert [r["after"] for r in two._groups] == [r["after"] for r in alone._groups]
     shared.edit = None
     assert two._groups == []
-    assert two._names[1] == ""
+    assert two._names["second"] == ""
 
 
 def test_another_cell_lets_the_image_of_the_first_go(explorer: Explorer) -> None:
@@ -445,7 +446,7 @@ def test_a_state_saved_on_two_models_comes_back_with_its_edit(acts: tk.Acts, exp
     explorer.edit.alpha = 100
     explorer.tab = "two"
     again = Explorer(acts.model, acts, PAIR, state=explorer.state, engine=Engine())
-    assert again.two._names[1] == "edited: α = 100, β = 10"
+    assert again.two._names["second"] == "edited: α = 100, β = 10"
     assert again.two._groups == explorer.two._groups
 
 

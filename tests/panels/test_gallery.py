@@ -42,7 +42,7 @@ def test_samples_bring_ids_and_labels():
     gallery = tk.Gallery(data, title="birds")
     assert gallery.ids == tuple(data.ids)
     assert gallery.captions == tuple(data.labels)
-    assert gallery._captions == list(data.labels)
+    assert [image["caption"] for image in gallery._shown] == list(data.labels)
     assert gallery.summary == "birds: 5 images; none chosen."
 
 
@@ -63,9 +63,9 @@ def test_the_selection_is_shared_both_ways():
 
 def test_pages_turn_and_follow_the_choice():
     gallery = tk.Gallery(tk.scenes("test", n=25), per_page=10)
-    assert (gallery._pages, gallery._ids) == (3, list(gallery.ids[:10]))
+    assert (gallery._pages, [image["id"] for image in gallery._shown]) == (3, list(gallery.ids[:10]))
     gallery.page = 2
-    assert gallery._ids == list(gallery.ids[20:])
+    assert [image["id"] for image in gallery._shown] == list(gallery.ids[20:])
     assert gallery._tiles["n"] == 5
     gallery.page = 99
     assert gallery.page == 2
@@ -77,7 +77,7 @@ def test_pages_turn_and_follow_the_choice():
 def test_marks_are_shown_and_counted():
     gallery = Gallery(plain("red", "red", "red"), marks=["right", "wrong", "wrong"], captions=["a", "b", "<b>c</b>"])
     assert "1 right; 2 wrong" in gallery.summary
-    assert gallery._captions[2] == "<b>c</b>", "text, never markup"
+    assert gallery._shown[2]["caption"] == "<b>c</b>", "text, never markup"
     frame = gallery.to_dataframe()
     assert list(frame["mark"]) == ["right", "wrong", "wrong"]
 

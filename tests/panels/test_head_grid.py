@@ -27,7 +27,7 @@ VALUES = np.arange(12.0).reshape(3, 4) - 5
 
 def sent(grid):
     """The values as the browser gets them."""
-    return np.frombuffer(grid._data, "<f4").reshape(grid._shape)
+    return np.frombuffer(grid._data, "<f4").reshape(grid._shape["rows"], grid._shape["columns"])
 
 
 def test_values_travel_as_binary_and_are_replaced_in_place():

@@ -182,8 +182,8 @@ def test_numbers_in_words(guess, truth, low, high, unit, words):
 def test_a_truth_outside_widens_the_axis():
     panel = asked(134.2)
     panel.reveal()
-    assert panel._answer["ends"] == ["0 %", "140 %"]
-    assert panel._answer["asked"] == pytest.approx([0, 100 / 140])
+    assert panel._answer["ends"] == {"low": "0 %", "high": "140 %"}
+    assert panel._answer["asked"] == pytest.approx({"low": 0, "high": 100 / 140})
     panel = asked(-3.0)
     panel.reveal()
     assert panel.prediction.axis == (-20.0, 100.0)

@@ -35,8 +35,8 @@ def explorer(acts):
 
 def test_it_shows_what_textspan_says(explorer, acts):
     spans = tk.textspan(acts, "world", size=10, layers=None)
-    assert [row[0] for row in explorer._rows] == spans.texts[3][7]
-    np.testing.assert_allclose([row[2] for row in explorer._rows], spans.std[3, 7])
+    assert [row["text"] for row in explorer._rows] == spans.texts[3][7]
+    np.testing.assert_allclose([row["std"] for row in explorer._rows], spans.std[3, 7])
     np.testing.assert_array_equal(explorer.spans.picks, spans.picks)
     assert explorer._labels[8 * 3 + 7] == "; ".join(spans.texts[3][7][:3])
     assert explorer._work == []
@@ -55,7 +55,7 @@ def test_a_head_that_is_the_default_is_shown_too(acts):
 
 
 def test_images_are_ranked_by_contribution(explorer, acts):
-    explorer.text = explorer._rows[0][0]
+    explorer.text = explorer._rows[0]["text"]
     heads = acts.heads[:, 3, 7].double()
     scores = ((heads - heads.mean(0)) @ tk.load().encode_text(explorer.text)[0].double()).numpy()
     high, low = explorer._ends["high"], explorer._ends["low"]
@@ -70,7 +70,7 @@ def test_images_are_ranked_by_contribution(explorer, acts):
     inner = tile[(side - 48) // 2 : (side + 48) // 2, (side - 48) // 2 : (side + 48) // 2]
     assert np.abs(inner.mean((0, 1)) - thumb).max() < 12
     explorer.ranking = "cosine"
-    assert all(abs(row[2]) <= 1 for row in explorer._ends["high"])
+    assert all(abs(image["score"]) <= 1 for image in explorer._ends["high"])
 
 
 def test_a_word_lights_up_heads(explorer, acts):
@@ -86,10 +86,10 @@ def test_a_word_lights_up_heads(explorer, acts):
 
 
 def test_the_bank_can_be_edited(explorer):
-    first = explorer._rows[0][0]
+    first = explorer._rows[0]["text"]
     explorer.text = first
     explorer.remove(first)
-    assert first not in [row[0] for row in explorer._rows]
+    assert first not in [row["text"] for row in explorer._rows]
     assert explorer.text == "", "a text that is gone is not chosen"
     assert explorer._facts["edits"] == 1
     explorer.add("a red star", "a red star", "the sea")
@@ -98,7 +98,7 @@ def test_the_bank_can_be_edited(explorer):
     explorer.everything()
     assert explorer.spans.bank == explorer.bank
     explorer.reset()
-    assert explorer._rows[0][0] == first
+    assert explorer._rows[0]["text"] == first
     assert explorer._facts["edits"] == 0
 
 
@@ -114,7 +114,7 @@ def test_an_edit_that_fails_loses_nothing(explorer):
 
 
 def test_what_the_browser_asks(explorer):
-    gone = explorer._rows[0][0]
+    gone = explorer._rows[0]["text"]
     what = (("remove", gone), ("add", "two red stars"), ("all", ""), ("stop", ""))
     asks = [{"id": f"a {n}", "do": do, "text": text} for n, (do, text) in enumerate(what)]
     explorer._asked = asks[:1]
@@ -248,7 +248,7 @@ def test_an_answer_keeps_its_own_head(acts):
     explorer.observe(lambda change: seen.append((tuple(explorer._shown), change["new"])), "summary")
     assert engine.wait(patience.seconds())
     texts = tk.textspan(acts, "world", size=10, layers=None).texts
-    assert [row[0] for row in explorer._rows] == texts[2][2]
+    assert [row["text"] for row in explorer._rows] == texts[2][2]
     for (layer, head), words in seen:
         assert f"L{layer}.H{head}: 1. {texts[layer][head][0]} " in words
 
@@ -327,4 +327,4 @@ def test_beside_a_worker_the_newest_head_wins(acts):
     assert engine.wait(patience.seconds())
     assert explorer._shown == [2, 7]
     assert explorer._work == []
-    assert [row[0] for row in explorer._rows] == tk.textspan(acts, "world", size=10, layers=None).texts[2][7]
+    assert [row["text"] for row in explorer._rows] == tk.textspan(acts, "world", size=10, layers=None).texts[2][7]

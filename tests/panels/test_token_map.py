@@ -152,7 +152,7 @@ def test_more_images(panel, tmp_path, data):
     name = panel.add(picture, "mine")
     assert panel.image == name == "mine"
     assert panel._a["size"] == [200, 90]
-    assert panel._a["box"] == pytest.approx([55, 0, 145, 90], abs=1.5)
+    assert panel._a["box"] == pytest.approx({"left": 55, "top": 0, "right": 145, "bottom": 90}, abs=1.5)
     assert panel.map.on_picture().shape == (90, 200)
     assert panel.add(picture.rotate(90), "mine") == "mine #2"
     picture.save(tmp_path / "one.webp")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 from toolkit.api.locate.registry import HeadScore, offered
 from toolkit.errors import InputError
@@ -23,6 +23,26 @@ LETTERS = {
     "b": "image", "l": "layers", "some": "layers shown", "h": "heads", "k": "k of a head", "d": "d of the embedding",
     "grid": "rows × columns",
 }  # fmt: skip
+
+
+class Meaning(TypedDict):
+    """A term and what it means."""
+
+    label: str
+    text: str
+
+
+class ReadingRow(Meaning):
+    """A line of a why. kind: which field of `Why` it is."""
+
+    kind: str
+
+
+class Reading(TypedDict):
+    """A why as a panel paints it."""
+
+    rows: list[ReadingRow]
+    terms: list[Meaning]
 
 
 @dataclass(frozen=True, repr=False)
@@ -66,11 +86,13 @@ class Why:
         """[name, sentences] of every term, in the glossary's words."""
         return [[(term := glossary(name)).name, term.says] for name in self.terms]
 
-    def told(self) -> dict[str, Any]:
-        """What a panel paints: rows and terms, each [label, text, kind]."""
+    def told(self) -> Reading:
+        """What a panel paints."""
         kinds = ("asks", "formula", "shapes", "caveats", "reference")
-        rows = [[*row, kind] for row, kind in zip(self.rows(), kinds, strict=True)]
-        return {"rows": rows, "terms": self.meanings()}
+        rows: list[ReadingRow] = [
+            {"label": label, "text": text, "kind": kind} for (label, text), kind in zip(self.rows(), kinds, strict=True)
+        ]
+        return {"rows": rows, "terms": [{"label": name, "text": says} for name, says in self.meanings()]}
 
     def html(self) -> str:
         """Folded, as plain escaped text without script or style."""

@@ -29,6 +29,7 @@ from toolkit.core.heads import HeadSet, which_layers
 from toolkit.core.metrics import Accuracy, Change, change
 from toolkit.core.sums import ClassSums, group_hits
 from toolkit.errors import InputError
+from toolkit.labs.ablation_records import ImageFacts, Off, OutcomeOf, Sure
 
 Array = NDArray[np.float64]
 Pair = tuple[str, str] | None
@@ -123,10 +124,8 @@ class AblationSession:
         """
         return table_of(self._session, known_score(name, "AblationLab.score"), Error(pair), how, text, check)
 
-    def sure(self, name: str, pair: Pair, check: Check = quiet) -> dict[str, Any]:
-        """How sure a map is: low, high, steady [l · h] (limits of its bootstrap interval, the share of resamples in
-        which a head is among the STEPS worst); and the images it rests on, in words. {} for scores without an interval.
-        """
+    def sure(self, name: str, pair: Pair, check: Check = quiet) -> Sure:
+        """How sure a map is, head by head [l · h]; {} for scores without an interval."""
         score, wrong = known_score(name, "AblationLab.score"), self.images.mistakes
         if not score.interval or not (wrong if pair is None else wrong.get(pair)):
             return {}
@@ -142,33 +141,39 @@ class AblationSession:
 
     # switching off
 
-    def changes(self, off: Any) -> list[list[Any]]:
-        """Rows [layer, head, strength], checked: heads of the model, once each, strengths from 0 to 2."""
-        named = {(int(row[0]), int(row[1])): float(row[2]) for row in off}
+    def changes(self, off: Any) -> list[Off]:
+        """Records of heads and strengths, checked: heads of the model, once each, strengths from 0 to 2."""
+        try:
+            named = {(int(one["head"][0]), int(one["head"][1])): float(one["strength"]) for one in off}
+        except (TypeError, ValueError, KeyError, IndexError) as error:
+            accepted = 'a list of {"head": [layer, head], "strength": number}'
+            raise InputError("AblationLab", f"the heads {off!r}", accepted, 'write lab.heads = "L3.H7"') from error
         heads = HeadSet.of(list(named), *self.shape)
         strengths(heads, list(named.values()), *self.shape)
-        return [[*head, named[head]] for head in heads]
+        return [{"head": list(head), "strength": named[head]} for head in heads]
 
-    def outcome(self, off: list[Any], how: How, effect: Effect, check: Check = quiet) -> HeadsOffOutcome:
-        """What heads with these strengths do; off: rows [layer, head, strength], 1 as is, 0 off."""
-        heads = HeadSet(tuple((row[0], row[1]) for row in off))
-        scale = strengths(heads, [row[2] for row in off], *self.shape)
+    def outcome(self, off: list[Off], how: How, effect: Effect, check: Check = quiet) -> HeadsOffOutcome:
+        """What heads with these strengths do."""
+        heads = HeadSet(tuple((one["head"][0], one["head"][1]) for one in off))
+        scale = strengths(heads, [one["strength"] for one in off], *self.shape)
         guess = self._direct(scale, how) if effect == "direct" else self._total(scale, how, check)
         hits = guess == self.images.truth.numpy()
         after = replace(self.before, hits=hits)
         return HeadsOffOutcome(change(self.before, after), self.images.guess.numpy(), guess, effect)
 
     @property
-    def facts(self) -> dict[str, Any]:
-        """Of the images: n, left (out), split, groups (whether any are known), live (whether the model can run)."""
+    def facts(self) -> ImageFacts:
+        """Of the images."""
         images, acts = self.images, self.images.acts
         return {"n": len(images), "left": images.left_out, "split": acts.split, "groups": images.has_groups,
                 "live": acts.live is not None and acts.has_images}  # fmt: skip
 
-    def words(self, rows: list[dict[str, Any]], off: list[Any], how: How, effect: Effect) -> str:
-        """An outcome in a sentence; off: [layer, head, strength] of every head that was changed."""
-        named = ", ".join(f"L{a}.H{b} {f'at {s:g}' if s else 'off'}" for a, b, s in off) or "all heads as they are"
-        means = {"zero": "zero-ablation", "mean": "mean over these images", "resample": "other images' heads"}[how]
+    def words(self, rows: list[dict[str, Any]], of: OutcomeOf) -> str:
+        """An outcome in a sentence. rows: its groups. of: what it was worked out for."""
+        changed = [(HeadSet(((one["head"][0], one["head"][1]),)), one["strength"]) for one in of["off"]]
+        named = ", ".join(f"{head} {f'at {s:g}' if s else 'off'}" for head, s in changed) or "all heads as they are"
+        replaced = {"zero": "zero-ablation", "mean": "mean over these images", "resample": "other images' heads"}
+        means, effect = replaced[of["how"]], of["effect"]
         worst, average = (f"{r['name']} {100 * r['before']:.1f} → {100 * r['after']:.1f} %" for r in rows[-2:])
         left = f", {self.images.left_out} left out (label not in the class set)" if self.images.left_out else ""
         split = self.images.acts.split
@@ -254,12 +259,12 @@ def known_pair(images: Judged, pair: Any, panel: str) -> Pair:
     return y, other
 
 
-def known_strengths(session: AblationSession, strength: Any) -> list[list[float]]:
-    """[layer, head, strength] of every head, from a mapping of heads, in any spelling, to numbers."""
+def known_strengths(session: AblationSession, strength: Any) -> list[Off]:
+    """Heads and strengths, from a mapping of heads, in any spelling, to numbers."""
     if not isinstance(strength, Mapping):
         fix = 'write lab.strengths = {"L3.H7": 0.5}; to switch a set off, lab.heads = "L3.H7 L3.H5"'
         raise InputError("AblationLab.strengths", repr(strength), "a mapping from heads to numbers", fix)
     named: dict[tuple[int, int], Any] = {}
     for key, value in strength.items():
         named |= dict.fromkeys(HeadSet.of(key if isinstance(key, str) else [key], *session.shape), value)
-    return [[*head, value] for head, value in named.items()]
+    return [{"head": list(head), "strength": value} for head, value in named.items()]

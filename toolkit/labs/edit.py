@@ -7,13 +7,13 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from torch import Tensor
 
 from toolkit.api.checks import Check, quiet
 from toolkit.api.edit.frontier import default_weights, grid
-from toolkit.api.edit.frontier_result import MEASURES, Frontier
+from toolkit.api.edit.frontier_result import Frontier
 from toolkit.api.edit.held_out import HeldOut, held_out
 from toolkit.api.edit.problem import EditProblem, check_possible, edit_problem
 from toolkit.api.edit.result import Edit, solved
@@ -21,7 +21,8 @@ from toolkit.api.edit.settings import Pair, known_strategy
 from toolkit.api.images.judged import judged
 from toolkit.api.locate.locate import locate
 from toolkit.core.heads import HeadSet
-from toolkit.labs.edit_shown import facts
+from toolkit.labs.edit_records import EditFacts, Measures, Mistakes, SettingsSent, Visit, VisitPlace, Ways
+from toolkit.labs.edit_shown import facts, rounded
 
 KEPT = 8
 """Problems and trajectories that are kept."""
@@ -31,6 +32,7 @@ REST = 0.6
 """Seconds without a move after which the next one can be undone by itself: a drag is one move."""
 MOST = 200
 """Points of the trail, and moves that can be undone."""
+PlaceName = Literal["alpha", "beta", "steps", "plane"]
 STEPS = 1000
 """The longest trajectory a slider asks for."""
 
@@ -60,22 +62,24 @@ class Settings(NamedTuple):
         return self._replace(alpha=0.0, beta=0.0)
 
     @property
-    def told(self) -> list[Any]:
+    def told(self) -> SettingsSent:
         """As a browser sees it."""
-        pair = None if self.pair is None else list(self.pair)
-        return [*self[:6], [list(head) for head in self.heads], pair]
+        return {
+            "alpha": self.alpha, "beta": self.beta, "steps": self.steps, "strategy": self.strategy,
+            "scale": self.scale, "nonnegative": self.nonnegative, "heads": [list(head) for head in self.heads],
+            "pair": None if self.pair is None else list(self.pair),
+        }  # fmt: skip
 
 
 class Visits:
     """The settings a lab has shown, with what they did, and those it can go back and forward to.
 
-    planes: what settings share but α, β and steps: [strategy, scale, nonnegative, heads, pair]. trail: rows [α, β,
-    steps, index of the plane, every measure].
+    planes: settings that differ in more than α, β and steps, with those at 0. trail: the visits, oldest first.
     """
 
     def __init__(self) -> None:
-        self.planes: list[tuple[Any, ...]] = []
-        self.trail: list[list[Any]] = []
+        self.planes: list[Settings] = []
+        self.trail: list[Visit] = []
         self._back: list[Settings] = []
         self._forth: list[Settings] = []
         self._moved = float("-inf")
@@ -106,38 +110,47 @@ class Visits:
         return source.pop()
 
     @property
-    def can(self) -> list[bool]:
+    def can(self) -> Ways:
         """Whether there is a way back, and one forward."""
-        return [bool(self._back), bool(self._forth)]
+        return {"undo": bool(self._back), "redo": bool(self._forth)}
 
-    def seen(self, settings: Settings, point: dict[str, Any]) -> None:
+    def seen(self, settings: Settings, point: Measures) -> None:
         """Settings were shown, and did this."""
-        plane = settings[3:]
+        plane = settings.path.plane
         if plane not in self.planes:
             self.planes.append(plane)
-        where = [*settings[:3], self.planes.index(plane)]
-        self.trail = [row for row in self.trail if row[:4] != where][-MOST + 1 :]
-        self.trail.append([*where, *(None if point[m] is None else round(point[m], 5) for m in MEASURES)])
+        place: VisitPlace = {
+            "alpha": settings.alpha, "beta": settings.beta, "steps": settings.steps,
+            "plane": self.planes.index(plane),
+        }  # fmt: skip
+        self.trail = [visit for visit in self.trail if not _is_at(visit, place)][-MOST + 1 :]
+        self.trail.append({**place, **rounded(point)})
 
-    def settings(self, alpha: float, beta: float, steps: int, plane: int) -> Settings:
-        """The settings of a row of the trail."""
-        strategy, scale, nonnegative, heads, pair = self.planes[plane]
-        return Settings(alpha, beta, steps, strategy, scale, nonnegative, heads, pair)
+    def settings(self, place: VisitPlace) -> Settings:
+        """The settings of a visit."""
+        plane = self.planes[place["plane"]]
+        return plane._replace(alpha=place["alpha"], beta=place["beta"], steps=place["steps"])
 
-    def at(self, row: Any) -> Settings | None:
-        """The settings of a row [α, β, steps, plane] that a browser names; None where there is no such row."""
-        known = [list(one[:4]) for one in self.trail]
-        return self.settings(*row) if list(row) in known else None
+    def at(self, place: VisitPlace) -> Settings | None:
+        """The settings of a visit that a browser names; None where there is no such visit."""
+        found = [visit for visit in self.trail if _is_at(visit, place)]
+        return self.settings(found[0]) if found else None
 
     @property
     def words(self) -> list[str]:
         """Every plane in words."""
         found = []
-        for strategy, scale, floor, heads, pair in self.planes:
-            parts = [strategy, "θ ≥ 0" if floor else "", f"scale {scale:g}" if scale else ""]
-            parts += [f"heads {HeadSet(heads) or 'none'}", f"{pair[0]} → {pair[1]}" if pair else ""]
+        for plane in self.planes:
+            scale, pair = plane.scale, plane.pair
+            parts = [plane.strategy, "θ ≥ 0" if plane.nonnegative else "", f"scale {scale:g}" if scale else ""]
+            parts += [f"heads {HeadSet(plane.heads) or 'none'}", f"{pair[0]} → {pair[1]}" if pair else ""]
             found.append(", ".join(filter(None, parts)))
         return found
+
+
+def _is_at(visit: Visit, place: VisitPlace) -> bool:
+    names: tuple[PlaceName, ...] = get_args(PlaceName)
+    return all(visit[name] == place.get(name) for name in names)
 
 
 class EditSession:
@@ -159,10 +172,10 @@ class EditSession:
         return f"The heads {heads} were found under another class set than these {len(self.images.classes)} classes."
 
     @property
-    def pairs(self) -> list[tuple[str, str, int]]:
-        """Mistakes among the images: true, predicted, how many; the most frequent first."""
+    def pairs(self) -> list[Mistakes]:
+        """Mistakes among the images, the most frequent first."""
         found = sorted(self.images.mistakes.items(), key=lambda item: -item[1])
-        return [(*pair, n) for pair, n in found]
+        return [{"pair": list(pair), "n": n} for pair, n in found]
 
     def problem(self, heads: Sequence[Any], pair: Pair | None, scale: float | None) -> tuple[EditProblem, HeldOut]:
         """The problem of some settings and the images its edits are judged on."""
@@ -227,7 +240,7 @@ class EditSession:
         )  # fmt: skip
 
     @cached_property
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> EditFacts:
         """Of the images, as a panel tells them (`edit_shown.facts`)."""
         return facts(*self.problem((), None, None))
 

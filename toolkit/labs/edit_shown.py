@@ -8,11 +8,22 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.api.edit.frontier_result import MEASURES, Frontier
+from toolkit.api.edit.frontier_result import MEASURES, Frontier, Measure
 from toolkit.api.edit.held_out import HeldOut
 from toolkit.api.edit.outcome import Locality, Outcome
 from toolkit.api.edit.problem import EditProblem
 from toolkit.api.edit.result import Edit
+from toolkit.labs.edit_records import (
+    Columns,
+    CurveSent,
+    EditFacts,
+    EditWords,
+    FrontSent,
+    Measures,
+    NamedMeasures,
+    Scaled,
+    SettingsSent,
+)
 
 MOST = 14
 """Groups that are shown one by one; of more, those that are worst off."""
@@ -34,7 +45,7 @@ class EditShown:
     outcome: Outcome
     rows: list[dict[str, Any]]
     told: list[str]
-    point: dict[str, float | None]
+    point: Measures
     words: str
 
 
@@ -45,14 +56,15 @@ def shown(edit: Edit) -> EditShown:
     return EditShown(edit, outcome, rows(outcome), told(outcome), place, sentence(edit, place, outcome.held))
 
 
-def sentence(edit: Edit, place: dict[str, float | None], held: HeldOut) -> str:
+def sentence(edit: Edit, place: Measures, held: HeldOut) -> str:
     """How an edit was made and what it does, measured on `held`."""
     made, sizes = edit.settings, held.sizes
     own = "the images it was made from" if held.own else f"split {held.split}"
     names = {"success": "target classes", "worst": "worst group of", "like": "same mistakes, now right",
              "locality": "images that were right" if held.own else "other classes",
              "agreement": "predictions there that stay"}  # fmt: skip
-    measured = [f"{names[m]} {100 * v:.1f} % (n = {sizes[m]:,})" for m, v in place.items() if v is not None]
+    known = [(m, share) for m in MEASURES if (share := place[m]) is not None]
+    measured = [f"{names[m]} {100 * share:.1f} % (n = {sizes[m]:,})" for m, share in known]
     floor = ", θ ≥ 0" if made["nonnegative"] else ""
     return (
         f"{edit.strategy.name}, α = {edit.alpha:g}, β = {edit.beta:g}, {made['steps']} steps, scale"
@@ -89,9 +101,9 @@ def told(outcome: Outcome) -> list[str]:
     ]
 
 
-def point(outcome: Outcome) -> dict[str, float | None]:
-    """Its place in the plane, by measure; None where there are no such images."""
-    found: dict[str, float | None] = dict.fromkeys(MEASURES)
+def point(outcome: Outcome) -> Measures:
+    """Its place in the plane; None where there are no such images."""
+    found: Measures = {"success": None, "worst": None, "like": None, "locality": None, "agreement": None}
     if outcome.success is not None:
         after = outcome.success.change.after
         found["success"] = float(after.counts.sum() / after.n)
@@ -106,50 +118,86 @@ def point(outcome: Outcome) -> dict[str, float | None]:
     return found
 
 
-def curve(edit: Edit) -> dict[str, list[float | None]]:
-    """Along the steps: step, and every measure and the total at POINTS of them."""
+def curve(edit: Edit, of: SettingsSent) -> CurveSent:
+    """Along the steps: step, and every measure and the total at POINTS of them. of: the settings it was made for."""
     frame = edit.curve(POINTS)
-    columns = ["step", *MEASURES, "total"]
-    return {
-        name: [None if not np.isfinite(v) else float(v) for v in frame[name].to_numpy(dtype=float)] for name in columns
-    }
+
+    def column(name: str) -> list[float | None]:
+        return [float(v) if np.isfinite(v) else None for v in frame[name].to_numpy(dtype=float)]
+
+    return {"step": column("step"), **_columns(column), "total": column("total"), "of": of}
 
 
-def words(edit: Edit, check: Callable[[], None]) -> dict[str, Any]:
+def words(edit: Edit, check: Callable[[], None]) -> EditWords:
     """What the edit did and how far it is: pulls, gap, bound, dimensions; with a live model texts and heads."""
-    moved = edit.moved
-    found: dict[str, Any] = {
-        "pulls": edit.pulls(), "gap": edit.gap_to(check) if edit.strategy.size <= LARGE else None,
+    moved, pulls = edit.moved, edit.pulls()
+    found: EditWords = {
+        "pulls": {"ce": pulls["ce"], "success": pulls["success"], "locality": pulls["locality"]},
+        "gap": edit.gap_to(check) if edit.strategy.size <= LARGE else None,
         "negative": edit.negative if edit.strategy.name == "diagonal" else None,
-        "moved": [[int(i), float(moved[i])] for i in np.argsort(-np.abs(moved), kind="stable")[:5]],
+        "moved": [
+            {"dimension": int(i), "by": float(moved[i])} for i in np.argsort(-np.abs(moved), kind="stable")[:5]
+        ],
     }  # fmt: skip
     check()
     seen_on = edit.on().held
     if edit.problem.images.acts.live is not None and max(int(seen_on.target.sum()), 3 * seen_on.own) > 2:
         seen = edit.inspect()
         down, up = seen.turned()
-        found |= {"down": down, "up": up, "heads": seen.scaled()}
+        found["down"], found["up"], found["heads"] = _scaled(down), _scaled(up), _scaled(seen.scaled())
     return found
 
 
-def plane(found: Frontier) -> dict[str, Any]:
-    """A frontier for the browser: weights, and every measure flat (None where not solved)."""
-    tables = {name: [_known(v) for v in found.mean(name).ravel()] for name in MEASURES}
-    return {"alphas": found.alphas.tolist(), "betas": found.betas.tolist()} | tables
+def _scaled(pairs: list[tuple[str, float]]) -> list[Scaled]:
+    return [{"name": name, "ratio": ratio} for name, ratio in pairs]
 
 
-def marks(found: Frontier) -> list[dict[str, Any]]:
+def plane(found: Frontier, of: SettingsSent) -> FrontSent:
+    """A frontier for the browser: weights, and every measure flat (None where not solved). of: the settings of its
+    plane.
+    """
+    columns = _columns(lambda name: [_known(v) for v in found.mean(name).ravel()])
+    return {"alphas": found.alphas.tolist(), "betas": found.betas.tolist(), **columns, "of": of}
+
+
+def _columns(column: Callable[[Measure], list[float | None]]) -> Columns:
+    return {
+        "success": column("success"), "worst": column("worst"), "like": column("like"),
+        "locality": column("locality"), "agreement": column("agreement"),
+    }  # fmt: skip
+
+
+def marks(found: Frontier) -> list[NamedMeasures]:
     """The points of other methods in the plane of a frontier."""
-    return [{"name": p.name} | {name: _known(getattr(p, name)) for name in MEASURES} for p in found.points]
+    return [
+        {
+            "name": p.name, "success": _known(p.success), "worst": _known(p.worst), "like": _known(p.like),
+            "locality": _known(p.locality), "agreement": _known(p.agreement),
+        }
+        for p in found.points
+    ]  # fmt: skip
 
 
-def facts(problem: EditProblem, held: HeldOut) -> dict[str, Any]:
-    """Of the images: n, split and whether they are held out; classes an edit is for; whether there are others."""
+def rounded(measures: Measures) -> Measures:
+    """Five digits of each: a trail of them is sent again and again."""
+
+    def of(name: Measure) -> float | None:
+        value = measures[name]
+        return None if value is None else round(value, 5)
+
+    return {
+        "success": of("success"), "worst": of("worst"), "like": of("like"), "locality": of("locality"),
+        "agreement": of("agreement"),
+    }  # fmt: skip
+
+
+def facts(problem: EditProblem, held: HeldOut) -> EditFacts:
+    """Of the images an edit is made from and measured on."""
     return {
         "n": len(held.images), "split": held.images.acts.split, "own": held.own, "used": held.used,
         "left": held.images.left_out, "targets": list(problem.targets),
         "others": held.others is not None or bool(held.unrelated),
-        "made": len(problem.images), "from": problem.images.acts.split,
+        "made": len(problem.images), "made_split": problem.images.acts.split,
         "scale": problem.images.acts.card.logit_scale,
     }  # fmt: skip
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +55,14 @@ class HeadMaps(NamedTuple):
 
     tables: dict[str, NDArray[np.float64]]
     failed: str
+
+
+class ImageSaid(TypedDict):
+    """Of an image: its group, its class, and what the model said."""
+
+    group: str
+    truth: str
+    guess: str
 
 
 class ExplorerSession:
@@ -188,14 +196,15 @@ class ExplorerSession:
         two = (self.images.embedding @ self.images.texts.to(self.images.embedding).T).topk(2, dim=1).values
         return np.asarray((two[:, 0] - two[:, 1]).numpy())
 
-    def said(self, image: str) -> tuple[str, str, str] | None:
-        """Group, true and predicted class of an image; None for one that is not among them."""
+    def said(self, image: str) -> ImageSaid | None:
+        """What is known of an image; None for one that is not among them."""
         at = self._place.get(image)
         if at is None:
             return None
         images = self.images
         names = images.classes.names
-        return str(images.group_names[at]), names[int(images.truth[at])], names[int(images.guess[at])]
+        truth, guess = names[int(images.truth[at])], names[int(images.guess[at])]
+        return {"group": str(images.group_names[at]), "truth": truth, "guess": guess}
 
     @cached_property
     def _place(self) -> dict[str, int]:

@@ -6,7 +6,7 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypedDict, TypeVar
 
 from PIL import Image
 
@@ -33,6 +33,20 @@ BESIDE = ("nothing", "image", "method", "ablated", "edited", "texts")
 effect), the edited model, or of one head the texts it gives the most and the least to."""
 
 
+class AskedSent(TypedDict):
+    """One question as the browser holds it; heads: [layer, head] each."""
+
+    text: str
+    against: str
+    heads: list[list[int]]
+    method: str
+    image: str
+    beside: str
+    other_image: str
+    other_method: str
+    difference: bool
+
+
 class Asked(NamedTuple):
     """One question: a text, contrast and heads; a method and an image; what stands beside; whether as a difference."""
 
@@ -47,9 +61,13 @@ class Asked(NamedTuple):
     difference: bool
 
     @property
-    def told(self) -> list[Any]:
+    def told(self) -> AskedSent:
         """The same as the browser holds it."""
-        return [*self[:2], [list(head) for head in self.heads], *self[3:]]
+        return {
+            "text": self.text, "against": self.against, "heads": [list(head) for head in self.heads],
+            "method": self.method, "image": self.image, "beside": self.beside, "other_image": self.other_image,
+            "other_method": self.other_method, "difference": self.difference,
+        }  # fmt: skip
 
 
 class MapSession:

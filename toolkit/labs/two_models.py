@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,13 @@ class Side:
     heads: int
 
 
+class ModelNames(TypedDict):
+    """What two models are called."""
+
+    first: str
+    second: str
+
+
 class SecondModel:
     """A model, or an edit folded into the first, beside the first on its images; those an edit was made from are left
     out. Everything is worked out when first asked for, once, from whatever thread.
@@ -51,14 +58,14 @@ class SecondModel:
         self.given, self._all = given, lab
         self.first: Model = lab.images.acts.model
         name = f"edited: {given.title}" if isinstance(given, Edit) else given.card.id
-        self.names = [self.first.card.id, name]
+        self.names: ModelNames = {"first": self.first.card.id, "second": name}
         made_from = set(given.settings["ids"]["CE"]) if isinstance(given, Edit) else set()
         ids = lab.images.acts.ids.astype(str)
         self._rows = [i for i, image in enumerate(ids) if image not in made_from]
         self.used = len(ids) - len(self._rows)
         if not self._rows:  # no others are there: better than nothing, and said
             self._rows, self.used = list(range(len(ids))), 0
-            self.names[1] += " (on the images it was made from)"
+            self.names["second"] += " (on the images it was made from)"
         self._lock = threading.Lock()
         self._model: Model | None = None
         self._labs: tuple[AblationSession, AblationSession] | None = None

@@ -23,13 +23,14 @@ from toolkit.labs.ablation import (
     OrderCurve,
     known_strengths,
 )
+from toolkit.labs.ablation_records import MapOf, Off, OffFacts, OrderCurveSent, OutcomeOf, Sure
 from toolkit.panels.base.bundle import script, style
 from toolkit.panels.base.groups import GroupsPanel
 from toolkit.panels.base.panel import observes, shows_errors
 from toolkit.panels.base.place import ExplorerPlace, Host
 from toolkit.panels.base.selection import Selection
 from toolkit.panels.base.traits import Head, Pair, Table
-from toolkit.panels.base.turned import EMPTY, PAUSE, turned
+from toolkit.panels.base.turned import EMPTY, PAUSE, FlipsSent, turned
 
 if TYPE_CHECKING:
     import pandas
@@ -95,14 +96,14 @@ class AblationLab(GroupsPanel):
     _heads = traitlets.Int(1).tag(sync=True)
     _map = Table().tag(sync=True)
     _map_words = traitlets.Unicode("").tag(sync=True)
-    _map_of: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    _map_of: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
     _scores: traitlets.List[Any] = traitlets.List().tag(sync=True)
-    _sure = traitlets.Dict().tag(sync=True)
-    _facts = traitlets.Dict().tag(sync=True)
+    _sure: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
+    _facts: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
     _confusion: traitlets.Dict[str, Any] = traitlets.Dict({"names": [], "before": [], "after": []}).tag(sync=True)
-    _flips = traitlets.Dict(EMPTY).tag(sync=True)
+    _flips: traitlets.TraitType[Any, Any] = traitlets.Dict(dict(EMPTY)).tag(sync=True)
     _sheet = traitlets.Bytes(b"").tag(sync=True)
-    _curve = traitlets.Dict().tag(sync=True)
+    _curve: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
     _why = traitlets.Unicode("").tag(sync=True)
     _progress = traitlets.Dict().tag(sync=True)
     _palette = traitlets.Dict(PALETTE).tag(sync=True)
@@ -140,9 +141,10 @@ class AblationLab(GroupsPanel):
         with self.hold_sync():
             self._layers, self._heads = list(self._session.layers), self._session.shape[1]
             self.head = (self._layers[-1], 0)
-            self._off = [[layer, head, 0.0] for layer, head in first]
+            self._off = _switched_off(first)
             self._why = first.why
-            self._facts = self._session.facts | {"shown": [], "effect": ""}
+            facts: OffFacts = {**self._session.facts, "effect": "", "shown": None}
+            self._facts = facts
             self._scores = [score.told for score in offered("AblationLab")]
         self.selection = shared
         for name, value in given.items():
@@ -163,25 +165,25 @@ class AblationLab(GroupsPanel):
         return found.name
 
     @traitlets.validate("_off")
-    def _valid_off(self, proposal: dict[str, Any]) -> list[list[float]]:
+    def _valid_off(self, proposal: dict[str, Any]) -> list[Off]:
         return self._session.changes(proposal["value"])
 
     @property
     def heads(self) -> HeadSet:
         """The heads changed, in order; assign a set in any spelling to switch exactly it off."""
-        return HeadSet(tuple((row[0], row[1]) for row in self._off))
+        return HeadSet(tuple(self.strengths))
 
     @heads.setter
     def heads(self, heads: Any) -> None:
         found = HeadSet.of(heads, *self._session.shape)
-        self._off = [[layer, head, 0.0] for layer, head in found]
+        self._off = _switched_off(found)
         if found.why:
             self._why = found.why
 
     @property
     def strengths(self) -> dict[tuple[int, int], float]:
         """Strength of every head that is changed; assign a mapping from heads to numbers."""
-        return {(row[0], row[1]): row[2] for row in self._off}
+        return {(one["head"][0], one["head"][1]): one["strength"] for one in self._off}
 
     @strengths.setter
     def strengths(self, strength: Mapping[Any, float]) -> None:
@@ -216,23 +218,25 @@ class AblationLab(GroupsPanel):
                 self.selection.image = self.image
 
     def _ask_map(self) -> None:
-        asked = kind, pair, how, text = self.score, self.pair, self.how, self.text.strip()
+        kind, pair, how, text = self.score, self.pair, self.how, self.text.strip()
+        of: MapOf = {"score": kind, "pair": None if pair is None else list(pair), "how": how, "text": text}
         session = self._session
 
-        def work(request: Any) -> tuple[list[Any], NDArray[np.float64], OrderCurve]:
+        def work(request: Any) -> tuple[MapOf, NDArray[np.float64], OrderCurve]:
             table = session.map(kind, pair, how, text, request.progress)
             request.check()
-            return list(asked), table, session.curve(table, how)
+            return of, table, session.curve(table, how)
 
         score = known_score(kind, "AblationLab.score")
         self._ask("map", work, self._paint_map, score.needs_model or (score.takes_text and bool(text)))
 
     def _ask_outcome(self) -> None:
         off, how, effect, session = self._off, self.how, self.effect, self._session
+        of: OutcomeOf = {"off": off, "how": how, "effect": effect}
 
-        def work(request: Any) -> tuple[HeadsOffOutcome, list[Any], list[Any]]:
+        def work(request: Any) -> tuple[HeadsOffOutcome, list[Any], OutcomeOf]:
             found = session.outcome(off, how, effect, request.progress)
-            return found, found.rows, [off, how, effect]
+            return found, found.rows, of
 
         self._ask("outcome", work, self._paint_outcome, effect == "total")
 
@@ -278,47 +282,50 @@ class AblationLab(GroupsPanel):
 
     # what comes of it
 
-    def _paint_map(self, found: tuple[list[Any], NDArray[np.float64], OrderCurve]) -> None:
-        self._map_of, self._table, curve = found
-        kind, pair = self._map_of[:2]
+    def _paint_map(self, found: tuple[MapOf, NDArray[np.float64], OrderCurve]) -> None:
+        of, self._table, curve = found
+        self._map_of = of
+        kind, pair = of["score"], of["pair"]
         self._map, self._map_words, self._sure = (
             self._table,
             known_score(kind, "AblationLab").says,
             {},
         )
-        self._curve = {
+        drawn: OrderCurveSent = {
             "worst": curve.worst.tolist(), "average": curve.average.tolist(), "low": curve.low.tolist(),
             "high": curve.high.tolist(), "order": [list(head) for head in curve.order], "orders": curve.orders,
         }  # fmt: skip
+        self._curve = drawn
         session = self._session
 
-        def work(request: Any) -> dict[str, Any]:
-            return session.sure(kind, pair, lambda *_: request.check())
+        def work(request: Any) -> Sure:
+            return session.sure(kind, None if pair is None else (pair[0], pair[1]), lambda *_: request.check())
 
         self._submit("sure", work, self._paint_sure, engine=self._aside)
 
-    def _paint_sure(self, found: dict[str, Any]) -> None:
+    def _paint_sure(self, found: Sure) -> None:
         self._sure = found
 
-    def _paint_outcome(self, found: tuple[HeadsOffOutcome, list[Any], list[Any]]) -> None:
-        outcome, rows, shown = found
+    def _paint_outcome(self, found: tuple[HeadsOffOutcome, list[Any], OutcomeOf]) -> None:
+        outcome, rows, of = found
         self.change, self._groups = outcome.change, rows
         self._confusion = {"names": list(self._session.images.classes.names)} | self._session.counts(
             outcome.before, outcome.after
         )
-        self._facts = self._session.facts | {"effect": outcome.effect, "shown": shown}
+        facts: OffFacts = {**self._session.facts, "effect": outcome.effect, "shown": of}
+        self._facts = facts
         self._ask_flips(outcome)
         self._describe()
 
     def _ask_flips(self, outcome: HeadsOffOutcome) -> None:
         images, pause = self._session.images, PAUSE if self._pictures is not self.engine else 0
 
-        def work(request: Any) -> tuple[dict[str, Any], bytes]:
+        def work(request: Any) -> tuple[FlipsSent, bytes]:
             return turned(images, outcome.before, outcome.after, request, pause)
 
         self._submit("flips", work, self._paint_flips, engine=self._pictures)
 
-    def _paint_flips(self, found: tuple[dict[str, Any], bytes]) -> None:
+    def _paint_flips(self, found: tuple[FlipsSent, bytes]) -> None:
         self._flips, self._sheet = found
 
     # what others choose
@@ -344,7 +351,7 @@ class AblationLab(GroupsPanel):
 
     def _describe(self) -> None:
         if self._groups:
-            self.summary = f"{self.title}: {self._session.words(self._groups, *self._facts['shown'])}"
+            self.summary = f"{self.title}: {self._session.words(self._groups, self._facts['shown'])}"
 
     def _await_first(self) -> None:
         if not self._groups and isinstance(self._fast, Worker):
@@ -356,3 +363,7 @@ class AblationLab(GroupsPanel):
             given = "a lab whose first numbers are still on their way"
             raise InputError("AblationLab.to_dataframe", given, "a lab that is painted", "wait a moment")
         return self.change.to_dataframe()
+
+
+def _switched_off(heads: HeadSet) -> list[Off]:
+    return [{"head": list(head), "strength": 0.0} for head in heads]

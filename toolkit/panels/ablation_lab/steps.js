@@ -1,6 +1,6 @@
 // What switching the worst heads off does, one after the other: a curve, and a slider along it.
 
-/** @import { Head } from "../base/types.d.ts" */
+/** @import { Off, OrderCurveSent } from "./sent.d.ts" */
 
 import { labelled } from "../base/controls.js";
 import { drawn, make } from "../base/dom.js";
@@ -11,16 +11,6 @@ const RIGHT = 320;
 const FOOT = 130;
 const TALL = 120;
 const EVERY = 5; // steps with a number below
-
-/**
- * @typedef {object} Curve as Python sends it, value by value for 0, 1, … heads off; empty while nothing is known
- * @property {number[]} worst accuracy of the worst group
- * @property {number[]} average
- * @property {number[]} low of random orders
- * @property {number[]} high
- * @property {Head[]} order the heads, the worst first
- * @property {number} orders how many random ones
- */
 
 /** @param {number} value */
 const toY = (value) => FOOT - TALL * value;
@@ -36,14 +26,14 @@ export class Steps {
     this.legend = make("div", "tkl-soft", right);
     /** @type {SVGCircleElement[]} step by step */
     this.dots = [];
-    /** @type {Curve | undefined} what is drawn */
+    /** @type {OrderCurveSent | undefined} what is drawn */
     this.drawn = undefined;
   }
 
   /**
-   * @param {Curve} curve
+   * @param {OrderCurveSent} curve empty while nothing is known
    * @param {string} score
-   * @param {{head: Head, strength: number}[]} off the heads that are not as they are
+   * @param {Off[]} off the heads that are not as they are
    */
   paint(curve, score, off) {
     if (!curve.worst) return;
@@ -59,7 +49,7 @@ export class Steps {
   }
 
   /**
-   * @param {Curve} curve
+   * @param {OrderCurveSent} curve
    * @param {string} score
    */
   draw(curve, score) {
@@ -102,7 +92,7 @@ export class Steps {
   }
 
   /**
-   * @param {Curve} curve
+   * @param {OrderCurveSent} curve
    * @param {number} step
    * @param {number} x
    */

@@ -1,7 +1,7 @@
 // AblationLab: an error, a map of heads to switch off, every group before and after, the images that flipped.
 
 /** @import { Head, Key, Pair, Place, Rgb, Score, Stop } from "../base/types.d.ts" */
-/** @import { Curve } from "./steps.js" */
+/** @import { MapOf, Off, OffFacts, OrderCurveSent, Sure } from "./sent.d.ts" */
 
 import { Asker } from "../base/asker.js";
 import { css } from "../base/colours.js";
@@ -75,38 +75,20 @@ const PAINTED_FROM = [
 ];
 const STRONGEST = 2;
 
-/** @typedef {{head: Head, strength: number}} Off a head that is not as it is */
-
-/**
- * @typedef {object} MapOf what the map that is there was made for
- * @property {string} score
- * @property {string} text
- */
-
-/**
- * @typedef {object} Sure how sure the map is, head by head
- * @property {string} [sizes] of the images, in words; without it there is no interval
- * @property {number[]} low
- * @property {number[]} high
- * @property {number[]} steady share of resamples in which a head is among the worst
- * @property {number} top how many are the worst
- */
-
-/**
- * A row as Python sends it, by name.
- * @param {[layer: number, head: number, strength: number]} row
- * @returns {Off}
- */
-const offOf = ([layer, head, strength]) => ({ head: [layer, head], strength });
-
-/** @param {Off} off */
-const rowOf = ({ head, strength }) => [...head, strength];
-
 /**
  * A strength on a cell, in which two digits fit.
  * @param {number} strength
  */
 const onCell = (strength) => (strength ? String(Number(strength.toFixed(2))).replace(/^0/, "") : "×");
+
+/**
+ * Whether the same heads, in the same order, have the same strengths.
+ * @param {Off[]} some
+ * @param {Off[]} others
+ */
+const alikeOff = (some, others) =>
+  some.length === others.length &&
+  some.every((one, i) => alike(one.head, others[i].head) && one.strength === others[i].strength);
 
 class View extends Frame {
   /**
@@ -162,7 +144,7 @@ class View extends Frame {
 
   /** @returns {Off[]} in the order in which they were switched off */
   get off() {
-    return this.get("_off").map(offOf);
+    return this.get("_off");
   }
 
   /**
@@ -174,10 +156,19 @@ class View extends Frame {
     return scoreNamed(this.get("_scores"), name);
   }
 
-  /** @returns {MapOf} */
+  /** @returns {Partial<MapOf>} what the map that is there was made for; empty while there is none */
   get mapOf() {
-    const [score = this.get("score"), , , text = ""] = this.get("_map_of");
-    return { score, text };
+    return this.get("_map_of");
+  }
+
+  /** @returns {OffFacts} */
+  get facts() {
+    return this.get("_facts");
+  }
+
+  /** The score of the map that is there; while there is none, of the one that is asked for. */
+  get shownScore() {
+    return this.scoreOf(this.mapOf.score ?? this.get("score"));
   }
 
   /**
@@ -193,14 +184,18 @@ class View extends Frame {
     return this.get("_work").includes(part);
   }
 
-  /**
-   * Whether what is shown was made for other values of these traits.
-   * @param {unknown} shown
-   * @param {string[]} names
-   */
-  differs(shown, ...names) {
-    const now = names.map((name) => this.get(name));
-    return JSON.stringify(shown) !== JSON.stringify(now);
+  /** Whether the groups that are shown were worked out for something else. */
+  get isOtherOutcome() {
+    const { shown } = this.facts;
+    if (!shown || shown.how !== this.get("how") || shown.effect !== this.get("effect")) return true;
+    return !alikeOff(shown.off, this.off);
+  }
+
+  /** Whether the map that is there was made for something else. */
+  get isOtherMap() {
+    const { score, pair = null, how, text } = this.mapOf;
+    if (score !== this.get("score") || how !== this.get("how") || text !== this.get("text")) return true;
+    return !alike(pair, this.get("pair"));
   }
 
   // paint
@@ -217,11 +212,11 @@ class View extends Frame {
     this.by.value = this.get("by");
     if (this.active !== this.text) this.text.value = this.get("text");
     this.paintMap();
-    const facts = this.get("_facts");
+    const { facts } = this;
     const confusion = this.get("_confusion");
     if (confusion.names.length) this.picker.paint(confusion, this.get("pair"));
     this.groups.paint(this.get("_groups"), facts.groups ? "group" : "class");
-    this.steps.paint(this.get("_curve"), this.scoreOf(this.mapOf.score).label, this.off);
+    this.steps.paint(this.get("_curve"), this.shownScore.label, this.off);
     this.flips.paint(this.get("_flips"), this.get("_sheet"), this.get("image"));
     this.effect.options[1].disabled = !facts.live;
     this.why.textContent = this.get("_why");
@@ -236,8 +231,8 @@ class View extends Frame {
     /** @type {Rgb[]} */
     const palette = this.get("_palette")[this.theme];
     const most = Math.max(1e-12, ...values.filter(Number.isFinite).map(Math.abs));
-    const { score, text } = this.mapOf;
-    const { label, unit, takes_text: takesText } = this.scoreOf(score);
+    const { text = "" } = this.mapOf;
+    const { label, unit, takes_text: takesText } = this.shownScore;
     /** @param {number} value */
     const say = (value) => (unit === "points" ? `${points(value)} points` : short(value));
     this.map.shape(this.get("_layers"), this.get("_heads"));
@@ -273,7 +268,7 @@ class View extends Frame {
    */
   paintWords(values, text) {
     /** @type {Sure} */
-    const { low, high, steady, sizes, top } = this.get("_sure");
+    const { low = [], high = [], steady = [], sizes, top } = this.get("_sure");
     const along = text ? ` (“${text}”)` : "";
     this.what.textContent = `${this.get("_map_words")}${along} ${sizes ? `${sizes}.` : ""}`;
     const at = this.map.indexOf(this.head);
@@ -297,8 +292,8 @@ class View extends Frame {
 
   /** Fade what belongs to other settings. */
   paintStale() {
-    const other = this.works("outcome") || this.differs(this.get("_facts").shown, "_off", "how", "effect");
-    const old = this.works("map") || this.differs(this.get("_map_of"), "score", "pair", "how", "text");
+    const other = this.works("outcome") || this.isOtherOutcome;
+    const old = this.works("map") || this.isOtherMap;
     /** @type {(nodes: Element[], stale: boolean) => void} */
     const fade = (nodes, stale) => {
       for (const node of nodes) node.classList.toggle("tk-stale", stale);
@@ -332,7 +327,7 @@ class View extends Frame {
     const at = off.findIndex((one) => alike(one.head, head));
     const rest = off.filter((one) => !alike(one.head, head));
     if (strength !== undefined) rest.splice(at < 0 ? rest.length : at, 0, { head, strength });
-    this.set({ head, _off: rest.map(rowOf) });
+    this.set({ head, _off: rest });
     this.paintMap();
   }
 
@@ -346,9 +341,11 @@ class View extends Frame {
    * @param {number} n
    */
   worst(n) {
-    /** @type {Curve} */
+    /** @type {OrderCurveSent} */
     const { order } = this.get("_curve");
-    this.set({ _off: order.slice(0, n).map((head) => rowOf({ head, strength: 0 })) });
+    /** @type {Off[]} */
+    const off = order.slice(0, n).map((head) => ({ head, strength: 0 }));
+    this.set({ _off: off });
   }
 
   /** @param {string} what */

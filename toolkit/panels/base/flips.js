@@ -1,7 +1,7 @@
 // Thumbnails of the images that became right, and of those that became wrong.
 
 /** @import { Frame } from "./frame.js" */
-/** @import { Bytes, FlipsSent, Tile } from "./types.d.ts" */
+/** @import { Bytes, Flip, FlipsSent, Tile } from "./types.d.ts" */
 
 import { make } from "./dom.js";
 import { SheetUrl } from "./sheet.js";
@@ -11,11 +11,10 @@ import "./labs.css";
 /** @typedef {{words: string, heading: HTMLElement, tiles: HTMLElement}} Kind */
 
 /**
- * A row as Python sends it, by name.
- * @param {[id: string, group: string, change: string]} row
+ * @param {Flip} flip
  * @returns {Tile}
  */
-function tileOf([id, group, change]) {
+function tileOf({ id, group, change }) {
   const became = change.replace(/.*→/, "→");
   return {
     id,
@@ -71,8 +70,8 @@ export class Flips {
     const url = this.sheet.of(bytes);
     const total = right.length + wrong.length;
     const sheet = { url, total, columns, side };
-    this.paintKind(this.right, right.map(tileOf), n[0], { ...sheet, offset: 0 }, chosen);
-    this.paintKind(this.wrong, wrong.map(tileOf), n[1], { ...sheet, offset: right.length }, chosen);
+    this.paintKind(this.right, right.map(tileOf), n.right, { ...sheet, offset: 0 }, chosen);
+    this.paintKind(this.wrong, wrong.map(tileOf), n.wrong, { ...sheet, offset: right.length }, chosen);
   }
 
   /**

@@ -2,7 +2,7 @@
 // words, the error. Panels paint from the model's traits alone, so that a second display, a reload or a saved state
 // shows the same picture.
 
-/** @import { Key, Model, Theme } from "./types.d.ts" */
+/** @import { Key, Meaning, Model, Reading, ReadingRow, Theme } from "./types.d.ts" */
 
 import { make, targetOf, write } from "./dom.js";
 import { hostIsDark } from "./theme.js";
@@ -16,13 +16,13 @@ const HOLDS_TEXT = "[type=text], textarea";
  * A list of terms and what they mean.
  * @param {Element} parent
  * @param {string} name its class
- * @param {[term: string, words: string, kind?: string][]} rows
+ * @param {(Meaning & Partial<ReadingRow>)[]} rows
  */
 function define(parent, name, rows) {
   const list = make("dl", name, parent);
-  for (const [term, words, kind] of rows) {
-    make("dt", "", list).textContent = term;
-    make("dd", kind && `tk-${kind}`, list).textContent = words;
+  for (const { label, text, kind } of rows) {
+    make("dt", "", list).textContent = label;
+    make("dd", kind && `tk-${kind}`, list).textContent = text;
   }
   return list;
 }
@@ -50,11 +50,15 @@ export class Frame {
     this.help = null;
     /** @type {Record<string, Fold>} by the key that turns them */
     this.folds = {};
-    const { rows, terms } = model.get("_reading");
+    /** @type {Partial<Reading>} empty where a panel has none */
+    const { rows, terms = [] } = model.get("_reading");
     if (rows) this.buildWhy(rows, terms);
     this.description = make("div", "tk-description", this.root);
     this.body = make("div", `${name}-body`, this.root);
-    this.keys = define(this.root, "tk-keys", rows ? [...keys, ["w", WHY]] : keys);
+    /** @type {Key[]} */
+    const all = rows ? [...keys, ["w", WHY]] : keys;
+    const told = all.map(([label, text]) => ({ label, text }));
+    this.keys = define(this.root, "tk-keys", told);
     this.fold("?", "?", "Keys", this.keys);
     this.help = this.tools.firstChild;
     this.summary = make("div", `tk-summary ${name}-summary`, this.root, { "aria-live": "polite" });
@@ -63,8 +67,8 @@ export class Frame {
 
   /**
    * The formula of the panel, its shapes, its caveats, and the terms they use.
-   * @param {[term: string, words: string, kind?: string][]} rows
-   * @param {[term: string, words: string][]} terms
+   * @param {ReadingRow[]} rows
+   * @param {Meaning[]} terms
    */
   buildWhy(rows, terms) {
     const side = make("div", "tk-why", this.root);

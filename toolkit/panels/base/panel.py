@@ -20,7 +20,7 @@ import traitlets
 
 from toolkit.data.characters import sendable
 from toolkit.errors import InputError
-from toolkit.explanations.why import Why, read_why
+from toolkit.explanations.why import Reading, Why, read_why
 from toolkit.figures.words import words_png
 from toolkit.panels.base.kept import Kept, shell_with_pages
 from toolkit.panels.base.place import ExplorerPlace, Host
@@ -114,7 +114,7 @@ class Panel(anywidget.AnyWidget):
     error = traitlets.Unicode("").tag(sync=True)
     summary = traitlets.Unicode("").tag(sync=True)
     _kept = traitlets.Unicode().tag(sync=True)
-    _reading = traitlets.Dict().tag(sync=True)
+    _reading: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
     _kept_output: Kept | None = None
     _beside = False
     _error_of = ""
@@ -172,7 +172,7 @@ class Panel(anywidget.AnyWidget):
         return uuid4().hex[:12]
 
     @traitlets.default("_reading")
-    def _told_of_why(self) -> dict[str, Any]:
+    def _told_of_why(self) -> Reading | dict[str, Any]:
         return {} if self.why is None else self.why.told()
 
     @property

@@ -1,7 +1,7 @@
 // An image under its map: grey below, the map in colour, clear at zero; and the scale beneath it.
 
 /** @import { Frame } from "./frame.js" */
-/** @import { Bytes, Cell, Look, PatchMap, Rgb } from "./types.d.ts" */
+/** @import { Box, Bytes, Cell, Look, PatchMap, Rest, Rgb } from "./types.d.ts" */
 
 import { rgbAt } from "./colours.js";
 import { contextOf, floats, make, write } from "./dom.js";
@@ -12,7 +12,6 @@ const TALL = 420; // the tallest a picture is drawn
 const LEAST = 96; // pixels of the map's shorter side below which only its surroundings are shown
 const STOPS = 17; // of the scale's gradient
 
-/** @typedef {[left: number, top: number, right: number, bottom: number]} Box */
 /** @typedef {Frame & {paint: () => void, pinned: Cell | null, pointed: Cell | null}} PaneView */
 
 /**
@@ -99,34 +98,35 @@ function greyOf(picture) {
  * @returns {Box}
  */
 function windowOf({ size, box }, wide) {
-  const [width, height] = size;
-  const [left, top, right, bottom] = box;
+  const { width, height } = size;
+  const { left, top, right, bottom } = box;
   const shorter = Math.min(right - left, bottom - top);
-  if (shorter * Math.min(wide / width, TALL / height) >= LEAST) return [0, 0, width, height];
+  if (shorter * Math.min(wide / width, TALL / height) >= LEAST) {
+    return { left: 0, top: 0, right: width, bottom: height };
+  }
   const beside = (right - left) / 2;
   const above = (bottom - top) / 2;
-  return [
-    Math.max(0, left - beside),
-    Math.max(0, top - above),
-    Math.min(width, right + beside),
-    Math.min(height, bottom + above),
-  ];
+  return {
+    left: Math.max(0, left - beside),
+    top: Math.max(0, top - above),
+    right: Math.min(width, right + beside),
+    bottom: Math.min(height, bottom + above),
+  };
 }
 
 /**
  * What the map leaves out, in few words: all MLPs as one, and nothing that is next to nothing.
- * @param {PatchMap["rest"]} rest
+ * @param {Rest[]} rest
  */
 function restInWords(rest) {
-  const mlps = rest.filter(([name]) => name.startsWith("MLP"));
-  const others = rest.filter(([name]) => !name.startsWith("MLP"));
-  const sum = mlps.reduce((total, [, value]) => total + value, 0);
-  /** @type {PatchMap["rest"]} */
-  const together = mlps.length ? [[`${mlps.length} MLPs`, sum]] : [];
+  const mlps = rest.filter(({ name }) => name.startsWith("MLP"));
+  const others = rest.filter(({ name }) => !name.startsWith("MLP"));
+  const sum = mlps.reduce((total, { value }) => total + value, 0);
+  const together = mlps.length ? [{ name: `${mlps.length} MLPs`, value: sum }] : [];
   const told = [...others, ...together].filter(
-    ([name, value]) => name === "rounding" || Math.abs(value) >= 5e-5,
+    ({ name, value }) => name === "rounding" || Math.abs(value) >= 5e-5,
   );
-  return told.map(([name, value]) => `${name} ${signed(value)}`).join(", ");
+  return told.map(({ name, value }) => `${name} ${signed(value)}`).join(", ");
 }
 
 export class Pane {
@@ -156,7 +156,7 @@ export class Pane {
     /** @type {HTMLCanvasElement | null} the map alone */
     this.layer = null;
     /** @type {Box} what of the picture is shown */
-    this.seen = [0, 0, 1, 1];
+    this.seen = { left: 0, top: 0, right: 1, bottom: 1 };
     /** Pixels of the page, and of the canvas, for one of the picture. */
     this.zoom = 1;
     this.scale = 1;
@@ -215,7 +215,7 @@ export class Pane {
    */
   fit(map, wide) {
     this.seen = windowOf(map, wide);
-    const [left, top, right, bottom] = this.seen;
+    const { left, top, right, bottom } = this.seen;
     const width = right - left;
     const height = bottom - top;
     this.zoom = Math.min(wide / width, TALL / height);
@@ -232,13 +232,11 @@ export class Pane {
    * @param {number} scale
    */
   placeOf({ box }, scale) {
-    const [left, top] = this.seen;
-    return {
-      left: (box[0] - left) * scale,
-      top: (box[1] - top) * scale,
-      width: (box[2] - left) * scale - (box[0] - left) * scale,
-      height: (box[3] - top) * scale - (box[1] - top) * scale,
-    };
+    const left = (box.left - this.seen.left) * scale;
+    const top = (box.top - this.seen.top) * scale;
+    const width = (box.right - this.seen.left) * scale - left;
+    const height = (box.bottom - this.seen.top) * scale - top;
+    return { left, top, width, height };
   }
 
   /** @param {Look} look */
@@ -272,9 +270,9 @@ export class Pane {
     const { canvas, picture, grey } = this;
     context.imageSmoothingEnabled = Boolean(picture && picture.width > canvas.width);
     if (!picture || !grey) return;
-    const fileX = picture.width / map.size[0];
-    const fileY = picture.height / map.size[1];
-    const [left, top, right, bottom] = this.seen;
+    const fileX = picture.width / map.size.width;
+    const fileY = picture.height / map.size.height;
+    const { left, top, right, bottom } = this.seen;
     context.drawImage(
       opacity ? grey : picture,
       left * fileX,
@@ -342,7 +340,7 @@ export class Pane {
       : `score ${total}; the map sums to nothing`;
     write(this.sums, sums);
     write(this.rest, restInWords(map.rest));
-    this.rest.title = map.rest.map(([name, value]) => `${name} ${signed(value, 6)}`).join("\n");
+    this.rest.title = map.rest.map(({ name, value }) => `${name} ${signed(value, 6)}`).join("\n");
     const grid = map.grid.join(" by ");
     const words = `${this.caption.textContent}; ${sums}; ${grid} patches; arrows move, Enter pins`;
     this.canvas.setAttribute("aria-label", words);

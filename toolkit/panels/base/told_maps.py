@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import operator
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from PIL import Image
@@ -30,17 +30,67 @@ def encoded(picture: Image.Image, kind: str = "") -> bytes:
     return out.getvalue()
 
 
-def told(m: TokenAttribution, image: str) -> dict[str, Any]:
+class Rest(TypedDict):
+    """A part of a cosine that no patch has."""
+
+    name: str
+    value: float
+
+
+class Size(TypedDict):
+    """Of a picture, in its pixels."""
+
+    width: int
+    height: int
+
+
+class Box(TypedDict):
+    """A part of a picture, in its pixels."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+class PatchMap(TypedDict):
+    """One map as the browser holds it: of an image (its id). grid: [rows, columns]. box: what of the picture the model
+    saw. minus: it is a difference. sum, left, total: of the patches, of the rest, of both.
+    """
+
+    image: str
+    values: bytes
+    by_head: bytes
+    grid: list[int]
+    size: Size
+    box: Box
+    state: str
+    method: str
+    target: str
+    heads: str
+    minus: bool
+    additive: bool
+    scale: str
+    sum: float
+    left: float
+    total: float
+    rest: list[Rest]
+
+
+def told(m: TokenAttribution, image: str) -> PatchMap:
     """One map as the browser holds it."""
-    rest = [[name, float(value)] for name, value in zip(m.rest_names, m.rest, strict=True)]
+    rest: list[Rest] = [{"name": name, "value": float(value)} for name, value in zip(m.rest_names, m.rest, strict=True)]
     frame = m.frames[0]
+    left, top, right, bottom = frame.box
+    width, height = frame.size
     return {
         "image": image, "values": m.values.astype("<f4").tobytes(), "grid": list(m.grid), "rest": rest,
         "by_head": b"" if m.by_head is None else m.by_head.astype("<f4").tobytes(), "total": float(m.total),
         "sum": float(m.values.sum()), "left": float(m.rest.sum()), "method": m.method, "target": m.target,
         "state": str(m.settings.get("state", "base")), "scale": m.scale, "additive": m.additive,
-        "heads": "" if m.heads is None else str(m.heads), "box": list(frame.box), "size": list(frame.size),
-        "minus": "difference" in m.settings,
+        "heads": "" if m.heads is None else str(m.heads), "minus": "difference" in m.settings,
+        "size": {"width": width, "height": height},
+        "box": {"left": left, "top": top, "right": right, "bottom": bottom},
     }  # fmt: skip
 
 

@@ -75,11 +75,43 @@ export interface GroupRow {
   other?: boolean;
 }
 
-/** Images that became right or wrong, as Python sends them. */
+/** A term and what it means. */
+export interface Meaning {
+  label: string;
+  text: string;
+}
+
+/** A line of why a panel is there. */
+export interface ReadingRow extends Meaning {
+  /** What it is, for its look. */
+  kind: string;
+}
+
+/** Why a panel is there. */
+export interface Reading {
+  rows: ReadingRow[];
+  terms: Meaning[];
+}
+
+/** An image whose answer was turned. */
+export interface Flip {
+  id: string;
+  group: string;
+  /** From which class to which, in words. */
+  change: string;
+}
+
+/** How many became right, and how many wrong. */
+export interface HowMany {
+  right: number;
+  wrong: number;
+}
+
+/** Images that became right or wrong: the first of them, on a sheet. */
 export interface FlipsSent extends Sheet {
-  right: [id: string, group: string, change: string][];
-  wrong: [id: string, group: string, change: string][];
-  n: [right: number, wrong: number];
+  right: Flip[];
+  wrong: Flip[];
+  n: HowMany;
 }
 
 /** True × predicted, before and after; of many classes, the cells `at` alone. */
@@ -90,15 +122,38 @@ export interface Confusion {
   at?: number[];
 }
 
-/** A map over the patches of one image. */
+/** A part of a cosine that no patch has. */
+export interface Rest {
+  name: string;
+  value: number;
+}
+
+/** Of a picture, in its pixels. */
+export interface Size {
+  width: number;
+  height: number;
+}
+
+/** A part of a picture, in its pixels. */
+export interface Box {
+  left: number;
+  top: number;
+  right: number;
+  bottom: number;
+}
+
+/** A map over the patches of one image; empty where there is none. */
 export interface PatchMap {
-  values?: Bytes;
-  by_head?: Bytes;
+  /** The id of the image. */
+  image: string;
+  values: Bytes;
+  /** Empty where a method knows no heads. */
+  by_head: Bytes;
   grid: Cell;
-  /** Width and height of the picture. */
-  size: [width: number, height: number];
-  /** What of the picture the model saw: left, top, right, bottom. */
-  box: [left: number, top: number, right: number, bottom: number];
+  /** Of the picture. */
+  size: Size;
+  /** What of the picture the model saw. */
+  box: Box;
   state: string;
   method: string;
   target: string;
@@ -109,7 +164,7 @@ export interface PatchMap {
   sum: number;
   left: number;
   total: number;
-  rest: [name: string, value: number][];
+  rest: Rest[];
 }
 
 /** How maps over patches are to look. */

@@ -1,6 +1,6 @@
 // How an edit went, step by step: accuracies and the objective.
 
-/** @import { Settings } from "./records.js" */
+/** @import { CurveSent } from "./sent.d.ts" */
 
 import { drawn } from "../base/dom.js";
 import { share, whole } from "../base/numbers.js";
@@ -18,21 +18,11 @@ const LINES = /** @type {const} */ ([
 
 /** @typedef {(number | null)[]} Values at every step that was measured; null where unknown */
 
-/**
- * @typedef {object} Curve as Python sends it; empty while there is none
- * @property {number[]} step
- * @property {Values} success
- * @property {Values} worst
- * @property {Values} locality
- * @property {number[]} total the objective
- * @property {Settings} of the settings it was made for
- */
-
 /** @typedef {{values: Values, words: string, dash: string, color: string}} Line */
 
 /**
  * The lines with their names, from the top down by where they end.
- * @param {Curve} curve
+ * @param {CurveSent} curve
  * @returns {Line[]}
  */
 function linesOf(curve) {
@@ -49,11 +39,11 @@ export class StepsCurve {
   /** @param {Element} parent */
   constructor(parent) {
     this.node = drawn("svg", parent, { width: 310, height: 190, role: "img" });
-    /** @type {Curve | undefined} what is painted */
+    /** @type {CurveSent | undefined} what is painted */
     this.painted = undefined;
   }
 
-  /** @param {Curve} curve */
+  /** @param {CurveSent} curve empty while there is none */
   paint(curve) {
     if (!curve.step || curve === this.painted) return;
     this.painted = curve;

@@ -24,6 +24,7 @@ from toolkit.errors import InputError
 from toolkit.figures.colors import DIVERGING, DIVERGING_DARK
 from toolkit.labs.ablation import known_pair
 from toolkit.labs.edit import STEPS, EditSession, Settings, Visits
+from toolkit.labs.edit_records import CurveSent, EditWords, GridPlace, SettingsSent
 from toolkit.labs.edit_shown import EditShown, curve, marks, plane, shown, words
 from toolkit.panels.base.bundle import script, style
 from toolkit.panels.base.groups import GroupsPanel
@@ -31,7 +32,7 @@ from toolkit.panels.base.panel import observes, shows_errors
 from toolkit.panels.base.place import ExplorerPlace, Host
 from toolkit.panels.base.selection import Selection
 from toolkit.panels.base.traits import Pair, Weight
-from toolkit.panels.base.turned import EMPTY, turned
+from toolkit.panels.base.turned import EMPTY, FlipsSent, turned
 
 if TYPE_CHECKING:
     import pandas
@@ -101,19 +102,19 @@ class EditLab(GroupsPanel):
     _chosen: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _typed = traitlets.Unicode("").tag(sync=True)
     _note = traitlets.Unicode("").tag(sync=True)
-    _can: traitlets.List[Any] = traitlets.List([False, False]).tag(sync=True)
+    _can: traitlets.TraitType[Any, Any] = traitlets.Dict({"undo": False, "redo": False}).tag(sync=True)
     _pairs: traitlets.List[Any] = traitlets.List().tag(sync=True)
-    _facts = traitlets.Dict().tag(sync=True)
-    _shown: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    _facts: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
+    _shown: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
     _step = traitlets.Int(0).tag(sync=True)
     _told: traitlets.List[Any] = traitlets.List().tag(sync=True)
-    _point = traitlets.Dict().tag(sync=True)
+    _point: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
     _trail: traitlets.List[Any] = traitlets.List().tag(sync=True)
-    _front = traitlets.Dict().tag(sync=True)
+    _front: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
     _marks: traitlets.List[Any] = traitlets.List().tag(sync=True)
-    _curve = traitlets.Dict().tag(sync=True)
-    _words = traitlets.Dict().tag(sync=True)
-    _flips = traitlets.Dict(EMPTY).tag(sync=True)
+    _curve: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
+    _words: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
+    _flips: traitlets.TraitType[Any, Any] = traitlets.Dict(dict(EMPTY)).tag(sync=True)
     _sheet = traitlets.Bytes(b"").tag(sync=True)
     _planes: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _names: traitlets.List[Any] = traitlets.List().tag(sync=True)
@@ -228,7 +229,8 @@ class EditLab(GroupsPanel):
         """Where one has been, oldest first: alpha, beta, steps, strategy, scale, nonnegative, heads, pair, measures."""
         import pandas
 
-        rows = [[*self._visits.settings(*row[:4]), *row[4:]] for row in self._visits.trail]
+        trail = self._visits.trail
+        rows = [self._visits.settings(visit)._asdict() | {name: visit[name] for name in MEASURES} for visit in trail]
         return pandas.DataFrame(rows, columns=[*Settings._fields, *MEASURES])
 
     # α → the request → the solve → what is shown → the paint
@@ -280,7 +282,7 @@ class EditLab(GroupsPanel):
         self._visits.seen(settings, now.point)
         self.selection.edit = now.edit
         self.summary = f"{self.title}: {now.words}"
-        self._ask_words(now.edit, self._shown)
+        self._ask_words(now.edit, settings.told)
         self._ask_flips(now.outcome)
 
     def _paint_part(self, now: EditShown) -> None:
@@ -303,32 +305,32 @@ class EditLab(GroupsPanel):
 
     # what follows a paint
 
-    def _ask_words(self, edit: Edit, of: list[Any]) -> None:
-        def work(request: Any) -> tuple[list[Any], dict[str, Any], dict[str, Any]]:
+    def _ask_words(self, edit: Edit, of: SettingsSent) -> None:
+        def work(request: Any) -> tuple[CurveSent, EditWords]:
             if self._threads:
                 time.sleep(AFTER)
                 request.check()
-            drawn = curve(edit)
-            request.partial((of, drawn, {}))
-            return of, drawn, words(edit, request.check)
+            drawn = curve(edit, of)
+            request.partial((drawn, {}))
+            return drawn, words(edit, request.check)
 
         self._submit("words", work, self._paint_words, engine=self._aside, partial=self._paint_words)
 
-    def _paint_words(self, found: tuple[list[Any], dict[str, Any], dict[str, Any]]) -> None:
-        of, drawn, told = found
+    def _paint_words(self, found: tuple[CurveSent, EditWords]) -> None:
         with self.painting():
-            self._curve, self._trail, self._words = drawn | {"of": of}, self._visits.trail, told
+            self._curve, self._words = found
+            self._trail = self._visits.trail
             self._planes = self._visits.words
 
     def _ask_flips(self, outcome: Outcome) -> None:
         images, pause = outcome.held.images, AFTER if self._threads else 0
 
-        def work(request: Any) -> tuple[dict[str, Any], bytes]:
+        def work(request: Any) -> tuple[FlipsSent, bytes]:
             return turned(images, images.guess.numpy(), outcome.guess.numpy(), request, pause)
 
         self._submit("flips", work, self._paint_flips, engine=self._pictures)
 
-    def _paint_flips(self, found: tuple[dict[str, Any], bytes]) -> None:
+    def _paint_flips(self, found: tuple[FlipsSent, bytes]) -> None:
         self._flips, self._sheet = found
 
     # what else is asked
@@ -363,7 +365,7 @@ class EditLab(GroupsPanel):
     def _paint_front(self, found: tuple[Settings, Frontier]) -> None:
         with self.painting():
             self._filled, self.frontier = settings, frontier = found
-            self._front, self._marks = plane(frontier) | {"of": settings.plane.told}, marks(frontier)
+            self._front, self._marks = plane(frontier, settings.plane.told), marks(frontier)
             if frontier.filled == 1:
                 self._ended("fill")
 
@@ -427,15 +429,15 @@ class EditLab(GroupsPanel):
         do[ask["do"]]()
 
     def _go_to(self, ask: dict[str, Any]) -> None:
-        """Return to a row of the trail, to a cell of the frontier, or to an edit that was kept."""
+        """Return to a visit, to a cell of the frontier, or to an edit that was kept."""
         target: Settings | None = None
         if "cell" in ask and self._filled is not None:
-            alpha, beta = (float(x) for x in ask["cell"])
-            target = self._filled._replace(alpha=alpha, beta=beta)
+            cell: GridPlace = ask["cell"]
+            target = self._filled._replace(alpha=float(cell["alpha"]), beta=float(cell["beta"]))
         elif "name" in ask:
             target = self._kept_at.get(str(ask["name"]))
-        elif "row" in ask:
-            target = self._visits.at(ask["row"])
+        elif "visit" in ask:
+            target = self._visits.at(ask["visit"])
         if target is not None and target != self.settings:
             self._visits.moved(self.settings, now=True)
             self._go(target)

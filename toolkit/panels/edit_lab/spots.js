@@ -2,27 +2,30 @@
 
 /** @import { Spot } from "../base/plane.js" */
 /** @import { Rgb } from "../base/types.d.ts" */
-/** @import { Across, Front, GridCell, Measures, Named, Settings, Up, Visit } from "./records.js" */
+/** @import { Across, GridCell, Up } from "./records.js" */
+/** @import { FrontSent, GridPlace, Measures, NamedMeasures, SettingsSent, Visit, VisitPlace } from "./sent.d.ts" */
 
 import { css } from "../base/colours.js";
 import { brief } from "../base/dials.js";
 import { within } from "../base/numbers.js";
 import { anyWeights, cellsOf, inWords, same } from "./records.js";
 
+/** @typedef {{cell: GridPlace} | {visit: VisitPlace} | {name: string}} Place an edit that was or can be made */
+
 /**
  * @typedef {object} Given
  * @property {Across} x the measure to the right
  * @property {Up} y and upwards
- * @property {Front} front the grid, as far as it is there
+ * @property {FrontSent} front the grid, as far as it is there
  * @property {Visit[]} visits
- * @property {Named[]} marks other methods' edits
- * @property {Named[]} kept
+ * @property {NamedMeasures[]} marks other methods' edits
+ * @property {NamedMeasures[]} kept
  * @property {Measures} point where one is
  * @property {string[]} planes other settings in words
  * @property {Rgb[]} palette
- * @property {Settings} settings of now
+ * @property {SettingsSent} settings of now
  * @property {boolean} isOther whether the edit that is shown was made for others
- * @property {(place: Record<string, unknown>) => void} go
+ * @property {(place: Place) => void} go
  */
 
 /**
@@ -63,7 +66,7 @@ function gridSpot({ alpha, beta, measures }, old, given) {
     ...placeOf(measures, given),
     color: weightColour(alpha, beta, given.palette),
     words: `${old ? "other settings: " : ""}${weights}: ${inWords(measures)}`,
-    go: () => given.go({ cell: [alpha, beta] }),
+    go: () => given.go({ cell: { alpha, beta } }),
   };
 }
 
@@ -84,14 +87,16 @@ function weightColour(alpha, beta, palette) {
  * @param {Given} given
  * @returns {Spot}
  */
-function visitSpot({ alpha, beta, steps, plane, measures, place }, given) {
+function visitSpot(visit, given) {
+  const { alpha, beta, steps, plane } = visit;
   const settings = `α ${brief(alpha)}, β ${brief(beta)}, ${steps} steps, ${given.planes[plane]}`;
-  const words = `visited: ${settings}: ${inWords(measures)}`;
-  return { kind: "seen", ...placeOf(measures, given), words, go: () => given.go({ row: place }) };
+  const words = `visited: ${settings}: ${inWords(visit)}`;
+  const go = () => given.go({ visit: { alpha, beta, steps, plane } });
+  return { kind: "seen", ...placeOf(visit, given), words, go };
 }
 
 /**
- * @param {Named} mark
+ * @param {NamedMeasures} mark
  * @param {Given} given
  * @returns {Spot}
  */
@@ -101,7 +106,7 @@ function markSpot(mark, given) {
 }
 
 /**
- * @param {Named} kept
+ * @param {NamedMeasures} kept
  * @param {Given} given
  * @returns {Spot}
  */

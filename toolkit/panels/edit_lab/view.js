@@ -2,7 +2,8 @@
 
 /** @import { Key, Pair, Place, Rgb, Stop } from "../base/types.d.ts" */
 /** @import { Option } from "../base/controls.js" */
-/** @import { Across, Up, Words } from "./records.js" */
+/** @import { Across, Up } from "./records.js" */
+/** @import { EditFacts, EditWords, Mistakes, SettingsSent, Ways } from "./sent.d.ts" */
 
 import { Asker } from "../base/asker.js";
 import { css } from "../base/colours.js";
@@ -17,7 +18,7 @@ import { alike, whole } from "../base/numbers.js";
 import { Plane } from "../base/plane.js";
 import { imageOf, tileKey } from "../base/tiles.js";
 import { StepsCurve } from "./curve.js";
-import { ACROSS, anyWeights, mistakesOf, same, settingsOf, UP, visitOf } from "./records.js";
+import { ACROSS, anyWeights, same, UP } from "./records.js";
 import { spotsOf } from "./spots.js";
 import { wordRows } from "./words.js";
 import "./style.css";
@@ -67,19 +68,6 @@ const PAINTED_FROM = [
 ];
 
 /**
- * @typedef {object} Facts what the edit is made from and judged on
- * @property {number} n images it is measured on
- * @property {string} split
- * @property {boolean} own whether they are those it is made from
- * @property {number} made images it is made from
- * @property {string} from their split
- * @property {number} used images left out, since it is made from them
- * @property {number} left images left out, since they have other labels
- * @property {number} scale logit scale of the checkpoint
- * @property {boolean} others whether other classes are held out
- */
-
-/**
  * Options that are called what they are.
  * @param {string[]} names
  * @returns {Option[]}
@@ -97,7 +85,7 @@ class View extends Frame {
     this.asker = new Asker(model);
     /** @type {unknown[]} what the plane was painted from */
     this.planeKey = [];
-    /** @type {Words | undefined} what is said of the edit */
+    /** @type {EditWords | undefined} what is said of the edit */
     this.said = undefined;
     this.undo = this.tool("↶", "Undo");
     this.redo = this.tool("↷", "Redo");
@@ -152,13 +140,24 @@ class View extends Frame {
 
   // what the model holds
 
-  /** @returns {Facts} */
+  /** @returns {EditFacts} */
   get facts() {
     return this.get("_facts");
   }
 
+  /** @returns {SettingsSent} what an edit would be made for now */
   get settings() {
-    return settingsOf((name) => this.get(name));
+    const strategy = this.get("strategy");
+    return {
+      alpha: this.get("alpha"),
+      beta: this.get("beta"),
+      steps: this.get("steps"),
+      strategy,
+      scale: this.get("scale"),
+      nonnegative: this.get("nonnegative") && strategy === "diagonal", // θ ≥ 0 is for the diagonal alone
+      heads: this.get("_chosen"),
+      pair: this.get("pair"),
+    };
   }
 
   /** Whether the edit that is shown was made for other settings. */
@@ -241,9 +240,9 @@ class View extends Frame {
     this.pair.value = chosen ? String(pairs.findIndex(({ pair }) => alike(pair, chosen))) : "";
   }
 
+  /** @returns {Mistakes[]} */
   get pairs() {
-    const rows = /** @type {[truth: string, guess: string, n: number][]} */ (this.get("_pairs"));
-    return rows.map(mistakesOf);
+    return this.get("_pairs");
   }
 
   paintPlane() {
@@ -258,7 +257,7 @@ class View extends Frame {
       x,
       y,
       front: this.get("_front"),
-      visits: this.get("_trail").map(visitOf),
+      visits: this.get("_trail"),
       marks: this.get("_marks"),
       kept: this.get("_names"),
       point: this.get("_point"),
@@ -273,7 +272,7 @@ class View extends Frame {
 
   /** What the edit is measured on and made from. */
   paintTold() {
-    const { n, split, own, made, from, used, left } = this.facts;
+    const { n, split, own, made, made_split: from, used, left } = this.facts;
     const usedWords = used ? `; ${used} it is made from left out` : "";
     const leftWords = left ? `; ${left} with other labels left out` : "";
     const where = own
@@ -284,7 +283,7 @@ class View extends Frame {
   }
 
   paintWords() {
-    /** @type {Words} */
+    /** @type {EditWords} */
     const said = this.get("_words");
     if (said === this.said) return;
     this.said = said;
@@ -310,7 +309,8 @@ class View extends Frame {
   }
 
   paintTools() {
-    const [undo, redo] = this.get("_can");
+    /** @type {Ways} */
+    const { undo, redo } = this.get("_can");
     this.undo.disabled = !undo;
     this.redo.disabled = !redo;
     const running = this.running;

@@ -1,35 +1,34 @@
 // What an edit did, in words.
 
-/** @import { Words } from "./records.js" */
+/** @import { EditWords, Scaled } from "./sent.d.ts" */
 
 import { whole } from "../base/numbers.js";
-import { movedOf, scaledOf } from "./records.js";
 
-/** @param {{name: string, ratio: number}} scaled */
+/** @param {Scaled} scaled */
 const times = ({ name, ratio }) => `${name} ×${ratio.toFixed(2)}`;
 
-/** @param {[name: string, ratio: number][]} rows */
-function textsInWords(rows) {
-  const texts = rows.map(scaledOf).map(({ name, ratio }) => times({ name: `“${name}”`, ratio }));
+/** @param {Scaled[]} scaled */
+function textsInWords(scaled) {
+  const texts = scaled.map(({ name, ratio }) => times({ name: `“${name}”`, ratio }));
   return texts.join(", ") || "nothing";
 }
 
 /**
  * What an edit did: of each part its name and its words.
- * @param {Words} words
+ * @param {EditWords} words
  */
-export function wordRows({ down, up = [], heads, pulls, moved, negative, gap }) {
+export function wordRows({ down, up = [], heads, pulls, moved, negative = null, gap }) {
   /** @type {[name: string, words: string][]} */
   const rows = [];
   if (down) rows.push(["turned down", textsInWords(down)], ["turned up", textsInWords(up)]);
-  if (heads) rows.push(["scales heads", heads.map(scaledOf).map(times).join(", ")]);
+  if (heads) rows.push(["scales heads", heads.map(times).join(", ")]);
   if (pulls) {
     const { ce, success, locality } = pulls;
     const words = `cross-entropy ${whole(ce)}, success ${whole(success)}, locality ${whole(locality)}`;
     rows.push(["pull on θ", words]);
   }
   if (moved) {
-    const dimensions = moved.map(movedOf).map(({ dimension, by }) => {
+    const dimensions = moved.map(({ dimension, by }) => {
       return `${dimension} (${by < 0 ? "−" : "+"}${Math.abs(by).toFixed(2)})`;
     });
     const below = negative === null ? "" : `; ${negative} below zero`;

@@ -16,12 +16,19 @@ const NAMES = /** @type {Record<What, string>} */ ({
 });
 
 /**
- * @typedef {object} Now what is chosen, as Python sends it
- * @property {string} [image]
- * @property {[truth: string, split: string, guess: string] | []} [of] what is known of the image
- * @property {string} [heads]
- * @property {string} [text]
- * @property {string} [edit]
+ * @typedef {object} ImageSaid
+ * @property {string} group
+ * @property {string} truth
+ * @property {string} guess
+ */
+
+/**
+ * @typedef {object} Now what is chosen, in words
+ * @property {string} image
+ * @property {ImageSaid | null} of what is known of the image
+ * @property {string} heads
+ * @property {string} text
+ * @property {string} edit
  */
 
 export class Chosen {
@@ -49,15 +56,15 @@ export class Chosen {
 
   /**
    * @param {Pair | null} pair
-   * @param {Now} now
+   * @param {Partial<Now>} now empty at first
    * @param {Bytes} thumb
    */
   paint(pair, now, thumb) {
-    const [truth, , guess] = now.of ?? [];
+    const { of } = now;
     /** @type {Record<What, string | undefined>} */
     const said = {
       pair: pair ? `${pair[0]} → ${pair[1]}` : "all mistakes",
-      image: truth === undefined ? now.image : `${truth} → ${guess}`,
+      image: of ? `${of.group} → ${of.guess}` : now.image,
       heads: now.heads,
       text: now.text,
       edit: now.edit,

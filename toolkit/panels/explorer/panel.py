@@ -10,7 +10,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypedDict
 
 import traitlets
 
@@ -18,7 +18,7 @@ from toolkit.core.heads import HeadSet
 from toolkit.engine.engine import Engine
 from toolkit.engine.worker import Worker
 from toolkit.figures.thumbnails import sheet
-from toolkit.labs.explorer import SHOWS, ExplorerSession, Shown
+from toolkit.labs.explorer import SHOWS, ExplorerSession, ImageSaid, Shown
 from toolkit.panels.base.bundle import script, style
 from toolkit.panels.base.panel import LOCK, observes, shows_errors
 from toolkit.panels.base.selection import Selection
@@ -31,6 +31,16 @@ from toolkit.panels.explorer.state import read_state, state_of
 THUMB = 48
 WAIT = 4.0
 """Seconds the picture of a saved notebook waits for the scores."""
+
+
+class Now(TypedDict):
+    """What is chosen, in words; "" for what is not. of: what is known of the image."""
+
+    image: str
+    of: ImageSaid | None
+    heads: str
+    text: str
+    edit: str
 
 
 class Explorer(Guided):
@@ -88,7 +98,7 @@ class Explorer(Guided):
     _confusion: traitlets.Dict[str, Any] = traitlets.Dict({"names": [], "before": [], "after": []}).tag(sync=True)
     _found = traitlets.Unicode("").tag(sync=True)
     _thumb = traitlets.Bytes(b"").tag(sync=True)
-    _now = traitlets.Dict().tag(sync=True)
+    _now: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
     _progress = traitlets.Dict().tag(sync=True)
     _told = traitlets.Unicode("").tag(sync=True)
     _saved = traitlets.Unicode("").tag(sync=True)
@@ -183,8 +193,9 @@ class Explorer(Guided):
     def _let_image_go(self) -> None:
         """Of another error than the one chosen now; else image and words would speak of two."""
         said = self._session.said(self.selection.image or "") if self._session.acts_made else None
-        wrong = said is not None and said[1] != said[2] and said[1:] != self.pair
-        if wrong and self.pair is not None and not self._keeps_images:
+        asked = None if said is None else (said["truth"], said["guess"])
+        wrong = asked if asked is not None and asked[0] != asked[1] else None
+        if wrong not in (None, self.pair) and self.pair is not None and not self._keeps_images:
             self.selection.image = None
 
     def _ask_images(self) -> None:
@@ -240,10 +251,10 @@ class Explorer(Guided):
         image, session = self.selection.image, self._session
         if image is not None and session.acts_made:
             said = session.said(image)
-            if said is not None and said[1] != said[2] and (change is not None):
+            if said is not None and said["truth"] != said["guess"] and change is not None:
                 self._keeps_images = True  # the images one chooses from stay where they are
                 try:
-                    self.pair = (said[1], said[2])
+                    self.pair = (said["truth"], said["guess"])
                 finally:
                     self._keeps_images = False
         self._follow_rest(change)
@@ -265,10 +276,11 @@ class Explorer(Guided):
         chosen, session = self.selection, self._session
         said = session.said(chosen.image) if chosen.image and session.acts_made else None
         edit = chosen.edit
-        self._now = {
-            "image": chosen.image or "", "of": list(said or ()), "heads": str(HeadSet(chosen.heads)),
+        now: Now = {
+            "image": chosen.image or "", "of": said, "heads": str(HeadSet(chosen.heads)),
             "text": chosen.text, "edit": "" if edit is None else edit.title,
         }  # fmt: skip
+        self._now = now
 
     # what is kept, and handed on
 

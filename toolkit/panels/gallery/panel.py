@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import operator
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 import traitlets
 from PIL import Image
@@ -27,6 +27,14 @@ PER_PAGE, TILE, FIRST = 24, 90, 8
 """In an explorer: images a page, pixels of one, and how many are shown before anything is known of them."""
 KEPT = 48
 """Thumbnails in the picture that outlives the kernel."""
+
+
+class GalleryImage(TypedDict):
+    """An image of the page. mark: "", "right" or "wrong"."""
+
+    id: str
+    caption: str
+    mark: str
 
 
 class Gallery(Panel):
@@ -63,9 +71,7 @@ class Gallery(Panel):
     _first = traitlets.Int(0).tag(sync=True)
     _sheet = traitlets.Bytes(b"").tag(sync=True)
     _tiles = traitlets.Dict({"columns": 1, "side": 96, "n": 0}).tag(sync=True)
-    _ids: traitlets.List[str] = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    _captions: traitlets.List[str] = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    _marks: traitlets.List[str] = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    _shown: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _follows: ClassVar[dict[str, str]] = {"image": "_follow"}
     _ready_sheet: Sheet | None = None
 
@@ -175,9 +181,10 @@ class Gallery(Panel):
         with self.hold_sync():
             self._pages, self._count, self._first = self._last_page + 1, len(self._images), first
             self._tiles = {"columns": made.columns, "side": made.tile, "n": made.n}
-            self._ids, self._captions, self._marks = (
-                [c[r] for r in rows] for c in (self.ids, self.captions, self.marks)
-            )
+            shown: list[GalleryImage] = [
+                {"id": self.ids[r], "caption": self.captions[r], "mark": self.marks[r]} for r in rows
+            ]
+            self._shown = shown
             self._sheet = made.jpeg
             self._describe()
 

@@ -19,18 +19,14 @@ const KEYS = [
 ];
 /** @type {Record<string, string>} by mark */
 const SIGNS = { right: "✓", wrong: "✗" };
-const PAINTED_FROM = [
-  "_sheet",
-  "_tiles",
-  "_ids",
-  "_captions",
-  "_marks",
-  "_pages",
-  "_count",
-  "_first",
-  "page",
-  "selected",
-];
+const PAINTED_FROM = ["_sheet", "_tiles", "_shown", "_pages", "_count", "_first", "page", "selected"];
+
+/**
+ * @typedef {object} GalleryImage
+ * @property {string} id
+ * @property {string} caption
+ * @property {string} mark "", "right" or "wrong"
+ */
 
 class View extends Frame {
   /**
@@ -68,22 +64,14 @@ class View extends Frame {
 
   // paint
 
-  /** The images of the page, each by name; undefined while a part of them is still on its way. */
-  read() {
-    /** @type {string[]} */
-    const ids = this.get("_ids");
-    /** @type {string[]} */
-    const captions = this.get("_captions");
-    /** @type {string[]} */
-    const marks = this.get("_marks");
-    const { n } = this.get("_tiles");
-    if (ids.length !== n || captions.length !== n || marks.length !== n) return undefined;
-    return ids.map((id, i) => ({ id, caption: captions[i], mark: marks[i] }));
+  /** @returns {GalleryImage[]} the images of the page */
+  get images() {
+    return this.get("_shown");
   }
 
   paint() {
-    const images = this.read();
-    if (!images) return;
+    const { images } = this;
+    if (images.length !== this.get("_tiles").n) return; // a part of the page is still on its way
     this.paintFrame();
     /** @type {Sheet} */
     const { columns, side } = this.get("_tiles");
@@ -110,7 +98,7 @@ class View extends Frame {
 
   /**
    * @param {HTMLElement} tile
-   * @param {{id: string, caption: string, mark: string}} image
+   * @param {GalleryImage} image
    */
   paintTile(tile, { id, caption, mark }) {
     const sign = SIGNS[mark] ? `${SIGNS[mark]} ` : "";
@@ -155,7 +143,7 @@ class View extends Frame {
 
   /** @param {number} at */
   choose(at) {
-    const id = this.get("_ids")[at];
+    const { id } = this.images[at];
     this.set({ selected: this.get("selected") === id ? null : id });
   }
 

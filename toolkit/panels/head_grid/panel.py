@@ -74,7 +74,7 @@ class HeadGrid(Panel):
     pinned_layers: traitlets.List[int] = traitlets.List(traitlets.Int()).tag(sync=True)
     pinned_heads: traitlets.List[int] = traitlets.List(traitlets.Int()).tag(sync=True)
     _data = Table().tag(sync=True, echo_update=False)
-    _shape = traitlets.List(traitlets.Int(), [0, 0]).tag(sync=True)
+    _shape: traitlets.TraitType[Any, Any] = traitlets.Dict({"rows": 0, "columns": 0}).tag(sync=True)
     _layers = traitlets.List(traitlets.Int()).tag(sync=True)
     _scores: traitlets.List[str] = traitlets.List(traitlets.Unicode(), [""]).tag(sync=True)
     _labels: traitlets.Dict[str, str] = traitlets.Dict().tag(sync=True)
@@ -142,7 +142,8 @@ class HeadGrid(Panel):
         self._tables, self._showing = tables, True
         try:
             with self.hold_sync():
-                self._shape, self._layers, self._scores, self._limits = list(first.shape), rows, list(tables), limits
+                self._shape = {"rows": first.shape[0], "columns": first.shape[1]}
+                self._layers, self._scores, self._limits = rows, list(tables), limits
                 self._labels = {one.name: one.label for one in offered() if one.name in tables}
                 self.score = self.score if self.score in tables else self._scores[0]
                 self.limit = limits[self._scores.index(self.score)]
@@ -175,7 +176,7 @@ class HeadGrid(Panel):
     @traitlets.validate("pinned_layers", "pinned_heads")
     def _valid_pinned(self, proposal: dict[str, Any]) -> list[int]:
         name = proposal["trait"].name
-        known = self._layers if name == "pinned_layers" else range(self._shape[1])
+        known = self._layers if name == "pinned_layers" else range(self._shape["columns"])
         unknown = [x for x in proposal["value"] if x not in known]
         if unknown and self._layers:
             raise InputError(
@@ -198,10 +199,10 @@ class HeadGrid(Panel):
 
     @property
     def _heads_there(self) -> tuple[list[int], int]:
-        return self._layers, self._shape[1]
+        return self._layers, self._shape["columns"]
 
     def _exists(self, head: tuple[int, int]) -> bool:
-        return head[0] in self._layers and 0 <= head[1] < self._shape[1]
+        return head[0] in self._layers and 0 <= head[1] < self._shape["columns"]
 
     @observes("selected")
     def _selected_changed(self, change: Any) -> None:
@@ -274,7 +275,7 @@ class HeadGrid(Panel):
         """One row per head: layer, head, value (or one column per map), selected."""
         import pandas
 
-        l, h = self._shape
+        l, h = self._shape["rows"], self._shape["columns"]
         columns = {name or "value": table.ravel() for name, table in self._tables.items()}
         at = {"layer": np.repeat(self._layers, h), "head": np.tile(np.arange(h), l)}
         frame = pandas.DataFrame(at | columns)

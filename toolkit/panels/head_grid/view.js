@@ -84,8 +84,7 @@ class View extends Frame {
 
   /** @returns {{rows: number, columns: number}} */
   get shape() {
-    const [rows, columns] = this.get("_shape");
-    return { rows, columns };
+    return this.get("_shape");
   }
 
   /** @returns {Head[]} */

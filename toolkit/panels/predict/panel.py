@@ -261,7 +261,8 @@ class Predict(LivePanel):
         return told | {
             "truth": found.told(found.truth), "truth_at": found.at(found.truth), "difference": found.difference,
             "guess": "" if guess is None else found.told(guess), "guess_at": None if guess is None else found.at(guess),
-            "ends": [found.told(end) for end in found.axis], "asked": [found.at(found.low), found.at(found.high)],
+            "ends": {"low": found.told(found.axis[0]), "high": found.told(found.axis[1])},
+            "asked": {"low": found.at(found.low), "high": found.at(found.high)},
         }  # fmt: skip
 
     @shows_errors

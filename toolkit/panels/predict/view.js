@@ -35,8 +35,8 @@ const WIDTH = 320; // of the axis, where it is not known yet
  * @property {string} because
  * @property {OptionRow[]} [rows]
  * @property {boolean} bars whether the rows have values
- * @property {[low: number, high: number]} asked the range that could be guessed
- * @property {[low: string, high: string]} ends
+ * @property {{low: number, high: number}} asked the range that could be guessed
+ * @property {{low: string, high: string}} ends
  * @property {string} truth
  * @property {number} truth_at
  * @property {string} [guess]
@@ -214,11 +214,11 @@ class View extends Frame {
       if (text !== undefined) node.textContent = text;
       return node;
     };
-    const [low, high] = answer.asked;
+    const { low, high } = answer.asked;
     put("tkp-beyond", 0);
     put("tkp-range", low).style.width = inPercent(high - low);
-    put("tkp-end", 0, answer.ends[0]);
-    put("tkp-end", 1, answer.ends[1]);
+    put("tkp-end", 0, answer.ends.low);
+    put("tkp-end", 1, answer.ends.high);
     const labelTruth = () => this.label("tkp-is", answer.truth_at, answer.truth, put);
     if (!answer.guess) {
       put("tkp-truth", answer.truth_at);

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 import numpy as np
 import traitlets
@@ -35,6 +35,58 @@ if TYPE_CHECKING:
 TILE, SIDE = 56, 8
 """Pixels of a thumbnail, and how many at each end."""
 PALETTE = {"light": SEQUENTIAL.tolist(), "dark": SEQUENTIAL_DARK.tolist()}
+
+
+class TextRow(TypedDict):
+    """A text of a head. std: along it. explained: with those before it."""
+
+    text: str
+    factor: str
+    std: float
+    explained: float
+
+
+class EndImage(TypedDict):
+    """An image at an end of an axis."""
+
+    id: str
+    label: str
+    score: float
+
+
+class EndsSent(TypedDict):
+    """The images at both ends, on one sheet. text: of the axis, "" for the head's main one."""
+
+    high: list[EndImage]
+    low: list[EndImage]
+    columns: int
+    side: int
+    text: str
+
+
+NO_ENDS: EndsSent = {"high": [], "low": [], "columns": 1, "side": TILE, "text": ""}
+
+
+class HeadFacts(TypedDict):
+    """Of a head and the bank. done: the share of layers whose texts are chosen; it alone is there from the start."""
+
+    rank: int
+    reach: float | None
+    weight: float
+    bank: int
+    edits: int
+    name: str
+    n: int
+    split: str
+    model: str
+    done: float
+
+
+class NoteSent(TypedDict):
+    """A note and the head it is on."""
+
+    head: list[int]
+    text: str
 
 
 class SpanExplorer(LivePanel):
@@ -77,18 +129,20 @@ class SpanExplorer(LivePanel):
     size = traitlets.Int(10, min=1, max=100)
     method: traitlets.TraitType[Any, Any] = traitlets.Enum(("greedy", "somp"), "greedy")
     image = traitlets.Unicode(None, allow_none=True).tag(sync=True)
-    _note = traitlets.Dict().tag(sync=True)
+    _note: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
     _layers = traitlets.List(traitlets.Int()).tag(sync=True)
     _heads = traitlets.Int(1).tag(sync=True)
     _rows: traitlets.List[Any] = traitlets.List().tag(sync=True)
-    _facts = traitlets.Dict().tag(sync=True)
+    _facts: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
     _shown: traitlets.List[int] = traitlets.List(traitlets.Int(), [0, 0]).tag(sync=True)
     _map = Table().tag(sync=True)
     _map_words = traitlets.Unicode("").tag(sync=True)
     _likely = traitlets.Bytes(b"").tag(sync=True)
     _labels: traitlets.List[str] = traitlets.List(traitlets.Unicode()).tag(sync=True)
     _sheet = traitlets.Bytes(b"").tag(sync=True)
-    _ends = traitlets.Dict({"high": [], "low": [], "columns": 1, "side": TILE, "text": ""}).tag(sync=True)
+    _ends: traitlets.TraitType[Any, Any] = traitlets.Dict(
+        {"high": [], "low": [], "columns": 1, "side": TILE, "text": ""}
+    ).tag(sync=True)
     _work: traitlets.List[str] = traitlets.List(traitlets.Unicode()).tag(sync=True)
     _palette = traitlets.Dict(PALETTE).tag(sync=True)
     _follows: ClassVar[dict[str, str]] = {"heads": "_follow_head", "text": "_follow_text", "image": "_follow_image"}
@@ -192,7 +246,8 @@ class SpanExplorer(LivePanel):
         self._show_note()
 
     def _show_note(self) -> None:
-        self._note = {"head": list(self.head), "text": self.notes[self.head]}
+        note: NoteSent = {"head": list(self.head), "text": self.notes[self.head]}
+        self._note = note
 
     def _do(self, ask: dict[str, Any]) -> None:
         text = str(ask.get("text", ""))
@@ -276,13 +331,19 @@ class SpanExplorer(LivePanel):
     # what comes of it
 
     def _paint_head(self, found: Described) -> None:
-        self._rows = [list(row) for row in zip(found.texts, found.factors, found.std, found.explained, strict=True)]
+        columns = zip(found.texts, found.factors, found.std, found.explained, strict=True)
+        rows: list[TextRow] = [
+            {"text": text, "factor": factor, "std": std, "explained": explained}
+            for text, factor, std, explained in columns
+        ]
+        self._rows = rows
         acts, bank = self._session.acts, self._session.bank
-        self._facts = {
+        facts: HeadFacts = {
             "rank": found.rank, "reach": None if np.isnan(found.reach) else found.reach, "weight": found.weight,
             "bank": len(bank), "edits": 0 if bank == self._session.given else self._edits, "name": bank.name,
             "n": len(acts), "split": acts.split, "model": acts.card.id, "done": self._facts.get("done", 0.0),
         }  # fmt: skip
+        self._facts = facts
         self._shown = list(found.head)
         if self.text not in bank.texts:
             self.text = ""
@@ -291,9 +352,15 @@ class SpanExplorer(LivePanel):
 
     def _paint_images(self, found: tuple[Ends, Any]) -> None:
         (ends, made), labels = found, self._labels_of
-        high, low = ([[name, labels[name], score] for name, score in end] for end in (ends.high, ends.low))
+
+        def told(end: tuple[tuple[str, float], ...]) -> list[EndImage]:
+            return [{"id": name, "label": labels[name], "score": score} for name, score in end]
+
         columns = made.columns if made else 1
-        self._ends = {"high": high, "low": low, "columns": columns, "side": TILE, "text": ends.text or ""}
+        sent: EndsSent = {
+            "high": told(ends.high), "low": told(ends.low), "columns": columns, "side": TILE, "text": ends.text or "",
+        }  # fmt: skip
+        self._ends = sent
         self._sheet = made.jpeg if made else b""
 
     def _pictures(self, ends: Ends) -> Any:

@@ -49,34 +49,56 @@ const ROW = 26; // pixels a text is high
 const TYPING = 200; // milliseconds after the last letter of a word
 const NOTING = 800; // and of a note
 
-/** @typedef {{text: string, factor: string, std: number, explained: number}} TextRow one text of a head */
+/**
+ * @typedef {object} TextRow one text of a head
+ * @property {string} text
+ * @property {string} factor
+ * @property {number} std
+ * @property {number} explained
+ */
 
 /**
- * @typedef {object} Facts what is said of a head; without rank while nothing is known
- * @property {number} [rank]
+ * @typedef {object} HeadFacts what is said of a head
+ * @property {number} rank
  * @property {number} weight share of all heads' variance
  * @property {number | null} reach share of it that the bank can explain
  * @property {number} n images
  * @property {string} split
+ * @property {string} model
  * @property {number} bank texts
  * @property {string} name of the bank
- * @property {boolean} edits whether the bank was changed
+ * @property {number} edits how often the bank was changed
  * @property {number} done share of the heads whose texts are chosen
  */
 
 /**
- * A row as Python sends it, by name.
- * @param {[text: string, factor: string, std: number, explained: number]} row
- * @returns {TextRow}
+ * @typedef {object} EndImage an image at an end of the axis
+ * @property {string} id
+ * @property {string} label
+ * @property {number} score
  */
-const textRow = ([text, factor, std, explained]) => ({ text, factor, std, explained });
 
 /**
- * An image at an end of the axis, as Python sends it, as a thumbnail.
- * @param {[id: string, label: string, score: number]} row
+ * @typedef {object} EndsSent the images at both ends, on one sheet
+ * @property {EndImage[]} high
+ * @property {EndImage[]} low
+ * @property {number} columns
+ * @property {number} side
+ * @property {string} text of the axis; "": the head's main one
+ */
+
+/**
+ * @typedef {object} NoteSent
+ * @property {Head} head
+ * @property {string} text
+ */
+
+/**
+ * An image at an end of the axis as a thumbnail.
+ * @param {EndImage} image
  * @returns {Tile}
  */
-function tileRow([id, label, score]) {
+function tileOf({ id, label, score }) {
   const value = score.toPrecision(3);
   const known = label ? ` (${label})` : "";
   return { id, title: `${id}${known}: ${value}`, label: `${label || id}, ${value}` };
@@ -178,7 +200,7 @@ class View extends Frame {
 
   /** @returns {TextRow[]} */
   get rows() {
-    return this.get("_rows").map(textRow);
+    return this.get("_rows");
   }
 
   /** @param {string} part */
@@ -291,11 +313,12 @@ class View extends Frame {
   }
 
   paintFacts() {
-    /** @type {Facts} */
-    const facts = this.get("_facts");
+    /** @type {Partial<HeadFacts>} `done` alone while nothing is known */
+    const sent = this.get("_facts");
     const [layer, head] = this.get("_shown");
     this.name.textContent = `L${layer}.H${head}`;
-    if (facts.rank === undefined) return;
+    if (sent.rank === undefined) return;
+    const facts = /** @type {HeadFacts} */ (sent);
     const { rank, weight, reach, n, split, bank, name } = facts;
     const short = reach !== null && reach < 0.95 ? `; the bank reaches ${percent(reach)} of it` : "";
     const share = `${percent(weight)} of all heads' variance${short}`;
@@ -306,6 +329,7 @@ class View extends Frame {
   }
 
   paintImages() {
+    /** @type {EndsSent} */
     const { high, low, text, columns, side } = this.get("_ends");
     this.root.style.setProperty("--tk-tile", `${side}px`);
     this.along.textContent = `Images along ${text ? `“${text}”` : "the head's main axis"}`;
@@ -313,13 +337,13 @@ class View extends Frame {
     const total = high.length + low.length;
     const sheet = { url, total, columns, side };
     const chosen = this.get("image");
-    paintTiles(this.high, high.map(tileRow), { ...sheet, offset: 0 }, chosen);
-    paintTiles(this.low, low.map(tileRow), { ...sheet, offset: high.length }, chosen);
+    paintTiles(this.high, high.map(tileOf), { ...sheet, offset: 0 }, chosen);
+    paintTiles(this.low, low.map(tileOf), { ...sheet, offset: high.length }, chosen);
   }
 
   /** The field belongs to one head; what is being typed is not overwritten. */
   paintNote() {
-    /** @type {{head: Head, text: string}} */
+    /** @type {NoteSent} */
     const { head, text } = this.get("_note");
     const own = alike(head, this.head);
     this.note.disabled = !own;

@@ -110,13 +110,13 @@ class TokenMap(LivePanel):
     limit = traitlets.Float(None, allow_none=True).tag(sync=True)
     patch: traitlets.TraitType[Any, Any] = traitlets.Any(None, allow_none=True).tag(sync=True)
     _chosen: traitlets.List[Any] = traitlets.List().tag(sync=True)
-    _shape = traitlets.List(traitlets.Int(), [0, 0]).tag(sync=True)
+    _shape: traitlets.TraitType[Any, Any] = traitlets.Dict({"layers": 0, "heads": 0}).tag(sync=True)
     _images: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _methods = traitlets.List(traitlets.Unicode(), list(METHODS)).tag(sync=True)
     _has = traitlets.Dict().tag(sync=True)
-    _shown: traitlets.List[Any] = traitlets.List().tag(sync=True)
-    _a = traitlets.Dict().tag(sync=True)
-    _b = traitlets.Dict().tag(sync=True)
+    _shown: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
+    _a: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
+    _b: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
     _picture_a = traitlets.Bytes(b"").tag(sync=True)
     _picture_b = traitlets.Bytes(b"").tag(sync=True)
     _note = traitlets.Unicode("").tag(sync=True)
@@ -158,7 +158,8 @@ class TokenMap(LivePanel):
         super().__init__(**{name: value for name, value in words.items() if (name, value) != ("against", None)})
         card, given = model.card, self.image
         with self.hold_sync():
-            self._shape, self._has = [card.layers, card.heads], {"texts": spans is not None, "edited": edit is not None}
+            self._shape = {"layers": card.layers, "heads": card.heads}
+            self._has = {"texts": spans is not None, "edited": edit is not None}
             self._list()
             ids = self._session.ids
             self.image = given or (ids[0] if ids else "")

@@ -35,20 +35,20 @@ const BESIDE = {
   texts: "this head's texts",
 };
 const NOT_ALWAYS = ["texts", "edited"]; // there only if something was given
-/** What a map is made for, in the order in which Python says it of the map that is there. */
-const MADE_FOR = [
-  "text",
-  "against",
-  "_chosen",
-  "method",
-  "image",
-  "beside",
-  "other_image",
-  "other_method",
-  "difference",
-];
+/** @type {Record<keyof AskedSent, string>} what a map is made for, and the trait that holds it */
+const MADE_FOR = {
+  text: "text",
+  against: "against",
+  heads: "_chosen",
+  method: "method",
+  image: "image",
+  beside: "beside",
+  other_image: "other_image",
+  other_method: "other_method",
+  difference: "difference",
+};
 const PAINTED_FROM = [
-  ...MADE_FOR,
+  ...Object.values(MADE_FOR),
   "opacity",
   "raw",
   "limit",
@@ -68,6 +68,25 @@ const PAINTED_FROM = [
 const MOST = 8e6; // bytes of a file that is dropped in
 const TYPING = 120; // milliseconds after the last letter
 const WIDE = { one: 400, two: 290 };
+
+/**
+ * @typedef {object} AskedSent what a map is made for, as Python sends it
+ * @property {string} text
+ * @property {string} against
+ * @property {Head[]} heads
+ * @property {string} method
+ * @property {string} image
+ * @property {string} beside
+ * @property {string} other_image
+ * @property {string} other_method
+ * @property {boolean} difference
+ */
+
+/**
+ * @typedef {object} ModelShape
+ * @property {number} layers
+ * @property {number} heads
+ */
 
 class View extends Frame {
   /**
@@ -294,7 +313,8 @@ class View extends Frame {
   }
 
   paintHeads() {
-    const [layers, heads] = this.get("_shape");
+    /** @type {ModelShape} */
+    const { layers, heads } = this.get("_shape");
     this.heads.shape(layers, heads);
     this.heads.paint({
       map: this.pointedMap,
@@ -306,8 +326,12 @@ class View extends Frame {
   }
 
   paintState() {
-    const asked = MADE_FOR.map((name) => this.get(name));
-    const other = JSON.stringify(asked) !== JSON.stringify(this.get("_shown"));
+    /** @type {Partial<AskedSent>} */
+    const shown = this.get("_shown");
+    const names = /** @type {(keyof AskedSent)[]} */ (Object.keys(MADE_FOR));
+    const other = names.some(
+      (name) => JSON.stringify(shown[name]) !== JSON.stringify(this.get(MADE_FOR[name])),
+    );
     const stale = this.get("_work").includes("map") || (Boolean(this.maps[0].values) && other);
     for (const pane of this.panes) pane.node.classList.toggle("tk-stale", stale);
     this.root.setAttribute("aria-busy", String(this.get("_work").length > 0));

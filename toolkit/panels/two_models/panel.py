@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 import numpy as np
 import traitlets
@@ -15,7 +15,7 @@ from toolkit.engine.worker import Worker
 from toolkit.errors import InputError
 from toolkit.figures.colors import DIVERGING, DIVERGING_DARK
 from toolkit.labs.ablation import AblationSession, HeadsOffOutcome
-from toolkit.labs.two_models import SecondModel, Side
+from toolkit.labs.two_models import ModelNames, SecondModel, Side
 from toolkit.panels.base.bundle import script, style
 from toolkit.panels.base.groups import GroupsPanel
 from toolkit.panels.base.panel import observes, shows_errors
@@ -23,7 +23,7 @@ from toolkit.panels.base.place import ExplorerPlace, Host
 from toolkit.panels.base.selection import Selection
 from toolkit.panels.base.told_maps import encoded, told
 from toolkit.panels.base.traits import Pair
-from toolkit.panels.base.turned import EMPTY, PAUSE, turned
+from toolkit.panels.base.turned import EMPTY, PAUSE, FlipsSent, turned
 
 if TYPE_CHECKING:
     import pandas
@@ -76,16 +76,16 @@ class TwoModels(GroupsPanel):
     image = traitlets.Unicode(None, allow_none=True).tag(sync=True)
     text = traitlets.Unicode("").tag(sync=True)
     against = traitlets.Unicode("").tag(sync=True)
-    _names: traitlets.List[str] = traitlets.List(traitlets.Unicode(), ["", ""]).tag(sync=True)
-    _of: traitlets.List[str] = traitlets.List(traitlets.Unicode(), ["", ""]).tag(sync=True)
+    _names: traitlets.TraitType[Any, Any] = traitlets.Dict({"first": "", "second": ""}).tag(sync=True)
+    _of: traitlets.TraitType[Any, Any] = traitlets.Dict({"first": "", "second": ""}).tag(sync=True)
     _scores: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _maps: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _map_words = traitlets.Unicode("").tag(sync=True)
     _facts = traitlets.Dict().tag(sync=True)
-    _flips = traitlets.Dict(EMPTY).tag(sync=True)
+    _flips: traitlets.TraitType[Any, Any] = traitlets.Dict(dict(EMPTY)).tag(sync=True)
     _sheet = traitlets.Bytes(b"").tag(sync=True)
-    _a = traitlets.Dict().tag(sync=True)
-    _b = traitlets.Dict().tag(sync=True)
+    _a: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
+    _b: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
     _picture = traitlets.Bytes(b"").tag(sync=True)
     _head: traitlets.List[int] = traitlets.List(traitlets.Int(), [0, 0]).tag(sync=True)
     _progress = traitlets.Dict().tag(sync=True)
@@ -200,7 +200,7 @@ class TwoModels(GroupsPanel):
         for part in PARTS:
             self.engine.cancel(self._key(part))
         with self.hold_sync():
-            self._names = self._of = [self._lab.images.acts.card.id, ""]
+            self._names = self._of = {"first": self._lab.images.acts.card.id, "second": ""}
             self._groups, self._maps, self._a, self._b, self.change = [], [], {}, {}, None
             self.summary = f"{self.title}: solve an edit, or name a second model."
 
@@ -257,9 +257,10 @@ class TwoModels(GroupsPanel):
         said = ", ".join(f"{r['name']} {100 * r['before']:.1f} → {100 * r['after']:.1f} %" for r in rows)
         left = f"; {second.used} it was made from left out" if second.used else ""
         n, split = len(images), images.acts.split
-        self.summary = f"{self.title}: {' → '.join(second.names)}: {said}; {n} images ({split}){left}."
+        both = f"{second.names['first']} → {second.names['second']}"
+        self.summary = f"{self.title}: {both}: {said}; {n} images ({split}){left}."
 
-    def _paint_flips(self, found: tuple[dict[str, Any], bytes]) -> None:
+    def _paint_flips(self, found: tuple[FlipsSent, bytes]) -> None:
         self._flips, self._sheet = found
 
     def _paint_maps(self, found: tuple[SecondModel, Any, list[Side]]) -> None:
@@ -267,19 +268,21 @@ class TwoModels(GroupsPanel):
         if second is not self._second:
             return
         self._map_words = known_score(kind, "TwoModels").says
-        self._maps = [
+        names = second.names
+        maps: list[HeadTable] = [
             {
-                "layers": list(side.layers), "heads": side.heads, "kind": kind, "of": second.names,
+                "name": name, "layers": list(side.layers), "heads": side.heads, "kind": kind, "of": names,
                 "values": b"" if side.table is None else np.asarray(side.table).astype("<f4").tobytes(),
             }
-            for side in sides
+            for name, side in zip((names["first"], names["second"]), sides, strict=True)
         ]  # fmt: skip
+        self._maps = maps
 
     def _paint_looks(self, found: tuple[SecondModel, str, Any, bytes]) -> None:
         second, image, (first, other), picture = found
         if second is self._second:
             self._picture = picture
-            self._a, self._b = told(first, image), told(other, image) | {"state": second.names[1]}
+            self._a, self._b = told(first, image), {**told(other, image), "state": second.names["second"]}
 
     # what others choose
 
@@ -320,6 +323,17 @@ class TwoModels(GroupsPanel):
             raise InputError("TwoModels.to_dataframe", given, "a panel that is painted", "wait a moment")
         found: pandas.DataFrame = self.change.to_dataframe()
         return found
+
+
+class HeadTable(TypedDict):
+    """A map of heads of one model, called `name`. kind: its score. of: both models, when it was worked out."""
+
+    name: str
+    layers: list[int]
+    heads: int
+    kind: str
+    of: ModelNames
+    values: bytes
 
 
 def _choices() -> list[dict[str, Any]]:

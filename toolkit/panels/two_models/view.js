@@ -11,7 +11,7 @@ import { Frame } from "../base/frame.js";
 import { GroupTable } from "../base/groups.js";
 import { keep } from "../base/keep.js";
 import { HeadMap } from "../base/map.js";
-import { alike, short, whole } from "../base/numbers.js";
+import { short, whole } from "../base/numbers.js";
 import { Pane } from "../base/patches.js";
 import { imageOf, tileKey } from "../base/tiles.js";
 import { offerScores, scoreNamed } from "../base/scores.js";
@@ -48,12 +48,19 @@ const PAINTED_FROM = [
 const NOTHING = "Nothing to compare with yet: solve an edit, or name a second model (other=).";
 
 /**
+ * @typedef {object} ModelNames
+ * @property {string} first
+ * @property {string} second
+ */
+
+/**
  * @typedef {object} HeadTable one model's map of heads, as Python sends it
+ * @property {string} name of the model
  * @property {Bytes} values
  * @property {number[]} layers
  * @property {number} heads
  * @property {string} kind the score
- * @property {[first: string, second: string]} of the names of both models
+ * @property {ModelNames} of what both models were called when it was worked out
  */
 
 /**
@@ -100,10 +107,10 @@ class View extends Frame {
   /** @param {Element} parent */
   buildMap(parent) {
     const box = make("div", "", parent);
-    const name = make("div", "tk2m-name", box);
+    const heading = make("div", "tk2m-name", box);
     const map = new HeadMap(this, box);
     const none = make("div", "tkl-soft", box);
-    return { box, name, map, none };
+    return { box, heading, map, none };
   }
 
   /**
@@ -119,9 +126,17 @@ class View extends Frame {
     return this.get("_head");
   }
 
-  /** @returns {[first: string, second: string]} */
+  /** @returns {ModelNames} */
   get names() {
     return this.get("_names");
+  }
+
+  /**
+   * Whether something was worked out for the models there are now.
+   * @param {ModelNames} of
+   */
+  isOfThese({ first, second }) {
+    return first === this.names.first && second === this.names.second;
   }
 
   /** @param {string} part */
@@ -147,7 +162,7 @@ class View extends Frame {
   }
 
   whyEmpty() {
-    const second = this.names[1];
+    const { second } = this.names;
     const { done, of } = this.get("_progress");
     if (!second) return NOTHING;
     return of ? `Running ${second}: ${whole(done / of)}` : "One moment …";
@@ -155,10 +170,12 @@ class View extends Frame {
 
   /** @param {Rgb[]} palette */
   paintBoth(palette) {
-    const [was, now] = this.get("_of");
-    this.groups.paint(this.get("_groups"), this.get("_facts").groups ? "group" : "class", was, now);
+    /** @type {ModelNames} */
+    const of = this.get("_of");
+    const { first, second } = of;
+    this.groups.paint(this.get("_groups"), this.get("_facts").groups ? "group" : "class", first, second);
     this.flips.paint(this.get("_flips"), this.get("_sheet"), this.get("image"));
-    const stale = this.works("groups") || !alike(this.get("_of"), this.names);
+    const stale = this.works("groups") || !this.isOfThese(of);
     for (const node of [this.groups.node, ...this.flips.nodes]) node.classList.toggle("tk-stale", stale);
     offerScores(this.score, this.get("_scores"));
     this.score.value = this.get("score");
@@ -188,11 +205,11 @@ class View extends Frame {
    * @param {number} most the value at the end of the scale
    * @param {Rgb[]} palette
    */
-  paintMap(i, { layers, heads, kind, of }, values, most, palette) {
-    const { box, name, map, none } = this.maps[i];
+  paintMap(i, { name, layers, heads, kind, of }, values, most, palette) {
+    const { box, heading, map, none } = this.maps[i];
     const there = values.length > 0;
     const { label } = scoreNamed(this.get("_scores"), kind);
-    write(name, of[i]);
+    write(heading, name);
     map.shape(layers, heads);
     map.node.hidden = !there;
     write(none, there ? "" : "makes no such mistake");
@@ -201,8 +218,8 @@ class View extends Frame {
       const place = (at) => (Number.isFinite(values[at]) ? 0.5 + values[at] / most / 2 : 0.5);
       map.paint(this.head, palette, place, (at) => `${label} ${short(values[at])}`);
     }
-    map.node.setAttribute("aria-label", `heads of ${of[i]} by ${label}`);
-    box.classList.toggle("tk-stale", this.works("maps") || !alike(of, this.names));
+    map.node.setAttribute("aria-label", `heads of ${name} by ${label}`);
+    box.classList.toggle("tk-stale", this.works("maps") || !this.isOfThese(of));
   }
 
   /** @param {Rgb[]} palette */

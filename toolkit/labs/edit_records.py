@@ -1,0 +1,148 @@
+"""What a page is told of edits, and tells of them: records, whose names stand here and in
+toolkit/panels/edit_lab/sent.d.ts (compared by tests/panels/test_wire.py).
+"""
+
+from __future__ import annotations
+
+from typing import NotRequired, TypedDict
+
+
+class Measures(TypedDict):
+    """Shares of an edit; None where there are no such images."""
+
+    success: float | None
+    worst: float | None
+    like: float | None
+    locality: float | None
+    agreement: float | None
+
+
+class NamedMeasures(Measures):
+    """Those of an edit that was kept, or of another method."""
+
+    name: str
+
+
+class SettingsSent(TypedDict):
+    """Everything an edit depends on (`Settings`). heads: [layer, head] each; pair: [true, predicted]."""
+
+    alpha: float
+    beta: float
+    steps: int
+    strategy: str
+    scale: float | None
+    nonnegative: bool
+    heads: list[list[int]]
+    pair: list[str] | None
+
+
+class VisitPlace(TypedDict):
+    """What a visit is known by. plane: which of the planes it lies in, the other settings."""
+
+    alpha: float
+    beta: float
+    steps: int
+    plane: int
+
+
+class Visit(VisitPlace, Measures):
+    """An edit that was looked at, and what it did."""
+
+
+class GridPlace(TypedDict):
+    """A cell of the frontier's grid."""
+
+    alpha: float
+    beta: float
+
+
+class Ways(TypedDict):
+    """Whether there is a way back, and one forward."""
+
+    undo: bool
+    redo: bool
+
+
+class Mistakes(TypedDict):
+    """How often a class was taken for another: pair [true, predicted]."""
+
+    pair: list[str]
+    n: int
+
+
+class Columns(TypedDict):
+    """Every measure as a list; None where it is unknown."""
+
+    success: list[float | None]
+    worst: list[float | None]
+    like: list[float | None]
+    locality: list[float | None]
+    agreement: list[float | None]
+
+
+class FrontSent(Columns):
+    """The grid over α and β as it fills, with β running fastest. of: the settings it is of, with weights of 0."""
+
+    alphas: list[float]
+    betas: list[float]
+    of: SettingsSent
+
+
+class CurveSent(Columns):
+    """How an edit went, at some of its steps. total: the objective. of: the settings it was made for."""
+
+    step: list[float | None]
+    total: list[float | None]
+    of: SettingsSent
+
+
+class Scaled(TypedDict):
+    """A text or a head that an edit turned up or down, by a ratio."""
+
+    name: str
+    ratio: float
+
+
+class Moved(TypedDict):
+    """A dimension of the embedding that an edit moved, and by how much."""
+
+    dimension: int
+    by: float
+
+
+class Pulls(TypedDict):
+    """Shares of the three terms in the pull on θ."""
+
+    ce: float
+    success: float
+    locality: float
+
+
+class EditWords(TypedDict):
+    """What an edit did. down, up: texts. negative: dimensions below zero. gap: of the attainable fall, what is left."""
+
+    pulls: NotRequired[Pulls]
+    gap: NotRequired[float | None]
+    negative: NotRequired[int | None]
+    moved: NotRequired[list[Moved]]
+    down: NotRequired[list[Scaled]]
+    up: NotRequired[list[Scaled]]
+    heads: NotRequired[list[Scaled]]
+
+
+class EditFacts(TypedDict):
+    """Of the images. n, split: those it is measured on; own: they are those it is made from; used, left: left out since
+    it is made from them, or since they have other labels. made, made_split: those it is made from. targets: classes an
+    edit is for; others: there are others. scale: the checkpoint's.
+    """
+
+    n: int
+    split: str
+    own: bool
+    used: int
+    left: int
+    targets: list[str]
+    others: bool
+    made: int
+    made_split: str
+    scale: float
