@@ -433,4 +433,5 @@ class SpanExplorer(LivePanel):
         return f"{self.title}: L{self._shown[0]}.H{self._shown[1]}"
 
     def png(self) -> bytes:
-        return figure_png(self.to_matplotlib(), dpi=80)
+        rows = self._rows
+        return [r["text"] for r in rows], [r["std"] for r in rows], [r["explained"] for r in rows]
