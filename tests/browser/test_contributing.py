@@ -59,7 +59,10 @@ def test_what_is_added_is_as_the_house_wants_it(bundled: Path) -> None:
     files = [copy / block.path for block in blocks() if block.path.endswith(".py")]
     in_copy(copy, sys.executable, "-m", "ruff", "check", "--config", str(ROOT / "pyproject.toml"), *files)
     in_copy(copy, sys.executable, "-m", "ruff", "format", "--check", "--config", str(ROOT / "pyproject.toml"), *files)
-    tests = ["tests/data/test_snapshots.py", "tests/data/test_readers.py", "tests/test_layers.py"]
+    tests = [
+        *("tests/data/test_snapshots.py", "tests/data/test_readers.py", "tests/panels/test_class_bars.py"),
+        *("tests/panels/test_bundles.py", "tests/test_layers.py"),
+    ]
     in_copy(copy, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, "-k", "not every_public_name")
 
 

@@ -33,7 +33,19 @@ def _place(panel: type[Panel]) -> ExplorerPlace:
     return panel.place
 
 
-PARTS = {_place(panel).part: panel for panel in PANELS}
+def _by(what: str) -> dict[str, type[Panel]]:
+    """The panels by a name of their places, which no two may share."""
+    found: dict[str, type[Panel]] = {}
+    for panel in PANELS:
+        name = getattr(_place(panel), what)
+        if name and found.setdefault(name, panel) is not panel:
+            both = f"{found[name].__name__} and {panel.__name__}"
+            raise TypeError(f"{both} have the same {what} in the explorer: {name!r}")
+    return found
+
+
+_by("label")
+PARTS = _by("part")
 TABS = {_place(panel).tab: _place(panel).label for panel in PANELS if _place(panel).label}
 PART = {_place(panel).tab: _place(panel).part for panel in PANELS if _place(panel).tab != "mistakes"}
 """The part that fills a tab; the mistakes' tab holds several and is laid out by the explorer."""

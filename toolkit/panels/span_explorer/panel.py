@@ -400,7 +400,7 @@ class SpanExplorer(LivePanel):
 
     def _describe(self) -> None:
         name = f"L{self._shown[0]}.H{self._shown[1]}"
-        facts = [f"{i + 1}. {row[0]} ({row[3]:.0%})" for i, row in enumerate(self._rows[:3])]
+        facts = [f"{i + 1}. {row['text']} ({row['explained']:.0%})" for i, row in enumerate(self._rows[:3])]
         said = "; ".join(facts) or "it never varies, so it has no texts"
         concept = ""
         if self._map_words:
@@ -426,12 +426,12 @@ class SpanExplorer(LivePanel):
 
     @property
     def _columns(self) -> tuple[list[str], list[float], list[float]]:
-        return [r[0] for r in self._rows], [r[2] for r in self._rows], [r[3] for r in self._rows]
+        rows = self._rows
+        return [r["text"] for r in rows], [r["std"] for r in rows], [r["explained"] for r in rows]
 
     @property
     def _heading(self) -> str:
         return f"{self.title}: L{self._shown[0]}.H{self._shown[1]}"
 
     def png(self) -> bytes:
-        rows = self._rows
-        return [r["text"] for r in rows], [r["std"] for r in rows], [r["explained"] for r in rows]
+        return figure_png(self.to_matplotlib(), dpi=80)
