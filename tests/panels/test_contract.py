@@ -26,7 +26,7 @@ def panels() -> list[type[Panel]]:
     while ahead:
         kind = ahead.pop()
         ahead += kind.__subclasses__()
-        if kind.__module__.startswith("toolkit.panels.") and "_esm" in vars(kind):
+        if kind.__module__.startswith("toolkit.panels.") and isinstance(vars(kind).get("_esm"), str):
             found.append(kind)
     return sorted(found, key=lambda kind: kind.__name__)
 
