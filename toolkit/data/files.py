@@ -46,9 +46,9 @@ class FileSamples(Samples):
         mask: the column with the paths of masks (relative to root; bright where the object is), or a function from an
             image's path to its mask file; default no masks.
         class_names: the labels in the order of the data set's own numbers, default sorted.
-        notes: sentences on what was left out or read otherwise; they are shown with the samples. Default none.
+        notes: sentences on what was left out or read otherwise; they are shown with the samples; default none.
         documented: how many images of each group there should be, by name; "images" and "classes" count all of them.
-            Where a copy differs, a note says so. Default nothing is known.
+            where a copy differs, a note says so; default nothing is known.
         counts: what to hold against `documented` where groups of the table are not what was documented (some were
             chosen, labels were mended); default the rows of the table, images whose file is missing among them.
 

@@ -68,7 +68,11 @@ class Why:
     terms: tuple[str, ...]
 
     def of(self, card: ModelCard | None) -> Why:
-        """The same with the sizes of a model in its shapes; without one with letters."""
+        """The same with the sizes of a model in its shapes.
+
+        Arguments:
+            card: of the model; None for letters.
+        """
         sizes = LETTERS if card is None else {
             "b": "image", "l": f"{card.layers} layers", "some": "layers shown", "h": f"{card.heads} heads",
             "k": str(card.head_dim), "d": str(card.embed_dim), "grid": f"{card.grid[0]} × {card.grid[1]}",

@@ -111,7 +111,11 @@ class AblationLab(GroupsPanel):
 
     @classmethod
     def in_explorer(cls, explorer: Host) -> AblationLab:
-        """Heads off on all images of the explorer."""
+        """Heads off on all images of the explorer.
+
+        Arguments:
+            explorer: what it is a part of.
+        """
         return cls(explorer.session.lab, **explorer.live)
 
     def __init__(

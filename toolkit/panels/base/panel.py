@@ -154,7 +154,11 @@ class Panel(anywidget.AnyWidget):
 
     @classmethod
     def in_explorer(cls, explorer: Host) -> Panel:
-        """The panel as a part of an explorer, of its images and on its selection."""
+        """The panel as a part of an explorer, of its images and on its selection.
+
+        Arguments:
+            explorer: what it is a part of.
+        """
         raise NotImplementedError(f"{cls.__name__} has a place in the explorer and does not say how it is made there")
 
     @traitlets.default("title")

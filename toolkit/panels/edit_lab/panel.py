@@ -124,7 +124,11 @@ class EditLab(GroupsPanel):
 
     @classmethod
     def in_explorer(cls, explorer: Host) -> EditLab:
-        """An edit of a few images of every class, judged on the others."""
+        """An edit of a few images of every class, judged on the others.
+
+        Arguments:
+            explorer: what it is a part of.
+        """
         few, class_set, held = explorer.session.for_editing()
         words = (
             f"Made from {len(few)} images, which are left out of those it is judged on. Heads taken from the grid were"

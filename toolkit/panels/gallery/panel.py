@@ -77,7 +77,11 @@ class Gallery(Panel):
 
     @classmethod
     def in_explorer(cls, explorer: Host) -> Gallery:
-        """The first images, before anything is known of them."""
+        """The first images, before anything is known of them.
+
+        Arguments:
+            explorer: what it is a part of.
+        """
         samples = explorer.session.samples
         first = samples.take(range(min(FIRST, len(samples))))
         return cls(first, tile=TILE, per_page=PER_PAGE, selection=explorer.selection, title="Images")

@@ -86,7 +86,11 @@ class HeadGrid(Panel):
 
     @classmethod
     def in_explorer(cls, explorer: Host) -> HeadGrid:
-        """The scores of the heads for the explorer's pair."""
+        """The scores of the heads for the explorer's pair.
+
+        Arguments:
+            explorer: what it is a part of.
+        """
         maps, layers = explorer.session.maps(explorer.pair), explorer.session.lab.layers
         title = "Heads behind all mistakes"
         return cls(maps.tables, layers=layers, title=title, description=maps.failed, selection=explorer.selection)

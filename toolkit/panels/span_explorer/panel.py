@@ -149,7 +149,11 @@ class SpanExplorer(LivePanel):
 
     @classmethod
     def in_explorer(cls, explorer: Host) -> SpanExplorer:
-        """Words of the head chosen; where none is, of the worst, without choosing it for everybody."""
+        """Words of the head chosen; where none is, of the worst, without choosing it for everybody.
+
+        Arguments:
+            explorer: what it is a part of.
+        """
         head = None if explorer.selection.heads else explorer.worst_head
         own = explorer.live | {"selection": Selection()}
         made = cls(explorer.session.images.acts, explorer.texts, head=head, **own)

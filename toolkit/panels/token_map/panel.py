@@ -128,7 +128,11 @@ class TokenMap(LivePanel):
 
     @classmethod
     def in_explorer(cls, explorer: Host) -> TokenMap:
-        """A map of the image chosen; where none is, of the surest mistake, without choosing it for everybody."""
+        """A map of the image chosen; where none is, of the surest mistake, without choosing it for everybody.
+
+        Arguments:
+            explorer: what it is a part of.
+        """
         session = explorer.session
         rows = session.shown("mistakes", explorer.pair, "").rows
         image = {"image": str(session.images.acts.ids[rows[0]])} if len(rows) else {}

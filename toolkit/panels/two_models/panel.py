@@ -97,7 +97,11 @@ class TwoModels(GroupsPanel):
 
     @classmethod
     def in_explorer(cls, explorer: Host) -> TwoModels:
-        """The model beside the second one given, else beside the edit solved in the explorer."""
+        """The model beside the second one given, else beside the edit solved in the explorer.
+
+        Arguments:
+            explorer: what it is a part of.
+        """
         return cls(explorer.session.lab, None, explorer.second, **explorer.first_texts(), **explorer.live)
 
     def __init__(
