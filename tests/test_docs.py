@@ -59,10 +59,11 @@ def test_every_picture_is_shown_somewhere() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_example_is_python_and_names_what_there_is(page: Path) -> None:
+    made = {"snapshots"} if page.name == "CONTRIBUTING.md" else set()  # the recipe's reader; its own test runs it
     for block in re.findall(r"```python\n(.*?)```", KNOWN[page], re.DOTALL):
         for node in ast.walk(ast.parse(block)):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "tk":
-                assert node.attr in tk.__all__, node.attr
+                assert node.attr in {*tk.__all__, *made}, node.attr
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

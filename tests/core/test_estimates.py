@@ -7,6 +7,7 @@ import pkgutil
 from enum import Enum
 from inspect import getmembers, isclass
 from types import SimpleNamespace
+from typing import is_typeddict
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from toolkit.core.metrics import change
 
 def has_value(cls: type) -> bool:
     """Whether objects of a class have a `value` that is no method: a field, a property, an annotation."""
-    if issubclass(cls, Enum):
+    if is_typeddict(cls) or issubclass(cls, Enum):  # a record of a page is a dict
         return False
     known = any("value" in vars(base).get("__annotations__", {}) for base in cls.__mro__)
     return known or isinstance(getattr(cls, "value", None), property)

@@ -97,12 +97,12 @@ def test_of_many_groups_the_worst_are_shown(session):
 
 def test_curves_words_and_the_plane(session):
     made = session.solve(FIRST)
-    drawn = curve(made)
+    drawn = curve(made, FIRST.told)
     assert drawn["step"][-1] == 40
     assert drawn["success"][-1] == pytest.approx(float(made.success))
     told = words(made, lambda: None)
     assert sum(told["pulls"].values()) == pytest.approx(1)
-    assert told["down"] == made.inspect().turned()[0]
+    assert [(one["name"], one["ratio"]) for one in told["down"]] == made.inspect().turned()[0]
     part = []
     grid = session.frontier(FIRST, lambda done, of: None, part.append, [0, 10])
     flat = plane(grid)
@@ -132,7 +132,7 @@ def test_a_way_back_needs_no_panel():
     visits = Visits()
     visits.moved(FIRST, now=True)
     second = FIRST._replace(alpha=3.0)
-    assert visits.can == [True, False]
+    assert visits.can == {"undo": True, "redo": False}
     assert visits.undo(second) == FIRST
     assert visits.redo(FIRST) == second
     assert visits.undo(second) == FIRST

@@ -423,7 +423,7 @@ def test_nothing_is_solved_before_the_panel_is_whole(few, every, val, monkeypatc
     assert lab.settings.pair == ("landbird", "waterbird")
     assert lab.settings[:3] == (3, 4, 20)
     assert shared.image == val.ids[2]
-    assert lab._can == [False, False]
+    assert lab._can == {"undo": False, "redo": False}
 
 
 def test_the_groups_leave_before_what_is_said_about_them(lab):

@@ -59,10 +59,10 @@ def test_images_are_ranked_by_contribution(explorer, acts):
     heads = acts.heads[:, 3, 7].double()
     scores = ((heads - heads.mean(0)) @ tk.load().encode_text(explorer.text)[0].double()).numpy()
     high, low = explorer._ends["high"], explorer._ends["low"]
-    assert [row[0] for row in high] == list(acts.ids[np.argsort(-scores, kind="stable")[:8]])
-    assert [row[0] for row in low] == list(acts.ids[np.argsort(scores, kind="stable")[:8]])
-    np.testing.assert_allclose([row[2] for row in high], np.sort(scores)[::-1][:8], rtol=1e-4)
-    assert [row[1] for row in high] == [str(acts.labels[list(acts.ids).index(row[0])]) for row in high]
+    assert [image["id"] for image in high] == list(acts.ids[np.argsort(-scores, kind="stable")[:8]])
+    assert [image["id"] for image in low] == list(acts.ids[np.argsort(scores, kind="stable")[:8]])
+    np.testing.assert_allclose([image["score"] for image in high], np.sort(scores)[::-1][:8], rtol=1e-4)
+    assert [row["label"] for row in high] == [str(acts.labels[list(acts.ids).index(row["id"])]) for row in high]
     picture = np.asarray(Image.open(io.BytesIO(explorer._sheet)).convert("RGB")).astype(int)
     side, columns = module.TILE, explorer._ends["columns"]
     thumb = np.asarray(acts.image(high[3][0]).convert("RGB")).astype(int).mean((0, 1))

@@ -151,7 +151,7 @@ def test_more_images(panel, tmp_path, data):
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (90, 200, 3), dtype=np.uint8))
     name = panel.add(picture, "mine")
     assert panel.image == name == "mine"
-    assert panel._a["size"] == [200, 90]
+    assert panel._a["size"] == {"width": 200, "height": 90}
     assert panel._a["box"] == pytest.approx({"left": 55, "top": 0, "right": 145, "bottom": 90}, abs=1.5)
     assert panel.map.on_picture().shape == (90, 200)
     assert panel.add(picture.rotate(90), "mine") == "mine #2"
