@@ -65,7 +65,7 @@ def test_images_are_ranked_by_contribution(explorer, acts):
     assert [row["label"] for row in high] == [str(acts.labels[list(acts.ids).index(row["id"])]) for row in high]
     picture = np.asarray(Image.open(io.BytesIO(explorer._sheet)).convert("RGB")).astype(int)
     side, columns = module.TILE, explorer._ends["columns"]
-    thumb = np.asarray(acts.image(high[3][0]).convert("RGB")).astype(int).mean((0, 1))
+    thumb = np.asarray(acts.image(high[3]["id"]).convert("RGB")).astype(int).mean((0, 1))
     tile = picture[side * (3 // columns) : side * (3 // columns + 1), side * (3 % columns) : side * (3 % columns + 1)]
     inner = tile[(side - 48) // 2 : (side + 48) // 2, (side - 48) // 2 : (side + 48) // 2]
     assert np.abs(inner.mean((0, 1)) - thumb).max() < 12
