@@ -4,9 +4,10 @@
 benchmarks/path.py [--journey …] [--json].
 
 The rule: everything is asked once or more to warm up, then once more with every call of a Python function watched, on
-whatever thread. A function counts once, by its file and name, however often it is called; a file counts when one of its
-functions runs. What is written inside a function as a comprehension or generator belongs to it; a lambda and an inner
-function count by themselves. Generated methods (of dataclasses, say) and everything outside the package do not count.
+whatever thread (but those of engines for what follows a paint). A function counts once, by its file and name, however
+often it is called; a file counts when one of its functions runs. What is written inside a function as a comprehension
+or generator belongs to it; a lambda and an inner function count by themselves. Generated methods (of dataclasses, say)
+and everything outside the package do not count.
 
 alpha: from `lab.alpha = value` to the message with the new groups, and to the last message (words and pictures follow
 the groups), in an EditLab with an `Engine` that works inline. images: `tk.decompose`. spans: texts to `tk.textspan`.
@@ -37,9 +38,13 @@ class Watch:
     def __init__(self) -> None:
         self.calls: Counter[tuple[str, str]] = Counter()
         self.on = False
+        self.elsewhere: tuple[Any, ...] = ()
+        """Engines whose threads do not count: what follows a paint may begin before its message has left."""
 
     def __call__(self, frame: Any, event: str, argument: Any) -> None:
         if not self.on or event != "call":
+            return
+        if any(engine._thread is threading.current_thread() for engine in self.elsewhere):
             return
         code = frame.f_code
         if code.co_filename.startswith(str(PACKAGE)) and not code.co_qualname.endswith(INSIDE):
@@ -81,6 +86,8 @@ def rest(lab: Any) -> None:
 def moved(quick: bool, engine: Any, watch: Watch) -> dict[str, Any]:
     """One move of α: painted, up to the message with its groups; settled, up to the last message."""
     lab = make_lab(quick, engine)
+    if engine is None:
+        watch.elsewhere = (lab._pictures, lab._aside, lab._filling)
     for value in (11.0, 12.0, 13.0):
         lab.alpha = value
         rest(lab)

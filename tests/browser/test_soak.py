@@ -16,7 +16,10 @@ from playwright.sync_api import Page, expect
 from servers import TOKEN, Server, wait
 
 import toolkit as tk
+from toolkit.engine import worker
 
+ENGINE = "toolkit engine"
+"""What the threads of engines are called."""
 SETUP = """
 import toolkit as tk
 model = tk.load()
@@ -144,8 +147,14 @@ def _alive(lab: Server) -> bool:
         return False
 
 
-def test_opening_and_leaving_every_tab_leaves_nothing_behind(host: NarrowHost) -> None:
+def _others() -> set[str]:
+    """Threads that are no engine's, by name."""
+    return {thread.name for thread in threading.enumerate()} - {ENGINE}
+
+
+def test_opening_and_leaving_every_tab_leaves_nothing_behind(host: NarrowHost, monkeypatch: pytest.MonkeyPatch) -> None:
     """Views come and go with their tab: no node, listener, object URL or thread stays."""
+    monkeypatch.setattr(worker, "IDLE", 0.5)
     explorer = tk.Explorer(tk.load(), tk.scenes("val", n=200), ["landbird", "waterbird"])
     root = host.show(explorer)
     host.pump_until(lambda: "grid" in explorer.parts)
@@ -158,11 +167,14 @@ def test_opening_and_leaving_every_tab_leaves_nothing_behind(host: NarrowHost) -
 
     around()
     gc.collect()
-    before, threads = heap(host.page), threading.active_count()
+    before, workers, others = heap(host.page), len(worker._ALL), _others()
     for _ in range(15):
         around()
     after = heap(host.page)
     assert after[1] < before[1] + 500, f"DOM nodes grew from {before[1]} to {after[1]}"
     assert after[0] < before[0] + 10, f"the page's heap grew from {before[0]:.0f} to {after[0]:.0f} MB"
-    assert threading.active_count() <= threads + 2
+    gc.collect()
+    assert len(worker._ALL) <= workers, "an engine more than there was"
+    assert _others() <= others
+    wait(lambda: ENGINE not in {thread.name for thread in threading.enumerate()}, "an engine's thread stays")
     assert host.errors == []

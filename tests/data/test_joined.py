@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 from data import trees
 
 import toolkit as tk
@@ -31,7 +30,7 @@ def test_ids_that_both_use_are_told_apart_and_parts_add_up():
     assert both.ids.tolist() == [f"1:{i}" for i in a.ids] + [f"2:{i}" for i in a.ids]
     model = tk.load()
     found = tk.extract(model, both, progress=False)
-    assert torch.allclose(found.embedding[:3], found.embedding[3:])
+    assert (found.embedding[:3] - found.embedding[3:]).abs().max() < 1e-5 * found.embedding.abs().max()
     assert found.split == "twice"
 
 

@@ -9,6 +9,7 @@ import anywidget
 import ipywidgets
 import traitlets
 
+from toolkit.data.characters import sendable
 from toolkit.panels.base.live import LivePanel
 from toolkit.panels.base.panel import LOCK, Panel
 
@@ -52,7 +53,7 @@ class Composed(LivePanel):
         found: dict[str, Any] = super().get_state(key, drop_defaults)
         if key is None:
             for name, panel in list(self.parts.items()):
-                theirs = panel.get_state([k for k in panel.keys if k not in HOSTED])
+                theirs = sendable(panel.get_state([k for k in panel.keys if k not in HOSTED]))
                 found |= {f"{name}{SIGN}{k}": value for k, value in theirs.items()}
         return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import inspect
+import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -256,11 +257,14 @@ class Panel(anywidget.AnyWidget):
         return str(super().model_id)
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
-        found: dict[str, Any] = sendable(super().get_state(key, drop_defaults))
-        return found
+        found: dict[str, Any] = super().get_state(key, drop_defaults)
+        return found if key else sendable(found)  # of a key it leaves by _send
 
     def _send(self, msg: dict[str, Any], buffers: Any = None) -> None:
-        msg = sendable(msg)
+        try:
+            json.dumps(msg, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            msg = sendable(msg)
         if self._route is not None:
             self._route(msg, buffers)
         super()._send(msg, buffers)
