@@ -6,7 +6,6 @@ import json
 import os
 import resource
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -14,36 +13,17 @@ from pathlib import Path
 
 import families
 import numpy as np
+import pandas
 import pytest
 import torch
 from PIL import Image
+from store.pictures import Pictures, same
 
 import toolkit as tk
-from toolkit.data.samples import Samples
 from toolkit.store import extraction, writer
 from toolkit.store import layout as layouts
 from toolkit.store.errors import check_space
 from toolkit.store.reader import open_store
-
-
-class Pictures(Samples):
-    """Random pictures in memory, of the size asked for."""
-
-    def __init__(self, n, size=32, split="test", seed=0):
-        self.n, self.size, self.seed = n, size, seed
-        super().__init__([f"p{i}" for i in range(n)], ["a", "b"] * (n // 2) + ["a"] * (n % 2), ["g"] * n, split)
-
-    def pixels(self, rows):
-        return [
-            Image.fromarray(np.random.default_rng([self.seed, r]).integers(0, 255, (self.size, self.size, 3), np.uint8))
-            for r in rows
-        ]
-
-    def take(self, rows):
-        part = Pictures(self.n, self.size, self.split, self.seed)
-        part.ids, part.labels, part.groups = (c[list(rows)] for c in (self.ids, self.labels, self.groups))
-        part.pixels = lambda some: self.pixels([rows[i] for i in some])
-        return part
 
 
 @pytest.fixture
@@ -53,16 +33,7 @@ def model():
 
 @pytest.fixture
 def small_chunks(monkeypatch):
-    monkeypatch.setattr(layouts, "chunk_rows", lambda shapes, precision: 16)
-
-
-def same(a, b):
-    for name in [n for n in layouts.AXES if n in a.group]:
-        x, y = (np.asarray(s._array(name)[:]) for s in (a, b))
-        np.testing.assert_array_equal(x, y, err_msg=name)
-    torch.testing.assert_close(a.moments.scatter, b.moments.scatter, rtol=0, atol=0)
-    torch.testing.assert_close(a.moments.mean, b.moments.mean, rtol=0, atol=0)
-    assert a.attrs["facts"] == b.attrs["facts"]
+    monkeypatch.setattr(layouts, "shard_rows", lambda shapes, precision: 16)
 
 
 @pytest.mark.parametrize("family", ["vit", "vit-layerscale", "average-pool-of-normed", "resnet"])
@@ -119,7 +90,7 @@ def test_moments_are_gathered_on_the_way_and_anew_for_a_choice(model, small_chun
 
 def extract_until_killed(place, at, keep):
     """What the process is to do that is killed: after `at` images."""
-    layouts.chunk_rows = lambda shapes, precision: 16
+    layouts.shard_rows = lambda shapes, precision: 16
     writer.KEEP_MOMENTS = keep
 
     def report(n, of):
@@ -137,43 +108,6 @@ def extract_on_a_full_disk(place):
         tk.extract(tk.wrap(families.build("vit"), name="tiny"), Pictures(300), place, progress=False)
     except tk.StoreError as error:
         sys.stdout.write(str(error))
-
-
-BEGINNER = """
-import json, os, sys; sys.path[:0] = sys.argv[1].split(os.pathsep)
-import test_extraction, torch
-torch.set_num_threads(1)
-for line in sys.stdin:
-    name, given = json.loads(line)
-    said, saying = os.pipe()
-    child = os.fork()
-    if not child:
-        os.dup2(saying, 1)
-        getattr(test_extraction, name)(**given)
-        sys.stdout.flush()
-        os._exit(0)
-    os.close(saying)
-    with os.fdopen(said) as pipe:
-        text = pipe.read()
-    print(json.dumps([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), text]), flush=True)
-"""
-"""Begins processes with everything imported and nothing done: an import of torch is what most of them would be."""
-
-
-@pytest.fixture(scope="module")
-def in_a_process():
-    """Runs a function of this file by name in a process of its own; its exit status and what it printed."""
-    path = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[1])])
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen([sys.executable, "-c", BEGINNER, path], **pipes) as beginner:
-
-        def run(function, **given):
-            beginner.stdin.write(json.dumps([function.__name__, given]) + "\n")
-            beginner.stdin.flush()
-            return json.loads(beginner.stdout.readline())
-
-        yield run
-        beginner.stdin.close()
 
 
 @pytest.mark.slow
@@ -349,7 +283,7 @@ def test_a_failed_overwrite_leaves_the_old_store(model, tmp_path, monkeypatch, s
         tk.extract(model, Pictures(60), place, batch_size=8, overwrite=True, progress=False)
     assert files(place) == before
     monkeypatch.undo()
-    monkeypatch.setattr(layouts, "chunk_rows", lambda shapes, precision: 16)
+    monkeypatch.setattr(layouts, "shard_rows", lambda shapes, precision: 16)
     seen = []
     tk.extract(model, Pictures(60), place, batch_size=8, overwrite=True, progress=lambda n, of: seen.append(n))
     assert seen[0] == 16, "the new one was taken up where it stopped"
@@ -410,8 +344,8 @@ def test_two_writers_at_once(model, tmp_path, monkeypatch):
 def test_a_damaged_store_says_so(model, tmp_path):
     place = tmp_path / "s.zarr"
     tk.extract(model, Pictures(5), place, progress=False)
-    (place / "label" / "zarr.json").unlink()
-    with pytest.raises(tk.StoreError, match="damaged"):
+    (place / "about" / "words.parquet").unlink()
+    with pytest.raises(tk.StoreError, match=r"damaged store: about/words.parquet is missing"):
         tk.open_acts(place)
 
 
@@ -470,7 +404,12 @@ def test_the_store_is_plain_labelled_zarr(model, tmp_path):
     found = xarray.open_zarr(tmp_path / "s.zarr", consolidated=False)
     assert found["mixes"].dims == ("image", "layer", "head", "k")
     assert found["mlps"].dims == ("image", "term", "d")
-    assert list(found["label"].values) == ["a", "b", "a", "b", "a"]
+    assert set(found.data_vars) >= {"mixes", "mlps", "output", "error"}
+    words = pandas.read_parquet(tmp_path / "s.zarr" / "about" / "words.parquet")
+    assert words["label"].tolist() == ["a", "b", "a", "b", "a"]
+    labelled = tk.open_acts(tmp_path / "s.zarr").to_xarray()
+    assert list(labelled["label"].values) == ["a", "b", "a", "b", "a"]
+    assert labelled["image"].values.tolist() == [f"p{i}" for i in range(5)]
     assert json.loads((tmp_path / "s.zarr" / "zarr.json").read_text())["zarr_format"] == 3
 
 
@@ -495,7 +434,7 @@ def test_the_estimate_of_a_store_is_what_it_takes(family, tmp_path):
     taken = sum(
         p.stat().st_size
         for p in (tmp_path / "s.zarr").rglob("*")
-        if p.is_file() and p.name != "zarr.json" and "moments" not in p.parts
+        if p.is_file() and p.name != "zarr.json" and not {"moments", "about"} & set(p.parts)
     )
     assert tk.estimate(model, data).store_bytes == pytest.approx(taken, rel=0.02)
 
@@ -509,14 +448,17 @@ def test_somebody_elses_folder_with_our_ending_is_not_touched(model, tmp_path):
     assert (tmp_path / "s.zarr.partial" / "thesis.txt").read_text() == "years of work"
 
 
-def test_progress_that_cannot_be_read_is_not_thrown_away(model, tmp_path, monkeypatch, small_chunks):
+def test_a_mark_that_cannot_be_read_costs_its_shard_alone(model, tmp_path, monkeypatch, small_chunks):
     half_written(model, tmp_path / "s.zarr", monkeypatch)
-    (tmp_path / "s.zarr.partial" / "progress.json").write_text("")
-    with pytest.raises(tk.StoreError, match=r"progress\.json is damaged"):
-        tk.extract(model, Pictures(60), tmp_path / "s.zarr", batch_size=8, progress=False)
+    (mark,) = (tmp_path / "s.zarr.partial" / "about" / "done").iterdir()
+    mark.write_text("")
     with pytest.raises(tk.StoreError, match="left by another run, in the way"):
         tk.from_arrays(np.random.default_rng(0).normal(size=(4, 1, 1, 8)), store=tmp_path / "s.zarr")
     assert (tmp_path / "s.zarr.partial" / "mixes").is_dir()
+    seen = []
+    tk.extract(model, Pictures(60), tmp_path / "s.zarr", batch_size=8, progress=lambda n, of: seen.append(n))
+    assert seen[0] == 0, "its shard is made again"
+    same(open_store(tmp_path / "s.zarr"), tk.extract(model, Pictures(60), batch_size=8, progress=False)._store)
 
 
 def half_written(model, place, monkeypatch, **options):
@@ -666,7 +608,7 @@ def test_two_preprocesses_without_names_are_told_apart():
 def test_a_damaged_store_is_replaced_where_asked(model, tmp_path):
     place = tmp_path / "s.zarr"
     tk.extract(model, Pictures(5), place, progress=False)
-    (place / "label" / "zarr.json").unlink()
+    (place / "mixes" / "zarr.json").unlink()
     with pytest.raises(tk.StoreError, match="damaged"):
         tk.extract(model, Pictures(5), place, progress=False)
     assert len(tk.extract(model, Pictures(5), place, overwrite=True, progress=False)) == 5

@@ -45,9 +45,16 @@ def extract(
 @of_model
 @click.option("--models", is_flag=True, help="Every model name of open_clip: supported as what, or refused and why.")
 @click.option("--readers", is_flag=True, help="Every data set that can be read: its folders, splits and counts.")
+@click.option("--check", is_flag=True, help="Read every file of the STORE: is each as it was written?")
+@click.option("--upgrade", is_flag=True, help="Rewrite a STORE of an older format; killed, it resumes.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def info(store: Path | None, chosen: Chosen, models: bool, readers: bool, as_json: bool) -> None:
+def info(
+    store: Path | None, chosen: Chosen, models: bool, readers: bool, check: bool, upgrade: bool, as_json: bool
+) -> None:
     """What a STORE holds; without one, the card of a model: layers, heads, grid, pooling, fingerprint."""
+    if (check or upgrade) and store is None:
+        option = "--check" if check else "--upgrade"
+        raise InputError("info", f"{option} without a store", "a store", f"write toolkit info STORE {option}")
     lists = {"--models": models, "--readers": readers}
     asked = [option for option, given in lists.items() if given]
     if asked:
@@ -58,10 +65,31 @@ def info(store: Path | None, chosen: Chosen, models: bool, readers: bool, as_jso
         return
     if store is not None and chosen.given:
         raise InputError("info", f"{store.name} with a model", "a store or a model", "leave one out")
+    if store is not None and upgrade:
+        _upgraded(store, quiet=as_json)
+    if store is not None and check:
+        _checked(store, quiet=as_json)
     facts = _facts(store) if store else chosen.load().card.to_dict()
     click.echo(
         json.dumps(facts, indent=1) if as_json else "\n".join(f"{name:12} {value}" for name, value in facts.items())
     )
+
+
+def _upgraded(store: Path, quiet: bool) -> None:
+    from toolkit.api.images.extract import bar
+    from toolkit.store.upgrade import upgrade
+
+    with bar(not quiet, "upgrade") as report:
+        upgrade(store, report)
+
+
+def _checked(store: Path, quiet: bool) -> None:
+    """Raises StoreError for what is not as it was written."""
+    from toolkit.store.check import check_store
+
+    files, bytes_read = check_store(store)
+    if not quiet:
+        click.echo(f"{files:,} files ({bytes_read}) are as they were written.")
 
 
 def _models(as_json: bool) -> None:

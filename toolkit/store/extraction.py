@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,9 @@ from toolkit.models.model import Model
 from toolkit.store import layout
 from toolkit.store.feed import Feed
 from toolkit.store.layout import AXES, Precision
-from toolkit.store.writer import Writer
+from toolkit.store.repair import Repair
+from toolkit.store.words import Words
+from toolkit.store.writer import Arrays, Writer
 
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
 TOLERATED = {"float32": 1e-3, "float16": 1e-2, "bfloat16": 5e-2}
@@ -34,12 +37,10 @@ class Extraction:
         self,
         model: Model,
         data: Samples,
-        place: Path | None,
         *,
         precision: Precision = "float32",
         batch_size: int = 64,
         workers: int | None = None,
-        overwrite: bool = False,
         report: Callable[[int, int], None] = lambda done, of: None,
     ) -> None:
         self.model, self.data, self.report = model, data, report
@@ -49,21 +50,39 @@ class Extraction:
         self._readout = model.readout(fresh=True)
         self._single = self._readout.to(torch.float32)
         self._limit = max(TOLERATED[precision], TOLERATED.get(self.header.key["weights as"], 0))
-        self.writer = Writer(place, self.header, data, self._readout, overwrite)
 
-    def run(self) -> None:
-        """To the end, or to the first error; what is written stays and is taken up by the next run."""
-        with self.writer, Feed(self.model, self.data, self._workers) as feed, warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # large pictures are meant to be read
-            self.report(min(self.writer.written * self.header.chunk, len(self.data)), len(self.data))
-            while self.writer.written < self.writer.chunks:
-                self._chunk(feed, self.writer.rows(self.writer.written))
+    def run(self, place: Path | None, overwrite: bool = False) -> Writer:
+        """To the end, or to the first error: a store at a place, or in memory; what wrote it. What is written stays and
+        is taken up by the next run.
+        """
+        arrays, normed = layout.readout_arrays(self._readout), self._readout.normed
+        writer = Writer(place, self.header, Words.of(self.data), arrays, normed, overwrite=overwrite)
+        with writer, self._feeding() as feed:
+            self.report(min(writer.written * self.header.chunk, len(self.data)), len(self.data))
+            while writer.written < writer.shards:
+                writer.write(*self._made(feed, writer.rows(writer.written)))
             facts: dict[str, Any] = {"batch": self.batch}
             if self._halved:
                 facts["batch halved, times"] = self._halved
-            self.writer.finish(facts)
+            writer.finish(facts)
+        return writer
 
-    def _chunk(self, feed: Feed, rows: range) -> None:
+    def repair(self, place: Path, shards: Sequence[int]) -> None:
+        """Shards of a whole store at a place anew, in batches of the same rows as when it was made."""
+        with Repair(place, self.header) as store, self._feeding() as feed:
+            for shard in shards:
+                arrays, _ = self._made(feed, store.rows(shard))
+                store.write(shard, arrays)
+            store.finish()
+
+    @contextmanager
+    def _feeding(self) -> Iterator[Feed]:
+        with Feed(self.model, self.data, self._workers) as feed, warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # large pictures are meant to be read
+            yield feed
+
+    def _made(self, feed: Feed, rows: range) -> tuple[Arrays, dict[int, tuple[int, str]]]:
+        """A shard: its arrays as they are stored, and what became of which rows."""
         arrays = {
             name: np.full((len(rows), *shape), np.nan, layout.dtype_of(name, self.header.precision))
             for name, shape in self.header.shapes.items()
@@ -79,7 +98,7 @@ class Extraction:
                     arrays[name][np.array(batch.rows) - rows.start] = values
             done = min(done + self.batch, rows.stop)
             self.report(done, len(self.data))
-        self.writer.write(arrays, notes)
+        return arrays, notes
 
     def _forward(self, pixels: Tensor) -> State:
         """The state of a batch, in smaller pieces where memory does not hold it whole."""

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from toolkit.data.samples import Read, Samples
 from toolkit.models.model import Model
-from toolkit.store.writer import CONVERTED, SKIPPED
+from toolkit.store.words import CONVERTED, SKIPPED
 
 AHEAD = 3
 """Batches that are read before they are needed."""

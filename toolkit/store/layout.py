@@ -1,15 +1,20 @@
-"""What a store holds: arrays, their axes, and the key that says of which model and data."""
+"""What a store holds: arrays, their axes, how they are cut into files, and the key that says of which model and data.
+
+Format 2: a file, here a shard, holds so many images of an array; inside it a chunk holds one layer (or MLP) of them, so
+that a layer is read without the others. Format 1 had no chunks inside its files.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 import numpy as np
 from PIL import Image
+from zarr.codecs import Crc32cCodec
 
 from toolkit.core.readout import Readout
 from toolkit.core.state import State
@@ -17,8 +22,9 @@ from toolkit.data.samples import Samples
 from toolkit.models.card import ModelCard
 from toolkit.models.model import Model
 
-FORMAT = 1
-Precision = Literal["float32", "float16"]
+FORMAT = 2
+Precision = Literal["float32", "float16", "float64"]
+"""Of what is stored: REDUCED arrays may be halved; float64 is for other code's arrays that came in it, as a whole."""
 AXES: dict[str, tuple[str, ...]] = {
     "mixes": ("image", "layer", "head", "k"), "mlps": ("image", "term", "d"), "means": ("image", "term"),
     "sigma": ("image",), "mu": ("image",), "output": ("image", "d"), "biases": ("image", "layer", "d"),
@@ -28,18 +34,25 @@ READOUT_AXES: dict[str, tuple[str, ...]] = {
     "head_map": ("layer", "head", "k", "d"), "head_means": ("layer", "head", "k"), "bias_map": ("layer", "d"),
     "bias_means": ("layer",), "mean_map": ("d",), "constant": ("d",),
 }  # fmt: skip
-ERROR_AXES = {"error": ("image",)}
-"""Relative error of the sum of the stored parts, per image."""
+IMAGE_AXES = AXES | {"error": ("image",), "rest": ("image", "d")}
+"""Also: relative error of the sum of the stored parts, and what other code's arrays left over beside heads and MLPs."""
 REDUCED = ("mixes", "mlps", "biases")
 """The large arrays, which `precision="float16"` halves."""
-CHUNK_BYTES = 24_000_000
+LAYERED = ("mixes", "mlps", "biases")
+"""Arrays whose files hold a chunk a layer (or MLP)."""
+SHARD_BYTES = 24_000_000
+ABOUT = "about"
+"""The group in a store whose folder holds what is no array: words, the list of files, marks of a run. A file of any
+other name beside the arrays would have zarr warn whoever lists them.
+"""
 
 
 @dataclass(frozen=True)
 class Header:
     """Everything about a store but its numbers.
 
-    key: what must agree for a store to be taken up again. card: of the model. chunk: images a chunk.
+    key: what must agree for a store to be taken up again. card: of the model. chunk: images a shard. shapes: what is
+    kept of an image, array by array. more: attributes that only some stores have.
     """
 
     key: dict[str, str]
@@ -48,15 +61,19 @@ class Header:
     chunk: int
     precision: Precision
     shapes: dict[str, tuple[int, ...]]
+    more: dict[str, Any] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
-        """The key as 16 hex digits."""
+        """The key as 16 hex digits; of other code's arrays, whose origin nobody knows, a word."""
+        if not self.key:
+            return "arrays"
         return hashlib.sha256(json.dumps(self.key, sort_keys=True).encode()).hexdigest()[:16]
 
     def attrs(self) -> dict[str, Any]:
         """As attributes of the store."""
-        return {"format": FORMAT, "digest": self.digest, **{k: v for k, v in asdict(self).items() if k != "shapes"}}
+        own = {k: v for k, v in asdict(self).items() if k not in ("shapes", "more") and (k != "key" or self.key)}
+        return {"format": FORMAT, "digest": self.digest, **own, **self.more}
 
 
 def shapes_of(card: ModelCard) -> dict[str, tuple[int, ...]]:
@@ -87,8 +104,8 @@ def header_of(model: Model, data: Samples, precision: Precision) -> Header:
         "data": data_digest(data), "files": hashlib.sha256(data.stamp().encode()).hexdigest()[:16],
         "images": str(len(data)), "split": data.split, "precision": precision,
     }  # fmt: skip
-    chunk = min(chunk_rows(shapes, precision), len(data))  # zarr pads a chunk to its full size
-    return Header(key, _plain(card), data.split, chunk, precision, shapes)
+    rows = min(shard_rows(shapes, precision), len(data))  # zarr pads a chunk to its full size
+    return Header(key, _plain(card), data.split, rows, precision, shapes)
 
 
 def _plain(card: ModelCard) -> dict[str, Any]:
@@ -126,15 +143,32 @@ def data_digest(data: Samples) -> str:
     return found.hexdigest()[:16]
 
 
-def chunk_rows(shapes: dict[str, tuple[int, ...]], precision: Precision) -> int:
-    """Images a chunk: a power of two between 64 and 1,024 whose mixes take at most CHUNK_BYTES."""
-    size = int(np.prod(shapes["mixes"])) * (2 if precision == "float16" else 4)
-    return 2 ** int(np.clip(np.log2(CHUNK_BYTES / size), 6, 10))
+def shard_rows(shapes: dict[str, tuple[int, ...]], precision: Precision) -> int:
+    """Images a shard: a power of two between 256 and 1,024 whose mixes take about SHARD_BYTES."""
+    size = int(np.prod(shapes["mixes"])) * np.dtype(precision).itemsize
+    return 2 ** int(np.clip(np.log2(SHARD_BYTES / size), 8, 10))
+
+
+def image_array(group: Any, name: str, images: int, rows: int, shape: tuple[int, ...], dtype: str) -> None:
+    """An empty array of something of every image. rows: images a shard. shape: of one image's."""
+    whole = (rows, *(max(1, n) for n in shape))
+    cut = (
+        {"chunks": (rows, 1, *whole[2:]), "shards": whole} if name in LAYERED and 0 not in shape else {"chunks": whole}
+    )
+    group.create_array(
+        name, shape=(images, *shape), dtype=dtype, compressors=[Crc32cCodec()], fill_value=np.nan,
+        dimension_names=IMAGE_AXES.get(name, ("image", "d")[: 1 + len(shape)]), **cut,
+    )  # fmt: skip
+
+
+def shard_files(shapes: dict[str, tuple[int, ...]], shard: int) -> list[str]:
+    """The files of a shard, by their names in the store."""
+    return ["/".join([name, "c", str(shard), *["0"] * len(shape)]) for name, shape in shapes.items()]
 
 
 def dtype_of(name: str, precision: Precision) -> str:
     """The type an array is stored in."""
-    return precision if name in REDUCED else "float32"
+    return precision if name in REDUCED or precision == "float64" else "float32"
 
 
 def rounded(state: State, precision: Precision) -> State:
@@ -157,21 +191,8 @@ def readout_arrays(readout: Readout) -> dict[str, np.ndarray]:
     return {name: getattr(readout, name).detach().cpu().float().numpy() for name in READOUT_AXES}
 
 
-def string_array(group: Any, name: str, values: list[str]) -> None:
-    """Words of every image, one chunk."""
-    made = group.create_array(
-        name,
-        shape=(len(values),),
-        chunks=(max(1, len(values)),),
-        dtype="str",
-        dimension_names=["image"],
-        overwrite=True,
-    )
-    made[:] = np.array(values, dtype=object)
-
-
 def fixed_array(group: Any, name: str, values: np.ndarray) -> None:
     """An array that is written once, one chunk."""
-    axes = READOUT_AXES.get(name.removeprefix("readout/"), ("image",) if values.ndim == 1 else None)
+    axes = READOUT_AXES.get(name.removeprefix("readout/"))
     chunks = tuple(max(1, n) for n in values.shape)
     group.create_array(name, data=values, chunks=chunks, compressors=None, dimension_names=axes, overwrite=True)

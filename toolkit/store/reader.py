@@ -1,8 +1,9 @@
-"""Reading a store: rows of it as states, a few chunks at a time."""
+"""Reading a store: rows of it as states, a few shards and layers at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,37 +19,36 @@ from toolkit.core.readout import Readout
 from toolkit.core.state import State
 from toolkit.errors import StoreError
 from toolkit.models.card import ModelCard
+from toolkit.store.damage import damage, damage_at, suspect
+from toolkit.store.identity import Identity
 from toolkit.store.layout import AXES, FORMAT, READOUT_AXES, card_from
-from toolkit.store.place import Place, is_store
-from toolkit.store.writer import SKIPPED
-
-
-def unknown(n: int, d: int) -> torch.Tensor:
-    """What stands for embeddings that are not known: unit vectors, which leave head contributions as they are."""
-    return torch.eye(1, d).repeat(n, 1)
-
+from toolkit.store.manifest import Manifest
+from toolkit.store.place import Place, is_store, local
+from toolkit.store.words import SKIPPED, Words
+from toolkit.store.writer import unknown
 
 Rows = Sequence[int] | NDArray[np.int64]
+TOGETHER = 16
+"""Shards' worth of rows that are read in one go."""
 
 
 class Store:
     """A whole store, on disk or in memory.
 
-    name: of the file, "" in memory. ids, labels, groups, status, notes: of every image that was given, in order;
-    `usable`: rows of those that were not left out.
+    name: of the file, "" in memory. words: what is known of every image that was given, in order (`Words`); `usable`:
+    rows of those that were not left out. chunk: images a shard. shape: (layers, heads, numbers kept a head).
     """
 
-    def __init__(self, group: zarr.Group, name: str = "") -> None:
-        self.group, self.name = group, name
+    def __init__(self, group: zarr.Group, words: Words, folder: Path | None = None) -> None:
+        self.group, self.words = group, words
+        self.folder, self.name = folder, "" if folder is None else folder.name
+        self._identity = None if folder is None else Identity(folder)
         self.attrs: dict[str, Any] = dict(group.attrs)
-        self.ids, self.labels, self.groups, self.notes = (
-            np.asarray(self._array(n)[:], dtype=object) for n in ("image", "label", "group", "note")
-        )
-        self.status = np.asarray(self._array("status")[:])
-        self.usable = np.flatnonzero(self.status != SKIPPED)
+        self.usable = np.flatnonzero(words.status != SKIPPED)
         self.chunk = int(self.attrs["chunk"])
         self.partial = bool(self.attrs.get("partial"))
         self.shape = tuple(int(n) for n in self._array("mixes").shape[1:])
+        self._sound: set[str] = set()
 
     def _array(self, name: str) -> Any:
         return self.group[name]
@@ -60,66 +60,152 @@ class Store:
 
     @cached_property
     def readout(self) -> Readout:
-        """The readout of that model, float32."""
-        arrays: dict[str, Any] = {name: torch.from_numpy(self._array(f"readout/{name}")[:]) for name in READOUT_AXES}
+        """The readout of that model."""
+        with self._reading():
+            arrays: dict[str, Any] = {n: torch.from_numpy(self._array(f"readout/{n}")[:]) for n in READOUT_AXES}
         return Readout(**arrays, normed=bool(self.attrs["normed"]))
 
     @cached_property
     def error(self) -> np.ndarray:
         """Relative error of the sum of the stored parts, per image."""
-        return np.asarray(self._array("error")[:])
+        with self._reading():
+            return np.asarray(self._array("error")[:])
 
     @cached_property
     def moments(self) -> HeadMoments | None:
         """The moments gathered while extracting; None where no image was usable."""
         if "moments" not in self.group:
             return None
-        mean, scatter = (torch.from_numpy(self._array(f"moments/{n}")[:]) for n in ("mean", "scatter"))
+        with self._reading():
+            mean, scatter = (torch.from_numpy(self._array(f"moments/{n}")[:]) for n in ("mean", "scatter"))
         return HeadMoments(int(self.attrs["facts"]["images used"]), mean, scatter)
 
     def state(self, rows: Rows) -> State:
-        """The state of some rows, in the order asked for; reads the chunks they lie in and nothing else."""
+        """The state of some rows, in the order asked for; reads the shards they lie in and nothing else."""
         at = np.asarray(rows, np.int64)
         found = {name: self.array(name, at) for name in AXES if name in self.group}
         if self.partial:
-            found["output"] = unknown(len(at), found["output"].shape[1])
+            found["output"] = unknown(*found["output"].shape).to(found["output"])
         return State(**found)
 
-    def array(self, name: str, rows: Rows) -> torch.Tensor:
-        """Some rows of one array, float32."""
-        return torch.from_numpy(self._some(name, np.asarray(rows, np.int64)))
+    def array(self, name: str, rows: Rows, layers: Sequence[int] | None = None) -> torch.Tensor:
+        """Some rows of one array, float64 where that is stored, else float32; of the arrays of layers only these, read
+        without the others.
+
+        layers: positions along the second axis, of mixes, MLP terms and biases; default all.
+        """
+        at = np.asarray(rows, np.int64)
+        with self._reading():
+            return torch.from_numpy(self._some(name, at, None if layers is None else list(layers)))
 
     def rest(self, rows: Rows) -> torch.Tensor | None:
         """[b, d]: what other code's arrays left over beside heads and MLPs; None in a store made by extraction."""
         return self.array("rest", rows) if "rest" in self.group else None
 
-    def _some(self, name: str, at: np.ndarray) -> np.ndarray:
+    def _some(self, name: str, at: NDArray[np.int64], layers: list[int] | None) -> NDArray[Any]:
         array = self._array(name)
-        out = np.empty((len(at), *array.shape[1:]), np.float32)
-        chunks = at // self.chunk
-        for chunk in np.unique(chunks):
-            here = np.flatnonzero(chunks == chunk)
-            low, high = int(at[here].min()), int(at[here].max()) + 1
-            out[here] = array[low:high][at[here] - low]
+        kind = np.float64 if array.dtype == np.float64 else np.float32
+        kept = array.shape[1:] if layers is None else (len(layers), *array.shape[2:])
+        out = np.empty((len(at), *kept), kind)
+        for here, rows in _runs(at, self.chunk):
+            if layers is None:
+                self._check_whole(name, rows)
+                out[here] = _picked(array[rows], at[here] - rows.start)
+                continue
+            for i, run in _stretches(layers):
+                out[here, i] = _picked(array[rows, run], at[here] - rows.start)
         return out
+
+    def _check_whole(self, name: str, rows: slice) -> None:
+        """Compare the digests of shards that are about to be read whole, each once."""
+        if self.folder is None or not self._seals.files:
+            return
+        first, last = -(-rows.start // self.chunk), rows.stop // self.chunk
+        if rows.stop == len(self.words):
+            last = -(-rows.stop // self.chunk)
+        ndim = self._array(name).ndim
+        files = ["/".join([name, "c", str(k), *["0"] * (ndim - 1)]) for k in range(first, last)]
+        new = [file for file in files if file in self._seals.files and file not in self._sound]
+        found = damage(self._seals.changed(self.folder, new))
+        if found is not None:
+            suspect(self.folder, [name for name, _ in found.files])
+            raise found.error("store", self.name, self.chunk)
+        self._sound.update(new)
+
+    @cached_property
+    def _seals(self) -> Manifest:
+        """The list of its files; empty for what was written before there was one."""
+        if self.folder is None or int(self.attrs["format"]) == 1:
+            return Manifest()
+        return Manifest.read(self.folder)
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Only the store that was opened is read; what zarr says of damaged files is a StoreError."""
+        if self._identity is not None:
+            self._identity.check("store")
+        try:
+            yield
+        except StoreError:
+            raise
+        except (ValueError, KeyError, OSError, RuntimeError) as error:
+            if self._identity is not None:
+                self._identity.check("store")
+            given = f"{self.name!r}, a damaged store ({error})"
+            fix = "run the same tk.extract again, or look with: toolkit info STORE --check"
+            raise StoreError("store", given, "every file as it was written", fix) from error
 
     def to_xarray(self) -> Any:
         """The store as a labelled xarray.Dataset, read when asked for."""
         import xarray
 
         found = xarray.open_zarr(self.group.store, consolidated=False, chunks=None)
-        found = found.set_coords([n for n in ("label", "group", "status") if n in found])
+        own, words = ["image", "label", "group", "status", "note"], self.words
+        found = found.drop_vars(own, errors="ignore")  # format 1 kept them as arrays
+        columns = (words.ids, words.labels, words.groups, words.status)
+        coordinates: dict[str, Any] = {name: ("image", c) for name, c in zip(own, columns, strict=False)}
         layers, heads = found.sizes["layer"], found.sizes["head"]
         terms = self.attrs.get("terms") or term_names(found.sizes["term"], layers)
-        return found.assign_coords(layer=range(layers), head=range(heads), term=terms)
+        found = found.assign_coords(coordinates | {"layer": range(layers), "head": range(heads), "term": terms})
+        return found.assign(note=("image", words.notes))
+
+
+def _picked(values: NDArray[Any], at: NDArray[np.int64]) -> NDArray[Any]:
+    """Some rows of what was read; no copy where they are all of it, in order."""
+    return values if len(at) == len(values) and bool((np.diff(at) == 1).all()) else values[at]
+
+
+def _runs(at: NDArray[np.int64], rows: int) -> Iterator[tuple[slice | NDArray[np.intp], slice]]:
+    """Which positions of `at` to read together, and the rows to read: several shards at once where all rows are one
+    stretch, else shard by shard.
+    """
+    if len(at) and at[-1] - at[0] == len(at) - 1 and bool((np.diff(at) == 1).all()):
+        step = rows * TOGETHER
+        for start in range(0, len(at), step):
+            stop = min(start + step, len(at))
+            yield slice(start, stop), slice(int(at[start]), int(at[stop - 1]) + 1)
+        return
+    shards = at // rows
+    for shard in np.unique(shards):
+        here = np.flatnonzero(shards == shard)
+        yield here, slice(int(at[here].min()), int(at[here].max()) + 1)
+
+
+def _stretches(layers: list[int]) -> Iterator[tuple[slice, slice]]:
+    """Neighbouring layers together: where they go, and which they are."""
+    start = 0
+    for i in range(1, len(layers) + 1):
+        if i == len(layers) or layers[i] != layers[i - 1] + 1:
+            yield slice(start, i), slice(layers[start], layers[i - 1] + 1)
+            start = i
 
 
 def open_store(path: str | Path, operation: str = "extract") -> Store:
-    """The whole store at a path.
+    """The whole store at a path; it is looked at whether all of its files are there, of the size they were written.
 
-    Raises StoreError for what is no store, only half of one, or of a later version.
+    Raises StoreError for what is no store, only half of one, damaged, or of a later version.
     """
-    place = Path(path).expanduser()
+    place = local(path, operation)
     Place(place, operation).recover()
     partial = place.with_name(place.name + ".partial")
     if not place.exists():
@@ -135,14 +221,25 @@ def open_store(path: str | Path, operation: str = "extract") -> Store:
     group = zarr.open_group(store=str(place), mode="r")
     if int(str(group.attrs.get("format", 0))) > FORMAT:
         raise StoreError(
-            operation, f"a store of format {group.attrs['format']}", f"format {FORMAT}", "update the toolkit"
+            operation, f"a store of format {group.attrs['format']}", f"format {FORMAT} or older", "update the toolkit"
         )
     if not group.attrs.get("complete"):
         raise StoreError(
             operation, f"{place.name!r}, a store that was never finished", "a whole store", "extract again"
         )
     try:
-        return Store(group, place.name)
+        found = damage_at(place)
+        if found is None:
+            return Store(group, _words(group, place), place)
     except (KeyError, ValueError, OSError) as error:
         given = f"{place.name!r}, a damaged store ({error})"
         raise StoreError(operation, given, "a whole store", "extract again with overwrite=True") from error
+    raise found.error(operation, place.name, int(str(group.attrs["chunk"])))
+
+
+def _words(group: Any, folder: Path) -> Words:
+    """What is known of the images; format 1 kept it in arrays."""
+    if int(group.attrs["format"]) > 1:
+        return Words.read(folder)
+    ids, labels, groups, status, notes = (group[name][:] for name in ("image", "label", "group", "status", "note"))
+    return Words.made(ids, labels, groups, status, notes)

@@ -79,7 +79,7 @@ def test_batches_are_all_images_in_order(acts):
 
 
 def test_only_the_chunks_asked_for_are_read(model, data, monkeypatch, tmp_path):
-    monkeypatch.setattr(layout, "chunk_rows", lambda shapes, precision: 10)
+    monkeypatch.setattr(layout, "shard_rows", lambda shapes, precision: 10)
     acts = tk.extract(model, data, tmp_path / "s.zarr", batch_size=10, progress=False)
     read, store = [], type(acts._store.group.store)
     get = store.get
@@ -151,9 +151,11 @@ def test_arrays_come_back_as_they_were(convention, scale):
     unit = tk.decompose(tk.wrap(clip), families.pictures(clip, 90, torch.float64), convention)
     assert acts.shape[-1] == 16 + 3 * (convention == "reference"), "head_dim, and 3 for the shares (methods §1)"
     for name in ("heads", "mlps", "embedding"):
-        torch.testing.assert_close(getattr(acts, name), getattr(unit, name).float(), rtol=1e-4, atol=1e-6)
-    assert acts.parts().error < 1e-6
+        torch.testing.assert_close(getattr(acts, name), getattr(unit, name), rtol=1e-9, atol=1e-11)
+    assert acts.parts().error < 1e-12, "float64 stays float64"
     assert acts.convention == convention
+    single = [x.float() for x in (p.heads, p.mlps, p.biases.sum(1) + p.constant)]
+    assert tk.from_arrays(*single, scale=scale, convention=convention).heads.dtype == torch.float32
 
 
 def test_the_moments_of_arrays_are_those_of_their_heads():
@@ -198,7 +200,7 @@ def test_arrays_that_turn_out_wrong_leave_no_file(tmp_path):
 
 def test_heads_alone_have_no_embedding():
     acts = tk.from_arrays(arrays().heads)
-    torch.testing.assert_close(acts.heads, arrays().heads.float(), rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(acts.heads, arrays().heads, rtol=1e-9, atol=1e-11)
     with pytest.raises(tk.InputError, match="head contributions alone"):
         _ = acts.embedding
     assert acts.parts().embedding.isnan().all(), "nothing made up stands for it"

@@ -21,7 +21,7 @@ from toolkit.models.card import ModelCard
 from toolkit.models.model import Model
 from toolkit.store.errors import size
 from toolkit.store.reader import Store
-from toolkit.store.writer import CONVERTED, SKIPPED
+from toolkit.store.words import CONVERTED, SKIPPED
 
 if TYPE_CHECKING:
     import pandas
@@ -69,15 +69,15 @@ class Acts:
 
     @property
     def ids(self) -> NDArray[np.object_]:
-        return self._store.ids[self.rows]
+        return self._store.words.ids[self.rows]
 
     @property
     def labels(self) -> NDArray[np.object_]:
-        return self._store.labels[self.rows]
+        return self._store.words.labels[self.rows]
 
     @property
     def groups(self) -> NDArray[np.object_]:
-        return self._store.groups[self.rows]
+        return self._store.words.groups[self.rows]
 
     @property
     def split(self) -> str:
@@ -111,9 +111,9 @@ class Acts:
         """Images of the data set that were converted or left out: id, what became of them, why."""
         import pandas
 
-        at = np.flatnonzero(self._store.status >= CONVERTED)
-        became = np.where(self._store.status[at] == SKIPPED, "left out", "converted")
-        return pandas.DataFrame({"id": self._store.ids[at], "became": became, "why": self._store.notes[at]})
+        at = np.flatnonzero(self._store.words.status >= CONVERTED)
+        became = np.where(self._store.words.status[at] == SKIPPED, "left out", "converted")
+        return pandas.DataFrame({"id": self._store.words.ids[at], "became": became, "why": self._store.words.notes[at]})
 
     # parts
 
@@ -147,7 +147,7 @@ class Acts:
         store = self._store
         kind = "separate" if store.attrs.get("convention") else self.convention  # arrays come in one convention
         name = f"{store.attrs['card']['id']} ({store.attrs['card']['fingerprint']})"
-        ids = tuple(str(i) for i in store.ids[rows])
+        ids = tuple(str(i) for i in store.words.ids[rows])
         parts = parts_from(store.state(rows), store.readout, kind, "unit", ids, name)
         rest = store.rest(rows)
         if rest is not None:
@@ -411,7 +411,7 @@ class Acts:
         _, layers, heads, k = self.shape
         live = "" if self._model is None else ", live model"
         where = f", store {self._store.name!r}" if self._store.name else ""
-        left = int((self._store.status == SKIPPED).sum())
+        left = int((self._store.words.status == SKIPPED).sum())
         skipped = f", {left} left out" if left else ""
         return (
             f"Acts({len(self)} images{skipped}, split {self.split!r}, {self.card.id}, {layers} layers × {heads} heads ×"

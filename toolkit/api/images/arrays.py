@@ -16,7 +16,7 @@ from toolkit.core.rank import TOLERANCE
 from toolkit.data.characters import sendable
 from toolkit.errors import InputError
 from toolkit.store.foreign import Foreign, write_foreign
-from toolkit.store.layout import FORMAT
+from toolkit.store.place import local
 
 
 def from_arrays(
@@ -35,8 +35,8 @@ def from_arrays(
     """Head contributions made by other code, as `Acts`; everything after extraction runs on them as on our own.
 
     Every head is kept as coordinates in its own span: its numerical rank, singular values above 1e-6 of the largest for
-    float32, 1e-12 for float64, 2e-3 for float16, 2e-2 for bfloat16. Without mlps and rest the sum is not known;
-    whatever needs the embedding then says so.
+    float32, 1e-12 for float64, 2e-3 for float16, 2e-2 for bfloat16. What comes as float64 is kept as float64. Without
+    mlps and rest the sum is not known; whatever needs the embedding then says so.
 
     Arguments:
         heads: [b, l, h, d] in the joint space, an array, tensor or memory map, which is read in blocks.
@@ -83,10 +83,10 @@ def from_arrays(
     card = {"id": name, "fingerprint": "", "layers": layers, "heads": count, "head_dim": 0, "width": 0, "embed_dim": d,
             "grid": [0, 0], "image_size": [0, 0], "pool": "cls", "logit_scale": 100.0, "mean": [], "std": [],
             "precision": "float32", "device": "cpu"}  # fmt: skip
-    attrs = {"format": FORMAT, "digest": "arrays", "card": card, "split": split, "precision": "float32",
-             "normed": False, "convention": convention}  # fmt: skip
-    foreign = Foreign(heads, parts["mlps"], parts["rest"], columns, scale == "unit", tolerance, attrs)
-    return Acts(write_foreign(foreign, None if store is None else Path(store).expanduser()), None, convention)
+    listed = (columns["ids"], columns["labels"], columns["groups"])
+    foreign = Foreign(heads, parts["mlps"], parts["rest"], listed, scale == "unit", tolerance, card, split, convention)
+    place = None if store is None else local(store, "from_arrays")
+    return Acts(write_foreign(foreign, place), None, convention)
 
 
 def _array(what: str, values: Any, ndim: int) -> Any:

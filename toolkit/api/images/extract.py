@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import zarr
+
 from toolkit.api.checks import check_model
 from toolkit.api.images.acts import Acts
 from toolkit.core.parts import CONVENTIONS, Convention
@@ -15,10 +17,10 @@ from toolkit.data.samples import Samples
 from toolkit.errors import InputError, StoreError
 from toolkit.models.batch import best_batch
 from toolkit.models.model import Model
-from toolkit.store import layout
+from toolkit.store.damage import damage_at
 from toolkit.store.extraction import Extraction
-from toolkit.store.layout import Precision
-from toolkit.store.place import Place, is_store
+from toolkit.store.layout import FORMAT, Precision
+from toolkit.store.place import Place, is_store, local
 from toolkit.store.reader import Store, open_store
 from toolkit.store.writer import different
 
@@ -71,18 +73,18 @@ def extract(
     """
     _check(model, data, convention, precision, {"batch_size": batch_size, "workers": workers})
     model.refresh()
-    place = None if store is None else Path(store).expanduser()
+    place = None if store is None else local(store, "extract")
     if place is not None:
         Place(place, "extract").recover()
-    if place is not None and place.exists() and (existing := _already(place, model, data, precision, overwrite)):
-        return Acts(existing, None, convention, model, data)
     with bar(progress) as report:
-        batch = batch_size or best_batch(model)
-        options: dict[str, Any] = {"precision": precision, "batch_size": batch, "workers": workers}
-        run = Extraction(model, data, place, overwrite=overwrite, report=report, **options)
-        run.run()
-    made = Store(run.writer.group) if place is None else open_store(place)
-    return Acts(made, None, convention, model, data)
+        options: dict[str, Any] = {"precision": precision, "workers": workers, "report": report}
+        run = Extraction(model, data, batch_size=batch_size or best_batch(model), **options)
+        if place is None:
+            made = run.run(None)
+            return Acts(Store(made.group, made.words), None, convention, model, data)
+        if not place.exists() or not _is_there(place, run, overwrite):
+            run.run(place, overwrite)
+    return Acts(open_store(place), None, convention, model, data)
 
 
 def open_acts(store: str | Path, convention: Convention | None = None) -> Acts:
@@ -125,22 +127,31 @@ def _check(model: Any, data: Any, convention: Any, precision: Any, counts: dict[
         raise InputError("extract", "data without images", "at least one image", "pass other data")
 
 
-def _already(place: Path, model: Model, data: Samples, precision: Precision, overwrite: bool) -> Store | None:
-    """The whole store at this place if it is the one asked for; None where it is to be replaced."""
+def _is_there(place: Path, run: Extraction, overwrite: bool) -> bool:
+    """Whether the whole store at this place is the one asked for; what of it is damaged is made anew. False where it is
+    to be replaced.
+    """
     if not is_store(place):
         given = f"store={str(place)!r}, where something lies that is no store"
         raise StoreError("extract", given, "a new name, or a store of this toolkit", "name another place")
-    header = layout.header_of(model, data, precision)
+    attrs, header = zarr.open_group(store=str(place), mode="r").attrs, run.header
+    if attrs.get("format") == FORMAT and attrs.get("complete") and attrs["digest"] == header.digest:
+        found = damage_at(place)
+        if found is None:
+            return True
+        if found.shards is not None:
+            run.repair(place, found.shards)
+            return True
     try:
         kept = open_store(place)
     except StoreError:
         if overwrite:  # damaged, or of a later version: it is to be replaced anyway
-            return None
+            return False
         raise
     if kept.attrs["digest"] == header.digest:
-        return kept
+        return True
     if overwrite:
-        return None
+        return False
     given = f"store={place.name!r}, a store of something else ({different(kept.attrs.get('key'), header.key)})"
     fix = "name another store, or pass overwrite=True"
     raise StoreError("extract", given, "the same model, data and settings", fix)
