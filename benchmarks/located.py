@@ -36,7 +36,7 @@ class Judge:
         self.truth = torch.from_numpy(self.classes.encode(self.acts.labels))
         self.names, member = np.unique(self.acts.groups.astype(str), return_inverse=True)
         self.member = torch.from_numpy(member)
-        self.sums = class_sums(self.acts.batches(), self.classes.vectors(model))
+        self.sums = class_sums(self.acts.states(), self.acts.head_maps, self.classes.vectors(model))
         self.sizes = torch.bincount(self.member).double()
 
     def score(self, logits: torch.Tensor) -> tuple[float, float]:
@@ -44,7 +44,7 @@ class Judge:
         return float((hits / self.sizes).min()), float(hits.sum() / self.sizes.sum())
 
     def without(self, heads: Any) -> tuple[float, float]:
-        gone = 1 - tk.HeadSet.of(heads).scale(*self.sums.along.shape[1:3], 0.0)
+        gone = 1 - tk.HeadSet.of(heads).scale(*self.sums.shape, 0.0)
         return self.score(self.sums.without(gone))
 
 
@@ -110,7 +110,7 @@ def one(
 
 def oracle(judge: Judge) -> dict[str, Any]:
     """Greedy on the test images themselves: an upper reference, not a method."""
-    layers, heads = judge.sums.along.shape[1:3]
+    layers, heads = judge.sums.shape
     every = [(layer, head) for layer in range(layers) for head in range(heads)]
     chosen: list[Any] = []
     best = judge.without([])

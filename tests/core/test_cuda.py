@@ -110,12 +110,13 @@ def test_scores_and_sums(pair, similarity):
     for model in models:
         on = model.device
         readout = model.readout()
-        space = head_space([state_of(model.trace(images), readout)], moment_maps(readout, "separate"), (0, 2))
+        state, maps = state_of(model.trace(images), readout), moment_maps(readout, "separate")
+        space = head_space([state], maps, (0, 2))
         sets = error_sets(truth.to(on), guess.to(on), 0, 1)
-        sums = class_sums([tk.decompose(model, images)], texts.to(on))
-        gone = torch.zeros(*sums.along.shape[1:3], device=on)
+        sums = class_sums([state], maps, texts.to(on))
+        gone = torch.zeros(*sums.shape, device=on)
         gone[0, 1] = 1
-        hits = group_hits(sums.without(gone, sums.mean), truth.to(on), truth.to(on), 2)
+        hits = group_hits(sums.without(gone, "mean"), truth.to(on), truth.to(on), 2)
         found.append((direct_effects(space, sets, texts.to(on), similarity), sums.without(gone), hits))
     for expected, other in zip(*found, strict=True):
         same(other, expected)

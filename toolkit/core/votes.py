@@ -51,16 +51,17 @@ class Votes:
         return HeadSet(tuple((self.layers[row], head) for row, head in found))
 
 
-def winners(along: Tensor, logits: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+def winners(q: Tensor, along: Tensor, logits: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
     """[b]: the head (flat index) whose own logit difference in favour of the prediction is largest; [b]: whether the
-    prediction is right. along [b, l, h, c]: contributions along the class vectors. logits [b, c]. truth [b]: labels.
-    The other class is the runner-up where the prediction is right, the true one where it is wrong.
+    prediction is right. The other class is the runner-up where the prediction is right, the true one where it is wrong.
+
+    q [b, l, h, k]: numbers of the heads. along [l, h, k, c]: what each is worth along the class vectors. logits [b, c].
+    truth [b]: labels.
     """
     best = logits.topk(2, dim=1).indices
     right = best[:, 0] == truth
     other = torch.where(right, best[:, 1], truth)
-    rows = torch.arange(len(logits), device=logits.device)
-    own = along[rows, :, :, best[:, 0]] - along[rows, :, :, other]
+    own = torch.einsum("blhk,lhkb->blh", q, along[..., best[:, 0]] - along[..., other])
     return own.flatten(1).argmax(1), right
 
 

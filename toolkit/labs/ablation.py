@@ -4,7 +4,7 @@ does to every group, image by image.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -22,12 +22,12 @@ from toolkit.api.locate.registry import known_score
 from toolkit.api.locate.scores import Scores
 from toolkit.api.locate.tables import Error, table_of
 from toolkit.api.switch_off.ablate import strengths
-from toolkit.api.switch_off.effects import affordable_sums
-from toolkit.api.switch_off.total import How, donor_rows, total_outputs
+from toolkit.api.switch_off.class_sums import replacement, sums_of
+from toolkit.api.switch_off.total import How, total_outputs
 from toolkit.core.choice import By
 from toolkit.core.heads import HeadSet, which_layers
 from toolkit.core.metrics import Accuracy, Change, change
-from toolkit.core.sums import ClassSums, group_hits
+from toolkit.core.sums import ClassSums, Instead, right_by_group
 from toolkit.errors import InputError
 from toolkit.labs.ablation_records import ImageFacts, Off, OutcomeOf, Sure
 
@@ -42,18 +42,23 @@ MOST = 14
 """Groups that are shown one by one; of more, those that are worst off."""
 MATRIX, PAIRS = 12, 20
 """Classes of a confusion that is shown whole; of more classes, so many of the most frequent mistakes."""
+SINGLE = 200_000_000
+"""Bytes of what single heads give to the logits that are kept for curves."""
 WORK = 100_000_000
 """Numbers that a curve may touch: of large data sets fewer random orders are drawn."""
 
 
 @dataclass(frozen=True, eq=False)
 class HeadsOffOutcome:
-    """What a head set does: the paired change, the predictions after [b] and before [b]."""
+    """What a head set does: the paired change, the predictions after [b] and before [b]. close: images whose two best
+    classes float32 could not tell apart, worked out in float64.
+    """
 
     change: Change
     before: NDArray[np.int64]
     after: NDArray[np.int64]
     effect: Effect
+    close: int = 0
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -97,10 +102,11 @@ class AblationSession:
         self.minority, self._minority = minority, minority_of(self.images, minority)
         self._scores: dict[Pair, Scores] = {}
         self._totals: dict[tuple[bytes, How], NDArray[np.int64]] = {}
+        self._single: dict[tuple[int, int, How], Tensor] = {}
 
     @cached_property
     def sums(self) -> ClassSums:
-        return affordable_sums(self.images, "AblationLab")
+        return sums_of(self.images, "AblationLab")
 
     @cached_property
     def before(self) -> Accuracy:
@@ -156,10 +162,10 @@ class AblationSession:
         """What heads with these strengths do."""
         heads = HeadSet(tuple((one["head"][0], one["head"][1]) for one in off))
         scale = strengths(heads, [one["strength"] for one in off], *self.shape)
-        guess = self._direct(scale, how) if effect == "direct" else self._total(scale, how, check)
+        guess, close = self._direct(scale, how) if effect == "direct" else (self._total(scale, how, check), 0)
         hits = guess == self.images.truth.numpy()
         after = replace(self.before, hits=hits)
-        return HeadsOffOutcome(change(self.before, after), self.images.guess.numpy(), guess, effect)
+        return HeadsOffOutcome(change(self.before, after), self.images.guess.numpy(), guess, effect, close)
 
     @property
     def facts(self) -> ImageFacts:
@@ -193,14 +199,13 @@ class AblationSession:
         counts = {name: [int((cell == one).sum()) for one in shown] for name, cell in cells.items()}
         return counts | {"at": shown.tolist()}
 
-    def _direct(self, scale: Tensor, how: How) -> NDArray[np.int64]:
-        return np.asarray(self.sums.without(1 - scale, self._instead(how)).argmax(-1).numpy())
+    def _direct(self, scale: Tensor, how: How) -> tuple[NDArray[np.int64], int]:
+        guess, close = self.sums.decide(1 - scale, self._instead(how))
+        return np.asarray(guess.numpy()), close
 
-    def _instead(self, how: How) -> Tensor | None:
-        """What takes a head's place along the classes."""
-        if how == "resample":
-            return self.sums.along[torch.from_numpy(donor_rows(len(self.images), len(self.images), 0))]
-        return self.sums.mean if how == "mean" else None
+    def _instead(self, how: How) -> Instead:
+        """What takes a head's place."""
+        return replacement(how, len(self.images))
 
     def _total(self, scale: Tensor, how: How, check: Check) -> NDArray[np.int64]:
         key = (scale.numpy().tobytes(), how)
@@ -214,7 +219,7 @@ class AblationSession:
         """Algorithm 1 of R25 on these images."""
         return self.scores(pair).choose(by=by)
 
-    def curve(self, table: Array, how: How, seed: int = 0) -> OrderCurve:
+    def curve(self, table: Array, how: How, seed: int = 0, check: Check = quiet) -> OrderCurve:
         """Direct effect of the worst t heads of a map off, against random orders of the same candidates."""
         flat = np.nan_to_num(table, nan=-np.inf).ravel()
         heads = self.shape[1]
@@ -226,24 +231,34 @@ class AblationSession:
         names, member = self.images.members
         sizes = torch.bincount(member, minlength=len(names)).double()
         found = []
-        for order in several:
-            hits = group_hits(self._prefixes(order, how), self.images.truth, member, len(names))
+        for done, order in enumerate(several):
+            check(done, len(several))
+            hits = torch.stack([right_by_group(right, member, len(names)) for right in self._prefixes(order, how)])
             found.append(((hits / sizes).min(1).values.numpy(), (hits.sum(1) / sizes.sum()).numpy()))
         low, high = np.quantile([worst for worst, _ in found[1:]], [0.1, 0.9], axis=0)
         ranked = HeadSet(tuple((self.layers[i // heads], int(i % heads)) for i in first))
         return OrderCurve(found[0][0], found[0][1], low, high, ranked, orders)
 
-    def _prefixes(self, order: NDArray[np.int64], how: How) -> Tensor:
-        """[T + 1, b, c]: logits with the first 0 … T heads off."""
-        heads = self.shape[1]
-        at = ([self.layers[i // heads] for i in order], [int(i % heads) for i in order])
-        along = self.sums.along[:, at[0], at[1]]
-        if how == "mean":
-            along = along - along.mean(0)
-        elif how == "resample":
-            along = along - along[torch.from_numpy(donor_rows(len(along), len(along), 0))]
-        gone = along.cumsum(1).transpose(0, 1)
-        return torch.cat([self.sums.logits[None], self.sums.logits - gone])
+    def _prefixes(self, order: NDArray[np.int64], how: How) -> Iterator[Tensor]:
+        """[b]: whether each image is right with the first 0, 1, … T heads off."""
+        heads, instead = self.shape[1], self._instead(how)
+        logits = self.sums.logits.clone()
+        yield logits.argmax(1) == self.images.truth
+        for i in order:
+            logits -= self._of_one(self.layers[i // heads], int(i % heads), instead, how)
+            yield logits.argmax(1) == self.images.truth
+
+    def _of_one(self, layer: int, head: int, instead: Instead, how: How) -> Tensor:
+        """[b, c]: what one head gives to the logits; kept while that of all candidates fits."""
+        key = (layer, head, how)
+        if key not in self._single:
+            gone = torch.zeros(self.shape)
+            gone[layer, head] = 1
+            taken = self.sums.taken(gone, instead)
+            if taken.nbytes * len(self.layers) * self.shape[1] > SINGLE:
+                return taken
+            self._single[key] = taken
+        return self._single[key]
 
 
 def known_pair(images: Judged, pair: Any, panel: str) -> Pair:

@@ -80,10 +80,19 @@ class Store:
             mean, scatter = (torch.from_numpy(self._array(f"moments/{n}")[:]) for n in ("mean", "scatter"))
         return HeadMoments(int(self.attrs["facts"]["images used"]), mean, scatter)
 
-    def state(self, rows: Rows) -> State:
-        """The state of some rows, in the order asked for; reads the shards they lie in and nothing else."""
+    def state(self, rows: Rows, layers: Sequence[int] | None = None) -> State:
+        """The state of some rows, in the order asked for; reads the shards they lie in and nothing else.
+
+        layers: of whose heads alone, without MLP terms and biases; default all there is.
+        """
         at = np.asarray(rows, np.int64)
-        found = {name: self.array(name, at) for name in AXES if name in self.group}
+        if layers is None:
+            found = {name: self.array(name, at) for name in AXES if name in self.group}
+        else:
+            found = {name: self.array(name, at) for name in ("sigma", "mu", "output")}
+            none = found["output"].new_zeros(len(at), 0)
+            own = {"mixes": self.array("mixes", at, layers), "mlps": none[..., None], "means": none}
+            found |= own
         if self.partial:
             found["output"] = unknown(*found["output"].shape).to(found["output"])
         return State(**found)

@@ -234,7 +234,7 @@ def _ablated(problem: EditProblem, held: HeldOut) -> dict[str, float]:
     gone = 1 - problem.heads.scale(*held.images.acts.shape[1:3], 0.0)
 
     def off(acts: Acts, embedding: Tensor, texts: Tensor) -> tuple[Tensor, Tensor]:
-        removed = torch.cat([parts.of(gone).cpu() for parts in acts.batches()])
+        removed = torch.cat([some.cpu() for some in acts.sums(gone)])
         return embedding - removed.to(embedding), texts
 
     return {name: float(v[0]) for name, v in held.changed(off).rates(lambda texts: texts[None]).items()}

@@ -49,8 +49,8 @@ class EditProblem:
         layers = sorted({layer for layer, _ in self.heads})
         ablated, maps = e.clone(), images.acts.head_maps[layers].double().cpu()
         rows = 0
-        for state in images.acts.states() if layers else ():
-            numbers = head_numbers(state, layers).cpu()
+        for state in images.acts.states(layers) if layers else ():
+            numbers = head_numbers(state).cpu()
             some = slice(rows, rows := rows + len(numbers))
             for layer, head in self.heads:
                 at = layers.index(layer)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from toolkit.core.moments import HeadMoments, moment_maps, moments_of
+from toolkit.core.moments import HeadMoments, head_numbers, moment_maps, moments_of
 from toolkit.core.parts import CONVENTIONS, Convention, Parts, parts_from
 from toolkit.core.rank import TOLERANCE
 from toolkit.core.state import State
@@ -202,10 +202,28 @@ class Acts:
         fixed = self._store.attrs.get("convention")  # arrays come in one convention
         return moment_maps(self._store.readout, "separate" if fixed else self.convention)
 
-    def states(self) -> Iterator[State]:
-        """What is kept of the images, a chunk at a time, in order."""
+    def states(self, layers: Sequence[int] | None = None) -> Iterator[State]:
+        """What is kept of the images, a shard at a time, in order (`State`).
+
+        Arguments:
+            layers: of whose heads alone, without MLP terms and biases, read without the others; default all there is.
+        """
         for start in range(0, len(self), self._store.chunk):
-            yield self._store.state(self.rows[start : start + self._store.chunk])
+            yield self._store.state(self.rows[start : start + self._store.chunk], layers)
+
+    def sums(self, weights: Tensor) -> Iterator[Tensor]:
+        """The sum of the contributions of some heads, a shard at a time, in order [b, d].
+
+        Only layers with a weight that is not 0 are read.
+
+        Arguments:
+            weights: of every head [l, h].
+        """
+        layers = weights.any(1).nonzero()[:, 0].tolist()
+        maps = (self.head_maps[layers] * weights[layers][..., None, None].to(self.head_maps)).flatten(0, 2)
+        for state in self.states(layers):
+            q = head_numbers(state).to(state.mixes.dtype)
+            yield q.flatten(1) @ maps.to(q)
 
     @property
     def noise(self) -> str:

@@ -15,6 +15,7 @@ from toolkit.api.images.acts import Acts
 from toolkit.core.metrics import Accuracy, accuracy
 from toolkit.core.outcomes import group_members
 from toolkit.core.parts import Convention
+from toolkit.core.sums import ROWS, arg_max
 from toolkit.data.classes import ClassSet
 from toolkit.errors import InputError
 
@@ -24,7 +25,8 @@ class Judged:
     """The images of `acts` whose label is in a class set, and what the model says of them.
 
     acts: those images. classes: the class set. texts [c, d]: its unit vectors. truth, guess [b]: label and arg-max
-    prediction. left_out: images whose label is not in the class set.
+    prediction. left_out: images whose label is not in the class set. close: images whose two best classes float32
+    could not tell apart, decided in float64.
     """
 
     acts: Acts
@@ -34,6 +36,7 @@ class Judged:
     truth: Tensor
     guess: Tensor
     left_out: int
+    close: int = 0
 
     def __len__(self) -> int:
         return len(self.acts)
@@ -106,10 +109,23 @@ def judged(acts: Any, classes: Any, operation: str, convention: Convention | Non
     if bad:
         given = f"{len(bad)} images with NaN or infinite parts, {acts.ids[rows[bad[0]]]!r} for one"
         raise InputError(operation, given, "finite parts", "leave these images out: acts.take(rows)")
-    guess = (embedding.cpu() @ texts.to(embedding).cpu().T).argmax(1)
+    embedding = embedding.cpu()
+    guess, close = predictions(embedding, texts.to(embedding).cpu())
     some = acts if len(rows) == len(acts) else acts.take(rows.tolist())
     kept = torch.from_numpy(truth[rows])
-    return Judged(some, classes, texts, embedding.cpu(), kept, guess, len(acts) - len(rows))
+    return Judged(some, classes, texts, embedding, kept, guess, len(acts) - len(rows), close)
+
+
+def predictions(embedding: Tensor, texts: Tensor) -> tuple[Tensor, int]:
+    """[b]: the class each image is nearest to, and how many were too close to call and decided in float64.
+    embedding [b, d], of any norm; texts [c, d]. Never more than some thousand images × classes at a time.
+    """
+    found, close = [], 0
+    for some in embedding.split(ROWS):
+        guess, ties = arg_max(some @ texts.T, lambda rows, e=some: e[rows].double() @ texts.double().T)  # type: ignore[misc]
+        found.append(guess)
+        close += ties
+    return torch.cat(found), close
 
 
 def truth_of(acts: Acts, classes: ClassSet) -> NDArray[np.int64]:

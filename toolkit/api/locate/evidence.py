@@ -17,7 +17,7 @@ from toolkit.api.switch_off.total import How
 from toolkit.core.choice import Judge, set_value
 from toolkit.core.effects import ErrorSets, Similarity, direct_effects, error_sets, resampled
 from toolkit.core.headspace import HeadSpace, head_space
-from toolkit.core.sums import class_sums
+from toolkit.core.moments import head_numbers
 from toolkit.core.votes import Votes, count_votes, winners
 from toolkit.errors import InputError
 from toolkit.store.errors import size
@@ -136,11 +136,13 @@ class LocateEvidence:
                 "scores.ltc", "no image of the minority groups in this pair", "at least one", "name others"
             )
         found, at = list[tuple[torch.Tensor, torch.Tensor]](), 0
-        for parts in self.images.acts.take(rows.tolist()).batches():  # of each, only the winner is kept
-            truth = self.images.truth[rows[at : at + len(parts.embedding)]]
-            at += len(truth)
-            sums = class_sums([parts], self.images.texts)
-            found.append(winners(sums.along.double(), sums.logits.double(), truth))
+        texts = self.images.texts.double().cpu()
+        along = self.images.acts.head_maps.double() @ texts.T
+        for state in self.images.acts.take(rows.tolist()).states(layers):  # of each, only the winner is kept
+            some = rows[at : at + len(state.output)]
+            at += len(some)
+            logits = self.images.embedding[some].double() @ texts.T
+            found.append(winners(head_numbers(state), along, logits, self.images.truth[some]))
         winner, right = (torch.cat(x) for x in zip(*found, strict=True))
         return count_votes(winner, right, (len(layers), self.images.acts.shape[2]), layers)
 
@@ -319,7 +321,8 @@ def _space(images: Judged, layers: tuple[int, ...]) -> HeadSpace:
         given = f"{len(images):,} images × {len(layers)} layers: {size(needed)}"
         fix = "draw some of the images: acts.draw(per_class=200), or name fewer layers"
         raise InputError("locate", given, f"up to {size(LARGEST)}", fix)
-    space = head_space(images.acts.states(), images.acts.head_maps, layers)
+    maps = images.acts.head_maps[list(layers)]
+    space = head_space(images.acts.states(layers), maps, range(len(layers)))
     bad = (~space.q.isfinite().flatten(1).all(1)).nonzero()[:, 0].tolist()
     if bad:
         given = f"{len(bad)} images whose heads are not finite, {images.acts.ids[bad[0]]!r} for one"

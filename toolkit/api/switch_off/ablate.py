@@ -126,10 +126,10 @@ def _comparable(reference: Any, images: Judged, effect: str) -> Acts:
 def _removed(images: Judged, scale: Tensor, how: How, pool: Acts, seed: int) -> Tensor:
     """[b, d]: what the sum loses."""
     gone = 1 - scale
-    removed = torch.cat([parts.of(gone).cpu() for parts in images.acts.batches()])
+    removed = torch.cat([some.cpu() for some in images.acts.sums(gone)])
     if how == "zero":
         return removed
-    others = removed if pool is images.acts else torch.cat([parts.of(gone).cpu() for parts in pool.batches()])
+    others = removed if pool is images.acts else torch.cat([some.cpu() for some in pool.sums(gone)])
     if how == "mean":
         return removed - others.double().mean(0, keepdim=True).to(removed)
     return removed - others[torch.from_numpy(donor_rows(len(pool), len(images), seed, pool is images.acts))]
@@ -140,5 +140,5 @@ def _total(images: Judged, scale: Tensor, how: How, pool: Acts, seed: int, check
     acts = images.acts
     reference = None if pool is acts else pool.samples
     outputs = total_outputs(acts.model, acts.samples, scale[None], how, reference, seed, check)[0]
-    norms = torch.cat([parts.norm for parts in acts.batches()]).cpu()
+    norms = torch.cat([state.output.norm(dim=-1) for state in acts.states([])]).cpu()
     return outputs / norms[:, None].to(outputs)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from toolkit.api.images.judged import Judged
+from toolkit.api.images.judged import Judged, predictions
 from toolkit.core.estimates import Average, GroupChange, Worst
 from toolkit.core.estimates import Convention as AverageConvention
 from toolkit.core.heads import HeadSet
@@ -137,7 +137,7 @@ class Ablation:
 
     @cached_property
     def _guess(self) -> Tensor:
-        return (self.embedding @ self._images.texts.to(self.embedding).T).argmax(1)
+        return predictions(self.embedding, self._images.texts.to(self.embedding))[0]
 
     def __str__(self) -> str:
         strengths = sorted(set(self.strength))

@@ -14,9 +14,10 @@ from torch import Tensor
 from toolkit.api.checks import LARGEST, Check, quiet
 from toolkit.api.images.judged import Judged, judged
 from toolkit.api.switch_off.ablate import EFFECTS, Strength, strengths
-from toolkit.api.switch_off.total import HOWS, How, donor_rows, total_outputs
+from toolkit.api.switch_off.class_sums import replacement, sums_of
+from toolkit.api.switch_off.total import HOWS, How, total_outputs
 from toolkit.core.heads import HeadSet
-from toolkit.core.sums import ClassSums, class_sums, group_hits
+from toolkit.core.sums import group_hits
 from toolkit.errors import InputError
 from toolkit.store.errors import size
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     import pandas
 
 Array = NDArray[np.float64]
-AT_ONCE = 200_000_000
-"""Bytes of logits that are made together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,8 +149,7 @@ def head_effects(
         how: "zero", "mean" or "resample" (over these images); default "zero".
         strength: what is left of a head, no unit, 0 to 2, as for `tk.ablate`; default 0.
         seed: of the resampling; default 0.
-        check: called with (runs of one image done, of) during total runs; what it raises ends the work; default
-            nothing.
+        check: called with (images × sets done, of) on the way; what it raises ends the work; default nothing.
 
     Returns:
         `HeadEffects`: .change("worst") [s], .map("worst") [l, h], .to_dataframe().
@@ -177,7 +175,7 @@ def head_effects(
     scales = torch.stack([strengths(heads, strength, l, h) for heads in named])
     names, member = images.members
     base = _summary(images, (images.embedding @ images.texts.to(images.embedding).T)[None])
-    direct = _direct(images, scales, how, seed) if effect != "total" else None
+    direct = _direct(images, scales, how, seed, check) if effect != "total" else None
     total = _total(images, scales, how, seed, check) if effect != "direct" else None
     sizes = tuple(torch.bincount(member, minlength=len(names)).tolist())
     over = "" if how == "zero" else f"these images (n = {len(images)}, split {images.acts.split!r})"
@@ -185,23 +183,13 @@ def head_effects(
     return HeadEffects(named, names, sizes, base, direct, total, (l, h), settings)
 
 
-def affordable_sums(images: Judged, operation: str) -> ClassSums:
-    """The class sums of the images. Raises InputError where they would not fit into memory."""
-    needed = 4 * len(images) * int(np.prod(images.acts.shape[1:3])) * len(images.classes)
-    if needed > LARGEST:
-        given = f"{len(images):,} images × {len(images.classes):,} classes: {size(needed)}"
-        fix = "draw some of the images: acts.draw(per_class=…), or name fewer classes"
-        raise InputError(operation, given, f"up to {size(LARGEST)}", fix)
-    return class_sums(images.acts.batches(), images.texts.cpu())
-
-
-def _direct(images: Judged, scales: Tensor, how: str, seed: int) -> Effect:
-    sums = affordable_sums(images, "head_effects")
-    step = max(1, AT_ONCE // (4 * sums.logits.numel()))
-    instead = sums.mean if how == "mean" else None
-    if how == "resample":
-        instead = sums.along[torch.from_numpy(donor_rows(len(images), len(images), seed))]
-    return _cat([_summary(images, sums.without(1 - some, instead)) for some in scales.split(step)])
+def _direct(images: Judged, scales: Tensor, how: How, seed: int, check: Check) -> Effect:
+    sums, found = sums_of(images, "head_effects"), []
+    instead = replacement(how, len(images), seed)
+    for done, scale in enumerate(scales):
+        check(done * len(images), len(scales) * len(images))
+        found.append(_summary(images, sums.without(1 - scale, instead)[None]))
+    return _cat(found)
 
 
 def _total(images: Judged, scales: Tensor, how: How, seed: int, check: Check) -> Effect:
@@ -210,7 +198,7 @@ def _total(images: Judged, scales: Tensor, how: How, seed: int, check: Check) ->
     if needed > LARGEST:
         given = f"{len(scales)} sets × {len(images):,} images × {len(images.classes):,} classes: {size(needed)}"
         raise InputError("head_effects", given, f"up to {size(LARGEST)}", "ask for fewer sets or images at a time")
-    norms = torch.cat([parts.norm for parts in acts.batches()]).cpu()
+    norms = torch.cat([state.output.norm(dim=-1) for state in acts.states([])]).cpu()
     logits = total_outputs(acts.model, acts.samples, scales, how, seed=seed, check=check, texts=images.texts)
     return _summary(images, logits / norms[:, None].float())
 

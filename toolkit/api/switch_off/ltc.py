@@ -83,7 +83,7 @@ def _mean(images: Judged, heads: HeadSet) -> Tensor:
     """[d]: the sum of the heads' means."""
     layers, per_layer = images.acts.shape[1:3]
     table = 1 - heads.scale(layers, per_layer, 0.0)
-    total = sum(parts.of(table).double().sum(0).cpu() for parts in images.acts.batches())
+    total = sum(some.double().sum(0).cpu() for some in images.acts.sums(table))
     assert isinstance(total, Tensor)
     return (total / len(images)).to(images.embedding)
 

@@ -68,6 +68,6 @@ def coordinates(acts: Acts, bases: HeadBases, layer: int) -> Iterator[Tensor]:
     """z [b, heads of this layer, r] of all images, a chunk at a time, float32."""
     first = bases.at(layer, 0)
     maps, mean = bases.basis.coordinates[first : first + bases.heads].cpu(), acts.moments.mean[layer]
-    for state in acts.states():
-        q = head_numbers(state, [layer])[:, 0] - mean
+    for state in acts.states([layer]):
+        q = head_numbers(state)[:, 0] - mean
         yield torch.einsum("bnk,nkr->bnr", q, maps).float()

@@ -155,7 +155,8 @@ def _stability(
     """[n, m]: in which share of bootstrap samples a head picks the text at all."""
     maps, device = acts.head_maps[list(found.layers)].flatten(0, 1), found.basis.vectors.device
     again = np.zeros(picks.index.shape)
-    for done, moments in enumerate(bootstrap_moments(acts.states, len(acts), found.layers, resamples, seed)):
+    states, rows = partial(acts.states, found.layers), range(len(found.layers))
+    for done, moments in enumerate(bootstrap_moments(states, len(acts), rows, resamples, seed)):
         check(done, resamples)
         basis = span_basis(moments.to(device), maps, acts.noise, rank)
         new = pursue(basis, vectors.to(device), size, method).index

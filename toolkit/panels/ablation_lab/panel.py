@@ -229,7 +229,7 @@ class AblationLab(GroupsPanel):
         def work(request: Any) -> tuple[MapOf, NDArray[np.float64], OrderCurve]:
             table = session.map(kind, pair, how, text, request.progress)
             request.check()
-            return of, table, session.curve(table, how)
+            return of, table, session.curve(table, how, check=request.progress)
 
         score = known_score(kind, "AblationLab.score")
         self._ask("map", work, self._paint_map, score.needs_model or (score.takes_text and bool(text)))

@@ -1,0 +1,64 @@
+"""The class sums of labelled images, read from their store a layer at a time."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import torch
+from torch import Tensor
+
+from toolkit.api.checks import LARGEST
+from toolkit.api.images.judged import Judged
+from toolkit.api.switch_off.total import How, donor_rows
+from toolkit.core.moments import head_numbers
+from toolkit.core.sums import ClassSums, Instead
+from toolkit.errors import InputError
+from toolkit.store.errors import size
+
+KEPT = 450_000_000
+"""Bytes of layers that are kept from one question to the next."""
+
+
+class ReadNumbers:
+    """The numbers of heads (`HeadSource`) of labelled images: a layer is read when it is asked for, and kept
+    while it fits beside the others.
+    """
+
+    def __init__(self, images: Judged) -> None:
+        self._images = images
+        self._kept: OrderedDict[int, Tensor] = OrderedDict()
+
+    def layer(self, layer: int) -> Tensor:
+        """[b, h, k + 3]."""
+        if layer not in self._kept:
+            pieces = [head_numbers(state)[:, 0].to(state.mixes.dtype) for state in self._images.acts.states([layer])]
+            self._kept[layer] = torch.cat(pieces)
+        self._kept.move_to_end(layer)
+        while len(self._kept) > 1 and sum(q.nbytes for q in self._kept.values()) > KEPT:
+            self._kept.popitem(last=False)
+        return self._kept[layer]
+
+    def exact(self, layer: int, rows: Tensor) -> Tensor:
+        """[r, h, k + 3], float64."""
+        some = self._images.acts.take(rows.tolist())
+        return torch.cat([head_numbers(state)[:, 0] for state in some.states([layer])])
+
+    def embedding(self, rows: Tensor) -> Tensor:
+        """[r, d], unit."""
+        return self._images.embedding[rows]
+
+
+def sums_of(images: Judged, operation: str) -> ClassSums:
+    """The class sums of the images. Raises InputError where images × classes would not fit into memory."""
+    needed = 4 * len(images) * len(images.classes)
+    if needed > LARGEST:
+        given = f"{len(images):,} images × {len(images.classes):,} classes: {size(needed)}"
+        fix = "draw some of the images: acts.draw(per_class=…), or name fewer classes"
+        raise InputError(operation, given, f"up to {size(LARGEST)}", fix)
+    texts = images.texts.to(images.embedding).cpu()
+    return ClassSums(images.embedding @ texts.T, texts, images.acts.head_maps, ReadNumbers(images))
+
+
+def replacement(how: How, images: int, seed: int = 0) -> Instead:
+    """What takes a head's place, for so many images: of "resample" whose numbers each of them gets."""
+    return torch.from_numpy(donor_rows(images, images, seed)) if how == "resample" else how
