@@ -66,12 +66,18 @@ class HeadMoments:
 @full_precision
 def head_numbers(state: State, layers: Sequence[int] | None = None) -> Tensor:
     """q [b, l, h, k + 3] of some layers (default all), float64."""
-    norm = state.output.double().norm(dim=-1)
-    unit = 1 / (state.sigma.double() * norm)
-    shares = torch.stack([unit, state.mu.double() * unit, 1 / norm], -1)
+    shares = image_shares(state)
+    unit = shares[:, 0]
     mixes = state.mixes if layers is None else state.mixes[:, list(layers)]
     b, l, h, _ = mixes.shape
     return torch.cat([mixes.double() * unit[:, None, None, None], shares[:, None, None].expand(b, l, h, -1)], -1)
+
+
+def image_shares(state: State) -> Tensor:
+    """[b, 3]: the entries of q after the mix, the same for all heads of an image; the first scales the mix. float64."""
+    norm = state.output.double().norm(dim=-1)
+    unit = 1 / (state.sigma.double() * norm)
+    return torch.stack([unit, state.mu.double() * unit, 1 / norm], -1)
 
 
 @full_precision

@@ -29,8 +29,8 @@ Instead = How | Tensor
 class HeadSource(Protocol):
     """Where the numbers q of heads come from (methods §1)."""
 
-    def layer(self, layer: int) -> Tensor:
-        """[b, h, k + 3] of all images, as they were kept."""
+    def some(self, layer: int, heads: Tensor) -> Tensor:
+        """[b, n, k + 3] of some heads of a layer, of all images."""
         ...
 
     def exact(self, layer: int, rows: Tensor) -> Tensor:
@@ -90,7 +90,7 @@ class ClassSums:
             if isinstance(instead, Tensor):
                 q = q - self.source.exact(layer, instead[rows])[:, heads]
             elif instead == "mean":
-                q = q - self.source.layer(layer)[:, heads].double().mean(0)
+                q = q - self.source.some(layer, heads).double().mean(0)
             along = self._along(layer, heads, found) * gone[layer, heads].to(found)[:, None, None]
             found -= q.flatten(1) @ along.flatten(0, 1)
         return found
@@ -99,7 +99,7 @@ class ClassSums:
         """Layers, their heads that change, and the numbers that go [b, n, k + 3]."""
         for layer in gone.any(1).nonzero()[:, 0].tolist():
             heads = gone[layer].nonzero()[:, 0]
-            q = self.source.layer(layer)[:, heads].to(self.logits)
+            q = self.source.some(layer, heads).to(self.logits)
             if isinstance(instead, Tensor):
                 q = q - q[instead]
             elif instead == "mean":
@@ -118,8 +118,8 @@ class KeptNumbers:
     q: Tensor
     outputs: Tensor
 
-    def layer(self, layer: int) -> Tensor:
-        return self.q[:, layer]
+    def some(self, layer: int, heads: Tensor) -> Tensor:
+        return self.q[:, layer, heads]
 
     def exact(self, layer: int, rows: Tensor) -> Tensor:
         return self.q[rows, layer].double()

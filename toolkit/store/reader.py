@@ -97,23 +97,26 @@ class Store:
             found["output"] = unknown(*found["output"].shape).to(found["output"])
         return State(**found)
 
-    def array(self, name: str, rows: Rows, layers: Sequence[int] | None = None) -> torch.Tensor:
+    def array(
+        self, name: str, rows: Rows, layers: Sequence[int] | None = None, as_stored: bool = False
+    ) -> torch.Tensor:
         """Some rows of one array, float64 where that is stored, else float32; of the arrays of layers only these, read
         without the others.
 
-        layers: positions along the second axis, of mixes, MLP terms and biases; default all.
+        layers: positions along the second axis, of mixes, MLP terms and biases; default all. as_stored: float16 where
+        that is stored.
         """
         at = np.asarray(rows, np.int64)
+        kind = self._array(name).dtype if as_stored else np.promote_types(self._array(name).dtype, np.float32)
         with self._reading():
-            return torch.from_numpy(self._some(name, at, None if layers is None else list(layers)))
+            return torch.from_numpy(self._some(name, at, None if layers is None else list(layers), kind))
 
     def rest(self, rows: Rows) -> torch.Tensor | None:
         """[b, d]: what other code's arrays left over beside heads and MLPs; None in a store made by extraction."""
         return self.array("rest", rows) if "rest" in self.group else None
 
-    def _some(self, name: str, at: NDArray[np.int64], layers: list[int] | None) -> NDArray[Any]:
+    def _some(self, name: str, at: NDArray[np.int64], layers: list[int] | None, kind: Any) -> NDArray[Any]:
         array = self._array(name)
-        kind = np.float64 if array.dtype == np.float64 else np.float32
         kept = array.shape[1:] if layers is None else (len(layers), *array.shape[2:])
         out = np.empty((len(at), *kept), kind)
         for here, rows in _runs(at, self.chunk):

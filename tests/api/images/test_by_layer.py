@@ -112,8 +112,8 @@ def test_layers_are_kept_while_they_fit(place, monkeypatch):
     from toolkit.api.images.judged import judged
 
     acts, birds = opened(place)
-    monkeypatch.setattr(module, "KEPT", 2.5 * 8 * 19 * 4 * len(acts))
+    monkeypatch.setattr(module, "KEPT", 2.5 * 8 * 16 * 4 * len(acts))
     numbers = ReadNumbers(judged(acts, birds, "test"))
     for layer in (0, 1, 0, 2, 0, 3):
-        numbers.layer(layer)
+        numbers.some(layer, torch.tensor([1]))
     assert list(numbers._kept) == [0, 3], "the one used last stays"

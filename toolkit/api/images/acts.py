@@ -211,6 +211,15 @@ class Acts:
         for start in range(0, len(self), self._store.chunk):
             yield self._store.state(self.rows[start : start + self._store.chunk], layers)
 
+    def mixes_of(self, layer: int) -> Tensor:
+        """Head mixes of one layer of all images, as they are stored, read without the others [b, h, k].
+
+        Arguments:
+            layer: which, from 0.
+        """
+        self._afford("mixes_of", int(np.prod(self._store.shape[1:])), "acts.states([layer])")
+        return self._store.array("mixes", self.rows, [layer], as_stored=True)[:, 0]
+
     def sums(self, weights: Tensor) -> Iterator[Tensor]:
         """The sum of the contributions of some heads, a shard at a time, in order [b, d].
 

@@ -104,7 +104,8 @@ def judged(acts: Any, classes: Any, operation: str, convention: Convention | Non
     if not len(rows):
         given = f"{len(acts)} images, none with a label in the class set (labels such as {acts.labels[0]!r})"
         raise InputError(operation, given, ", ".join(map(repr, classes.names[:8])), "use classes that are labels")
-    embedding = embedding[torch.from_numpy(rows).to(embedding.device)]
+    if len(rows) < len(acts):
+        embedding = embedding[torch.from_numpy(rows).to(embedding.device)]
     bad = (~embedding.isfinite().all(1)).nonzero()[:, 0].tolist()
     if bad:
         given = f"{len(bad)} images with NaN or infinite parts, {acts.ids[rows[bad[0]]]!r} for one"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -10,12 +11,12 @@ from torch import Tensor
 from toolkit.api.checks import LARGEST
 from toolkit.api.images.judged import Judged
 from toolkit.api.switch_off.total import How, donor_rows
-from toolkit.core.moments import head_numbers
+from toolkit.core.moments import head_numbers, image_shares
 from toolkit.core.sums import ClassSums, Instead
 from toolkit.errors import InputError
 from toolkit.store.errors import size
 
-KEPT = 450_000_000
+KEPT = 320_000_000
 """Bytes of layers that are kept from one question to the next."""
 
 
@@ -28,13 +29,22 @@ class ReadNumbers:
         self._images = images
         self._kept: OrderedDict[int, Tensor] = OrderedDict()
 
-    def layer(self, layer: int) -> Tensor:
-        """[b, h, k + 3]."""
+    def some(self, layer: int, heads: Tensor) -> Tensor:
+        """[b, n, k + 3] of some heads of a layer."""
+        shares = self._shares.to(self._images.embedding)
+        mixes = self._layer(layer)[:, heads].to(shares) * shares[:, :1, None]
+        return torch.cat([mixes, shares[:, None].expand(-1, len(heads), -1)], -1)
+
+    @cached_property
+    def _shares(self) -> Tensor:
+        return torch.cat([image_shares(state) for state in self._images.acts.states([])])
+
+    def _layer(self, layer: int) -> Tensor:
+        """[b, h, k]: mixes as they are stored."""
         if layer not in self._kept:
-            pieces = [head_numbers(state)[:, 0].to(state.mixes.dtype) for state in self._images.acts.states([layer])]
-            self._kept[layer] = torch.cat(pieces)
+            self._kept[layer] = self._images.acts.mixes_of(layer)
         self._kept.move_to_end(layer)
-        while len(self._kept) > 1 and sum(q.nbytes for q in self._kept.values()) > KEPT:
+        while len(self._kept) > 1 and sum(mixes.nbytes for mixes in self._kept.values()) > KEPT:
             self._kept.popitem(last=False)
         return self._kept[layer]
 
