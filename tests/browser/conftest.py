@@ -10,6 +10,7 @@ import pytest
 from narrow import NarrowHost
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from servers import FONTS, TOKEN, Server, lab_server, run_all
+from warm import Warm
 
 FLAGS = [
     "--no-sandbox",
@@ -67,17 +68,24 @@ def host(page: Page) -> Iterator[NarrowHost]:
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = lab_server(tmp_path_factory.mktemp("lab"))
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
+    found = Warm(tmp_path_factory.mktemp("warm"))
+    yield found
+    found.stop()
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory, warm: Warm) -> Iterator[Server]:
+    server = lab_server(tmp_path_factory.mktemp("lab"), warm)
     yield server
     server.stop()
 
 
 @pytest.fixture(scope="session")
-def notebook7(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def notebook7(tmp_path_factory: pytest.TempPathFactory, warm: Warm) -> Iterator[Server]:
     arguments = ["jupyter", "notebook", f"--IdentityProvider.token={TOKEN}", "--allow-root", "--ServerApp.root_dir=."]
     app = "--JupyterNotebookApp.expose_app_in_browser=True"
-    server = Server(tmp_path_factory.mktemp("notebook7"), [*arguments, app], f"/api/status?token={TOKEN}")
+    server = Server(tmp_path_factory.mktemp("notebook7"), [*arguments, app], f"/api/status?token={TOKEN}", warm)
     yield server
     server.stop()
 
@@ -98,8 +106,8 @@ def open_lab(lab: Server, page: Page) -> Iterator[Callable[[str, list[str]], Pag
 
 
 @pytest.fixture(scope="session")
-def voila(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def voila(tmp_path_factory: pytest.TempPathFactory, warm: Warm) -> Iterator[Server]:
     folder: Path = tmp_path_factory.mktemp("voila")
-    server = Server(folder, ["voila", ".", "--Voila.ip=127.0.0.1"], "/")
+    server = Server(folder, ["voila", ".", "--Voila.ip=127.0.0.1"], "/", warm)
     yield server
     server.stop()

@@ -21,6 +21,7 @@ import patience
 from jupyter_client import BlockingKernelClient
 from PIL import Image
 from playwright.sync_api import Dialog, Locator, Page, expect
+from warm import Warm
 
 TOKEN = "browser-tests"
 FONTS = ("font-awesome", "fontawesome")  # Voilà's own two requests
@@ -34,20 +35,26 @@ def free_port() -> int:
 
 
 class Server:
-    """A Jupyter server in a folder of its own; `stop` ends it by its process id."""
+    """A Jupyter server in a folder of its own; `stop` ends it by its process id. warm: where its kernels come from;
+    None: they are started as anybody's.
+    """
 
-    def __init__(self, folder: Path, arguments: list[str], path: str) -> None:
+    def __init__(self, folder: Path, arguments: list[str], path: str, warm: Warm | None = None) -> None:
         self.folder, self.port = folder, free_port()
         self.runtime = folder / "runtime"
         for name in ("runtime", "tmp", "config", "data"):
             (folder / name).mkdir(parents=True, exist_ok=True)
-        environment = os.environ | {
-            "JUPYTER_RUNTIME_DIR": str(self.runtime),
-            "TMPDIR": str(folder / "tmp"),
-            "JUPYTER_CONFIG_DIR": str(folder / "config"),
-            "JUPYTER_DATA_DIR": str(folder / "data"),
-            "IPYTHONDIR": str(folder / "ipython"),
-        }
+        environment = (
+            os.environ
+            | {
+                "JUPYTER_RUNTIME_DIR": str(self.runtime),
+                "TMPDIR": str(folder / "tmp"),
+                "JUPYTER_CONFIG_DIR": str(folder / "config"),
+                "JUPYTER_DATA_DIR": str(folder / "data"),
+                "IPYTHONDIR": str(folder / "ipython"),
+            }
+            | ({} if warm is None else {"JUPYTER_PATH": warm.path})
+        )
         command = [sys.executable, "-m", *arguments, f"--port={self.port}", "--no-browser"]
         self._log = (folder / "server.log").open("w")
         self._process = subprocess.Popen(
@@ -99,8 +106,8 @@ class Server:
         return name
 
 
-def lab_server(folder: Path, overrides: dict[str, Any] | None = None) -> Server:
-    """JupyterLab without its announcements. overrides: of its settings."""
+def lab_server(folder: Path, warm: Warm | None = None, overrides: dict[str, Any] | None = None) -> Server:
+    """JupyterLab without its announcements. warm: where its kernels come from. overrides: of its settings."""
     settings = folder / "config" / "labconfig"
     settings.mkdir(parents=True)
     off = '{"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": true}}'
@@ -111,7 +118,7 @@ def lab_server(folder: Path, overrides: dict[str, Any] | None = None) -> Server:
         own.mkdir()
         (own / "overrides.json").write_text(json.dumps(overrides))
         arguments.append(f"--LabServerApp.app_settings_dir={own}")
-    return Server(folder, [*arguments, "--allow-root", "--ServerApp.root_dir=."], f"/api/status?token={TOKEN}")
+    return Server(folder, [*arguments, "--allow-root", "--ServerApp.root_dir=."], f"/api/status?token={TOKEN}", warm)
 
 
 def wait(condition: Callable[[], Any], message: str = "", within: float = patience.USUAL) -> Any:

@@ -180,7 +180,9 @@ def lab_without_subshells(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     from servers import lab_server
 
     folder = tmp_path_factory.mktemp("plain-lab")
-    server = lab_server(folder, {"@jupyterlab/apputils-extension:kernels-settings": {"commsOverSubshells": "disabled"}})
+    server = lab_server(
+        folder, overrides={"@jupyterlab/apputils-extension:kernels-settings": {"commsOverSubshells": "disabled"}}
+    )
     yield server
     server.stop()
 

@@ -13,7 +13,7 @@ Check = Callable[[int, int], None]
 
 
 LARGEST = 4_000_000_000
-"""Bytes of head space, or of sums along classes, that are kept for one set of images."""
+"""Bytes of logits, images × classes, that are kept for one set of images."""
 
 
 def quiet(done: int, of: int) -> None:

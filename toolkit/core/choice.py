@@ -12,6 +12,7 @@ from torch import Tensor
 from toolkit.core.estimates import OneNumber
 from toolkit.core.headspace import HeadSpace
 from toolkit.core.precision import full_precision
+from toolkit.core.room import ROWS
 
 By = Literal["utility", "balanced", "accuracy", "worst_group", "group_mean"]
 CRITERIA: tuple[By, ...] = ("utility", "balanced", "accuracy", "worst_group", "group_mean")
@@ -35,52 +36,67 @@ class Judge:
     side: Tensor
 
     @full_precision
-    def margins(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """[b]: cosine with the own class minus the mean cosine with the others; [b]: whether the prediction is right.
-        x [b, d]: embeddings of any norm.
-        """
-        cosines = (x @ self.texts.to(x).T) / x.norm(dim=1, keepdim=True).clamp(min=1e-300)
-        own = cosines.gather(1, self.truth[:, None])[:, 0]
-        rest = (cosines.sum(1) - own) / max(1, cosines.shape[1] - 1)
-        return own - rest, cosines.argmax(1) == self.truth
+    def values(self, order: Sequence[Head], by: By) -> list[float]:
+        """What a criterion says with nothing off, then with the first 1, 2, … heads of `order` off (zero-ablation in
+        the sum). Heads are positions among the layers of the head space. Some images at a time.
 
-    def value(self, x: Tensor, by: By) -> float:
-        """What a criterion says of ablated embeddings x [b, d].
-
-        "utility": mean margin (R25). "balanced": mean over W and over C ∪ A separately. "accuracy": over images.
-        "worst_group", "group_mean": the least and the mean of the group accuracies.
+        "utility": mean margin (R25), the cosine with the own class less the mean cosine with the others. "balanced":
+        its mean over W and over C ∪ A separately. "accuracy": over images. "worst_group", "group_mean": the least and
+        the mean of the group accuracies.
         """
-        margin, right = self.margins(x)
+        tallies = [Tally(self) for _ in range(len(order) + 1)]
+        for rows in torch.arange(len(self.space)).split(ROWS):
+            x = self.space.embedding[rows].clone()
+            tallies[0].add(rows, x)
+            for tally, (layer, head) in zip(tallies[1:], order, strict=True):
+                x -= self.space.q[rows, layer, head] @ self.space.maps[layer, head]
+                tally.add(rows, x)
+        return [tally.value(by) for tally in tallies]
+
+
+class Tally:
+    """Margins and right answers of changed embeddings of a judge's images, summed some images at a time."""
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+        self._margin, self._of_side = 0.0, [0.0, 0.0]
+        self._hits = torch.zeros(judge.groups, dtype=torch.long)
+
+    def add(self, rows: Tensor, x: Tensor) -> None:
+        """Images by their rows [n], and their changed embeddings [n, d], of any norm."""
+        judge = self._judge
+        cosines = (x @ judge.texts.to(x).T) / x.norm(dim=1, keepdim=True).clamp(min=1e-300)
+        truth, side = judge.truth[rows], judge.side[rows]
+        own = cosines.gather(1, truth[:, None])[:, 0]
+        margin = own - (cosines.sum(1) - own) / max(1, cosines.shape[1] - 1)
+        right = cosines.argmax(1) == truth
+        self._margin += float(margin.sum())
+        self._of_side = [total + float(margin[side == i].sum()) for i, total in enumerate(self._of_side)]
+        self._hits += torch.bincount(judge.member[rows][right].cpu(), minlength=judge.groups)
+
+    def value(self, by: By) -> float:
+        """What a criterion says of all of them."""
+        judge = self._judge
         if by == "utility":
-            return float(margin.mean())
+            return self._margin / len(judge.truth)
         if by == "balanced":
-            return float((margin[self.side == 0].mean() + margin[self.side == 1].mean()) / 2)
+            sizes = [int((judge.side == i).sum()) for i in (0, 1)]
+            shares = [total / n if n else float("nan") for total, n in zip(self._of_side, sizes, strict=True)]
+            return sum(shares) / 2
         if by == "accuracy":
-            return float(right.double().mean())
-        hits = torch.bincount(self.member[right], minlength=self.groups)
-        shares = hits / torch.bincount(self.member, minlength=self.groups)
-        return float(shares.min() if by == "worst_group" else shares.mean())
+            return int(self._hits.sum()) / len(judge.truth)
+        shares_of = self._hits / torch.bincount(judge.member.cpu(), minlength=judge.groups)
+        return float(shares_of.min() if by == "worst_group" else shares_of.mean())
 
 
-@full_precision
 def set_value(judge: Judge, heads: Sequence[Head], by: By) -> float:
     """The criterion with all of these heads off."""
-    gone = sum((judge.space.contributions(*head) for head in heads), torch.zeros_like(judge.space.embedding))
-    return judge.value(judge.space.embedding - gone, by)
+    return judge.values(heads, by)[-1]
 
 
-@full_precision
 def prefix_values(judge: Judge, order: Sequence[Head], by: By) -> list[float]:
-    """The criterion with nothing off, then with the first 1, 2, … heads of `order` off (zero-ablation in the sum).
-
-    Heads are positions among the layers of the judge's head space.
-    """
-    x = judge.space.embedding.clone()
-    values = [judge.value(x, by)]
-    for layer, head in order:
-        x -= judge.space.contributions(layer, head)
-        values.append(judge.value(x, by))
-    return values
+    """The criterion with nothing off, then with the first 1, 2, … heads of `order` off."""
+    return judge.values(order, by)
 
 
 @dataclass(frozen=True)
@@ -102,7 +118,7 @@ def choose(judge: Judge, lists: Mapping[str, Sequence[Head]], by: By, guard: boo
     guard: compare t = 0 as well (R25's algorithm always takes at least one head).
     """
     curves = {name: tuple(prefix_values(judge, order, by)) for name, order in lists.items()}
-    base = judge.value(judge.space.embedding, by)
+    base = set_value(judge, (), by)
     found: Choice | None = Choice((), "", base, base, curves) if guard else None
     for t in range(1, max((len(order) for order in lists.values()), default=0) + 1):
         for name, order in lists.items():

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from toolkit.core.headspace import HeadSpace
 from toolkit.core.precision import full_precision
+from toolkit.core.room import ROWS
 
 Similarity = Literal["cosine", "inner"]
 SIMILARITIES: tuple[Similarity, ...] = ("cosine", "inner")
@@ -63,7 +64,10 @@ def direct_effects(
 def _means(space: HeadSpace, rows: Tensor, w: Tensor) -> Tensor:
     """[n, k + 3, s]: the heads' means over some images; zero over none."""
     some = w[:, rows]
-    total = (some @ space.q[rows].flatten(1)).unflatten(1, (-1, space.q.shape[-1]))
+    total = some.new_zeros(len(w), space.q[0].numel())
+    for at, part in zip(some.split(ROWS, 1), rows.split(ROWS), strict=True):
+        total += at @ space.q[part].flatten(1)
+    total = total.unflatten(1, (-1, space.q.shape[-1]))
     return (total / some.sum(1).clamp(min=1)[:, None, None]).permute(1, 2, 0)
 
 

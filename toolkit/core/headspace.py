@@ -13,6 +13,7 @@ from torch import Tensor
 
 from toolkit.core.moments import head_numbers
 from toolkit.core.precision import full_precision
+from toolkit.core.room import ROWS, gathered, room
 from toolkit.core.state import State
 
 
@@ -39,8 +40,15 @@ class HeadSpace:
     @full_precision
     def __getitem__(self, rows: Tensor) -> Self:
         """Some of the images."""
-        q, e, pull, own, square = (x[rows] for x in (self.q, self.embedding, self.pull, self.own, self.square))
+        q, pull = (gathered(x, rows) for x in (self.q, self.pull))
+        e, own, square = (x[rows] for x in (self.embedding, self.own, self.square))
         return type(self)(q, self.maps, e, pull, self.gram, own, square)
+
+    @full_precision
+    def along(self, direction: Tensor) -> Tensor:
+        """[b, l, h]: c · direction [d] of every head."""
+        worth = self.maps @ direction.to(self.maps)
+        return torch.cat([torch.einsum("blhk,lhk->blh", q, worth) for q in self.q.split(ROWS)])
 
     @full_precision
     def contributions(self, layer: int, head: int) -> Tensor:
@@ -49,21 +57,28 @@ class HeadSpace:
 
 
 @full_precision
-def head_space(states: Iterable[State], maps: Tensor, layers: Sequence[int]) -> HeadSpace:
+def head_space(states: Iterable[State], maps: Tensor, layers: Sequence[int], images: int | None = None) -> HeadSpace:
     """The head space of the images of `states` and of some layers. maps [l, h, k + 3, d]: of all layers of the model
-    (`moment_maps`).
+    (`moment_maps`). images: how many there are, where the states come one after the other; default as many as a list
+    of states holds.
     """
     at = list(layers)
+    if images is None:
+        states = list(states)
+        images = sum(map(len, states))
     a = maps[at].double()
-    numbers, outputs_ = [], []
-    for state in states:  # some at a time: a whole store holds far more than this
-        numbers.append(head_numbers(state, at))
-        outputs_.append(state.output.double())
-    q, outputs = torch.cat(numbers), torch.cat(outputs_)
-    embedding = outputs / outputs.norm(dim=-1, keepdim=True)
-    l, h, k, d = a.shape
-    pull = (embedding @ a.reshape(l * h * k, d).T).unflatten(-1, (l, h, k))
     gram = a @ a.mT
-    own = (q * pull).sum(-1)
-    square = torch.einsum("blhk,lhkj,blhj->blh", q, gram, q)
+    l, h, k, d = a.shape
+    q, pull = (room(images, l, h, k, like=a) for _ in range(2))
+    embedding = torch.empty(images, d, dtype=torch.float64, device=a.device)
+    own, square = (torch.empty(images, l, h, dtype=torch.float64, device=a.device) for _ in range(2))
+    first = 0
+    for state in states:  # some at a time: a whole store holds far more than this
+        some = slice(first, first := first + len(state))
+        numbers, output = head_numbers(state, at), state.output.double()
+        e = output / output.norm(dim=-1, keepdim=True)
+        along = (e @ a.reshape(l * h * k, d).T).unflatten(-1, (l, h, k))
+        q[some], pull[some], embedding[some] = numbers, along, e
+        own[some] = (numbers * along).sum(-1)
+        square[some] = torch.einsum("blhk,lhkj,blhj->blh", numbers, gram, numbers)
     return HeadSpace(q, a, embedding, pull, gram, own, square)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Callable, Hashable
 from functools import cached_property
 from typing import Any, TypeVar
@@ -10,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from toolkit.api.checks import LARGEST, Check, quiet
+from toolkit.api.checks import Check, quiet
 from toolkit.api.images.acts import Acts
 from toolkit.api.images.judged import Judged, judged
 from toolkit.api.switch_off.total import How
@@ -247,7 +249,7 @@ class HeadEvidence:
         Arguments:
             direction: in the joint space [d].
         """
-        return torch.einsum("blhk,lhk->blh", self.space.q, self.space.maps @ direction.to(self.space.maps))
+        return self.space.along(direction)
 
     def contributions(self, row: int, head: int) -> torch.Tensor:
         """The contributions c of one head [b, d].
@@ -317,13 +319,14 @@ class HeadEvidence:
 def _space(images: Judged, layers: tuple[int, ...]) -> HeadSpace:
     _, _, heads, k = images.acts.shape
     needed = 16 * len(images) * len(layers) * heads * (k + 3)
-    if needed > LARGEST:
-        given = f"{len(images):,} images × {len(layers)} layers: {size(needed)}"
-        fix = "draw some of the images: acts.draw(per_class=200), or name fewer layers"
-        raise InputError("locate", given, f"up to {size(LARGEST)}", fix)
+    free = shutil.disk_usage(tempfile.gettempdir()).free
+    if needed > free:
+        given = f"{len(images):,} images × {len(layers)} layers: {size(needed)} where {size(free)} are free for them"
+        fix = "draw some of the images: acts.draw(per_class=200), name fewer layers, or set TMPDIR to a larger disk"
+        raise InputError("locate", given, "room in the folder for temporary files", fix)
     maps = images.acts.head_maps[list(layers)]
-    space = head_space(images.acts.states(layers), maps, range(len(layers)))
-    bad = (~space.q.isfinite().flatten(1).all(1)).nonzero()[:, 0].tolist()
+    space = head_space(images.acts.states(layers), maps, range(len(layers)), len(images))
+    bad = (~space.square.isfinite().flatten(1).all(1)).nonzero()[:, 0].tolist()  # NaN where a number is not finite
     if bad:
         given = f"{len(bad)} images whose heads are not finite, {images.acts.ids[bad[0]]!r} for one"
         raise InputError("locate", given, "finite parts", "leave these images out: acts.take(rows)")
