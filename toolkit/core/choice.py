@@ -45,12 +45,17 @@ class Judge:
         the mean of the group accuracies.
         """
         tallies = [Tally(self) for _ in range(len(order) + 1)]
+        texts = self.texts.to(self.space.embedding).T
+        along = [self.space.maps[layer, head] @ texts for layer, head in order]
         for rows in torch.arange(len(self.space)).split(ROWS):
             x = self.space.embedding[rows].clone()
-            tallies[0].add(rows, x)
-            for tally, (layer, head) in zip(tallies[1:], order, strict=True):
-                x -= self.space.q[rows, layer, head] @ self.space.maps[layer, head]
-                tally.add(rows, x)
+            logits = x @ texts
+            tallies[0].add(rows, logits, x)
+            for tally, (layer, head), own in zip(tallies[1:], order, along, strict=True):
+                q = self.space.q[rows, layer, head]
+                x -= q @ self.space.maps[layer, head]
+                logits -= q @ own  # far less than all of x along all classes again
+                tally.add(rows, logits, x)
         return [tally.value(by) for tally in tallies]
 
 
@@ -62,10 +67,10 @@ class Tally:
         self._margin, self._of_side = 0.0, [0.0, 0.0]
         self._hits = torch.zeros(judge.groups, dtype=torch.long)
 
-    def add(self, rows: Tensor, x: Tensor) -> None:
-        """Images by their rows [n], and their changed embeddings [n, d], of any norm."""
+    def add(self, rows: Tensor, logits: Tensor, x: Tensor) -> None:
+        """Images by their rows [n]: their changed embeddings x [n, d], of any norm, and x along the classes [n, c]."""
         judge = self._judge
-        cosines = (x @ judge.texts.to(x).T) / x.norm(dim=1, keepdim=True).clamp(min=1e-300)
+        cosines = logits / x.norm(dim=1, keepdim=True).clamp(min=1e-300)
         truth, side = judge.truth[rows], judge.side[rows]
         own = cosines.gather(1, truth[:, None])[:, 0]
         margin = own - (cosines.sum(1) - own) / max(1, cosines.shape[1] - 1)

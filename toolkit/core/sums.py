@@ -160,5 +160,5 @@ def group_hits(logits: Tensor, truth: Tensor, member: Tensor, groups: int) -> Te
 
 def right_by_group(right: Tensor, member: Tensor, groups: int) -> Tensor:
     """[..., g]: the same of whether each image is right [..., b]."""
-    one_hot = torch.nn.functional.one_hot(member, groups).to(torch.float64)
-    return right.to(torch.float64) @ one_hot
+    found = torch.zeros(*right.shape[:-1], groups, dtype=torch.float64, device=right.device)
+    return found.index_add_(-1, member, right.to(torch.float64))
