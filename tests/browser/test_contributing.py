@@ -18,7 +18,10 @@ for words, command in js.steps(fix=False, check=False)[1:]:  # the first downloa
     assert js.run([str(part) for part in command]), words
 """
 CELLS = [
-    "import sys; sys.path.insert(0, {copy!r})\nimport toolkit as tk\nassert tk.__file__.startswith({copy!r})",
+    # a warm kernel (warm.py) knows the toolkit of the checkout already
+    "import sys; sys.path.insert(0, {copy!r})\nfor name in [*sys.modules]:\n"
+    "    sys.modules.pop(name) if name.split('.')[0] == 'toolkit' else None\n"
+    "import toolkit as tk\nassert tk.__file__.startswith({copy!r})",
     "explorer = tk.Explorer(tk.load(), tk.scenes('val', n=240, seed=5, kind='birds'))\nexplorer",
     "explorer.wait()\nprint('ALL' + 'DONE')",
 ]

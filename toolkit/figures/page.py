@@ -12,6 +12,8 @@ from typing import Any
 
 from PIL import Image
 
+from toolkit.store.whole import saved_file
+
 STYLE = """
 :root { color-scheme: light dark; --ink: #22262e; --soft: #5b6370; --paper: #fff; --line: #e3e6ea; --card: #f7f8fa; }
 @media (prefers-color-scheme: dark) {
@@ -96,9 +98,8 @@ def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return f'<div class="table"><table>{top}<tbody>{"".join(lines)}</tbody></table></div>'
 
 
-def write(path: Path, content: str | bytes) -> Path:
+def write(path: Path, content: str | bytes, operation: str = "report") -> Path:
     """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(content.encode() if isinstance(content, str) else content)
-    return part.replace(path)
+    with saved_file(path, operation) as part:
+        part.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import uuid
 from pathlib import Path
@@ -11,18 +10,6 @@ import zarr
 from filelock import FileLock, Timeout
 
 from toolkit.errors import StoreError
-
-
-def local(path: str | Path, operation: str) -> Path:
-    """A path on this machine's disks, absolute, so that it means the same after a change of folder. Raises StoreError
-    for addresses such as s3://…, which would else become a folder of that name.
-    """
-    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):/", str(path))  # two letters and more: C:/ is a disk
-    if scheme:
-        given = f"{str(path)!r}, an address with the scheme {scheme[1]!r}"
-        fix = "copy it to a disk, or mount the storage, and pass that path"
-        raise StoreError(operation, given, "a path on a local disk; other places are not supported yet", fix)
-    return Path(path).expanduser().absolute()
 
 
 def is_store(path: Path) -> bool:

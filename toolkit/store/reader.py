@@ -20,10 +20,11 @@ from toolkit.core.state import State
 from toolkit.errors import StoreError
 from toolkit.models.card import ModelCard
 from toolkit.store.damage import damage, damage_at, suspect
+from toolkit.store.errors import local
 from toolkit.store.identity import Identity
 from toolkit.store.layout import AXES, FORMAT, READOUT_AXES, card_from
 from toolkit.store.manifest import Manifest
-from toolkit.store.place import Place, is_store, local
+from toolkit.store.place import Place, is_store
 from toolkit.store.words import SKIPPED, Words
 from toolkit.store.writer import unknown
 

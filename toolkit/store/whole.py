@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from toolkit.store.errors import local, storing
+
 
 @contextlib.contextmanager
 def whole_file(target: Path) -> Iterator[Path]:
@@ -19,3 +21,15 @@ def whole_file(target: Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def saved_file(path: str | Path, operation: str) -> Iterator[Path]:
+    """The same for what a user saves, in a folder that is made where it is not there: a full disk, a place where one
+    may not write and an address that is no path are a StoreError.
+    """
+    target = local(path, operation)
+    with storing(target, operation):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(target) as part:
+            yield part

@@ -289,3 +289,21 @@ def test_arrays_that_cannot_be_right(change, words):
     change(given)
     with pytest.raises(tk.InputError, match=words):
         tk.from_arrays(**given)
+
+
+def objects(path):
+    np.save(path, np.array([{"a": 1}], dtype=object))
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda p: p.write_bytes(b""), lambda p: p.write_bytes(p.read_bytes()[:200]), objects,
+              lambda p: p.write_bytes(p.read_bytes()[:50]), lambda p: p.write_bytes(b"not an array at all")]
+)  # fmt: skip
+@pytest.mark.parametrize("which", ["attn", "mlp"])
+def test_npy_files_that_cannot_be_read(tmp_path, spoil, which):
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "birds_attn_ViT.npy", rng.normal(size=(5, 2, 2, 8)).astype(np.float32))
+    np.save(tmp_path / "birds_mlp_ViT.npy", rng.normal(size=(5, 3, 8)).astype(np.float32))
+    spoil(tmp_path / f"birds_{which}_ViT.npy")
+    with pytest.raises(tk.InputError, match=rf"birds_{which}_ViT\.npy of [\d,]+ bytes, which cannot be read.*copy it"):
+        tk.from_npy(tmp_path)

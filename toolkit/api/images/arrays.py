@@ -15,8 +15,8 @@ from toolkit.core.parts import CONVENTIONS, Convention
 from toolkit.core.rank import TOLERANCE
 from toolkit.data.characters import sendable
 from toolkit.errors import InputError
+from toolkit.store.errors import local
 from toolkit.store.foreign import Foreign, write_foreign
-from toolkit.store.place import local
 
 
 def from_arrays(
@@ -89,6 +89,16 @@ def from_arrays(
     return Acts(write_foreign(foreign, place), None, convention)
 
 
+def _mapped(path: Path) -> Any:
+    """The array of a .npy file, as a memory map. Raises InputError for one that is cut, empty, or holds objects."""
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        given = f"{path.name} of {path.stat().st_size:,} bytes, which cannot be read ({error})"
+        fix = "copy it again; files of objects cannot be read, as they may run code"
+        raise InputError("from_npy", given, "a whole .npy file of numbers", fix) from error
+
+
 def _array(what: str, values: Any, ndim: int) -> Any:
     axes = {"heads": "[b, l, h, d]", "mlps": "[b, m, d]", "rest": "[b, d]"}[what]
     if isinstance(values, torch.Tensor):
@@ -156,5 +166,5 @@ def from_npy(
     other = place / f"{data}_mlp_{name}.npy"
     if not other.exists():
         raise InputError("from_npy", f"{path.name} without {other.name}", "both files", "copy the other one too")
-    heads, mlps = (np.load(p, mmap_mode="r", allow_pickle=False) for p in (path, other))
+    heads, mlps = (_mapped(p) for p in (path, other))
     return from_arrays(heads, mlps, labels=labels, convention="reference", name=name, **given)

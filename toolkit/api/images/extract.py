@@ -18,9 +18,10 @@ from toolkit.errors import InputError, StoreError
 from toolkit.models.batch import best_batch
 from toolkit.models.model import Model
 from toolkit.store.damage import damage_at
+from toolkit.store.errors import local
 from toolkit.store.extraction import Extraction
 from toolkit.store.layout import FORMAT, Precision
-from toolkit.store.place import Place, is_store, local
+from toolkit.store.place import Place, is_store
 from toolkit.store.reader import Store, open_store
 from toolkit.store.writer import different
 

@@ -20,7 +20,7 @@ from toolkit.models.claims import computes_quick
 from toolkit.models.huggingface import huggingface_model
 from toolkit.models.model import Model
 from toolkit.models.towers import output_of, tower_of
-from toolkit.store.whole import whole_file
+from toolkit.store.whole import saved_file
 
 
 def fold_ablation(model: Model, heads: Any, strength: Strength = 0.0) -> Model:
@@ -98,7 +98,7 @@ def save_checkpoint(model: Model, path: str | Path) -> Path:
         "quick_gelu": computes_quick(model.clip), "preprocess": {"mean": card.mean, "std": card.std, **kept},
         "heads": [_heads(model.clip, "visual."), _heads(model.clip, "")],
     }  # fmt: skip
-    with whole_file(target) as part:
+    with saved_file(target, "save_checkpoint") as part:
         save_file(state, part, {"format": "pt", "toolkit": json.dumps(facts)})
     return target
 
@@ -149,12 +149,11 @@ def save_huggingface(model: Model, folder: str | Path) -> Path:
         "image_processor_type": "CLIPImageProcessor", "image_mean": list(card.mean), "image_std": list(card.std),
         "crop_size": size, "resample": 2 if attached.get("interpolation") == "bilinear" else 3, **how,
     }  # fmt: skip
-    target.mkdir(parents=True, exist_ok=True)
     for name, facts in (("config.json", config), ("preprocessor_config.json", pictures)):
-        with whole_file(target / name) as part:
+        with saved_file(target / name, "save_huggingface") as part:
             part.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     facts = {"id": card.id, "fingerprint": card.fingerprint, "written_by": "clip-head-toolkit"}
-    with whole_file(target / "model.safetensors") as part:
+    with saved_file(target / "model.safetensors", "save_huggingface") as part:
         tensors = {name: t.detach().cpu().clone() for name, t in state.items()}
         save_file(tensors, part, {"format": "pt", "toolkit": json.dumps(facts)})
     return target

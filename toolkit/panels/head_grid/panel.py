@@ -22,7 +22,7 @@ from toolkit.panels.base.panel import Panel, observes, shows_errors
 from toolkit.panels.base.place import ExplorerPlace, Host
 from toolkit.panels.base.selection import Selection
 from toolkit.panels.base.traits import Heads, Table
-from toolkit.store.whole import whole_file
+from toolkit.store.whole import saved_file
 
 if TYPE_CHECKING:
     import pandas
@@ -305,7 +305,7 @@ class HeadGrid(Panel):
         }
         if target.suffix.lower() not in writers:
             raise InputError("HeadGrid.save", repr(target.name), ", ".join(writers), "choose one of these endings")
-        with whole_file(target) as part:
+        with saved_file(target, "HeadGrid.save") as part:
             writers[target.suffix.lower()](part)
         return target
 
