@@ -134,7 +134,7 @@ def test_any_options(options, data):
     assert [name for name, row in rows.items() if row["guessed"]] == [panel.guess]
     for name, row in rows.items():
         assert (row["bar"] is None) == math.isnan(truth[name])
-        assert row["bar"] is None or 0 <= row["bar"][0] <= row["bar"][1] <= 1
+        assert row["bar"] is None or 0 <= row["bar"]["start"] <= row["bar"]["end"] <= 1
     with pytest.raises(InputError, match="after the truth was shown"):
         panel.guess = next(o for o in options if o != panel.guess)
 

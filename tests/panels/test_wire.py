@@ -18,6 +18,7 @@ from toolkit.labs.edit import PlaceName, Settings
 from toolkit.panels.base import told_maps, turned
 from toolkit.panels.explorer import panel as explorer_panel
 from toolkit.panels.gallery import panel as gallery_panel
+from toolkit.panels.predict import panel as predict_panel
 from toolkit.panels.span_explorer import panel as span_panel
 from toolkit.panels.two_models import panel as two_panel
 
@@ -31,6 +32,7 @@ SENT = {
     "span_explorer/view.js": [span_panel.TextRow, span_panel.EndImage, span_panel.EndsSent, span_panel.HeadFacts,
                               span_panel.NoteSent],
     "gallery/view.js": [gallery_panel.GalleryImage],
+    "predict/view.js": [predict_panel.BarEnds, predict_panel.OptionRow],
     "token_map/view.js": [maps.AskedSent],
     "two_models/view.js": [two_models.ModelNames, two_panel.HeadTable],
     "explorer/chosen.js": [explorer.ImageSaid, explorer_panel.Now],

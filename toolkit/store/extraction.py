@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from toolkit.core.parts import parts_from
+from toolkit.core.readout import Readout
 from toolkit.core.state import State, state_of
 from toolkit.data.samples import Samples
 from toolkit.errors import InputError, UnsupportedModelError
@@ -47,9 +49,15 @@ class Extraction:
         self.header = layout.header_of(model, data, precision)
         self.batch = min(batch_size, self.header.chunk)
         self._workers, self._size, self._halved = workers, self.batch, 0
-        self._readout = model.readout(fresh=True)
-        self._single = self._readout.to(torch.float32)
         self._limit = max(TOLERATED[precision], TOLERATED.get(self.header.key["weights as"], 0))
+
+    @cached_property
+    def _readout(self) -> Readout:
+        return self.model.readout(fresh=True)
+
+    @cached_property
+    def _single(self) -> Readout:
+        return self._readout.to(torch.float32)
 
     def run(self, place: Path | None, overwrite: bool = False) -> Writer:
         """To the end, or to the first error: a store at a place, or in memory; what wrote it. What is written stays and

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -135,14 +136,17 @@ def _is_there(place: Path, run: Extraction, overwrite: bool) -> bool:
     if not is_store(place):
         given = f"store={str(place)!r}, where something lies that is no store"
         raise StoreError("extract", given, "a new name, or a store of this toolkit", "name another place")
+    shards = None
     attrs, header = zarr.open_group(store=str(place), mode="r").attrs, run.header
     if attrs.get("format") == FORMAT and attrs.get("complete") and attrs["digest"] == header.digest:
-        found = damage_at(place)
-        if found is None:
-            return True
-        if found.shards is not None:
-            run.repair(place, found.shards)
-            return True
+        with contextlib.suppress(OSError, ValueError, KeyError):  # no list of files: open_store says so
+            found = damage_at(place)
+            if found is None:
+                return True
+            shards = found.shards
+    if shards is not None:
+        run.repair(place, shards)
+        return True
     try:
         kept = open_store(place)
     except StoreError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import traitlets
 
@@ -28,6 +28,23 @@ TRUTHS = {
 """What a truth may be, by whether there are options."""
 WAIT = 5.0
 """Seconds that a kept picture waits for a truth that is on its way."""
+
+
+class BarEnds(TypedDict):
+    """Where a bar begins and ends, from 0 to 1."""
+
+    start: float
+    end: float
+
+
+class OptionRow(TypedDict):
+    """One of the options, once revealed. bar: None without a number. value: in words."""
+
+    name: str
+    right: bool
+    guessed: bool
+    bar: BarEnds | None
+    value: str
 
 
 class Predict(LivePanel):
@@ -241,23 +258,23 @@ class Predict(LivePanel):
             self._describe()
         self._record()
 
+    def _row(self, name: str, bars: bool) -> OptionRow:
+        """What the browser paints of an option."""
+        found = self.prediction
+        ends = found.bar(name) if bars else None
+        return {
+            "name": name, "guessed": name == self.guess, "right": name in found.best,
+            "bar": None if ends is None else {"start": ends[0], "end": ends[1]},
+            "value": found.told(found.truth[name]) if bars else "",
+        }  # fmt: skip
+
     def _told(self) -> dict[str, Any]:
         """What the browser paints, in words and as shares of its width."""
         found, guess = self.prediction, self.guess
         told: dict[str, Any] = {"sentence": found.sentence, "because": sendable(self.because)}
         if found.options:
             bars = isinstance(found.truth, dict)
-            return told | {
-                "rows": [
-                    {
-                        "name": name, "guessed": name == guess, "right": name in found.best,
-                        "bar": found.bar(name) if bars else None,
-                        "value": found.told(found.truth[name]) if bars else "",
-                    }
-                    for name in found.options
-                ],
-                "bars": bars,
-            }  # fmt: skip
+            return told | {"rows": [self._row(name, bars) for name in found.options], "bars": bars}
         return told | {
             "truth": found.told(found.truth), "truth_at": found.at(found.truth), "difference": found.difference,
             "guess": "" if guess is None else found.told(guess), "guess_at": None if guess is None else found.at(guess),

@@ -21,11 +21,17 @@ const PAINTED_FROM = ["guess", "_answer", "_known", "_work", "_asked", "_answere
 const WIDTH = 320; // of the axis, where it is not known yet
 
 /**
+ * @typedef {object} BarEnds where a bar begins and ends, from 0 to 1
+ * @property {number} start
+ * @property {number} end
+ */
+
+/**
  * @typedef {object} OptionRow one of the options, once revealed
  * @property {string} name
  * @property {boolean} right
  * @property {boolean} guessed
- * @property {[from: number, to: number] | null} bar
+ * @property {BarEnds | null} bar
  * @property {string} value
  */
 
@@ -193,10 +199,9 @@ class View extends Frame {
     if (!bars) return line;
     const track = make("span", "tkp-track", line, { "aria-hidden": "true" });
     if (row.bar) {
-      const [from, to] = row.bar;
       const bar = make("i", row.guessed ? "tkp-bar tkp-guessed" : "tkp-bar", track);
-      bar.style.left = inPercent(from);
-      bar.style.width = inPercent(to - from);
+      bar.style.left = inPercent(row.bar.start);
+      bar.style.width = inPercent(row.bar.end - row.bar.start);
     }
     make("span", "tkp-value", line).textContent = row.value;
     return line;
