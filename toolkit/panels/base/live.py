@@ -52,22 +52,28 @@ class LivePanel(Panel):
         paint: Callable[[Any], None],
         key: str | None = None,
         engine: Engine | None = None,
+        then: Callable[[Any], None] | None = None,
         **more: Any,
     ) -> None:
         """Ask an engine (default: the panel's) for a part. What comes is painted in order, under LOCK and as one
-        message; the part stays in `_work` until its newest answer is there.
+        message; the part stays in `_work` until its newest answer is there. then: called with what was painted, once
+        it has left for the page: what others make of it must not keep it waiting.
         """
         with LOCK:
             turn = self._turn[part] = self._turn.get(part, 0) + 1
             self._work = sorted({*self._work, part})
 
         def done(value: Any) -> None:
-            with self.painting():
-                if turn > self._shown_turn.get(part, 0):  # an answer to an earlier ask is better than none
-                    self._shown_turn[part] = turn
-                    self._forgive(part)
-                    paint(value)
-                over()
+            with LOCK:
+                with self.painting():
+                    painted = turn > self._shown_turn.get(part, 0)  # an answer to an earlier ask is better than none
+                    if painted:
+                        self._shown_turn[part] = turn
+                        self._forgive(part)
+                        paint(value)
+                    over()
+                if painted and then is not None:
+                    then(value)
 
         def failed(error: BaseException) -> None:
             with self.painting():

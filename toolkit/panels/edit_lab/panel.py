@@ -275,7 +275,8 @@ class EditLab(GroupsPanel):
             return asked, shown(made)
 
         self._ended("solve")
-        self._submit("solve", work, self._paint, progress=self._reports("solve"), partial=self._paint_part)
+        more: dict[str, Any] = {"progress": self._reports("solve"), "partial": self._paint_part}
+        self._submit("solve", work, self._paint, then=self._tell_others, **more)
 
     def _paint(self, found: tuple[Settings, EditShown]) -> None:
         settings, now = found
@@ -284,10 +285,12 @@ class EditLab(GroupsPanel):
         self._forgive("_browser_asked", "fill", "choose")
         self._ended("solve")
         self._visits.seen(settings, now.point)
-        self.selection.edit = now.edit
         self.summary = f"{self.title}: {now.words}"
         self._ask_words(now.edit, settings.told)
         self._ask_flips(now.outcome)
+
+    def _tell_others(self, found: tuple[Settings, EditShown]) -> None:
+        self.selection.edit = found[1].edit
 
     def _paint_part(self, now: EditShown) -> None:
         with self.painting():
