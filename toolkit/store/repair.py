@@ -13,7 +13,7 @@ from toolkit.store.errors import storing
 from toolkit.store.layout import Header, shard_files
 from toolkit.store.manifest import Manifest, sealed
 from toolkit.store.place import Place
-from toolkit.store.writer import Arrays, clear_shard
+from toolkit.store.writer import Arrays, clear_shard, write_shard
 
 
 class Repair:
@@ -48,8 +48,7 @@ class Repair:
         rows = self.rows(shard)
         with storing(self._folder, "extract"):
             clear_shard(self._folder, self._header, shard)
-            for name, values in arrays.items():
-                self._group[name][rows.start : rows.stop] = values
+            write_shard(self._group, slice(rows.start, rows.stop), arrays)
             found = Manifest.read(self._folder)
             new = {name: sealed(self._folder / name) for name in shard_files(self._header.shapes, shard)}
             Manifest(found.files | new).write(self._folder)

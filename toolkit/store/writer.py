@@ -163,9 +163,7 @@ class Writer:
         with storing(self._name, self._operation):
             if self._place is not None:
                 clear_shard(self._place.partial, self.header, self.written)
-            for name, values in arrays.items():
-                assert len(values) == rows.stop - rows.start, "a shard is written whole, by one writer"
-                self._array(name)[rows] = values
+            write_shard(self.group, rows, arrays)
             self._gather(arrays)
             self._notes |= notes
             if self._place is not None:
@@ -249,6 +247,19 @@ class Writer:
 
     def __exit__(self, *_: object) -> None:
         self.release()
+
+
+def write_shard(group: Any, rows: slice, arrays: Arrays) -> None:
+    """Arrays of all rows of a shard. What is all fill has no file; zarr itself would look for that chunk by chunk."""
+    with zarr.config.set({"array.write_empty_chunks": True}):
+        for name, values in arrays.items():
+            assert len(values) == rows.stop - rows.start, "a shard is written whole, by one writer"
+            if not _is_fill(values):
+                group[name][rows] = values
+
+
+def _is_fill(values: NDArray[Any]) -> bool:
+    return values.size == 0 or bool(np.isnan(values.flat[0]) and np.isnan(values).all())
 
 
 def clear_shard(folder: Path, header: Header, shard: int) -> None:
