@@ -12,6 +12,7 @@ import importlib.util
 import json
 import re
 import statistics
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -336,6 +337,9 @@ def fill(text: str, blocks: dict[str, str]) -> str:
 
 
 def main() -> None:
+    if sys.argv[1:] == ["glossary"]:
+        (HERE / "glossary.md").write_text(glossary_page(), encoding="utf-8")
+        return
     results = {int(p.stem[4:]): json.loads(p.read_text()) for p in sorted((HERE / "results").glob("seed?.json"))}
     places = {s: HERE / "results" / f"seed{s}.provenance.json" if s else WEIGHTS / "provenance.json" for s in results}
     records = {s: json.loads(place.read_text()) for s, place in places.items()}

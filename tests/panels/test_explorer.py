@@ -143,9 +143,8 @@ def test_a_panel_refuses_settings_it_has_not_before_any_is_set(explorer: Explore
 
 
 def test_every_panel_keeps_settings_it_has() -> None:
-    for name, settings in ((panel.__name__, panel.saved) for panel in PANELS):
-        panel = getattr(tk, name)
-        assert all(hasattr(panel, setting) or setting == "size" for setting in settings), name
+    for panel in PANELS:
+        assert all(hasattr(panel, setting) or setting == "size" for setting in panel.saved), panel.__name__
 
 
 def test_parts_have_no_connection_of_their_own_until_they_are_shown(explorer: Explorer) -> None:

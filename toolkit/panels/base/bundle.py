@@ -7,6 +7,8 @@ import json
 import os
 from pathlib import Path
 
+from toolkit.errors import InputError
+
 PANELS = Path(__file__).parents[1]
 BUNDLES = PANELS / "bundles"
 WITH_MAPS = "TOOLKIT_SOURCE_MAPS"
@@ -15,13 +17,21 @@ WITH_MAPS = "TOOLKIT_SOURCE_MAPS"
 
 def script(panel: str) -> str:
     """The script of a panel by the name of its folder, one module with all that it imports."""
-    text = (BUNDLES / f"{panel}.js").read_text(encoding="utf-8")
+    text = _read(f"{panel}.js")
     return text + source_map(panel) if os.environ.get(WITH_MAPS) == "1" else text
 
 
 def style(panel: str) -> str:
     """The style of a panel by the name of its folder, with that of all that its script imports."""
-    return (BUNDLES / f"{panel}.css").read_text(encoding="utf-8")
+    return _read(f"{panel}.css")
+
+
+def _read(name: str) -> str:
+    try:
+        return (BUNDLES / name).read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        given = f"the bundle {name}, which is not there"
+        raise InputError("panels", given, "a bundle of every panel's folder", "run make js once") from error
 
 
 def source_map(panel: str) -> str:
