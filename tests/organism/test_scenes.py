@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import time
 from pathlib import Path
 
 import numpy as np
@@ -180,3 +181,26 @@ def test_wrong_arguments(arguments, message):
 def test_a_group_that_no_sample_has():
     with pytest.raises(InputError, match="which no sample has"):
         tk.scenes("test", n=5).where(group="penguin on ice")
+
+
+def test_threads_that_read_at_once_lose_no_picture(monkeypatch):
+    """The first readers of a set used to make room for it each, and what one had painted was lost with its room."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from toolkit.organism import scenes as module
+
+    rows = range(8)
+    expected = module.render(*tk.scenes("test", n=8)._some(rows)).pixels
+    empty = module.torch.empty
+
+    def slow(*shape, **options):
+        found = empty(*shape, **options)
+        time.sleep(0.05)
+        return found
+
+    monkeypatch.setattr(module.torch, "empty", slow)
+    data = tk.scenes("test", n=8)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda row: data.pixels([row])[0], rows))
+    assert torch.equal(torch.stack(found), expected)
+    assert torch.equal(data.pixels(rows), expected)

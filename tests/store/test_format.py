@@ -352,6 +352,18 @@ def test_format_1_is_rewritten(model, old):
     assert [p.name for p in place.parent.iterdir()] == ["old.zarr"]
 
 
+def test_a_half_written_store_of_format_1_is_not_thrown_away(model, old, tmp_path):
+    place = tmp_path / "s.zarr"
+    partial = tmp_path / "s.zarr.partial"
+    old[1].rename(partial)
+    zarr.open_group(store=str(partial), mode="r+").attrs["complete"] = False
+    before = sorted(partial.rglob("*"))
+    with pytest.raises(tk.StoreError, match=r"half-written store of format 1.*finish it with the version"):
+        tk.extract(model, Pictures(N), place, batch_size=8, progress=False)
+    assert sorted(partial.rglob("*")) == before
+    assert len(tk.extract(model, Pictures(N), place, batch_size=8, overwrite=True, progress=False)) == N
+
+
 def test_a_rewriting_that_was_cut_short_goes_on_and_the_old_store_stays(old):
     acts, place = old
     seen = []

@@ -123,7 +123,8 @@ def choose(judge: Judge, lists: Mapping[str, Sequence[Head]], by: By, guard: boo
     guard: compare t = 0 as well (R25's algorithm always takes at least one head).
     """
     curves = {name: tuple(prefix_values(judge, order, by)) for name, order in lists.items()}
-    base = set_value(judge, (), by)
+    first = next(iter(curves.values()), None)
+    base = set_value(judge, (), by) if first is None else first[0]
     found: Choice | None = Choice((), "", base, base, curves) if guard else None
     for t in range(1, max((len(order) for order in lists.values()), default=0) + 1):
         for name, order in lists.items():

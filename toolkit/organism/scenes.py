@@ -35,7 +35,8 @@ class Scenes(Samples):
         self.seed, self.numbers, self.mixture = seed, index, mixture
         self._draws = Draws(split, seed, index)
         self._factors = draw_factors(self._draws, mixture)
-        self._kept: Tensor | None = None
+        # room for all from the start, which costs no memory until it is painted: threads that read paint into one
+        self._kept = torch.empty(len(index) if len(index) <= KEPT else 0, 3, SIZE, SIZE, dtype=torch.uint8)
         self._painted = np.zeros(len(index), bool)
         changed = {k: v for k, v in vars(mixture).items() if v != getattr(Mixture(), k)}
         mark = "".join(f"-{k}{v:g}" for k, v in changed.items())
@@ -47,8 +48,6 @@ class Scenes(Samples):
         """uint8 [n, 3, 64, 64], painted when first asked for and kept (12 kB an image) up to KEPT images."""
         if len(self) > KEPT:
             return render(*self._some(rows)).pixels
-        if self._kept is None:
-            self._kept = torch.empty(len(self), 3, SIZE, SIZE, dtype=torch.uint8)
         new = np.unique([row for row in rows if not self._painted[row]]).astype(np.int64)
         if len(new):
             self._kept[new] = render(*self._some(new.tolist())).pixels

@@ -13,7 +13,7 @@ import numpy as np
 import zarr
 
 from toolkit.errors import StoreError
-from toolkit.store.layout import ABOUT, IMAGE_AXES
+from toolkit.store.layout import ABOUT, IMAGE_AXES, shard_file
 from toolkit.store.manifest import Manifest
 from toolkit.store.words import SKIPPED
 
@@ -74,7 +74,7 @@ def missing_files(group: Any, folder: Path) -> Iterator[tuple[str, str]]:
         size = int(np.prod(array.chunks)) * array.dtype.itemsize
         per_image = name in IMAGE_AXES
         for k in range(-(-array.shape[0] // rows) if per_image and array.size else 1):
-            file = "/".join([name, "c", str(k if per_image else 0), *["0"] * (array.ndim - 1)])
+            file = shard_file(name, k, array.ndim)
             used = not per_image or bool((status[k * rows : (k + 1) * rows] != SKIPPED).any())
             must = used and array.size > 0 and (own or name in ("mixes", "sigma", "readout/head_map"))
             path = folder / file

@@ -161,9 +161,14 @@ def image_array(group: Any, name: str, images: int, rows: int, shape: tuple[int,
     )  # fmt: skip
 
 
+def shard_file(name: str, shard: int, axes: int) -> str:
+    """The file that holds a shard of an array with so many axes, by its name in the store."""
+    return "/".join([name, "c", str(shard), *["0"] * (axes - 1)])
+
+
 def shard_files(shapes: dict[str, tuple[int, ...]], shard: int) -> list[str]:
-    """The files of a shard, by their names in the store."""
-    return ["/".join([name, "c", str(shard), *["0"] * len(shape)]) for name, shape in shapes.items()]
+    """The files of a shard, by their names in the store. shapes: of one image, array by array."""
+    return [shard_file(name, shard, 1 + len(shape)) for name, shape in shapes.items()]
 
 
 def dtype_of(name: str, precision: Precision) -> str:

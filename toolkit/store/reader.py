@@ -22,7 +22,7 @@ from toolkit.models.card import ModelCard
 from toolkit.store.damage import damage, damage_at, suspect
 from toolkit.store.errors import local
 from toolkit.store.identity import Identity
-from toolkit.store.layout import AXES, FORMAT, READOUT_AXES, card_from
+from toolkit.store.layout import AXES, FORMAT, READOUT_AXES, card_from, shard_file
 from toolkit.store.manifest import Manifest
 from toolkit.store.place import Place, is_store
 from toolkit.store.words import SKIPPED, Words
@@ -136,8 +136,8 @@ class Store:
         first, last = -(-rows.start // self.chunk), rows.stop // self.chunk
         if rows.stop == len(self.words):
             last = -(-rows.stop // self.chunk)
-        ndim = self._array(name).ndim
-        files = ["/".join([name, "c", str(k), *["0"] * (ndim - 1)]) for k in range(first, last)]
+        axes = self._array(name).ndim
+        files = [shard_file(name, k, axes) for k in range(first, last)]
         new = [file for file in files if file in self._seals.files and file not in self._sound]
         found = damage(self._seals.changed(self.folder, new))
         if found is not None:

@@ -107,8 +107,12 @@ class Writer:
     def _resume(self, place: Place) -> bool:
         """Take up what a killed run left; False where there is nothing to take up."""
         self.group = zarr.open_group(store=str(place.partial), mode="r+")
-        if not (place.partial / DONE).is_dir() or self.group.attrs.get("format") != layout.FORMAT:
-            return False  # killed before its first shard, or by an older version: nothing is lost that can be used
+        if self.group.attrs.get("format") != layout.FORMAT and not self._overwrite:
+            given = f"{place.partial.name}, a half-written store of format {self.group.attrs.get('format')}"
+            fix = "finish it with the version that began it, pass overwrite=True, or delete it"
+            raise StoreError(self._operation, given, f"one of format {layout.FORMAT}", fix)
+        if not (place.partial / DONE).is_dir():
+            return False  # killed before its first shard: nothing is lost
         if self.group.attrs.get("source") != self.header.more.get("source"):
             return False  # the rewriting of a store that is no longer there
         if self.group.attrs["digest"] != self.header.digest:

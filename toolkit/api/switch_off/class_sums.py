@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from functools import cached_property
+from threading import Lock
 
 import torch
 from torch import Tensor
@@ -28,6 +29,7 @@ class ReadNumbers:
     def __init__(self, images: Judged) -> None:
         self._images = images
         self._kept: OrderedDict[int, Tensor] = OrderedDict()
+        self._lock = Lock()
 
     def some(self, layer: int, heads: Tensor) -> Tensor:
         """[b, n, k + 3] of some heads of a layer."""
@@ -40,13 +42,15 @@ class ReadNumbers:
         return torch.cat([image_shares(state) for state in self._images.acts.states([])])
 
     def _layer(self, layer: int) -> Tensor:
-        """[b, h, k]: mixes as they are stored."""
-        if layer not in self._kept:
-            self._kept[layer] = self._images.acts.mixes_of(layer)
-        self._kept.move_to_end(layer)
-        while len(self._kept) > 1 and sum(mixes.nbytes for mixes in self._kept.values()) > KEPT:
-            self._kept.popitem(last=False)
-        return self._kept[layer]
+        """[b, h, k]: mixes as they are stored. Several workers of a panel may ask at once."""
+        with self._lock:
+            if layer not in self._kept:
+                self._kept[layer] = self._images.acts.mixes_of(layer)
+            found = self._kept[layer]
+            self._kept.move_to_end(layer)
+            while len(self._kept) > 1 and sum(mixes.nbytes for mixes in self._kept.values()) > KEPT:
+                self._kept.popitem(last=False)
+        return found
 
     def exact(self, layer: int, rows: Tensor) -> Tensor:
         """[r, h, k + 3], float64."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
+from threading import Lock
 
 import numpy as np
 import torch
@@ -26,19 +27,20 @@ class Contributions:
     def __init__(self, acts: Acts, bases: HeadBases) -> None:
         self._acts, self._bases = acts, bases
         self._kept: OrderedDict[int, Tensor] = OrderedDict()
+        self._lock = Lock()
 
     def of(self, layer: int, head: int) -> Tensor:
         """z [images, r] of one head, float32."""
         return self._layer(layer)[:, head]
 
     def _layer(self, layer: int) -> Tensor:
-        if layer in self._kept:
+        with self._lock:  # several workers of a panel may ask at once
+            if layer not in self._kept:
+                self._kept[layer] = torch.cat(list(coordinates(self._acts, self._bases, layer)))
+            found = self._kept[layer]
             self._kept.move_to_end(layer)
-            return self._kept[layer]
-        found = torch.cat(list(coordinates(self._acts, self._bases, layer)))
-        self._kept[layer] = found
-        while len(self._kept) > 1 and sum(x.nbytes for x in self._kept.values()) > KEPT:
-            self._kept.popitem(last=False)
+            while len(self._kept) > 1 and sum(x.nbytes for x in self._kept.values()) > KEPT:
+                self._kept.popitem(last=False)
         return found
 
     def along(self, layer: int, head: int, text: Tensor | None, cosine: bool = False) -> NDArray[np.float64]:
