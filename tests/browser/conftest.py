@@ -68,13 +68,6 @@ def host(page: Page) -> Iterator[NarrowHost]:
 
 
 @pytest.fixture(scope="session")
-def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
-    found = Warm(tmp_path_factory.mktemp("warm"))
-    yield found
-    found.stop()
-
-
-@pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory, warm: Warm) -> Iterator[Server]:
     server = lab_server(tmp_path_factory.mktemp("lab"), warm)
     yield server

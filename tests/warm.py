@@ -2,8 +2,8 @@
 
 Starting Python, torch and the toolkit is most of what a short test's kernel does. A server's kernelspec starts
 `client`, a small process that passes its arguments, folder, environment and files on, hands on signals, and lives as
-long as its kernel; the kernel ends when it does. One server of the tests, the notebooks, the app and the engine's test
-use kernels that were started as anybody's are. A kernel with another PYTHONPATH is started so, too.
+long as its kernel; the kernel ends when it does. One server of the tests, the first notebook, the app and the engine's
+test use kernels that were started as anybody's are. A kernel with another PYTHONPATH is started so, too.
 
     warm.py serve ADDRESS           the warm process
     warm.py client ADDRESS -f FILE  what a kernelspec names
