@@ -297,7 +297,8 @@ def test_a_named_browser_that_does_not_start_is_said(
 def nested(tmp_path: Path, text: str, *options: str, **env: str) -> str:
     """pytest's output on a small tree with this project's conftest and one browser test."""
     (tmp_path / "tests" / "browser").mkdir(parents=True)
-    shutil.copy(ROOT / "tests" / "conftest.py", tmp_path / "tests")
+    for name in ("conftest.py", "warm.py"):
+        shutil.copy(ROOT / "tests" / name, tmp_path / "tests")
     (tmp_path / "tests" / "browser" / "test_it.py").write_text(text, encoding="utf-8")
     (tmp_path / "pyproject.toml").write_text(
         '[tool.pytest.ini_options]\ntestpaths = ["tests"]\nmarkers = ["browser: .", "cuda: ."]\n',

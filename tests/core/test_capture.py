@@ -56,6 +56,16 @@ def test_model_is_bit_identical_afterwards(family):
     assert {k: same(before[k], after[k]) for k in before} == dict.fromkeys(before, True)
 
 
+@pytest.mark.parametrize("family", families.FAMILIES)
+def test_the_pooled_vector_times_the_projection_is_the_embedding(family):
+    clip = families.build(family, torch.float64)
+    model = wrap(clip)
+    trace, tower = model.trace(families.pictures(clip, 3, torch.float64)), model.tower
+    projected = trace.pooled if tower.proj is None else trace.pooled @ tower.proj
+    assert trace.pooled.shape == (3, tower.pooled)
+    torch.testing.assert_close(projected, trace.output, rtol=1e-9, atol=1e-12)
+
+
 @pytest.mark.parametrize("where", ["visual.transformer.resblocks.1.mlp", "visual.ln_post", "visual.conv1"])
 def test_model_is_bit_identical_after_an_exception_in_the_middle(where):
     clip = with_gradients(families.build("vit"))

@@ -35,6 +35,16 @@ def test_parts_equal_the_formulas_and_sum(family, view):
 
 
 @pytest.mark.parametrize(("family", "view"), [*EVERY, ("huggingface", "pool")])
+def test_the_pooled_vector_times_the_projection_is_the_embedding(family, view):
+    model = wrapped(family, view)
+    trace, tower = model.trace(pictures(3, torch.float64)), model.tower
+    projected = trace.pooled if tower.proj is None else trace.pooled @ tower.proj
+    projected = projected if tower.proj_bias is None else projected + tower.proj_bias
+    assert trace.pooled.shape[1] == tower.pooled
+    assert torch.allclose(projected, trace.output, atol=1e-12)
+
+
+@pytest.mark.parametrize(("family", "view"), [*EVERY, ("huggingface", "pool")])
 def test_single_precision_is_exact_enough_and_the_model_is_untouched(family, view):
     clip = build(family)
     before = {name: t.clone() for name, t in clip.state_dict().items()}

@@ -280,7 +280,7 @@ def test_with_threads_it_is_there_at_once_and_the_rest_comes(waiting: Waiting) -
     waiting.until(lambda: "grid" in explorer.parts and not explorer._work)
     explorer.tab = "edit"
     waiting.until(lambda: "edit" in explorer.parts and explorer.edit.edit is not None)
-    assert explorer.selection.edit is explorer.edit.edit
+    waiting.until(lambda: explorer.selection.edit is explorer.edit.edit)  # told after it is painted
     assert not explorer.error
 
 

@@ -17,13 +17,16 @@ from toolkit.errors import InputError
 @click.option("--store", type=click.Path(path_type=Path), required=True, help='Where to keep the parts, e.g. "x.zarr".')
 @of_model
 @click.option("--precision", default="float32", show_default=True, help='Of the store; "float16" halves it.')
+@click.option("--layers", help='Keep the heads of these alone: "-4" for the last four, or "20,21"; default all.')
+@click.option("--no-mlps", is_flag=True, help="Leave the embedding term and the MLPs out.")
+@click.option("--pooled", is_flag=True, help="Keep what the model multiplies by its projection too.")
 @click.option("--batch", type=click.IntRange(1), help="Images at a time; default 64, on a GPU what fits.")
 @click.option("--split", default="test", show_default=True, help="What to call these images.")
 @click.option("--overwrite", is_flag=True, help="Replace a store of something else.")
 @click.option("--json", "as_json", is_flag=True, help="Print the facts as JSON and nothing else.")
 def extract(
-    folder: Path, store: Path, chosen: Chosen, precision: str, batch: int | None, split: str, overwrite: bool,
-    as_json: bool,
+    folder: Path, store: Path, chosen: Chosen, precision: str, layers: str | None, no_mlps: bool, pooled: bool,
+    batch: int | None, split: str, overwrite: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """The parts of every image below FOLDER (sub-folders are classes) into a store; run again, it resumes."""
     from toolkit.api.images.extract import extract as run
@@ -32,12 +35,25 @@ def extract(
     data = image_folder(folder, split)
     loaded = chosen.load()
     options: dict[str, Any] = {"precision": precision, "batch_size": batch, "overwrite": overwrite}
+    options |= {"layers": _layers(layers), "mlps": not no_mlps, "pooled": pooled}
     acts = run(loaded, data, store, progress=not as_json, **options)
     if not as_json:
         click.echo(f"{loaded}\n{acts}")
         for row in acts.report.itertuples():
             click.echo(f"  {row.became}: {row.id} ({row.why})")
     click.echo(json.dumps(_facts(store), indent=1) if as_json else f"Store: {store.resolve()}")
+
+
+def _layers(written: str | None) -> int | list[int] | None:
+    """ "-4" or "20,21" as numbers."""
+    if written is None:
+        return None
+    try:
+        found = [int(word) for word in written.split(",")]
+    except ValueError as error:
+        accepted = '"-4" for the last four, or numbers with commas'
+        raise InputError("extract", f"--layers {written}", accepted, "write them so") from error
+    return found[0] if len(found) == 1 and found[0] < 0 else found
 
 
 @main.command()
@@ -137,6 +153,8 @@ def _facts(store: Path) -> dict[str, Any]:
         "converted": report["id"][report["became"] == "converted"].tolist(),
         "labels": {str(k): int(v) for k, v in counts.items()},
         "split": acts.split,
+        "kept": acts.kept.words,
+        "rules out": acts.kept.rules_out or "nothing",
         "sum error": acts.error,
         **{k: v for k, v in acts.settings.items() if k != "card"},
         "model": acts.card.to_dict(),

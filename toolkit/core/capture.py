@@ -22,6 +22,7 @@ from toolkit.core.tower import Norm, Tower
 from toolkit.errors import UnsupportedModelError
 
 _MHA = inspect.signature(F.multi_head_attention_forward)
+_PRODUCTS = (torch.matmul, torch.mm, Tensor.matmul, Tensor.mm, Tensor.__matmul__)
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class Trace:
     of them for a tower without a residual stream. sigma, mu [b]: scale and mean of the last LayerNorm (1 and 0 where
     there is none). output [b, d]: the embedding as the model returned it. biases [b, l, w]: what the biases of the
     attention wrote, where that is not the same for all images. tail [b, w']: the output of the MLP of a frozen pool.
+    pooled [b, w'']: what the model multiplied by its projection (where it has none, the output); None where the forward
+    did not use the projection the tower names.
 
     Where the norm acts per token before the mean over tokens, every token is weighted by σ/(N σ_n), 1/σ = mean 1/σ_n,
     so that the same formulas hold (G24 §3, applied token by token). A frozen attention pool of p heads weighs them by
@@ -46,6 +49,7 @@ class Trace:
     output: Tensor
     biases: Tensor | None = None
     tail: Tensor | None = None
+    pooled: Tensor | None = None
 
 
 class Capture(TorchFunctionMode):
@@ -82,6 +86,7 @@ class Capture(TorchFunctionMode):
         self._asked: tuple[Tensor, Tensor, float | None] | None = None
         self._rows: Tensor | None = None
         self._tail: Tensor | None = None
+        self._pooled: Tensor | None = None
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -90,6 +95,8 @@ class Capture(TorchFunctionMode):
         if func in (F.linear, F.layer_norm):
             args = (kwargs.pop("input"),) if "input" in kwargs else args
             return (self._linear if func is F.linear else self._norm)(args, kwargs)
+        if func in _PRODUCTS and len(args) == 2:
+            self._projects(*args)
         if func is F.scaled_dot_product_attention:
             return self._mix(*args, **kwargs)
         if func is F.multi_head_attention_forward:
@@ -124,6 +131,12 @@ class Capture(TorchFunctionMode):
         elif weight is self._final:
             self._last = pooled(self._tower, x) if x.ndim == 3 else x
 
+    def _projects(self, x: Tensor, weight: Tensor) -> None:
+        """A product: keep x where the weight is the projection, which a tower may name as a transpose of it."""
+        proj = self._tower.proj
+        if proj is not None and x.ndim == 2 and weight.numel() == proj.numel() and _same_place(weight, proj):
+            self._pooled = x.detach().clone()
+
     def _divide(self, layer: int, norm: Norm | None, x: Tensor) -> None:
         """Divide what was kept of a layer's mixes by the scale of a norm whose input is x [b, n, …]."""
         assert norm is not None
@@ -139,6 +152,7 @@ class Capture(TorchFunctionMode):
             x = self._see(layer, self._apart(args[0])).transpose(1, 2).flatten(2)
             return F.linear(x, *args[1:], **kwargs)
         self._reads(weight, args[0])
+        self._projects(args[0], weight)
         if id(weight) == self._read[0]:
             self._rows = self._frozen_rows()
         out = F.linear(*args, **kwargs)
@@ -234,9 +248,10 @@ class Capture(TorchFunctionMode):
         mixes = torch.stack([self._mixes[i] for i in range(len(tower.blocks))], -2).to(dtype)
         biases = bias_writes(tower, own.weights, self._shrink, dtype)
         tail = None if self._tail is None else self._tail.to(dtype)
+        last = output if tower.proj is None else self._pooled
         return Trace(
             weighed(mixes, own.weights, tower.heads), self._terms(dtype, own.weights, mixes), own.sigma, own.mu,
-            output.to(dtype), biases, tail,
+            output.to(dtype), biases, tail, None if last is None else last.to(dtype),
         )  # fmt: skip
 
     def _terms(self, dtype: torch.dtype, weights: Tensor | None, like: Tensor) -> Tensor:
@@ -251,3 +266,7 @@ class Capture(TorchFunctionMode):
 
     def _scales(self, output: Tensor, dtype: torch.dtype) -> Scales:
         return scales(self._tower, self._last, self._rows, output, dtype)
+
+
+def _same_place(a: Tensor, b: Tensor) -> bool:
+    return a.data_ptr() == b.data_ptr() and a.device == b.device

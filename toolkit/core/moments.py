@@ -51,6 +51,18 @@ class HeadMoments:
         at = list(layers)
         return type(self)(self.count, self.mean[at].flatten(0, 1), self.scatter[at].flatten(0, 1))
 
+    def among(self, layers: Sequence[int], count: int) -> Self:
+        """The same among all layers of a model: nan for those that are not there.
+
+        layers: numbers of the layers that are there, in their order. count: of the model.
+        """
+        values = []
+        for there in (self.mean, self.scatter):
+            whole = there.new_full((count, *there.shape[1:]), torch.nan)
+            whole[list(layers)] = there
+            values.append(whole)
+        return type(self)(self.count, *values)
+
     def to(self, device: torch.device) -> Self:
         """The same on another device."""
         return type(self)(self.count, self.mean.to(device), self.scatter.to(device))

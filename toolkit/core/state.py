@@ -22,7 +22,8 @@ class State:
     pool alone: its MLP, or nothing; of a frozen one, its MLP last), centred and sent through the readout. means [b, m]:
     the mean that centring took from each of them, which the convention `reference` shares out again. sigma, mu [b]:
     scale and mean of the last LayerNorm. output [b, d]: the embedding as the model returned it. biases [b, l, d]: what
-    the attention biases wrote, sent through the readout, where that is not the same for all images; else None.
+    the attention biases wrote, sent through the readout, where that is not the same for all images; else None. pooled
+    [b, w]: what the model multiplied by its projection, where it was kept.
     """
 
     mixes: Tensor
@@ -32,6 +33,13 @@ class State:
     mu: Tensor
     output: Tensor
     biases: Tensor | None = None
+    pooled: Tensor | None = None
+
+    @classmethod
+    def of_heads(cls, mixes: Tensor, sigma: Tensor, mu: Tensor, output: Tensor) -> Self:
+        """Heads without anything else: no terms, whose sum with them would be the embedding."""
+        b, d = output.shape
+        return cls(mixes, output.new_zeros(b, 0, d), output.new_zeros(b, 0), sigma, mu, output)
 
     @classmethod
     def cat(cls, states: Sequence[Self]) -> Self:
@@ -53,4 +61,4 @@ def state_of(trace: Trace, readout: Readout) -> State:
         assert readout.tail is not None
         mlps = torch.cat([mlps, (trace.tail @ readout.tail)[:, None]], 1)
         means = torch.cat([means, means.new_zeros(len(means), 1)], 1)
-    return State(trace.mixes, mlps, means, trace.sigma, trace.mu, trace.output, biases)
+    return State(trace.mixes, mlps, means, trace.sigma, trace.mu, trace.output, biases, trace.pooled)

@@ -89,6 +89,13 @@ class Tower:
         return self.blocks[0].out_weight.shape[0]
 
     @property
+    def pooled(self) -> int:
+        """Numbers that the projection reads; of the embedding where there is none."""
+        if self.proj is not None:
+            return int(self.proj.shape[0])
+        return self.width if self.reader is None else self.reader.out_weight.shape[0]
+
+    @property
     def head_dim(self) -> int:
         """k: numbers per head before the output projection (times the pool's heads in an "attention_trunk")."""
         own = self.blocks[0].out_weight.shape[1] // self.heads

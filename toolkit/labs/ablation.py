@@ -16,6 +16,7 @@ from torch import Tensor
 
 from toolkit.api.checks import Check, quiet
 from toolkit.api.images.judged import Judged, judged
+from toolkit.api.images.kept import layers_of
 from toolkit.api.locate.evidence import LocateEvidence
 from toolkit.api.locate.locate import minority_of, scores_of
 from toolkit.api.locate.registry import known_score
@@ -25,7 +26,7 @@ from toolkit.api.switch_off.ablate import strengths
 from toolkit.api.switch_off.class_sums import replacement, sums_of
 from toolkit.api.switch_off.total import How, total_outputs
 from toolkit.core.choice import By
-from toolkit.core.heads import HeadSet, which_layers
+from toolkit.core.heads import HeadSet
 from toolkit.core.metrics import Accuracy, Change, change
 from toolkit.core.sums import ClassSums, Instead, right_by_group
 from toolkit.errors import InputError
@@ -97,7 +98,7 @@ class AblationSession:
         self, acts: Any, classes: Any, layers: Any = -4, minority: Any = None, operation: str = "AblationLab"
     ) -> None:
         self.images = judged(acts, classes, operation)
-        self.layers = which_layers(layers, self.images.acts.shape[1], operation)
+        self.layers = layers_of(self.images.acts, layers, operation)
         self.shape = self.images.acts.shape[1:3]
         self.minority, self._minority = minority, minority_of(self.images, minority)
         self._scores: dict[Pair, Scores] = {}

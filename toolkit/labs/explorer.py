@@ -19,8 +19,8 @@ from toolkit.api.images.extract import extract
 from toolkit.api.images.judged import Judged
 from toolkit.api.images.load import load
 from toolkit.api.images.search import search
+from toolkit.api.locate.evidence import AbsentScoreError
 from toolkit.api.locate.registry import offered
-from toolkit.api.locate.tables import AbsentScoreError
 from toolkit.data.classes import ClassSet, classes
 from toolkit.data.samples import Samples
 from toolkit.errors import InputError

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from toolkit.api.checks import Check, quiet
 from toolkit.api.edit.result import Edit
 from toolkit.api.images.extract import extract
-from toolkit.api.locate.tables import AbsentScoreError
+from toolkit.api.locate.evidence import AbsentScoreError
 from toolkit.api.where.attribution import TokenAttribution
 from toolkit.api.where.token_map import token_map
 from toolkit.core.metrics import change

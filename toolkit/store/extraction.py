@@ -22,6 +22,7 @@ from toolkit.errors import InputError, UnsupportedModelError
 from toolkit.models.model import Model
 from toolkit.store import layout
 from toolkit.store.feed import Feed
+from toolkit.store.keep import Keep
 from toolkit.store.layout import AXES, Precision
 from toolkit.store.repair import Repair
 from toolkit.store.words import Words
@@ -40,13 +41,14 @@ class Extraction:
         model: Model,
         data: Samples,
         *,
+        keep: Keep,
         precision: Precision = "float32",
         batch_size: int = 64,
         workers: int | None = None,
         report: Callable[[int, int], None] = lambda done, of: None,
     ) -> None:
         self.model, self.data, self.report = model, data, report
-        self.header = layout.header_of(model, data, precision)
+        self.keep, self.header = keep, layout.header_of(model, data, precision, keep)
         self.batch = min(batch_size, self.header.chunk)
         self._workers, self._size, self._halved = workers, self.batch, 0
         self._limit = max(TOLERATED[precision], TOLERATED.get(self.header.key["weights as"], 0))
@@ -102,7 +104,8 @@ class Extraction:
             if batch.pixels is not None:
                 state = layout.rounded(self._forward(batch.pixels), self.header.precision)
                 arrays["error"][np.array(batch.rows) - rows.start] = self._checked(state, batch.rows)
-                for name, values in layout.state_arrays(state, self.header.precision).items():
+                kept = layout.state_arrays(state, self.header.precision, self.keep, self.header.shapes)
+                for name, values in kept.items():
                     arrays[name][np.array(batch.rows) - rows.start] = values
             done = min(done + self.batch, rows.stop)
             self.report(done, len(self.data))
@@ -127,7 +130,10 @@ class Extraction:
 
     def _checked(self, state: State, rows: list[int]) -> np.ndarray:
         """Relative error of the sum of what will be stored, per image; refuses what is no longer a sum."""
-        arrays = [t for name in AXES if (t := getattr(state, name)) is not None]
+        if self.keep.pooled and state.pooled is None:
+            given = "pooled=True with a model whose forward does not multiply by the projection its tower names"
+            raise UnsupportedModelError("extract", given, "a plain projection of one vector", "leave pooled out")
+        arrays = [t for name in (*AXES, "pooled") if (t := getattr(state, name)) is not None]
         finite = torch.stack([t.isfinite().view(len(rows), -1).all(1) for t in arrays]).all(0)
         if not bool(finite.all()):
             first = rows[int((~finite).nonzero()[0])]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Container
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
@@ -21,6 +22,7 @@ from toolkit.core.state import State
 from toolkit.data.samples import Samples
 from toolkit.models.card import ModelCard
 from toolkit.models.model import Model
+from toolkit.store.keep import Keep
 
 FORMAT = 2
 Precision = Literal["float32", "float16", "float64"]
@@ -34,8 +36,10 @@ READOUT_AXES: dict[str, tuple[str, ...]] = {
     "head_map": ("layer", "head", "k", "d"), "head_means": ("layer", "head", "k"), "bias_map": ("layer", "d"),
     "bias_means": ("layer",), "mean_map": ("d",), "constant": ("d",),
 }  # fmt: skip
-IMAGE_AXES = AXES | {"error": ("image",), "rest": ("image", "d")}
-"""Also: relative error of the sum of the stored parts, and what other code's arrays left over beside heads and MLPs."""
+IMAGE_AXES = AXES | {"error": ("image",), "rest": ("image", "d"), "pooled": ("image", "w")}
+"""Also: relative error of the sum of the parts as stored, what other code's arrays left over beside heads and MLPs, and
+what the model multiplies by its projection, where that was asked for.
+"""
 REDUCED = ("mixes", "mlps", "biases")
 """The large arrays, which `precision="float16"` halves."""
 LAYERED = ("mixes", "mlps", "biases")
@@ -76,18 +80,27 @@ class Header:
         return {"format": FORMAT, "digest": self.digest, **own, **self.more}
 
 
-def shapes_of(card: ModelCard) -> dict[str, tuple[int, ...]]:
-    """What is kept of one image, array by array."""
-    own = {} if card.fixed_biases else {"biases": (card.layers, card.embed_dim)}
-    return {
-        "mixes": (card.layers, card.heads, card.head_dim), "mlps": (card.terms, card.embed_dim), "means": (card.terms,),
-        "sigma": (), "mu": (), "output": (card.embed_dim,), **own, "error": (),
-    }  # fmt: skip
+def shapes_of(card: ModelCard, keep: Keep, pooled: int) -> dict[str, tuple[int, ...]]:
+    """What is kept of one image, array by array. pooled: numbers the model's projection reads."""
+    found: dict[str, tuple[int, ...]] = {"mixes": (len(keep.layers), card.heads, card.head_dim)}
+    if keep.mlps:
+        found |= {"mlps": (card.terms, card.embed_dim), "means": (card.terms,)}
+    found |= {"sigma": (), "mu": (), "output": (card.embed_dim,)}
+    if keep.whole and not card.fixed_biases:
+        found["biases"] = (card.layers, card.embed_dim)
+    if keep.pooled:
+        found["pooled"] = (pooled,)
+    return found | {"error": ()}
+
+
+def array_bytes(shapes: dict[str, tuple[int, ...]], precision: Precision) -> dict[str, int]:
+    """What every array takes of one image on disk."""
+    return {n: int(np.prod(s)) * np.dtype(dtype_of(n, precision)).itemsize for n, s in shapes.items()}
 
 
 def image_bytes(shapes: dict[str, tuple[int, ...]], precision: Precision) -> int:
     """What the arrays of one image take on disk."""
-    return sum(int(np.prod(s)) * np.dtype(dtype_of(name, precision)).itemsize for name, s in shapes.items())
+    return sum(array_bytes(shapes, precision).values())
 
 
 def readout_bytes(card: ModelCard) -> int:
@@ -96,16 +109,16 @@ def readout_bytes(card: ModelCard) -> int:
     return 4 * (mixes * d + mixes + layers * d + layers + 2 * d)
 
 
-def header_of(model: Model, data: Samples, precision: Precision) -> Header:
+def header_of(model: Model, data: Samples, precision: Precision, keep: Keep) -> Header:
     """The header of what extracting `data` with `model` gives."""
-    card, shapes = model.card, shapes_of(model.card)
+    card, shapes = model.card, shapes_of(model.card, keep, model.tower.pooled)
     key = {
         "model": card.fingerprint, "weights as": card.precision, "preprocess": described(model.preprocess),
         "data": data_digest(data), "files": hashlib.sha256(data.stamp().encode()).hexdigest()[:16],
-        "images": str(len(data)), "split": data.split, "precision": precision,
+        "images": str(len(data)), "split": data.split, "precision": precision, **keep.key,
     }  # fmt: skip
     rows = min(shard_rows(shapes, precision), len(data))  # zarr pads a chunk to its full size
-    return Header(key, _plain(card), data.split, rows, precision, shapes)
+    return Header(key, _plain(card), data.split, rows, precision, shapes, keep.attrs)
 
 
 def _plain(card: ModelCard) -> dict[str, Any]:
@@ -178,17 +191,19 @@ def dtype_of(name: str, precision: Precision) -> str:
 
 def rounded(state: State, precision: Precision) -> State:
     """A state in float32, its large arrays as exact as they will be stored."""
-    found = {name: getattr(state, name) for name in AXES}
+    found = {f.name: getattr(state, f.name) for f in fields(state)}
     values: dict[str, Any] = {name: None if t is None else t.float() for name, t in found.items()}
     if precision == "float16":
         values |= {name: values[name].half().float() for name in REDUCED if values[name] is not None}
     return State(**values)
 
 
-def state_arrays(state: State, precision: Precision) -> dict[str, np.ndarray]:
-    """A state as it is stored."""
-    found = {name: getattr(state, name) for name in AXES}
-    return {n: t.cpu().numpy().astype(dtype_of(n, precision)) for n, t in found.items() if t is not None}
+def state_arrays(state: State, precision: Precision, keep: Keep, shapes: Container[str]) -> dict[str, np.ndarray]:
+    """What is kept of a state as it is stored. shapes: the names of the arrays."""
+    found = {f.name: getattr(state, f.name) for f in fields(state) if f.name in shapes}
+    if not keep.all_layers:
+        found["mixes"] = found["mixes"][:, list(keep.layers)]
+    return {name: t.cpu().numpy().astype(dtype_of(name, precision)) for name, t in found.items()}
 
 
 def readout_arrays(readout: Readout) -> dict[str, np.ndarray]:

@@ -22,6 +22,7 @@ from toolkit.models.card import ModelCard
 from toolkit.store.damage import damage, damage_at, suspect
 from toolkit.store.errors import local
 from toolkit.store.identity import Identity
+from toolkit.store.keep import Keep
 from toolkit.store.layout import AXES, FORMAT, READOUT_AXES, card_from, shard_file
 from toolkit.store.manifest import Manifest
 from toolkit.store.place import Place, is_store
@@ -37,7 +38,8 @@ class Store:
     """A whole store, on disk or in memory.
 
     name: of the file, "" in memory. words: what is known of every image that was given, in order (`Words`); `usable`:
-    rows of those that were not left out. chunk: images a shard. shape: (layers, heads, numbers kept a head).
+    rows of those that were not left out. chunk: images a shard. keep: what of an image is kept (`Keep`). shape: (layers
+    of the model, heads, numbers kept a head).
     """
 
     def __init__(self, group: zarr.Group, words: Words, folder: Path | None = None) -> None:
@@ -48,7 +50,9 @@ class Store:
         self.usable = np.flatnonzero(words.status != SKIPPED)
         self.chunk = int(self.attrs["chunk"])
         self.partial = bool(self.attrs.get("partial"))
-        self.shape = tuple(int(n) for n in self._array("mixes").shape[1:])
+        kept, heads, k = (int(n) for n in self._array("mixes").shape[1:])
+        self.keep = Keep.read(self.attrs, kept)
+        self.shape = (self.keep.of, heads, k)
         self._sound: set[str] = set()
 
     def _array(self, name: str) -> Any:
@@ -79,7 +83,8 @@ class Store:
             return None
         with self._reading():
             mean, scatter = (torch.from_numpy(self._array(f"moments/{n}")[:]) for n in ("mean", "scatter"))
-        return HeadMoments(int(self.attrs["facts"]["images used"]), mean, scatter)
+        found = HeadMoments(int(self.attrs["facts"]["images used"]), mean, scatter)
+        return found if self.keep.all_layers else found.among(self.keep.layers, self.keep.of)
 
     def state(self, rows: Rows, layers: Sequence[int] | None = None) -> State:
         """The state of some rows, in the order asked for; reads the shards they lie in and nothing else.
@@ -88,15 +93,14 @@ class Store:
         """
         at = np.asarray(rows, np.int64)
         if layers is None:
+            self.keep.check_whole("acts")
             found = {name: self.array(name, at) for name in AXES if name in self.group}
         else:
             found = {name: self.array(name, at) for name in ("sigma", "mu", "output")}
-            none = found["output"].new_zeros(len(at), 0)
-            own = {"mixes": self.array("mixes", at, layers), "mlps": none[..., None], "means": none}
-            found |= own
+            found["mixes"] = self.array("mixes", at, layers)
         if self.partial:
             found["output"] = unknown(*found["output"].shape).to(found["output"])
-        return State(**found)
+        return State(**found) if layers is None else State.of_heads(**found)
 
     def array(
         self, name: str, rows: Rows, layers: Sequence[int] | None = None, as_stored: bool = False
@@ -104,10 +108,13 @@ class Store:
         """Some rows of one array, float64 where that is stored, else float32; of the arrays of layers only these, read
         without the others.
 
-        layers: positions along the second axis, of mixes, MLP terms and biases; default all. as_stored: float16 where
-        that is stored.
+        layers: of mixes, by their number in the model; of MLP terms and biases, positions along the second axis;
+        default all. as_stored: float16 where that is stored.
         """
         at = np.asarray(rows, np.int64)
+        if name == "mixes":
+            asked = range(self.keep.of) if layers is None else layers
+            layers = None if self.keep.all_layers and layers is None else self.keep.places(asked, "acts")
         kind = self._array(name).dtype if as_stored else np.promote_types(self._array(name).dtype, np.float32)
         with self._reading():
             return torch.from_numpy(self._some(name, at, None if layers is None else list(layers), kind))
@@ -177,9 +184,10 @@ class Store:
         found = found.drop_vars(own, errors="ignore")  # format 1 kept them as arrays
         columns = (words.ids, words.labels, words.groups, words.status)
         coordinates: dict[str, Any] = {name: ("image", c) for name, c in zip(own, columns, strict=False)}
-        layers, heads = found.sizes["layer"], found.sizes["head"]
-        terms = self.attrs.get("terms") or term_names(found.sizes["term"], layers)
-        found = found.assign_coords(coordinates | {"layer": range(layers), "head": range(heads), "term": terms})
+        coordinates |= {"layer": list(self.keep.layers), "head": range(found.sizes["head"])}
+        if "term" in found.sizes:
+            coordinates["term"] = self.attrs.get("terms") or term_names(found.sizes["term"], self.keep.of)
+        found = found.assign_coords(coordinates)
         return found.assign(note=("image", words.notes))
 
 

@@ -20,15 +20,17 @@ from zarr.storage import MemoryStore
 from toolkit.core.moments import HeadMoments, moments_of
 from toolkit.core.state import State
 from toolkit.errors import InputError, StoreError
-from toolkit.store import layout
+from toolkit.store import keep, layout
 from toolkit.store import manifest as manifests
 from toolkit.store.errors import check_space, storing
-from toolkit.store.layout import ABOUT, AXES, Header, fixed_array, image_array, shard_files
+from toolkit.store.layout import ABOUT, Header, fixed_array, image_array, shard_files
 from toolkit.store.manifest import Manifest, Seal, sealed
 from toolkit.store.place import Place, is_store
 from toolkit.store.whole import whole_file
 from toolkit.store.words import Words
 
+MEASURED = ("mixes", "sigma", "mu", "output")
+"""The arrays that the moments of heads are made of."""
 KEEP_MOMENTS = 30.0
 """Seconds between two times the moments are written down; what is younger is computed again from its shards."""
 DONE = f"{ABOUT}/done"
@@ -147,7 +149,7 @@ class Writer:
                 mean, scatter = (torch.from_numpy(kept[n]) for n in ("mean", "scatter"))
                 self.moments = HeadMoments(int(kept["count"]), mean, scatter)
         for shard in range(upto, self.written):
-            self._gather({name: self._array(name)[self._rows(shard)] for name in AXES if name in self.header.shapes})
+            self._gather({name: self._array(name)[self._rows(shard)] for name in MEASURED})
 
     def _array(self, name: str) -> Any:
         return self.group[name]
@@ -178,11 +180,11 @@ class Writer:
         good = torch.from_numpy(np.isfinite(arrays["sigma"]))
         if not good.any():
             return
-        kept: dict[str, Any] = {n: torch.from_numpy(arrays[n])[good] for n in AXES if n in arrays}
+        kept: dict[str, Any] = {name: torch.from_numpy(arrays[name])[good] for name in MEASURED}
         kept = {name: values.float() if values.dtype == torch.float16 else values for name, values in kept.items()}
         if self.header.more.get("partial"):
             kept["output"] = unknown(*kept["output"].shape)
-        new = moments_of(State(**kept))
+        new = moments_of(State.of_heads(**kept))
         self.moments = new if self.moments is None else self.moments.merge(new)
 
     def _note_done(self, folder: Path, notes: dict[int, tuple[int, str]]) -> None:
@@ -285,6 +287,8 @@ def different(theirs: Any, ours: dict[str, str]) -> str:
     """Where two keys differ, in words."""
     if not isinstance(theirs, dict):
         return "arrays of other code"
-    if {k for k in ours if theirs.get(k) != ours[k]} == {"files"}:
+    there, here = ({keep.NAME: "all parts", **key} for key in (theirs, ours))
+    differing = [name for name in here if there.get(name) != here[name]]
+    if differing == ["files"]:
         return "the same images, whose files were changed or copied since"
-    return "; ".join(f"{k}: {theirs.get(k)!s:.40} there, {v:.40} here" for k, v in ours.items() if theirs.get(k) != v)
+    return "; ".join(f"{name}: {there.get(name)!s:.60} there, {here[name]:.60} here" for name in differing)

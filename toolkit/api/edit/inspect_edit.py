@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from toolkit.api.images.kept import layers_of
 from toolkit.api.words.banks import bank, default_bank, vectors_of
-from toolkit.core.heads import which_layers
 from toolkit.core.precision import full_precision
 from toolkit.errors import InputError
 
@@ -127,7 +127,7 @@ def lens(acts: Acts, texts: Any = None, layers: Any = None) -> Lens:
     found = bank(default_bank(acts) if texts is None else texts)
     vectors = vectors_of(found, acts, "edit.inspect").double().cpu()
     axes = torch.nn.functional.normalize(vectors - (vectors.mean(0) if len(vectors) > 1 else 0), dim=-1)
-    at = which_layers(layers, acts.shape[1], "edit.inspect")
+    at = layers_of(acts, layers, "edit.inspect")
     return Lens(acts, found.texts, axes, acts.embedding.double().cpu(), at)
 
 

@@ -20,6 +20,7 @@ from toolkit.errors import InputError
 from toolkit.models.card import ModelCard
 from toolkit.models.model import Model
 from toolkit.store.errors import size
+from toolkit.store.keep import Keep
 from toolkit.store.reader import Store
 from toolkit.store.words import CONVERTED, SKIPPED
 
@@ -95,8 +96,13 @@ class Acts:
         return {name: self._store.attrs[name] for name in ("precision", "key", "facts") if name in self._store.attrs}
 
     @property
+    def kept(self) -> Keep:
+        """What of an image is kept: .layers, .mlps, .pooled; .words, and .rules_out, what cannot be asked of it."""
+        return self._store.keep
+
+    @property
     def shape(self) -> tuple[int, int, int, int]:
-        """(images, layers, heads, numbers kept a head)."""
+        """(images, layers of the model, heads, numbers kept a head)."""
         layers, heads, k = self._store.shape
         return len(self), layers, heads, k
 
@@ -139,6 +145,7 @@ class Acts:
 
     @cached_property
     def _parts(self) -> Parts:
+        self.kept.check_whole("acts.parts")
         layers, heads, k = self._store.shape
         self._afford("parts", layers * heads * k + (2 * layers + 3) * self._dim, "acts.batches()")
         return self._made(self.rows)
@@ -159,6 +166,7 @@ class Acts:
     @property
     def heads(self) -> Tensor:
         """Head contributions [b, l, h, d] of all images."""
+        self.kept.check_whole("acts.heads")
         self._afford("heads", self._store.shape[0] * self._store.shape[1] * self._dim, "acts.batches()")
         return self.parts().heads
 
@@ -182,19 +190,36 @@ class Acts:
         self._afford("embedding", self._dim, "acts.batches()")
         return torch.nn.functional.normalize(self._store.array("output", self.rows), dim=-1)
 
+    @property
+    def pooled(self) -> Tensor:
+        """What the model multiplied by its projection [b, w]: `acts.pooled @ proj` is the embedding before it is made
+        unit. Of a model without one, that embedding itself.
+
+        Raises:
+            InputError: where it was not kept (`tk.extract(…, pooled=True)`).
+        """
+        if not self.kept.pooled:
+            given = f"a store of {self.kept.words}"
+            raise InputError("acts.pooled", given, "pooled vectors", "extract with pooled=True into another store")
+        one = self._store.array("pooled", self.rows[:1])
+        self._afford("pooled", one.shape[1], "acts.take(rows).pooled")
+        return self._store.array("pooled", self.rows)
+
     @cached_property
     def moments(self) -> HeadMoments:
-        """First and second moments of every head over these images; those gathered while extracting where they fit."""
+        """First and second moments of every head over these images; those gathered while extracting where they fit.
+        Of layers that are not kept, nan.
+        """
         if not len(self):
             raise InputError("acts.moments", "no images", "at least one", "take other images")
         if self._store.moments is not None and np.array_equal(self.rows, self._store.usable):
             return self._store.moments
         gathered = None
-        for state in self.states():
+        for state in self.states(self.kept.layers):
             new = moments_of(state)
             gathered = new if gathered is None else gathered.merge(new)
         assert gathered is not None
-        return gathered
+        return gathered if self.kept.all_layers else gathered.among(self.kept.layers, self.kept.of)
 
     @cached_property
     def head_maps(self) -> Tensor:
@@ -440,7 +465,9 @@ class Acts:
         where = f", store {self._store.name!r}" if self._store.name else ""
         left = int((self._store.words.status == SKIPPED).sum())
         skipped = f", {left} left out" if left else ""
+        less = f", kept: {self.kept.words}" if self.kept.attrs else ""
+        out = f"; this rules out: {self.kept.rules_out}" if self.kept.rules_out else ""
         return (
             f"Acts({len(self)} images{skipped}, split {self.split!r}, {self.card.id}, {layers} layers × {heads} heads ×"
-            f" {k}, convention={self.convention!r}{where}{live})"
+            f" {k}{less}, convention={self.convention!r}{where}{live}{out})"
         )

@@ -21,6 +21,7 @@ from toolkit.models.model import Model
 from toolkit.store.damage import damage_at
 from toolkit.store.errors import local
 from toolkit.store.extraction import Extraction
+from toolkit.store.keep import Keep
 from toolkit.store.layout import FORMAT, Precision
 from toolkit.store.place import Place, is_store
 from toolkit.store.reader import Store, open_store
@@ -36,6 +37,9 @@ def extract(
     *,
     convention: Convention = "separate",
     precision: Precision = "float32",
+    layers: Any = None,
+    mlps: bool = True,
+    pooled: bool = False,
     batch_size: int | None = None,
     workers: int | None = None,
     overwrite: bool = False,
@@ -55,6 +59,13 @@ def extract(
             "separate".
         precision: "float32" or "float16", which halves the mixes and MLP terms; `.error` is what the stored parts then
             miss the embedding by; default "float32".
+        layers: of whose heads the mixes are kept; a list of layers, None for all, a negative int for the last |n|;
+            default all. Fewer take less room and rule out what needs the others: `.kept.rules_out` says what.
+        mlps: keep the embedding term and the MLPs too; default True. Without them, and with fewer layers, the parts
+            kept no longer sum to the embedding, which is kept as it is: `acts.parts()` is refused, and what switches
+            off, locates, edits or describes the heads that are kept goes on.
+        pooled: keep the vector the model multiplies by its projection too (`acts.pooled`), which methods that train
+            the projection need; default False.
         batch_size: images at a time; default 64, on a CUDA device as many as its memory holds; it halves by itself when
             memory runs out.
         workers: threads that decode; default one per core.
@@ -74,13 +85,14 @@ def extract(
     (torch.Size([20, 4, 8, 96]), True)
     """
     _check(model, data, convention, precision, {"batch_size": batch_size, "workers": workers})
+    keep = Keep.asked(model.card, layers, mlps, pooled, "extract")
     model.refresh()
     place = None if store is None else local(store, "extract")
     if place is not None:
         Place(place, "extract").recover()
     with bar(progress) as report:
         options: dict[str, Any] = {"precision": precision, "workers": workers, "report": report}
-        run = Extraction(model, data, batch_size=batch_size or best_batch(model), **options)
+        run = Extraction(model, data, keep=keep, batch_size=batch_size or best_batch(model), **options)
         if place is None:
             made = run.run(None)
             return Acts(Store(made.group, made.words), None, convention, model, data)

@@ -29,6 +29,10 @@ TOGETHER = 25
 """Bootstrap samples that are computed in one go."""
 
 
+class AbsentScoreError(InputError):
+    """A score that does not exist for an error: images it averages over, or layers it compares, are not there."""
+
+
 Made = TypeVar("Made")
 
 
@@ -132,7 +136,10 @@ class LocateEvidence:
         if self.minority is not None:
             keep &= torch.from_numpy(np.isin(self.images.group_names.astype(str), self.minority))
         rows = keep.nonzero()[:, 0]
-        layers = tuple(range(self.images.acts.shape[1]))
+        kept, layers = self.images.acts.kept, tuple(range(self.images.acts.shape[1]))
+        if not kept.all_layers:
+            given = f"LTC's votes, which compare the heads of all layers, of a store of {kept.words}"
+            raise AbsentScoreError("scores.ltc", given, "all layers", "extract with layers=None into another store")
         if not len(rows):
             raise InputError(
                 "scores.ltc", "no image of the minority groups in this pair", "at least one", "name others"

@@ -8,11 +8,11 @@ from typing import Any
 import toolkit.api.locate.head_scores  # noqa: F401 – registers the scores that `Scores.map` knows
 from toolkit.api.checks import whole
 from toolkit.api.images.judged import Judged, judged
+from toolkit.api.images.kept import layers_of
 from toolkit.api.locate.evidence import LocateEvidence, Pair, wanted
 from toolkit.api.locate.scores import Scores
 from toolkit.api.locate.tables import pooled
 from toolkit.core.effects import SIMILARITIES, Similarity
-from toolkit.core.heads import which_layers
 from toolkit.core.parts import Convention
 from toolkit.errors import InputError
 
@@ -66,7 +66,7 @@ def locate(
         raise InputError("locate", given, " or ".join(map(repr, SIMILARITIES)), "pass one of these")
     resamples, seed = whole("resamples", resamples, 1, "locate"), whole("seed", seed, 0, "locate")
     images = judged(acts, classes, "locate", convention)
-    at = which_layers(layers, images.acts.shape[1], "locate")
+    at = layers_of(images.acts, layers, "locate")
     asked = [None if name is None else classes.names[classes.index(name)] for name in (true, predicted)]
     if asked[0] is not None and asked[0] == asked[1]:
         raise InputError("locate", f"true and predicted both {asked[0]!r}", "two classes", "name another one")

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.api.checks import Check, quiet
-from toolkit.api.locate.evidence import LocateEvidence
+from toolkit.api.locate.evidence import AbsentScoreError, LocateEvidence
 from toolkit.api.locate.random_sets import RandomSets, random_sets
 from toolkit.api.locate.registry import HeadScore, known_score, offered
-from toolkit.api.locate.tables import AbsentScoreError, Error, pooled, samples_of, table_of
+from toolkit.api.locate.tables import Error, pooled, samples_of, table_of
 from toolkit.api.switch_off.total import How
 from toolkit.core.choice import CRITERIA, By, choose
 from toolkit.core.effects import NAMES, SIGN
@@ -260,10 +260,10 @@ class Scores:
         from scipy.stats import spearmanr
 
         tables = {f"{'−' * (SIGN[NAMES.index(n)] < 0)}{n.upper()}": self.badness(n).ravel() for n in self.names}
-        rows = [self.ltc.layers.index(layer) for layer in self.layers]
-        tables["LTC"] = self.ltc.difference[rows].numpy().ravel()
+        wrong, right = self._shares_of_votes
+        tables["LTC"] = wrong - right
         found = {
-            (x, y): float("nan") if min(np.ptp(u), np.ptp(v)) == 0 else float(spearmanr(u, v).statistic)
+            (x, y): float(spearmanr(u, v).statistic) if np.ptp(u) > 0 and np.ptp(v) > 0 else float("nan")
             for x, u in tables.items()
             for y, v in tables.items()
         }
@@ -368,14 +368,21 @@ class Scores:
         import pandas
 
         l, h = self.raw.shape[1:]
-        rows = [self.ltc.layers.index(layer) for layer in self.layers]
         columns = {"layer": np.repeat(self.layers, h), "head": np.tile(np.arange(h), l)}
         columns |= {name: self.raw[i].ravel() for i, name in enumerate(NAMES)}
-        columns |= {
-            "ltc_wrong": self.ltc.wrong[rows].numpy().ravel(),
-            "ltc_correct": self.ltc.correct[rows].numpy().ravel(),
-        }
-        return pandas.DataFrame(columns)  # fmt: skip
+        columns["ltc_wrong"], columns["ltc_correct"] = self._shares_of_votes
+        return pandas.DataFrame(columns)
+
+    @property
+    def _shares_of_votes(self) -> tuple[Array, Array]:
+        """LTC's V_W and V_C of every head of these layers [l · h]; nan where not all layers are kept."""
+        try:
+            votes = self.ltc
+        except AbsentScoreError:
+            nothing = np.full(self.raw[0].size, np.nan)
+            return nothing, nothing
+        rows = [votes.layers.index(layer) for layer in self.layers]
+        return votes.wrong[rows].numpy().ravel(), votes.correct[rows].numpy().ravel()
 
     @property
     def _asked(self) -> tuple[tuple[str, str], ...]:

@@ -10,16 +10,12 @@ import torch
 from numpy.typing import NDArray
 
 from toolkit.api.checks import Check, quiet
-from toolkit.api.locate.evidence import HeadEvidence, LocateEvidence, Pair
+from toolkit.api.locate.evidence import AbsentScoreError, HeadEvidence, LocateEvidence, Pair
 from toolkit.api.locate.registry import HeadScore
 from toolkit.api.switch_off.total import How
 from toolkit.errors import InputError, ToolkitError
 
 Array = NDArray[np.float64]
-
-
-class AbsentScoreError(InputError):
-    """A score that does not exist for an error, since images it averages over are missing."""
 
 
 @dataclass(frozen=True)

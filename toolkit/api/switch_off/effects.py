@@ -168,7 +168,8 @@ def head_effects(
             raise InputError("head_effects", f"{name}={value!r}", accepted, f"pass one of these as {name}")
     images = judged(acts, classes, "head_effects")
     l, h = images.acts.shape[1:3]
-    every = [[(layer, head)] for layer in range(l) for head in range(h)] if sets is None else list(sets)
+    each = [[(layer, head)] for layer in images.acts.kept.layers for head in range(h)]
+    every = each if sets is None else list(sets)
     named = tuple(HeadSet.of(heads, l, h) for heads in every)
     if not named:
         raise InputError("head_effects", "no sets", "at least one head set", "leave sets out for every head alone")

@@ -12,6 +12,7 @@ from toolkit.api.images.judged import Judged, judged
 from toolkit.api.switch_off.ablation import Ablation
 from toolkit.core.heads import HeadSet
 from toolkit.core.inject import MODES, Mode, directions, inject
+from toolkit.core.moments import head_numbers
 from toolkit.errors import InputError
 
 
@@ -59,19 +60,10 @@ def ltc_correct(
             "ltc_correct", f"{HeadSet(tuple(both))} in both sets", "two sets without common heads", "choose"
         )
     basis = _basis(images, pairs) if len(on) else None
-    change = torch.zeros_like(images.embedding)
-    at = 0
-    for parts in images.acts.batches():
-        rows = slice(at, at + len(parts.embedding))
-        at = rows.stop
-        for layer in sorted({layer for layer, _ in (*off, *on)}):
-            own = parts.layer(layer).cpu()
-            change[rows] -= sum((own[:, h] for at_, h in off if at_ == layer), torch.zeros_like(change[rows]))
-            for at_, head in on:
-                if at_ == layer and basis is not None:
-                    change[rows] += inject(own[:, head], basis, mode) - own[:, head]
-    if len(off):
-        change += _mean(images, off)
+    removed = torch.cat([some.cpu() for some in images.acts.sums(1 - off.scale(layers, per_layer, 0.0))])
+    change = removed.double().mean(0).to(removed) - removed
+    if basis is not None:
+        change += _drawn(images, on, basis, mode).to(change)
     where = f"its mean over these images (n = {len(images)}, split {images.acts.split!r})"
     settings = images.facts | {"how": mode, "effect": "direct", "salient": str(on), "spurious": str(off)}
     named = f"{where}; {on} drawn towards {len(basis)} directions" if basis is not None else where
@@ -79,13 +71,16 @@ def ltc_correct(
     return Ablation(off, mode, "direct", (0.0,) * len(off), named, embedding, settings, images)
 
 
-def _mean(images: Judged, heads: HeadSet) -> Tensor:
-    """[d]: the sum of the heads' means."""
-    layers, per_layer = images.acts.shape[1:3]
-    table = 1 - heads.scale(layers, per_layer, 0.0)
-    total = sum(some.double().sum(0).cpu() for some in images.acts.sums(table))
-    assert isinstance(total, Tensor)
-    return (total / len(images)).to(images.embedding)
+def _drawn(images: Judged, heads: HeadSet, basis: Tensor, mode: Mode) -> Tensor:
+    """[b, d]: what drawing heads towards the directions of a basis changes, float64."""
+    layers, maps, found = sorted({layer for layer, _ in heads}), images.acts.head_maps, []
+    for state in images.acts.states(layers):
+        q, change = head_numbers(state), torch.zeros(len(state), maps.shape[3], dtype=torch.float64)
+        for layer, head in heads:
+            own = (q[:, layers.index(layer), head] @ maps[layer, head].to(q)).cpu()
+            change += inject(own, basis, mode) - own
+        found.append(change)
+    return torch.cat(found)
 
 
 def _basis(images: Judged, pairs: Any) -> Tensor:

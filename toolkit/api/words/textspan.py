@@ -15,10 +15,10 @@ from torch import Tensor
 
 from toolkit.api.checks import whole
 from toolkit.api.images.acts import Acts
+from toolkit.api.images.kept import layers_of
 from toolkit.api.words.banks import bank as bank_for
 from toolkit.api.words.banks import vectors_of
 from toolkit.api.words.spans import Spans, settings_of
-from toolkit.core.heads import which_layers
 from toolkit.core.moments import bootstrap_moments
 from toolkit.core.parts import Convention
 from toolkit.core.pursuit import METHODS, Method, Picks, pursue
@@ -59,8 +59,8 @@ def head_bases(acts: Any, layers: Any = None, rank: int | None = None, operation
     if not isinstance(acts, Acts):
         fix = "extract them first: tk.extract(model, data)"
         raise InputError(operation, f"a {type(acts).__name__}", "the parts of a data set", fix)
-    _, count, heads, _ = acts.shape
-    at = which_layers(layers, count, operation)
+    heads = acts.shape[2]
+    at = layers_of(acts, layers, operation)
     maps = acts.head_maps[list(at)].flatten(0, 1)
     on = torch.device("cpu") if acts.live is None or acts.live.device.type != "cuda" else acts.live.device
     return HeadBases(at, heads, span_basis(acts.moments.flat(at).to(on), maps, acts.noise, rank, operation))
