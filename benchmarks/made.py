@@ -76,5 +76,3 @@ def parts(images: int, classes: int, place: Path | None, card: ModelCard | None 
             run.write({"mixes": mixes, "sigma": one, "mu": 0 * one, "output": output, "error": 0 * one}, {})
         run.finish({})
     return open_store(place) if place is not None else Store(run.group, run.words)
-
-

@@ -12,7 +12,12 @@ from toolkit.core.inject import directions, inject
 def count_votes(along, logits, truth, layers):
     b, l, h, _ = along.shape  # every image with a number of its own, worth what it gives along the classes
     q = torch.eye(b, dtype=along.dtype)[:, None, None].expand(b, l, h, b)
-    return module.count_votes(*module.winners(q, along.permute(1, 2, 0, 3), logits, truth), along.shape[1:3], layers)
+    best, other = module.rivals(logits, truth)
+    race = module.Race(best, other)
+    for layer, worth in enumerate(along.permute(1, 2, 0, 3)):
+        for rows in (slice(0, b // 2), slice(b // 2, b)):
+            race.run(rows, layer, q[rows, layer], worth)
+    return module.count_votes(race.winner, best == truth, along.shape[1:3], layers)
 
 
 def planted(n=40, seed=0):

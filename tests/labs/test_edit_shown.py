@@ -11,7 +11,8 @@ import pytest
 import toolkit as tk
 from toolkit.core.metrics import accuracy, change
 from toolkit.labs.edit import EditSession, Settings, Visits
-from toolkit.labs.edit_shown import MOST, curve, facts, marks, plane, rows, shown, words
+from toolkit.labs.edit_shown import curve, facts, marks, plane, rows, shown, words
+from toolkit.labs.ranked import MOST, groups_shown
 
 HEADS = "L3.H7 L3.H5"
 FIRST = Settings(10.0, 10.0, 40, "diagonal", None, False, ((3, 7), (3, 5)), None)
@@ -84,15 +85,16 @@ def test_of_its_own_images_it_says_so(few, every):
     assert "images that were right" in now.words
 
 
-def test_of_many_groups_the_worst_are_shown(session):
+def test_of_many_groups_those_that_lost_most_are_shown(session):
     outcome = session.solve(FIRST).on()
     before = outcome.success.change.before
     many = accuracy(before.hits, groups=[f"g{i % 20}" for i in range(before.n)], split="val")
     wide = type(outcome)(type(outcome.success)(change(many, many), None), None, (), outcome.held, outcome.guess)
-    found = rows(wide)
-    assert len(found) == MOST + 2
+    found = groups_shown(rows(wide), "", "loss", "groups")
+    assert len(found.rows) == MOST + 2
     shares = sorted(group.after for group in wide.success.change.groups)
-    assert [row["after"] for row in found[:MOST]] == shares[:MOST]
+    assert [row["after"] for row in found.rows[:MOST]] == shares[:MOST], "nothing was lost: the worst off"
+    assert found.words == "14 of 20 groups, the largest loss first; the sums are of all 20"
 
 
 def test_curves_words_and_the_plane(session):

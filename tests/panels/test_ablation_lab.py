@@ -342,10 +342,39 @@ def test_many_classes_and_groups_stay_small(acts):
     bare = tk.from_arrays(parts.heads, parts.mlps, parts.constant + parts.biases.sum(1), labels=labels)
     lab = tk.AblationLab(bare, tk.classes(names, vectors=vectors), engine=Engine())
     assert len(lab._groups) == 16
-    assert len(lab._confusion["at"]) == 20
-    cells = [divmod(at, 300) for at in lab._confusion["at"]]
-    assert all(y != g for y, g in cells)
-    assert len(str(lab._confusion)) < 12_000
+    assert lab._groups_words == "14 of 240 classes, the largest loss first; the sums are of all 240"
+    errors, truth, guess = lab._confusion, lab._session.images.truth.numpy(), lab._session.images.guess.numpy()
+    assert len(errors["rows"]) == 20
+    assert errors["of"] == len({(y, o) for y, o in zip(truth, guess, strict=True) if y != o})
+    assert all(row["truth"] != row["guess"] and row["before"] == row["after"] for row in errors["rows"])
+    assert len(str(errors)) < 3_000
+
+    lab.find = "class 23 → CLASS 1"
+    assert lab._confusion["rows"], "a kind of mistake is found by both names"
+    assert all("class 23" in row["truth"] and "class 1" in row["guess"] for row in lab._confusion["rows"])
+    assert {row["name"] for row in lab._groups[:-2]} <= {
+        name for name in names if "class 23" in name or "class 1" in name
+    }
+    lab.find = "class 23"
+    assert {row["name"] for row in lab._groups[:-2]} <= {name for name in names if "class 23" in name}
+    assert lab._groups_words.startswith("11 of 11 classes with “class 23”")
+    assert lab._groups[-1]["n"] == len(acts), "the sums are of all"
+    lab.find = ""
+    chosen = (errors["rows"][3]["truth"], errors["rows"][3]["guess"])
+    lab.pair = chosen
+    lab.find = "class 7"
+    first = lab._confusion["rows"][0]
+    assert (first["truth"], first["guess"]) == chosen, "what is chosen stays in sight"
+
+    lab.find, lab.heads = "", "L3.H7 L3.H5"
+    lost = [row["after"] - row["before"] for row in lab._groups[:-2]]
+    assert lost == sorted(lost)
+    grown = [row["after"] - row["before"] for row in lab._confusion["rows"]]
+    assert grown[1:] == sorted(grown[1:], reverse=True)
+    lab.rank = "gain"
+    gained = [row["after"] - row["before"] for row in lab._groups[:-2]]
+    assert gained == sorted(gained, reverse=True)
+    assert gained[0] >= max(lost)
 
 
 def test_showing_a_lab_waits_for_its_first_numbers(acts, birds):

@@ -13,7 +13,7 @@ import toolkit as tk
 from toolkit.api.edit.frontier_result import MEASURES
 from toolkit.api.switch_off import flips
 from toolkit.explanations import why
-from toolkit.labs import ablation_records, edit_records, explorer, maps, two_models
+from toolkit.labs import ablation_records, edit_records, explorer, maps, ranked, two_models
 from toolkit.labs.edit import PlaceName, Settings
 from toolkit.panels.base import told_maps, turned
 from toolkit.panels.explorer import panel as explorer_panel
@@ -26,7 +26,7 @@ PANELS = Path(tk.__file__).parent / "panels"
 SHARED = "base/types.d.ts"
 SENT = {
     SHARED: [why.Meaning, why.ReadingRow, why.Reading, flips.Flip, flips.HowMany, turned.FlipsSent, told_maps.Rest,
-             told_maps.Size, told_maps.Box, told_maps.PatchMap],
+             told_maps.Size, told_maps.Box, told_maps.PatchMap, ranked.MistakeRow, ranked.ErrorsSent],
     "edit_lab/sent.d.ts": [record for record in vars(edit_records).values() if hasattr(record, "__total__")],
     "ablation_lab/sent.d.ts": [record for record in vars(ablation_records).values() if hasattr(record, "__total__")],
     "span_explorer/view.js": [span_panel.TextRow, span_panel.EndImage, span_panel.EndsSent, span_panel.HeadFacts,

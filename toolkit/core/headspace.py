@@ -70,7 +70,7 @@ def head_space(states: Iterable[State], maps: Tensor, layers: Sequence[int], ima
     gram = a @ a.mT
     l, h, k, d = a.shape
     q, pull = (room(images, l, h, k, like=a) for _ in range(2))
-    embedding = torch.empty(images, d, dtype=torch.float64, device=a.device)
+    embedding = room(images, d, like=a)
     own, square = (torch.empty(images, l, h, dtype=torch.float64, device=a.device) for _ in range(2))
     first = 0
     for state in states:  # some at a time: a whole store holds far more than this

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterable
 
 import numpy as np
 import torch
 from torch import Tensor
 
-IN_MEMORY = 200_000_000
+IN_MEMORY = 60_000_000
 """Bytes of an array that stays in memory."""
 ROWS = 2048
 """Images that are looked at together."""
@@ -24,6 +25,24 @@ def room(*shape: int, like: Tensor | None = None) -> Tensor:
         return torch.empty(shape, dtype=torch.float64, device=device)
     with tempfile.TemporaryFile(prefix="head space ") as file:
         return torch.from_numpy(np.memmap(file, np.float64, "w+", shape=shape))
+
+
+def filled(pieces: Iterable[Tensor], rows: int) -> Tensor:
+    """Pieces [some, …] of so many rows, one after the other in one array, without both at a time; on the CPU."""
+    out, at = torch.empty(0), 0
+    for piece in pieces:
+        if not at:
+            out = torch.empty(rows, *piece.shape[1:], dtype=piece.dtype)
+        out[at : at + len(piece)] = piece
+        at += len(piece)
+    assert at == rows, "as many rows as there are"
+    return out
+
+
+def mean_of(values: Tensor) -> Tensor:
+    """The mean over the first axis, added up in float64, without all of it in float64."""
+    total = sum(some.double().sum(0) for some in values.split(ROWS))
+    return (total / len(values)).to(values)  # type: ignore[union-attr]
 
 
 def gathered(values: Tensor, rows: Tensor) -> Tensor:

@@ -51,22 +51,41 @@ class Votes:
         return HeadSet(tuple((self.layers[row], head) for row, head in found))
 
 
-def winners(q: Tensor, along: Tensor, logits: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
-    """[b]: the head (flat index) whose own logit difference in favour of the prediction is largest; [b]: whether the
-    prediction is right. The other class is the runner-up where the prediction is right, the true one where it is wrong.
-
-    q [b, l, h, k]: numbers of the heads. along [l, h, k, c]: what each is worth along the class vectors. logits [b, c].
-    truth [b]: labels.
+def rivals(logits: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+    """[b]: the predicted class; [b]: the one it is held against, the runner-up where the prediction is right, the true
+    one where it is wrong. logits [b, c]. truth [b]: labels.
     """
     best = logits.topk(2, dim=1).indices
-    right = best[:, 0] == truth
-    other = torch.where(right, best[:, 1], truth)
-    own = torch.einsum("blhk,lhkb->blh", q, along[..., best[:, 0]] - along[..., other])
-    return own.flatten(1).argmax(1), right
+    return best[:, 0], torch.where(best[:, 0] == truth, best[:, 1], truth)
+
+
+class Race:
+    """Of every image, the head so far whose own logit difference in favour of the prediction is largest; of equals the
+    first. best, other [b]: from `rivals`.
+
+    winner [b]: its flat index.
+    """
+
+    def __init__(self, best: Tensor, other: Tensor) -> None:
+        self._best, self._other = best, other
+        self._most = torch.full(best.shape, -torch.inf, dtype=torch.float64)
+        self.winner = torch.zeros_like(best)
+
+    def run(self, rows: slice, layer: int, q: Tensor, along: Tensor) -> None:
+        """The heads of a layer for some images. q [r, h, k]: their numbers, float64. along [h, k, c]: what each is
+        worth along the class vectors.
+        """
+        difference = along[..., self._best[rows]] - along[..., self._other[rows]]
+        top = torch.einsum("bhk,hkb->bh", q, difference).max(1)
+        better = top.values > self._most[rows]
+        self._most[rows] = torch.where(better, top.values, self._most[rows])
+        self.winner[rows] = torch.where(better, layer * q.shape[1] + top.indices, self.winner[rows])
 
 
 def count_votes(winner: Tensor, right: Tensor, shape: tuple[int, int], layers: tuple[int, ...]) -> Votes:
-    """The counts over b images, from `winners`; shape: layers and heads a layer."""
+    """The counts over b images. winner [b]: of a `Race`. right [b]: whether the prediction is. shape: layers and heads
+    a layer.
+    """
     shares = []
     for chosen in (~right, right):
         counts = torch.bincount(winner[chosen], minlength=shape[0] * shape[1]).double()

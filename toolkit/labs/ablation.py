@@ -28,9 +28,11 @@ from toolkit.api.switch_off.total import How, total_outputs
 from toolkit.core.choice import By
 from toolkit.core.heads import HeadSet
 from toolkit.core.metrics import Accuracy, Change, change
+from toolkit.core.ranked import Rank
 from toolkit.core.sums import ClassSums, Instead, right_by_group
 from toolkit.errors import InputError
 from toolkit.labs.ablation_records import ImageFacts, Off, OutcomeOf, Sure
+from toolkit.labs.ranked import ErrorsSent, errors_sent
 
 Array = NDArray[np.float64]
 Pair = tuple[str, str] | None
@@ -39,10 +41,8 @@ STEPS, ORDERS, FEWEST = 15, 40, 10
 """Heads of a cumulative curve, and how many random orders it is held against."""
 RESAMPLES = 100
 """Bootstrap samples behind the intervals of a map: of thousands of images each takes a while."""
-MOST = 14
-"""Groups that are shown one by one; of more, those that are worst off."""
-MATRIX, PAIRS = 12, 20
-"""Classes of a confusion that is shown whole; of more classes, so many of the most frequent mistakes."""
+POOLED = 100
+"""Kinds of mistakes a map of all of them is pooled over: a thousand classes have thousands."""
 SINGLE = 200_000_000
 """Bytes of what single heads give to the logits that are kept for curves."""
 WORK = 100_000_000
@@ -63,16 +63,14 @@ class HeadsOffOutcome:
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """Groups (of many, the MOST that are worst off), then the worst group and the plain average: name, n, before,
-        after, and the limits of the change.
-        """
+        """Groups, then the worst group and the plain average: name, n, before, after, and the limits of the change."""
         names = ("before", "after", "low", "high")
-        found = self.change.groups
-        shown = found if len(found) <= MOST else sorted(found, key=lambda row: row.after)[:MOST]
-        rows = [{"name": row.group, "n": row.n} | {name: getattr(row, name) for name in names} for row in shown]
+        rows = [
+            {"name": row.group, "n": row.n} | {name: getattr(row, name) for name in names} for row in self.change.groups
+        ]
         for one in (self.change.worst, self.change.average("plain")):
             interval = {"before": one.before, "after": one.after, "low": one.interval.low, "high": one.interval.high}
-            rows.append({"name": one.of, "n": one.n} | interval)
+            rows.append({"name": one.of, "n": one.n, "sum": True} | interval)
         return rows
 
 
@@ -117,10 +115,26 @@ class AblationSession:
     def _session(self) -> LocateEvidence:
         return LocateEvidence(self.images, self.layers, "cosine", self._minority, RESAMPLES, seed=0)
 
+    @cached_property
+    def among(self) -> tuple[tuple[str, str], ...] | None:
+        """The pairs that stand for all mistakes where there are more than POOLED: the most frequent; else None."""
+        wrong = self.images.mistakes
+        if len(wrong) <= POOLED:
+            return None
+        often = set(sorted(wrong, key=lambda pair: -wrong[pair])[:POOLED])
+        return tuple(pair for pair in wrong if pair in often)
+
+    @property
+    def pooled_words(self) -> str:
+        """What "all mistakes" are where a map is of fewer; "" where it is of all."""
+        of = len(self.images.mistakes)
+        return "" if self.among is None else f"the {POOLED} most frequent of {of:,} kinds of mistakes"
+
     def scores(self, pair: Pair) -> Scores:
         """DE_A … DE_D of a pair, or pooled for None. Raises InputError where no image is wrong in this way."""
         if pair not in self._scores:
-            self._scores[pair] = scores_of(self._session, pair or (None, None))
+            among = self.among if pair is None else None
+            self._scores[pair] = scores_of(self._session, pair or (None, None), among)
         return self._scores[pair]
 
     def map(self, name: str, pair: Pair, how: How, text: str, check: Check = quiet) -> Array:
@@ -129,7 +143,8 @@ class AblationSession:
         text: for a score along a text. Raises InputError where the score does not exist for this error, and for what a
         registered function returns or raises.
         """
-        return table_of(self._session, known_score(name, "AblationLab.score"), Error(pair), how, text, check)
+        error = Error(pair, self.among if pair is None else None)
+        return table_of(self._session, known_score(name, "AblationLab.score"), error, how, text, check)
 
     def sure(self, name: str, pair: Pair, check: Check = quiet) -> Sure:
         """How sure a map is, head by head [l · h]; {} for scores without an interval."""
@@ -175,8 +190,10 @@ class AblationSession:
         return {"n": len(images), "left": images.left_out, "split": acts.split, "groups": images.has_groups,
                 "live": acts.live is not None and acts.has_images}  # fmt: skip
 
-    def words(self, rows: list[dict[str, Any]], of: OutcomeOf) -> str:
-        """An outcome in a sentence. rows: its groups. of: what it was worked out for."""
+    def words(self, rows: list[dict[str, Any]], of: OutcomeOf, close: int = 0) -> str:
+        """An outcome in a sentence. rows: its groups. of: what it was worked out for. close: images that float32 could
+        not decide.
+        """
         changed = [(HeadSet(((one["head"][0], one["head"][1]),)), one["strength"]) for one in of["off"]]
         named = ", ".join(f"{head} {f'at {s:g}' if s else 'off'}" for head, s in changed) or "all heads as they are"
         replaced = {"zero": "zero-ablation", "mean": "mean over these images", "resample": "other images' heads"}
@@ -184,21 +201,21 @@ class AblationSession:
         worst, average = (f"{r['name']} {100 * r['before']:.1f} → {100 * r['after']:.1f} %" for r in rows[-2:])
         left = f", {self.images.left_out} left out (label not in the class set)" if self.images.left_out else ""
         split = self.images.acts.split
-        return f"{named} ({means}, {effect} effect): {worst}, {average}; {len(self.images)} images ({split}){left}."
+        ties = f"; {close} with two classes within 1e-6, decided in double precision" if close else ""
+        n = f"{len(self.images)} images ({split}){left}{ties}"
+        return f"{named} ({means}, {effect} effect): {worst}, {average}; {n}."
 
-    def counts(self, before: NDArray[np.int64], after: NDArray[np.int64]) -> dict[str, list[int]]:
-        """The confusion of predictions [b] before and after: true × predicted, flat; of more than MATRIX classes only
-        the cells `at` of the most frequent mistakes.
-        """
-        c, truth = len(self.images.classes), self.images.truth.numpy()
-        cells = {"before": truth * c + before, "after": truth * c + after}
-        if c <= MATRIX:
-            return {name: np.bincount(cell, minlength=c * c).tolist() for name, cell in cells.items()}
-        wrong = cells["before"][truth != before]
-        at, often = np.unique(wrong, return_counts=True)
-        shown = at[np.argsort(-often, kind="stable")[:PAIRS]]
-        counts = {name: [int((cell == one).sum()) for one in shown] for name, cell in cells.items()}
-        return counts | {"at": shown.tolist()}
+    def errors(
+        self, before: NDArray[np.int64], after: NDArray[np.int64], find: str = "", rank: Rank = "before",
+        chosen: Pair = None,
+    ) -> ErrorsSent:  # fmt: skip
+        """The confusion of predictions [b] before and after, as a picker shows it."""
+        return errors_sent(self.images.classes.names, self.images.truth.numpy(), before, after, find, rank, chosen)
+
+    @property
+    def noun(self) -> str:
+        """What the groups are."""
+        return "groups" if self.images.has_groups else "classes"
 
     def _direct(self, scale: Tensor, how: How) -> tuple[NDArray[np.int64], int]:
         guess, close = self.sums.decide(1 - scale, self._instead(how))

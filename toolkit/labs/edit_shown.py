@@ -25,8 +25,6 @@ from toolkit.labs.edit_records import (
     SettingsSent,
 )
 
-MOST = 14
-"""Groups that are shown one by one; of more, those that are worst off."""
 POINTS = 26
 """Points of the step curve."""
 LARGE = 20_000
@@ -80,11 +78,9 @@ def rows(outcome: Outcome) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     if outcome.success is not None:
         moved = outcome.success.change
-        groups = moved.groups
-        some = groups if len(groups) <= MOST else sorted(groups, key=lambda row: row.after)[:MOST]
         names = ("n", "before", "after", "low", "high")
-        found += [{"name": row.group} | {name: getattr(row, name) for name in names} for row in some]
-        found += [_row(one.of, one) for one in (moved.worst, moved.average("plain"))]
+        found += [{"name": row.group} | {name: getattr(row, name) for name in names} for row in moved.groups]
+        found += [_row(one.of, one) | {"sum": True} for one in (moved.worst, moved.average("plain"))]
     for place in [*filter(None, [outcome.locality]), *outcome.unrelated]:
         if place.change is not None:
             found.append(_row(place.of, place.change.average("plain")) | {"other": True})

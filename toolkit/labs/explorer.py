@@ -25,6 +25,7 @@ from toolkit.data.classes import ClassSet, classes
 from toolkit.data.samples import Samples
 from toolkit.errors import InputError
 from toolkit.labs.ablation import AblationSession, Pair
+from toolkit.labs.ranked import ErrorsSent
 from toolkit.models.model import Model
 from toolkit.organism.scenes import scenes
 
@@ -149,10 +150,12 @@ class ExplorerSession:
         names = self.classes.names
         return max(wrong, key=lambda pair: wrong[pair]) if wrong else (names[1], names[0])
 
-    def counts(self) -> dict[str, Any]:
-        """The confusion as a picker shows it."""
+    def errors(self, find: str, chosen: Pair) -> ErrorsSent:
+        """The confusion as a picker shows it; of many classes, the mistakes with a text in a name, and the one that is
+        chosen.
+        """
         guess = self.images.guess.numpy()
-        return {"names": list(self.classes.names)} | self.lab.counts(guess, guess)
+        return self.lab.errors(guess, guess, find, "before", chosen)
 
     def shown(self, show: Show, pair: Pair, query: str) -> Shown:
         """The images of a cell of the confusion (None: of all), by their cosine with a text, else the surest first."""

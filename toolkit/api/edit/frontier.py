@@ -29,6 +29,7 @@ from toolkit.api.images.acts import Acts
 from toolkit.api.images.judged import judged
 from toolkit.core.heads import HeadSet
 from toolkit.core.parts import Convention
+from toolkit.core.room import filled
 from toolkit.core.solvers import AHEAD, RATE, adam
 from toolkit.core.strategies import Strategy
 from toolkit.errors import InputError
@@ -234,8 +235,8 @@ def _ablated(problem: EditProblem, held: HeldOut) -> dict[str, float]:
     gone = 1 - problem.heads.scale(*held.images.acts.shape[1:3], 0.0)
 
     def off(acts: Acts, embedding: Tensor, texts: Tensor) -> tuple[Tensor, Tensor]:
-        removed = torch.cat([some.cpu() for some in acts.sums(gone)])
-        return embedding - removed.to(embedding), texts
+        removed = filled(acts.sums(gone), len(acts)).to(embedding)
+        return torch.sub(embedding, removed, out=removed), texts
 
     return {name: float(v[0]) for name, v in held.changed(off).rates(lambda texts: texts[None]).items()}
 

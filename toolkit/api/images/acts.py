@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from PIL import Image
     from torch import Tensor
 
+TINY = 1e-12
+"""The least norm an embedding is divided by."""
 AT_ONCE = 2_000_000_000
 """Bytes of head contributions that may be made at once."""
 
@@ -188,7 +190,8 @@ class Acts:
             fix = "make them with tk.from_arrays(heads=…, mlps=…, rest=…)"
             raise InputError("acts.embedding", "head contributions alone", "all parts of the embedding", fix)
         self._afford("embedding", self._dim, "acts.batches()")
-        return torch.nn.functional.normalize(self._store.array("output", self.rows), dim=-1)
+        found = self._store.array("output", self.rows)
+        return found.div_(found.norm(dim=-1, keepdim=True).clamp_min(TINY))
 
     @property
     def pooled(self) -> Tensor:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from functools import cached_property
+from threading import Lock
 from typing import Any, TypeVar
 
 import numpy as np
@@ -20,11 +21,16 @@ from toolkit.core.choice import Judge, set_value
 from toolkit.core.effects import ErrorSets, Similarity, direct_effects, error_sets, resampled
 from toolkit.core.headspace import HeadSpace, head_space
 from toolkit.core.moments import head_numbers
-from toolkit.core.votes import Votes, count_votes, winners
+from toolkit.core.room import ROWS
+from toolkit.core.votes import Race, Votes, count_votes, rivals
 from toolkit.errors import InputError
 from toolkit.store.errors import size
 
 Pair = tuple[str, str]
+KEPT = 100_000_000
+"""Bytes of bootstrap samples of pairs that are kept from one question to the next."""
+LAYERS = 4
+"""Layers that are read together."""
 TOGETHER = 25
 """Bootstrap samples that are computed in one go."""
 
@@ -45,8 +51,10 @@ class LocateEvidence:
     ) -> None:  # fmt: skip
         self.images, self.layers, self.similarity, self.minority = images, layers, similarity, minority
         self.resamples, self.seed = resamples, seed
-        self.space = _space(images, layers)
+        self._some: tuple[torch.Tensor, HeadSpace] | None = None
+        self._lock = Lock()
         self._kept: dict[Hashable, Any] = {}
+        self._bytes = 0
 
     def once(self, key: Hashable, make: Callable[[], Made]) -> Made:
         """What `make` gives, worked out when it is first asked for under this key."""
@@ -67,16 +75,71 @@ class LocateEvidence:
         return tuple(wanted(self.images, asked))
 
     def sets(self, pair: Pair) -> ErrorSets:
-        return self.sets_of(self.images.truth, self.images.guess, pair)
+        """W, C and A of a pair; there may be thousands of pairs, so the images are sorted once."""
+        y, other = (self.images.classes.index(name) for name in pair)
+        return ErrorSets(*(self._cell(*cell) for cell in ((y, other), (y, y), (other, other))))
+
+    def _cell(self, truth: int, guess: int) -> torch.Tensor:
+        """Rows of the images of a class that are predicted as another, or as it."""
+        cells, order = self._sorted
+        own = truth * len(self.images.classes) + guess
+        first, last = torch.searchsorted(cells, torch.tensor([own, own + 1])).tolist()
+        return order[first:last]
+
+    @cached_property
+    def _sorted(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """[b]: the cells of the confusion in order; [b]: the images in that order."""
+        cells = (self.images.truth * len(self.images.classes) + self.images.guess).cpu()
+        return torch.sort(cells, stable=True)
 
     def sets_of(self, truth: torch.Tensor, guess: torch.Tensor, pair: Pair) -> ErrorSets:
         """The sets of a pair among images with these labels and predictions [b]."""
         y, other = (self.images.classes.index(name) for name in pair)
         return error_sets(truth, guess, y, other)
 
+    @property
+    def space(self) -> HeadSpace:
+        """The heads of the layers in all images."""
+        with self._lock:  # several workers of a panel may ask at once
+            return self._all
+
+    @cached_property
+    def _all(self) -> HeadSpace:
+        self._some = None
+        return _space(self.images, self.layers)
+
+    def prepare(self, pairs: Sequence[Pair]) -> None:
+        """Read the images that the scores of these pairs are of, in one go; all of them where they are most."""
+        sets = [rows for pair in pairs for rows in vars(self.sets(pair)).values()]
+        self._holding(torch.cat(sets).unique() if sets else torch.arange(0))
+
+    def _holding(self, rows: torch.Tensor) -> tuple[torch.Tensor, HeadSpace] | None:
+        """Images [n], in order, that hold these rows, in order, and their heads; None for all images."""
+        with self._lock:
+            if "_all" not in self.__dict__ and 2 * len(rows) < len(self.images):
+                if self._some is None or not bool(torch.isin(rows, self._some[0]).all()):
+                    self._some = None  # not both at a time
+                    self._some = rows, _space(self.images, self.layers, rows)
+                return self._some
+            self._all  # noqa: B018 – read now
+            return None
+
+    def space_of(self, rows: torch.Tensor) -> HeadSpace:
+        """The heads of the layers in some images; reads no others where they are few."""
+        held = self._holding(rows.unique())
+        return self.space[rows] if held is None else held[1][torch.searchsorted(held[0], rows)]
+
+    def _located(self, sets: ErrorSets) -> tuple[HeadSpace, ErrorSets]:
+        """A head space with the images of some sets, and these as its rows."""
+        held = self._holding(torch.cat(list(vars(sets).values())).unique())
+        if held is None:
+            return self.space, sets
+        images, space = held
+        return space, ErrorSets(*(torch.searchsorted(images, rows) for rows in vars(sets).values()))
+
     def effects(self, pair: Pair) -> NDArray[np.float64]:
         """[4, l, h]: DE_A … DE_D of a pair, raw."""
-        return self.once(("effects", pair), lambda: self._effects(self.space, self.sets(pair), pair))
+        return self.once(("effects", pair), lambda: self._effects(*self._located(self.sets(pair)), pair))
 
     def _effects(
         self, space: HeadSpace, sets: ErrorSets, pair: Pair, weights: torch.Tensor | None = None
@@ -86,14 +149,21 @@ class LocateEvidence:
 
     def replicates(self, pair: Pair, check: Check = quiet) -> NDArray[np.float64]:
         """[resamples, 4, l, h]: the same of bootstrap samples."""
-        return self.once(("replicates", pair), lambda: self._replicates(pair, check))
+        key = ("replicates", pair)
+        if key in self._kept:
+            return np.asarray(self._kept[key])
+        made = self._replicates(pair, check)
+        self._bytes += made.nbytes
+        if self._bytes <= KEPT:  # with a thousand classes there are thousands of pairs
+            self._kept[key] = made
+        return made
 
     def _replicates(self, pair: Pair, check: Check) -> NDArray[np.float64]:
         sets = self.sets(pair)
         rows = torch.cat([sets.wrong, sets.correct, sets.others])
         ends = np.cumsum([len(sets.wrong), len(sets.correct)])
         within = ErrorSets(*torch.arange(len(rows)).tensor_split(ends.tolist()))
-        space = self.space[rows]
+        space = self.space_of(rows)
         found, done = [], 0
         for weights in self.weights[:, rows].split(TOGETHER):
             check(done, self.resamples)
@@ -144,16 +214,19 @@ class LocateEvidence:
             raise InputError(
                 "scores.ltc", "no image of the minority groups in this pair", "at least one", "name others"
             )
-        found, at = list[tuple[torch.Tensor, torch.Tensor]](), 0
-        texts = self.images.texts.double().cpu()
-        along = self.images.acts.head_maps.double() @ texts.T
-        for state in self.images.acts.take(rows.tolist()).states(layers):  # of each, only the winner is kept
-            some = rows[at : at + len(state.output)]
-            at += len(some)
-            logits = self.images.embedding[some].double() @ texts.T
-            found.append(winners(head_numbers(state), along, logits, self.images.truth[some]))
-        winner, right = (torch.cat(x) for x in zip(*found, strict=True))
-        return count_votes(winner, right, (len(layers), self.images.acts.shape[2]), layers)
+        texts, truth = self.images.texts.double().cpu(), self.images.truth[rows]
+        logits = (self.images.embedding[some].double() @ texts.T for some in rows.split(ROWS))
+        held = [rivals(own, labels) for own, labels in zip(logits, truth.split(ROWS), strict=True)]
+        best, other = (torch.cat(x) for x in zip(*held, strict=True))
+        race, acts = Race(best, other), self.images.acts.take(rows.tolist())
+        for start in range(0, len(layers), LAYERS):  # what all are worth along a thousand classes is large
+            some, at = layers[start : start + LAYERS], 0
+            along = self.images.acts.head_maps[list(some)].double() @ texts.T
+            for state in acts.states(some):
+                here, q = slice(at, at := at + len(state)), head_numbers(state)
+                for i, layer in enumerate(some):
+                    race.run(here, layer, q[:, i], along[i])
+        return count_votes(race.winner, best == truth, (len(layers), self.images.acts.shape[2]), layers)
 
 
 class HeadEvidence:
@@ -250,6 +323,14 @@ class HeadEvidence:
         """
         return self._source.space if self._rows is None else self._source.space[self._rows]
 
+    def space_of(self, rows: torch.Tensor) -> HeadSpace:
+        """The same of some images; no others are read where they are few.
+
+        Arguments:
+            rows: positions among the images [n].
+        """
+        return self._source.space_of(rows if self._rows is None else self._rows[rows])
+
     def along(self, direction: torch.Tensor) -> torch.Tensor:
         """Every head's contribution to every image along a direction, in units of the embedding [b, l, h].
 
@@ -323,19 +404,21 @@ class HeadEvidence:
         return values if self._rows is None else values[self._rows]
 
 
-def _space(images: Judged, layers: tuple[int, ...]) -> HeadSpace:
-    _, _, heads, k = images.acts.shape
-    needed = 16 * len(images) * len(layers) * heads * (k + 3)
+def _space(images: Judged, layers: tuple[int, ...], rows: torch.Tensor | None = None) -> HeadSpace:
+    """The heads of some layers in all images, or in some."""
+    acts = images.acts if rows is None else images.acts.take(rows.tolist())
+    _, _, heads, k = acts.shape
+    needed = 16 * len(acts) * len(layers) * heads * (k + 3)
     free = shutil.disk_usage(tempfile.gettempdir()).free
     if needed > free:
-        given = f"{len(images):,} images × {len(layers)} layers: {size(needed)} where {size(free)} are free for them"
+        given = f"{len(acts):,} images × {len(layers)} layers: {size(needed)} where {size(free)} are free for them"
         fix = "draw some of the images: acts.draw(per_class=200), name fewer layers, or set TMPDIR to a larger disk"
         raise InputError("locate", given, "room in the folder for temporary files", fix)
-    maps = images.acts.head_maps[list(layers)]
-    space = head_space(images.acts.states(layers), maps, range(len(layers)), len(images))
+    maps = acts.head_maps[list(layers)]
+    space = head_space(acts.states(layers), maps, range(len(layers)), len(acts))
     bad = (~space.square.isfinite().flatten(1).all(1)).nonzero()[:, 0].tolist()  # NaN where a number is not finite
     if bad:
-        given = f"{len(bad)} images whose heads are not finite, {images.acts.ids[bad[0]]!r} for one"
+        given = f"{len(bad)} images whose heads are not finite, {acts.ids[bad[0]]!r} for one"
         raise InputError("locate", given, "finite parts", "leave these images out: acts.take(rows)")
     return space
 

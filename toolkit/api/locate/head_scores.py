@@ -18,7 +18,6 @@ from toolkit.api.locate.evidence import HeadEvidence
 from toolkit.api.locate.registry import PANELS, HeadScore, add
 from toolkit.api.switch_off.ablate import Effect
 from toolkit.api.switch_off.effects import head_effects
-from toolkit.core.room import gathered
 from toolkit.errors import InputError
 from toolkit.store.texts import text_embeddings
 
@@ -198,7 +197,8 @@ def score_along(evidence: HeadEvidence) -> Array:
     Formula: mean over W of c · (T_ŷ − T_y)
     """
     rows = evidence.blamed
-    space, numbers = evidence.space, gathered(evidence.space.q, rows)
+    space = evidence.space_of(rows)
+    numbers = space.q
     if evidence.text:
         direction = text_embeddings(evidence.images.acts.model, [evidence.text])[0].cpu().double()
         return np.asarray(torch.einsum("lhk,lhkd,d->lh", numbers.mean(0), space.maps, direction).numpy())

@@ -74,11 +74,17 @@ def locate(
     return scores_of(session, (asked[0], asked[1]))
 
 
-def scores_of(session: LocateEvidence, asked: tuple[str | None, str | None] = (None, None)) -> Scores:
-    """The scores of one pair, or of all pairs with a mistake that fit what was asked (true, predicted), pooled."""
+def scores_of(
+    session: LocateEvidence, asked: tuple[str | None, str | None] = (None, None), among: tuple[Pair, ...] | None = None
+) -> Scores:
+    """The scores of one pair, or of all pairs with a mistake that fit what was asked (true, predicted), pooled. among:
+    these pairs instead.
+    """
     images = session.images
     settings = images.facts | {"similarity": session.similarity, "layers": session.layers, "minority": session.minority}
-    found = tuple(_of_pair(session, pair, settings) for pair in wanted(images, asked))
+    pairs = among or tuple(wanted(images, asked))
+    session.prepare(pairs)
+    found = tuple(_of_pair(session, pair, settings) for pair in pairs)
     if asked != (None, None) and len(found) == 1:
         return found[0]
     weights = [s.sizes["W"] for s in found]

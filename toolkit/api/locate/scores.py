@@ -20,6 +20,7 @@ from toolkit.api.switch_off.total import How
 from toolkit.core.choice import CRITERIA, By, choose
 from toolkit.core.effects import NAMES, SIGN
 from toolkit.core.heads import HeadSet
+from toolkit.core.ranked import mistakes
 from toolkit.core.votes import Votes
 from toolkit.errors import InputError
 
@@ -48,6 +49,10 @@ class Band:
     high: Array
     level: float
     method: str
+
+
+LISTED_WORK = 2_000_000_000
+"""Logits that Algorithm 1 may work out: with a thousand classes there are thousands of pairs, each with its lists."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -193,7 +198,8 @@ class Scores:
         """
         if self.pair is not None:
             return self._session.replicates(self.pair)
-        return pooled([p.replicates for p in self.pairs], [p.sizes["W"] for p in self.pairs])
+        drawn = (self._session.replicates(p.pair) for p in self.pairs if p.pair)
+        return pooled(drawn, [p.sizes["W"] for p in self.pairs])
 
     @cached_property
     def interval(self) -> Mapping[str, Band]:
@@ -282,8 +288,9 @@ class Scores:
     ) -> HeadSet:
         """The head set Algorithm 1 of R25 chooses, with .utility and .why (`HeadSet`).
 
-        Of all prefixes of up to `top` heads of every ranked list (of pooled scores also those of every pair) it is the
-        one with the largest value after zero-ablation. Ties: the smaller set, then the earlier list.
+        Of all prefixes of up to `top` heads of every ranked list (of pooled scores also those of every pair; of
+        thousands of pairs those of the most frequent, which .why says) it is the one with the largest value after
+        zero-ablation. Ties: the smaller set, then the earlier list.
 
         Arguments:
             top: T, the length of the lists, at least 1; default 15.
@@ -316,6 +323,9 @@ class Scores:
         heads = tuple((self.layers[row], head) for row, head in found.heads)
         utility = found.value if by == "utility" and validation is None else self._session.utility(heads)
         where = "" if validation is None else f" on {len(judge.truth)} validation images"
+        looked_at = len(self._listed_pairs(top, 1 if isinstance(lists, str) else len(lists)))
+        if looked_at < len(self.pairs):
+            where += f", of all mistakes and of the {looked_at} most frequent of {len(self.pairs):,} pairs"
         why = _why(found.curves, found.score, len(heads), by, found.value, found.base, where)
         return HeadSet(heads, utility, why, self.settings["class_set"])
 
@@ -331,7 +341,7 @@ class Scores:
         asked = [known_score(name, "scores.choose") for name in ([names] if isinstance(names, str) else names)]
         out: dict[str, list[tuple[int, int]]] = {}
         for score in asked:
-            for scores in (self, *self.pairs):
+            for scores in (self, *self._listed_pairs(top, len(asked))):
                 table = scores._table_or_none(score)
                 if table is not None:
                     pair = "" if scores.pair is None or not self.pairs else f" ({' → '.join(scores.pair)})"
@@ -341,6 +351,18 @@ class Scores:
             given = f"lists={names!r}, of which none has a number here ({self._counts})"
             raise InputError("scores.choose", given, ", ".join(self.names), "name scores that exist")
         return out
+
+    def _listed_pairs(self, top: int, names: int) -> tuple[Scores, ...]:
+        """The pairs whose lists are looked at beside the pooled ones: all, or as many of the most frequent as
+        LISTED_WORK allows. names: lists a pair.
+        """
+        images = self._session.images
+        each = names * top * len(images) * len(images.classes)
+        most = max(0, LISTED_WORK // each - 1)
+        if most >= len(self.pairs):
+            return self.pairs
+        order = np.argsort([-scores.sizes["W"] for scores in self.pairs], kind="stable")[:most]
+        return tuple(self.pairs[i] for i in sorted(order.tolist()))
 
     def _table_or_none(self, score: HeadScore) -> Array | None:
         """A score where it exists."""
@@ -362,6 +384,21 @@ class Scores:
         """
         tables = {name: self.badness(name) for name in self.names}
         return random_sets(self._session, self.layers, tables, size, draws, seed)
+
+    def mistakes(self, find: str = "") -> pandas.DataFrame:
+        """All kinds of mistakes of these images, the most frequent first: true, predicted, images. Any of them can be
+        located: `tk.locate(acts, classes, true, predicted)`.
+
+        Arguments:
+            find: a text in the name of either class, whatever its case, or "crane → heron"; default all.
+        """
+        import pandas
+
+        images = self._session.images
+        guess = images.guess.numpy()
+        found = mistakes(images.truth.numpy(), guess, guess, images.classes.names)
+        rows = [(row.true, row.predicted, row.before) for row in found.ranked(find)]
+        return pandas.DataFrame(rows, columns=["true", "predicted", "images"])
 
     def to_dataframe(self) -> pandas.DataFrame:
         """One row per head: layer, head, raw a, b, c, d, and LTC's V_W and V_C."""

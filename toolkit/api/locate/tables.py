@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +42,7 @@ def table_of(
     if not score.per_pair:
         return _called(score, source.evidence(error.pair, how, text, check, error.among))
     pairs = error.pairs(source)
+    source.prepare(pairs)
     tables = [_called(score, source.evidence(pair, how, text, check)) for pair in pairs]
     table = pooled(tables, _weights(source, pairs))
     if not np.isfinite(table).any():
@@ -57,7 +59,7 @@ def _samples_of(source: LocateEvidence, score: HeadScore, error: Error, check: C
     if not score.per_pair:
         return _resampled(score, source.evidence(error.pair, check=check, among=error.among), source.resamples)
     pairs = error.pairs(source)
-    found = [_resampled(score, source.evidence(pair, check=check), source.resamples) for pair in pairs]
+    found = (_resampled(score, source.evidence(pair, check=check), source.resamples) for pair in pairs)
     return pooled(found, _weights(source, pairs))
 
 
@@ -75,14 +77,17 @@ def _weights(source: LocateEvidence, pairs: tuple[Pair, ...]) -> list[int]:
     return [len(source.sets(pair).wrong) for pair in pairs]
 
 
-def pooled(tables: list[Array], weights: list[int]) -> Array:
-    """The mean of tables [..., l, h] weighted by |W|, over those in which a score exists."""
-    if len(tables) == 1:
-        return tables[0]
-    stacked, w = np.stack(tables), np.array(weights, float).reshape(-1, *[1] * tables[0].ndim)
-    known = np.isfinite(stacked)
-    total = (np.where(known, stacked, 0) * w).sum(0)
-    share = (known * w).sum(0)
+def pooled(tables: Iterable[Array], weights: Sequence[int]) -> Array:
+    """The mean of tables [..., l, h] weighted by |W|, over those in which a score exists. One table at a time: there
+    may be thousands.
+    """
+    if len(weights) == 1:
+        return next(iter(tables))
+    total, share = np.zeros(()), np.zeros(())
+    for table, weight in zip(tables, weights, strict=True):
+        known = np.isfinite(table)
+        total = total + np.where(known, table, 0) * weight
+        share = share + known * float(weight)
     return np.asarray(np.where(share > 0, total / np.maximum(share, 1), np.nan))
 
 

@@ -15,6 +15,7 @@ from toolkit.api.switch_off.ablation import Ablation
 from toolkit.api.switch_off.total import HOWS, How, donor_rows, total_outputs
 from toolkit.core.heads import HeadSet
 from toolkit.core.parts import Convention
+from toolkit.core.room import filled, mean_of
 from toolkit.errors import InputError
 
 Effect = Literal["direct", "total"]
@@ -74,7 +75,8 @@ def ablate(
     if effect == "total":
         embedding = _total(images, scale, how, pool, seed, check)
     else:
-        embedding = images.embedding - _removed(images, scale, how, pool, seed)
+        removed = _removed(images, scale, how, pool, seed)
+        embedding = torch.sub(images.embedding, removed, out=removed)
     own = "these images" if reference is None else "the reference"
     words = {"zero": "", "mean": "their mean over", "resample": "those of other images, drawn from"}[how]
     named = f"{words} {own} (n = {len(pool)}, split {pool.split!r})" if words else ""
@@ -126,12 +128,12 @@ def _comparable(reference: Any, images: Judged, effect: str) -> Acts:
 def _removed(images: Judged, scale: Tensor, how: How, pool: Acts, seed: int) -> Tensor:
     """[b, d]: what the sum loses."""
     gone = 1 - scale
-    removed = torch.cat([some.cpu() for some in images.acts.sums(gone)])
+    removed = filled(images.acts.sums(gone), len(images))
     if how == "zero":
         return removed
-    others = removed if pool is images.acts else torch.cat([some.cpu() for some in pool.sums(gone)])
+    others = removed if pool is images.acts else filled(pool.sums(gone), len(pool))
     if how == "mean":
-        return removed - others.double().mean(0, keepdim=True).to(removed)
+        return removed.sub_(mean_of(others))
     return removed - others[torch.from_numpy(donor_rows(len(pool), len(images), seed, pool is images.acts))]
 
 

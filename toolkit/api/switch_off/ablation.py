@@ -15,6 +15,7 @@ from toolkit.core.estimates import Convention as AverageConvention
 from toolkit.core.heads import HeadSet
 from toolkit.core.intervals import Interval
 from toolkit.core.metrics import Accuracy, Change, Confusion, change, confusion
+from toolkit.core.ranked import MistakeCount, Rank, by_change, known_rank, mistakes
 from toolkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -108,6 +109,46 @@ class Ablation:
     def confusion_before(self) -> Confusion:
         """Counts before [c, c]."""
         return self._counted(self._images.guess)
+
+    def mistakes(self, find: str = "", rank: Rank = "before") -> pandas.DataFrame:
+        """Which classes are taken for which, of however many classes: true, predicted, before, after and change, in
+        images. One row for every pair that some image makes before or after.
+
+        Arguments:
+            find: a text in the name of either class, whatever its case, or "crane → heron"; default all.
+            rank: "before" (the most frequent first), "after", "loss" (what grew most) or "gain"; default "before".
+
+        >>> import toolkit as tk
+        >>> acts = tk.extract(tk.load(), tk.scenes("test", n=80, kind="birds"), progress=False)
+        >>> off = tk.ablate(acts, tk.classes(["waterbird", "landbird"]), "L3.H7")
+        >>> list(off.mistakes("landbird → water").columns)
+        ['true', 'predicted', 'before', 'after', 'change']
+        """
+        import pandas
+
+        images, order = self._images, known_rank(rank, "ablation.mistakes")
+        found = mistakes(images.truth.numpy(), images.guess.numpy(), self._guess.numpy(), images.classes.names)
+        table = pandas.DataFrame(found.ranked(find, order), columns=MistakeCount._fields)
+        return table.assign(change=table["after"] - table["before"])
+
+    def by_class(self, rank: Rank = "loss") -> pandas.DataFrame:
+        """Accuracy of every class before and after: class, n, before, after, change; whatever the groups are.
+
+        Arguments:
+            rank: "loss" (what lost most first), "gain", "before" (the worst first) or "after"; default "loss".
+        """
+        import numpy as np
+        import pandas
+
+        images, order = self._images, known_rank(rank, "ablation.by_class")
+        truth, c = images.truth.numpy(), len(images.classes)
+        n = np.bincount(truth, minlength=c)
+        right = [np.bincount(truth[guess.numpy() == truth], minlength=c) for guess in (images.guess, self._guess)]
+        there = np.flatnonzero(n)
+        before, after = (hits[there] / n[there] for hits in right)
+        columns = {"class": np.array(images.classes.names, object)[there], "n": n[there], "before": before}
+        table = pandas.DataFrame(columns | {"after": after, "change": after - before})
+        return table.iloc[by_change(before, after, order)].reset_index(drop=True)
 
     def _counted(self, guess: Tensor) -> Confusion:
         counts = confusion(self._images.truth, guess, self._images.classes.names)

@@ -13,6 +13,7 @@ from toolkit.api.switch_off.ablation import Ablation
 from toolkit.core.heads import HeadSet
 from toolkit.core.inject import MODES, Mode, directions, inject
 from toolkit.core.moments import head_numbers
+from toolkit.core.room import filled, mean_of
 from toolkit.errors import InputError
 
 
@@ -60,8 +61,8 @@ def ltc_correct(
             "ltc_correct", f"{HeadSet(tuple(both))} in both sets", "two sets without common heads", "choose"
         )
     basis = _basis(images, pairs) if len(on) else None
-    removed = torch.cat([some.cpu() for some in images.acts.sums(1 - off.scale(layers, per_layer, 0.0))])
-    change = removed.double().mean(0).to(removed) - removed
+    removed = filled(images.acts.sums(1 - off.scale(layers, per_layer, 0.0)), len(images))
+    change = mean_of(removed) - removed
     if basis is not None:
         change += _drawn(images, on, basis, mode).to(change)
     where = f"its mean over these images (n = {len(images)}, split {images.acts.split!r})"

@@ -14,6 +14,7 @@ from torch import Tensor
 from toolkit.api.images.acts import Acts
 from toolkit.api.words.textspan import HeadBases
 from toolkit.core.moments import head_numbers
+from toolkit.core.room import filled
 
 KEPT = 400_000_000
 """Bytes of coordinates that are kept from one question to the next."""
@@ -36,7 +37,7 @@ class Contributions:
     def _layer(self, layer: int) -> Tensor:
         with self._lock:  # several workers of a panel may ask at once
             if layer not in self._kept:
-                self._kept[layer] = torch.cat(list(coordinates(self._acts, self._bases, layer)))
+                self._kept[layer] = filled(coordinates(self._acts, self._bases, layer), len(self._acts))
             found = self._kept[layer]
             self._kept.move_to_end(layer)
             while len(self._kept) > 1 and sum(x.nbytes for x in self._kept.values()) > KEPT:

@@ -24,6 +24,7 @@ from toolkit.labs.ablation import (
     known_strengths,
 )
 from toolkit.labs.ablation_records import MapOf, Off, OffFacts, OrderCurveSent, OutcomeOf, Sure
+from toolkit.labs.ranked import NO_ERRORS
 from toolkit.panels.base.bundle import script, style
 from toolkit.panels.base.groups import GroupsPanel
 from toolkit.panels.base.panel import observes, shows_errors
@@ -62,6 +63,9 @@ class AblationLab(GroupsPanel):
         how: "zero", "mean" or "resample" (over these images); default "zero".
         effect: "direct" or "total"; default "direct".
         by: the criterion of Algorithm 1, as in `Scores.choose`; default "utility".
+        find: of more than 14 groups or 12 classes, a text in the names of those shown; "crane → heron" finds one kind
+            of mistake; default "".
+        rank: which of them come first: "loss", "gain", "before" (the worst) or "after"; default "loss".
         head: the head looked at, in any spelling; default the first of the last layer.
         image: the id of the image looked at; default none.
         title, description: words; default "Heads off" and "".
@@ -78,7 +82,7 @@ class AblationLab(GroupsPanel):
     """
 
     heading = "Heads off"
-    saved = ("score", "text", "how", "effect", "by", "strengths")
+    saved = ("score", "text", "how", "effect", "by", "strengths", "find", "rank")
     selection_fix = "pass heads= to choose heads"
     place = ExplorerPlace("ablation", tab="off", label="Heads off")
     _esm = script("ablation_lab")
@@ -100,7 +104,7 @@ class AblationLab(GroupsPanel):
     _scores: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _sure: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
     _facts: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
-    _confusion: traitlets.Dict[str, Any] = traitlets.Dict({"names": [], "before": [], "after": []}).tag(sync=True)
+    _confusion: traitlets.Dict[str, Any] = traitlets.Dict(dict(NO_ERRORS)).tag(sync=True)
     _flips: traitlets.TraitType[Any, Any] = traitlets.Dict(dict(EMPTY)).tag(sync=True)
     _sheet = traitlets.Bytes(b"").tag(sync=True)
     _curve: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
@@ -133,6 +137,8 @@ class AblationLab(GroupsPanel):
         shared = self._shared(selection)
         self._session = acts if isinstance(acts, AblationSession) else AblationSession(acts, classes, layers, minority)
         self.change: Change | None = None
+        self._outcome: HeadsOffOutcome | None = None
+        self._noun = self._session.noun
         live = self._session.images.acts.live
         self._begin(engine, live)
         # what needs no model must not wait for a run of it, nor numbers for pictures or for intervals
@@ -209,6 +215,7 @@ class AblationLab(GroupsPanel):
         if change["name"] == "pair":
             self._why = ""
             self._forgive("choose")
+            self._show_groups(self._every)
             if not self._following:
                 self.selection.pair = self.pair
         self._ask_map()
@@ -290,11 +297,10 @@ class AblationLab(GroupsPanel):
         of, self._table, curve = found
         self._map_of = of
         kind, pair = of["score"], of["pair"]
-        self._map, self._map_words, self._sure = (
-            self._table,
-            known_score(kind, "AblationLab").says,
-            {},
-        )
+        of_all = self._session.pooled_words if pair is None else ""
+        says = known_score(kind, "AblationLab").says
+        self._map, self._sure = self._table, {}
+        self._map_words = f"{says} Over {of_all}." if of_all else says
         drawn: OrderCurveSent = {
             "worst": curve.worst.tolist(), "average": curve.average.tolist(), "low": curve.low.tolist(),
             "high": curve.high.tolist(), "order": [list(head) for head in curve.order], "orders": curve.orders,
@@ -312,14 +318,18 @@ class AblationLab(GroupsPanel):
 
     def _paint_outcome(self, found: tuple[HeadsOffOutcome, list[Any], OutcomeOf]) -> None:
         outcome, rows, of = found
-        self.change, self._groups = outcome.change, rows
-        self._confusion = {"names": list(self._session.images.classes.names)} | self._session.counts(
-            outcome.before, outcome.after
-        )
+        self.change, self._outcome = outcome.change, outcome
+        self._show_groups(rows)
         facts: OffFacts = {**self._session.facts, "effect": outcome.effect, "shown": of}
         self._facts = facts
         self._ask_flips(outcome)
         self._describe()
+
+    def _show_groups(self, rows: list[dict[str, Any]]) -> None:
+        super()._show_groups(rows)
+        if self._outcome is not None:
+            found, asked = self._outcome, (self.find, self.rank, self.pair)
+            self._confusion = dict(self._session.errors(found.before, found.after, *asked))
 
     def _ask_flips(self, outcome: HeadsOffOutcome) -> None:
         images, pause = self._session.images, PAUSE if self._pictures is not self.engine else 0
@@ -355,7 +365,8 @@ class AblationLab(GroupsPanel):
 
     def _describe(self) -> None:
         if self._groups:
-            self.summary = f"{self.title}: {self._session.words(self._groups, self._facts['shown'])}"
+            close = self._outcome.close if self._outcome is not None else 0
+            self.summary = f"{self.title}: {self._session.words(self._groups, self._facts['shown'], close)}"
 
     def _await_first(self) -> None:
         if not self._groups and isinstance(self._fast, Worker):

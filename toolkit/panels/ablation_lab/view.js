@@ -1,13 +1,14 @@
 // AblationLab: an error, a map of heads to switch off, every group before and after, the images that flipped.
 
-/** @import { Head, Key, Pair, Place, Rgb, Score, Stop } from "../base/types.d.ts" */
+/** @import { ErrorsSent, Head, Key, Pair, Place, Rgb, Score, Stop } from "../base/types.d.ts" */
 /** @import { MapOf, Off, OffFacts, OrderCurveSent, Sure } from "./sent.d.ts" */
 
 import { Asker } from "../base/asker.js";
 import { css } from "../base/colours.js";
 import { choice, labelled } from "../base/controls.js";
-import { ErrorPicker } from "../base/confusion.js";
+import { ErrorPicker, errorsWords } from "../base/confusion.js";
 import { floats, make, targetOf } from "../base/dom.js";
+import { Finder } from "../base/finder.js";
 import { Flips } from "../base/flips.js";
 import { Frame } from "../base/frame.js";
 import { GroupTable } from "../base/groups.js";
@@ -63,7 +64,10 @@ const PAINTED_FROM = [
   "_map_of",
   "_scores",
   "_sure",
+  "find",
+  "rank",
   "_groups",
+  "_groups_words",
   "_facts",
   "_confusion",
   "_flips",
@@ -129,6 +133,7 @@ class View extends Frame {
     this.choose = this.button(algorithm, "choose");
     this.why = make("div", "tkl-soft", side, { "aria-live": "polite" });
     const main = make("div", "tkl-main", this.body);
+    this.finder = new Finder(main, this.get("_ranks"));
     this.picker = new ErrorPicker(main);
     this.groups = new GroupTable(main);
     this.steps = new Steps(main);
@@ -213,8 +218,11 @@ class View extends Frame {
     if (this.active !== this.text) this.text.value = this.get("text");
     this.paintMap();
     const { facts } = this;
-    const confusion = this.get("_confusion");
-    if (confusion.names.length) this.picker.paint(confusion, this.get("pair"));
+    /** @type {ErrorsSent} */
+    const errors = this.get("_confusion");
+    if (errors.names.length || errors.rows) this.picker.paint(errors, this.get("pair"));
+    const listed = [errorsWords(errors), this.get("_groups_words")].filter(Boolean).join("; ");
+    this.finder.paint(Boolean(listed), this.get("find"), this.get("rank"), listed, this.active);
     this.groups.paint(this.get("_groups"), facts.groups ? "group" : "class");
     this.steps.paint(this.get("_curve"), this.shownScore.label, this.off);
     this.flips.paint(this.get("_flips"), this.get("_sheet"), this.get("image"));
@@ -448,6 +456,7 @@ function render({ model, el }) {
     view.how.addEventListener("change", () => view.set({ how: view.how.value }), on);
     view.effect.addEventListener("change", () => view.set({ effect: view.effect.value }), on);
     view.score.addEventListener("change", () => view.set({ score: view.score.value }), on);
+    view.finder.listen(view, on);
     view.by.addEventListener("change", () => view.set({ by: view.by.value }), on);
     view.text.addEventListener("change", () => view.set({ text: view.text.value }), on);
     view.strength.addEventListener("input", () => view.strengthen(Number(view.strength.value)), on);

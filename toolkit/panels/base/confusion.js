@@ -1,13 +1,13 @@
 // The confusion as a picker of errors: a cell true × predicted chooses the images W, C and A.
 
-/** @import { Confusion, Pair } from "./types.d.ts" */
+/** @import { ErrorsSent, MistakeRow, Pair } from "./types.d.ts" */
 
 import { make, targetOf } from "./dom.js";
 import { alike } from "./numbers.js";
 import "./labs.css";
 import "./confusion.css";
 
-const MATRIX = 12; // classes; of more, Python sends the most frequent mistakes alone
+/** @typedef {{number: HTMLElement, change: HTMLElement}} CellParts */
 
 export class ErrorPicker {
   /** @param {Element} parent */
@@ -24,32 +24,29 @@ export class ErrorPicker {
     this.cells = [];
     /** @type {Map<Element, Pair>} what a cell stands for */
     this.pairs = new Map();
+    /** @type {Map<Element, CellParts>} what of a cell is written to */
+    this.parts = new Map();
     this.matrix = true;
-    /** @type {HTMLElement | undefined} where the cells are if they are no matrix */
-    this.list = undefined;
-    /** The names and, of a list, the cells that are built. */
+    /** What is built. */
     this.built = "";
-    this.listed = "";
   }
 
-  /** @param {string[]} names */
-  shape(names) {
-    const key = JSON.stringify(names);
+  /**
+   * @param {string[]} names of a matrix
+   * @param {MistakeRow[] | undefined} rows of a list
+   */
+  shape(names, rows) {
+    const key = JSON.stringify(rows ? rows.map(({ truth, guess }) => [truth, guess]) : names);
     if (this.built === key) return;
     this.built = key;
     this.names = names;
     this.node.replaceChildren();
-    this.forget();
-    this.matrix = names.length <= MATRIX;
-    if (this.matrix) this.buildMatrix(names);
-    else this.list = make("div", "tkc-list", this.node);
-    this.node.append(this.pooled);
-  }
-
-  forget() {
     this.cells = [];
     this.pairs.clear();
-    this.listed = "";
+    this.matrix = !rows;
+    if (rows) this.buildList(rows);
+    else this.buildMatrix(names);
+    this.node.append(this.pooled);
   }
 
   /** @param {string[]} names */
@@ -58,57 +55,50 @@ export class ErrorPicker {
     const head = make("tr", "", table);
     make("th", "tkc-corner", head).textContent = "true ↓ predicted →";
     for (const name of names) make("th", "", head, { scope: "col", title: name }).textContent = name;
-    names.forEach((name, truth) => {
+    for (const truth of names) {
       const line = make("tr", "", table);
-      make("th", "", line, { scope: "row", title: name }).textContent = name;
-      names.forEach((_, guess) => {
-        this.buildCell(make("td", "", line), truth, guess);
-      });
-    });
-  }
-
-  /**
-   * @param {Element} parent
-   * @param {number} truth
-   * @param {number} guess
-   */
-  buildCell(parent, truth, guess) {
-    const cell = make("button", "tkc-cell", parent, { type: "button" });
-    cell.disabled = truth === guess;
-    make("b", "", cell);
-    make("small", "", cell);
-    this.cells.push(cell);
-    this.pairs.set(cell, [this.names[truth], this.names[guess]]);
-  }
-
-  /**
-   * The cells that Python chose, where there are too many classes for a matrix.
-   * @param {number[]} at
-   * @param {HTMLElement} list
-   */
-  buildList(at, list) {
-    if (this.listed === String(at)) return;
-    this.forget();
-    this.listed = String(at);
-    list.replaceChildren();
-    for (const cell of at) {
-      this.buildCell(list, Math.floor(cell / this.names.length), cell % this.names.length);
+      make("th", "", line, { scope: "row", title: truth }).textContent = truth;
+      for (const guess of names) this.buildCell(make("td", "", line), truth, guess);
     }
   }
 
   /**
-   * @param {Confusion} confusion
+   * The kinds of mistakes that Python chose, where there are too many classes for a matrix.
+   * @param {MistakeRow[]} rows
+   */
+  buildList(rows) {
+    const list = make("div", "tkc-list", this.node, { role: "list", "aria-label": "kinds of mistakes" });
+    for (const { truth, guess } of rows)
+      this.buildCell(make("div", "", list, { role: "listitem" }), truth, guess);
+  }
+
+  /**
+   * @param {Element} parent
+   * @param {string} truth
+   * @param {string} guess
+   */
+  buildCell(parent, truth, guess) {
+    const cell = make("button", "tkc-cell", parent, { type: "button" });
+    cell.disabled = truth === guess;
+    if (!this.matrix) make("span", "", cell).textContent = `${truth} → ${guess}`;
+    this.parts.set(cell, { number: make("b", "", cell), change: make("small", "", cell) });
+    this.cells.push(cell);
+    this.pairs.set(cell, [truth, guess]);
+  }
+
+  /**
+   * @param {ErrorsSent} errors
    * @param {Pair | null} chosen
    */
-  paint({ names, before, after, at = [] }, chosen) {
-    this.shape(names);
-    if (!this.matrix && this.list) this.buildList(at, this.list);
+  paint({ names, before, after, rows }, chosen) {
+    this.shape(names, rows);
     const perRow = names.length;
+    const most = Math.max(1, ...(rows ?? []).map((row) => row.after));
     this.cells.forEach((cell, i) => {
       const first = i - (i % perRow);
-      const row = this.matrix ? before.slice(first, first + perRow) : [];
-      const total = row.reduce((sum, n) => sum + n, 0);
-      this.paintCell(cell, before[i], after[i], total);
+      const total = rows ? most : before.slice(first, first + perRow).reduce((sum, n) => sum + n, 0);
+      const counts = rows ? rows[i] : { before: before[i], after: after[i] };
+      this.paintCell(cell, counts.before, counts.after, total);
       cell.setAttribute("aria-pressed", String(alike(this.pairs.get(cell), chosen)));
     });
     this.pooled.setAttribute("aria-pressed", String(!chosen));
@@ -118,13 +108,13 @@ export class ErrorPicker {
    * @param {HTMLButtonElement} cell
    * @param {number} before
    * @param {number} after
-   * @param {number} total of its row; 0 where there is none
+   * @param {number} total what fills it
    */
   paintCell(cell, before, after, total) {
     const [truth, guess] = /** @type {Pair} */ (this.pairs.get(cell));
-    const [number, change] = cell.children;
+    const { number, change } = /** @type {CellParts} */ (this.parts.get(cell));
     const grown = after > before;
-    number.textContent = this.matrix ? String(after) : `${truth} → ${guess} ${after}`;
+    number.textContent = String(after);
     change.textContent = "";
     change.className = "";
     if (after !== before) {
@@ -166,4 +156,14 @@ export class ErrorPicker {
     }
     return true;
   }
+}
+
+/**
+ * Which of how many kinds of mistakes are listed; "" of a matrix.
+ * @param {ErrorsSent} errors
+ */
+export function errorsWords({ rows, of = 0, find = "" }) {
+  if (!rows) return "";
+  const looked = find ? ` with “${find}”` : "";
+  return `${rows.length} of ${of.toLocaleString("en")} kinds of mistakes${looked}`;
 }

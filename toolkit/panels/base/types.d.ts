@@ -72,7 +72,10 @@ export interface GroupRow {
   after: number;
   low: number;
   high: number;
+  /** Whether it is of other images. */
   other?: boolean;
+  /** Whether it sums up the groups. */
+  sum?: boolean;
 }
 
 /** A term and what it means. */
@@ -114,12 +117,24 @@ export interface FlipsSent extends Sheet {
   n: HowMany;
 }
 
-/** True × predicted, before and after; of many classes, the cells `at` alone. */
-export interface Confusion {
+/** Images of a class taken for another. */
+export interface MistakeRow {
+  truth: string;
+  guess: string;
+  before: number;
+  after: number;
+}
+
+/** True × predicted, before and after, flat; of many classes no matrix but the first mistakes of those found. */
+export interface ErrorsSent {
   names: string[];
   before: number[];
   after: number[];
-  at?: number[];
+  rows?: MistakeRow[];
+  /** How many there are. */
+  of?: number;
+  /** What was looked for. */
+  find?: string;
 }
 
 /** A part of a cosine that no patch has. */

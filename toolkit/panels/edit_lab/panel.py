@@ -26,6 +26,7 @@ from toolkit.labs.ablation import known_pair
 from toolkit.labs.edit import STEPS, EditSession, Settings, Visits
 from toolkit.labs.edit_records import CurveSent, EditWords, GridPlace, SettingsSent
 from toolkit.labs.edit_shown import EditShown, curve, marks, plane, shown, words
+from toolkit.labs.ranked import MOST
 from toolkit.panels.base.bundle import script, style
 from toolkit.panels.base.groups import GroupsPanel
 from toolkit.panels.base.panel import observes, shows_errors
@@ -294,7 +295,11 @@ class EditLab(GroupsPanel):
 
     def _paint_part(self, now: EditShown) -> None:
         with self.painting():
-            self._groups, self._told, self._point, self._step = now.rows, now.told, now.point, now.edit.step
+            self._every, self._told, self._point, self._step = now.rows, now.told, now.point, now.edit.step
+            if len(now.rows) > MOST:
+                self._show_groups(now.rows)
+            else:  # nearly always, and on the way of every move of a slider
+                self._groups, self._groups_words = now.rows, ""
 
     def _reports(self, part: str) -> Callable[[int, int], None]:
         """What an engine tells how far a part is."""

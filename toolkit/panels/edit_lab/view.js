@@ -10,6 +10,7 @@ import { css } from "../base/colours.js";
 import { labelled, offer } from "../base/controls.js";
 import { brief, LogDial, Pad, told } from "../base/dials.js";
 import { make, targetOf, write } from "../base/dom.js";
+import { Finder } from "../base/finder.js";
 import { Flips } from "../base/flips.js";
 import { Frame } from "../base/frame.js";
 import { GroupTable } from "../base/groups.js";
@@ -49,7 +50,10 @@ const PAINTED_FROM = [
   "_pairs",
   "_facts",
   "_shown",
+  "find",
+  "rank",
   "_groups",
+  "_groups_words",
   "_told",
   "_point",
   "_trail",
@@ -120,6 +124,7 @@ class View extends Frame {
     this.y = this.list(axes, "up", Object.entries(UP));
     this.fill = this.button(axes, "fill the frontier");
     this.curve = new StepsCurve(top);
+    this.finder = new Finder(main, this.get("_ranks"));
     this.groups = new GroupTable(main);
     this.told = make("div", "tkl-soft tked-wide", main);
     this.words = make("div", "tked-words", main);
@@ -184,6 +189,8 @@ class View extends Frame {
     this.paintPlane();
     this.curve.paint(this.get("_curve"));
     this.groups.paint(this.get("_groups"), "group");
+    const words = this.get("_groups_words");
+    this.finder.paint(Boolean(words), this.get("find"), this.get("rank"), words, this.active);
     this.paintTold();
     this.paintWords();
     this.flips.paint(this.get("_flips"), this.get("_sheet"), this.get("image"));
@@ -403,6 +410,7 @@ function render({ model, el }) {
     view.root.addEventListener("click", (event) => view.onClick(event), on);
     for (const part of [view.alpha, view.beta, view.pad, view.plane]) part.listen(on);
     const { steps, strategy, scale, nonnegative, pair, typed } = view;
+    view.finder.listen(view, on);
     steps.addEventListener("input", () => view.set({ steps: Number(steps.value) }), on);
     strategy.addEventListener("change", () => view.set({ strategy: strategy.value }), on);
     scale.addEventListener("change", () => view.set({ scale: scale.value ? Number(scale.value) : null }), on);

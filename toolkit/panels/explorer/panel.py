@@ -19,6 +19,7 @@ from toolkit.engine.engine import Engine
 from toolkit.engine.worker import Worker
 from toolkit.figures.thumbnails import sheet
 from toolkit.labs.explorer import SHOWS, ExplorerSession, ImageSaid, Shown
+from toolkit.labs.ranked import NO_ERRORS
 from toolkit.panels.base.bundle import script, style
 from toolkit.panels.base.panel import LOCK, observes, shows_errors
 from toolkit.panels.base.selection import Selection
@@ -69,6 +70,8 @@ class Explorer(Guided):
         pair: (true, predicted), a cell of the confusion; default all of them.
         show: "mistakes", "right" or "all", which images are shown; default "mistakes".
         query: a text whose images are searched; default "".
+        find: of more than 12 classes, a text in the names of those whose mistakes are listed; "crane → heron" finds
+            one kind of mistake; default "".
         guide: the step of the guided tour, 0 for its beginning; default −1, none.
         title, description: words; default "".
         theme: "auto", "light" or "dark"; default "auto".
@@ -95,7 +98,8 @@ class Explorer(Guided):
     _part = traitlets.Dict(PART).tag(sync=True)
     _folders = traitlets.Dict(FOLDERS).tag(sync=True)
     _shows = traitlets.Dict(SHOWS).tag(sync=True)
-    _confusion: traitlets.Dict[str, Any] = traitlets.Dict({"names": [], "before": [], "after": []}).tag(sync=True)
+    find = traitlets.Unicode("").tag(sync=True)
+    _confusion: traitlets.Dict[str, Any] = traitlets.Dict(dict(NO_ERRORS)).tag(sync=True)
     _found = traitlets.Unicode("").tag(sync=True)
     _thumb = traitlets.Bytes(b"").tag(sync=True)
     _now: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
@@ -155,7 +159,7 @@ class Explorer(Guided):
 
     def _ready(self, found: tuple[Any, Any]) -> None:
         asked, page = found
-        self._confusion = self._session.counts()
+        self._confusion = dict(self._session.errors(self.find, self.pair))
         if asked == (self.show, self.pair, self.query):
             self._paint_images(page)
         else:
@@ -177,9 +181,15 @@ class Explorer(Guided):
     def _tab_changed(self, change: Any) -> None:
         self._open(self.tab)
 
+    @observes("find")
+    def _find_changed(self, change: Any) -> None:
+        if self._session.acts_made:
+            self._confusion = dict(self._session.errors(self.find, self.pair))
+
     @observes("pair", "show", "query")
     def _filter_changed(self, change: Any) -> None:
         if change["name"] == "pair":
+            self._find_changed(change)
             self._let_image_go()
             self._ask_grid()
             if not self._following:
@@ -234,7 +244,8 @@ class Explorer(Guided):
     def _paint_grid(self, found: tuple[Any, Any]) -> None:
         pair, maps = found
         with self.grid.hold_sync():
-            self.grid.title = "Heads behind all mistakes" if pair is None else f"Heads behind {pair[0]} → {pair[1]}"
+            everything = self._session.lab.pooled_words or "all mistakes"
+            self.grid.title = f"Heads behind {everything if pair is None else ' → '.join(pair)}"
             self.grid.values, self.grid.description = maps.tables, maps.failed
         self._describe()
 

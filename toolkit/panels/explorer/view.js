@@ -1,6 +1,6 @@
 // Explorer: what is chosen, tabs, and in each tab panels that believe they are alone.
 
-/** @import { Confusion, Key, Place, Stop } from "../base/types.d.ts" */
+/** @import { ErrorsSent, Key, Place, Stop } from "../base/types.d.ts" */
 
 import { Asker } from "../base/asker.js";
 import { choice } from "../base/controls.js";
@@ -8,7 +8,8 @@ import { make, targetOf, write } from "../base/dom.js";
 import { Frame } from "../base/frame.js";
 import { keep } from "../base/keep.js";
 import { alike, whole } from "../base/numbers.js";
-import { ErrorPicker } from "../base/confusion.js";
+import { ErrorPicker, errorsWords } from "../base/confusion.js";
+import { Finder } from "../base/finder.js";
 import { Chosen } from "./chosen.js";
 import { Guide } from "./guide.js";
 import * as panels from "./panels.js";
@@ -30,6 +31,7 @@ const PAINTED_FROM = [
   "pair",
   "show",
   "query",
+  "find",
   "_parts",
   "_confusion",
   "_found",
@@ -76,6 +78,7 @@ class View extends Frame {
     this.all = Object.entries(this.get("_tabs")).map(([name, words]) => this.buildTab(name, String(words)));
     const side = make("div", "tkex-side", this.paneOf(MISTAKES));
     this.pickerBox = make("div", "tkl tkex-picker", side);
+    this.finder = new Finder(this.pickerBox);
     this.picker = new ErrorPicker(this.pickerBox);
     this.gridBox = make("div", "", side);
     const main = make("div", "tkex-main", this.paneOf(MISTAKES));
@@ -212,10 +215,12 @@ class View extends Frame {
   }
 
   paintMistakes() {
-    /** @type {Confusion} */
-    const confusion = this.get("_confusion");
-    this.pickerBox.hidden = !confusion.names.length;
-    if (confusion.names.length) this.picker.paint(confusion, this.get("pair"));
+    /** @type {ErrorsSent} */
+    const errors = this.get("_confusion");
+    const there = errors.names.length > 0 || errors.rows !== undefined;
+    this.pickerBox.hidden = !there;
+    if (there) this.picker.paint(errors, this.get("pair"));
+    this.finder.paint(errors.rows !== undefined, this.get("find"), "", errorsWords(errors), this.active);
     this.show.value = this.get("show");
     if (this.active !== this.query) this.query.value = this.get("query");
     write(this.found, this.onTheWay || this.get("_found"));
@@ -327,6 +332,7 @@ function render({ model, el }) {
   const stop = keep(view, PAINTED_FROM, (on) => {
     view.root.addEventListener("click", (event) => view.onClick(event), on);
     view.show.addEventListener("change", () => view.set({ show: view.show.value }), on);
+    view.finder.listen(view, on);
     view.query.addEventListener("change", () => view.set({ query: view.query.value }), on);
   });
   return () => {

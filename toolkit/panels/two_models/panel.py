@@ -121,6 +121,7 @@ class TwoModels(GroupsPanel):
         )
         self._second = None if other is None else SecondModel(self._lab, other)
         self._own, self._waits, self._missed = other is not None, False, False
+        self._noun = self._lab.noun
         self.change: Any = None
         self._begin(engine)
         self._pictures = Worker() if isinstance(self.engine, Worker) else self.engine
@@ -205,7 +206,8 @@ class TwoModels(GroupsPanel):
             self.engine.cancel(self._key(part))
         with self.hold_sync():
             self._names = self._of = {"first": self._lab.images.acts.card.id, "second": ""}
-            self._groups, self._maps, self._a, self._b, self.change = [], [], {}, {}, None
+            self._show_groups([])
+            self._maps, self._a, self._b, self.change = [], {}, {}, None
             self.summary = f"{self.title}: solve an edit, or name a second model."
 
     def _report(self, done: int, of: int) -> None:
@@ -250,7 +252,8 @@ class TwoModels(GroupsPanel):
         second, outcome = found
         if second is not self._second:
             return
-        self.change, self._groups, self._progress, self._of = outcome.change, outcome.rows, {}, second.names
+        self.change, self._progress, self._of = outcome.change, {}, second.names
+        self._show_groups(outcome.rows)
         images = second.labs()[0].images
         pause = PAUSE if self._pictures is not self.engine else 0
         self._submit(

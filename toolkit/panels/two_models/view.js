@@ -6,6 +6,7 @@ import { Asker } from "../base/asker.js";
 import { css } from "../base/colours.js";
 import { choice, labelled } from "../base/controls.js";
 import { floats, make, targetOf, write } from "../base/dom.js";
+import { Finder } from "../base/finder.js";
 import { Flips } from "../base/flips.js";
 import { Frame } from "../base/frame.js";
 import { GroupTable } from "../base/groups.js";
@@ -35,7 +36,10 @@ const PAINTED_FROM = [
   "_scores",
   "_map_words",
   "_facts",
+  "find",
+  "rank",
   "_groups",
+  "_groups_words",
   "_flips",
   "_sheet",
   "_a",
@@ -90,6 +94,7 @@ class View extends Frame {
     this.empty = make("div", "tk2m-empty", this.body);
     this.main = make("div", "tkl-main", this.body);
     this.stop = this.tool("stop", "End the run of the second model");
+    this.finder = new Finder(this.main, this.get("_ranks"));
     this.groups = new GroupTable(this.main);
     this.flips = new Flips(this, this.main);
     this.score = choice(labelled(this.main, "Heads by "), "Score of the maps", []);
@@ -174,6 +179,8 @@ class View extends Frame {
     const of = this.get("_of");
     const { first, second } = of;
     this.groups.paint(this.get("_groups"), this.get("_facts").groups ? "group" : "class", first, second);
+    const words = this.get("_groups_words");
+    this.finder.paint(Boolean(words), this.get("find"), this.get("rank"), words, this.active);
     this.flips.paint(this.get("_flips"), this.get("_sheet"), this.get("image"));
     const stale = this.works("groups") || !this.isOfThese(of);
     for (const node of [this.groups.node, ...this.flips.nodes]) node.classList.toggle("tk-stale", stale);
@@ -283,6 +290,7 @@ function render({ model, el }) {
   const view = new View(model, el);
   const stop = keep(view, PAINTED_FROM, (on) => {
     view.root.addEventListener("click", (event) => view.onClick(event), on);
+    view.finder.listen(view, on);
     view.score.addEventListener("change", () => view.set({ score: view.score.value }), on);
     view.text.addEventListener("change", () => view.set({ text: view.text.value }), on);
     view.against.addEventListener("change", () => view.set({ against: view.against.value }), on);
