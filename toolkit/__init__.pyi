@@ -74,8 +74,11 @@ from toolkit.data.counteranimal import counteranimal as counteranimal
 from toolkit.data.files import DataWarning as DataWarning
 from toolkit.data.files import FileSamples as FileSamples
 from toolkit.data.folder import image_folder as image_folder
+from toolkit.data.imagenet import imagenet as imagenet
 from toolkit.data.imagenet import imagenet_a as imagenet_a
 from toolkit.data.imagenet import imagenet_r as imagenet_r
+from toolkit.data.imagenet_names import imagenet_classes as imagenet_classes
+from toolkit.data.imagenet_names import imagenet_table as imagenet_table
 from toolkit.data.joined import joined as joined
 from toolkit.data.overlap import near_duplicates as near_duplicates
 from toolkit.data.table import table as table

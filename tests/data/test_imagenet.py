@@ -7,7 +7,7 @@ import pytest
 from data import trees
 
 import toolkit as tk
-from toolkit.data.imagenet import class_names
+from toolkit.data.imagenet_names import class_names
 
 
 def test_the_class_names_are_told_apart():
@@ -17,6 +17,41 @@ def test_the_class_names_are_told_apart():
     assert list(names) == sorted(names)
     assert names["n01443537"] == (1, "goldfish")
     assert names["n04356056"] == (837, "sunglasses (n04356056)")
+
+
+def test_imagenet(tmp_path):
+    root = trees.imagenet(tmp_path)
+    data = tk.imagenet(root)
+    assert (len(data), data.split) == (6, "val")
+    assert len(tk.imagenet(root, "train", classes=["n02012849"])) == 3
+    assert list(tk.imagenet(root / "val").ids) == list(data.ids)
+    assert data.class_names == ("tench", "crane bird", "sunglasses (n04356056)")
+    assert data.attributes["class_index"].tolist() == [0, 0, 134, 134, 837, 837]
+    assert "images 6 instead of 50000, classes 3 instead of 1000" in data.notes[-1]
+    assert set(data.labels) <= set(tk.imagenet_classes().names)
+    folders = tk.image_folder(root / "val")
+    assert set(folders.labels) <= set(tk.imagenet_classes(labels="wnid").names)
+    with pytest.raises(tk.InputError, match=r"split='test'"):
+        tk.imagenet(root, "test")
+
+
+def test_the_classes_of_imagenet_as_a_class_set():
+    every = tk.imagenet_classes()
+    assert len(every) == 1000
+    assert len(set(every.prompts)) == 1000, "no two classes are described alike"
+    assert every.prompts[0] == ("a photo of a tench",)
+    some = tk.imagenet_classes(["goldfish", "n04008634"], "{} in the wild", synonyms=True)
+    assert some.names == ("goldfish", "missile (n04008634)")
+    assert some.prompts[1] == ("projectile in the wild", "missile in the wild")
+    assert tk.imagenet_classes(["goldfish"], labels="wnid").names == ("n01443537",)
+    table = tk.imagenet_table()
+    assert table["wnid"].tolist() == list(class_names())
+    assert "Carassius auratus" in table["synonyms"][1]
+    for bad, match in ((["goldfsh"], "goldfish"), ([], "no class")):
+        with pytest.raises(tk.InputError, match=match):
+            tk.imagenet_classes(bad)
+    with pytest.raises(tk.InputError, match="labels="):
+        tk.imagenet_classes(labels="index")
 
 
 def test_imagenet_r(tmp_path):

@@ -29,7 +29,17 @@ def asked(one: DataReader) -> dict[str, str]:
 
 
 def test_the_walk_finds_the_readers_of_the_toolkit():
-    known = {"waterbirds", "celeba", "imagenet_r", "imagenet_a", "counteranimal", "urbancars", "table", "image_folder"}
+    known = {
+        "waterbirds",
+        "celeba",
+        "imagenet",
+        "imagenet_r",
+        "imagenet_a",
+        "counteranimal",
+        "urbancars",
+        "table",
+        "image_folder",
+    }
     assert known <= readers().keys()
     assert {one.name for one in DOCUMENTED} >= known - {"table", "image_folder"}
 

@@ -26,6 +26,8 @@ Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 Statistic = Callable[[Floats], Floats]
 """Takes group accuracies [replicate, g] and returns one number per replicate."""
+DRAWN = 200
+"""Replicates that are drawn together."""
 
 
 @dataclass(frozen=True)
@@ -175,8 +177,12 @@ def paired_replicates(outcomes: ArrayLike, replicates: int = 2000, seed: int = 0
         given = "a negative count or a group with 0 images"
         raise InputError("paired bootstrap", given, accepted, "leave groups without images out")
     rng = _generator("paired bootstrap", replicates, seed)
-    drawn = rng.multinomial(n, counts / n[:, None], size=(replicates, len(n)))
-    return (drawn[:, :, 2] + drawn[:, :, 3]) / n, (drawn[:, :, 1] + drawn[:, :, 3]) / n
+    before, after = np.empty((replicates, len(n))), np.empty((replicates, len(n)))
+    for start in range(0, replicates, DRAWN):  # the same draws as all at once: of a thousand groups these are large
+        some = slice(start, min(start + DRAWN, replicates))
+        drawn = rng.multinomial(n, counts / n[:, None], size=(some.stop - start, len(n)))
+        before[some], after[some] = (drawn[:, :, 2] + drawn[:, :, 3]) / n, (drawn[:, :, 1] + drawn[:, :, 3]) / n
+    return before, after
 
 
 def paired_bootstrap(

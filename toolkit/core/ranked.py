@@ -32,7 +32,7 @@ class MistakeCount(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Mistakes:
+class KindsOfMistakes:
     """Every kind of mistake that some image makes before or after.
 
     names: of the classes. true, predicted [p]: class indices. before, after [p]: images.
@@ -77,13 +77,13 @@ class Mistakes:
         return [MistakeCount(self.names[y], self.names[o], b, a) for y, o, b, a in rows]
 
 
-def mistakes(truth: ArrayLike, before: ArrayLike, after: ArrayLike, names: Sequence[str]) -> Mistakes:
+def mistakes(truth: ArrayLike, before: ArrayLike, after: ArrayLike, names: Sequence[str]) -> KindsOfMistakes:
     """Every kind of mistake of predictions [b] before and after; truth [b]: class indices."""
     labels, c = np.asarray(truth, np.int64), len(names)
     cells = [labels[(wrong := labels != guess)] * c + guess[wrong] for guess in map(_indices, (before, after))]
     at = np.unique(np.concatenate(cells))
     counts = [np.bincount(np.searchsorted(at, cell), minlength=len(at)) for cell in cells]
-    return Mistakes(tuple(names), at // c, at % c, *counts)
+    return KindsOfMistakes(tuple(names), at // c, at % c, *counts)
 
 
 def named(names: Sequence[str], text: str) -> NDArray[np.bool_]:

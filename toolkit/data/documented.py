@@ -15,6 +15,7 @@ WATERBIRDS = {
 
 CELEBA = {"train": {"images": 162_770}, "val": {"images": 19_867}, "test": {"images": 19_962}}
 
+IMAGENET = {"train": {"images": 1_281_167, "classes": 1_000}, "val": {"images": 50_000, "classes": 1_000}}
 IMAGENET_R = {"test": {"images": 30_000, "classes": 200}}
 IMAGENET_A = {"test": {"images": 7_500, "classes": 200}}
 

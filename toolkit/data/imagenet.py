@@ -1,17 +1,17 @@
-"""`tk.imagenet_r`, `tk.imagenet_a`: 200 classes of ImageNet each, drawn otherwise or hard by choice."""
+"""`tk.imagenet`, and `tk.imagenet_r`, `tk.imagenet_a`: 200 of its classes each, drawn otherwise or hard by choice."""
 
 from __future__ import annotations
 
 import operator
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from toolkit.data.choice import first_three, tally, unknown
-from toolkit.data.documented import IMAGENET_A, IMAGENET_R
+from toolkit.data.documented import IMAGENET, IMAGENET_A, IMAGENET_R
 from toolkit.data.files import FileSamples
+from toolkit.data.imagenet_names import class_names
 from toolkit.data.paths import folder_given, images_below, sub_folders
 from toolkit.data.readers import reader
 from toolkit.errors import InputError
@@ -25,6 +25,33 @@ LAYOUTS = {
     name: f"the folder {name}, with one folder per class (n01443537, …), or one above it"
     for name in ("imagenet-r", "imagenet-a")
 }
+LAYOUTS["imagenet"] = "train and val with one folder per class (n01440764, …), or one of them"
+
+
+@reader(LAYOUTS["imagenet"], splits=("train", "val"), documented=IMAGENET)
+def imagenet(folder: str | Path, split: str = "val", *, classes: Classes = None) -> FileSamples:
+    """The ImageNet-1k images (Russakovsky et al. 2015) in folders of their classes.
+
+    Labels are open_clip's names of the classes; where two classes share one, the wnid stands behind it:
+    `tk.imagenet_classes()` fits. Attributes of the data: wnid; class_index, from 0 to 999.
+
+    Arguments:
+        folder: the one that holds train and val, or the one with the folders of the classes itself.
+        split: "train" or "val"; default "val".
+        classes: a list of wnids or class names; or a number k, the k classes with most images, ties by wnid; default
+            all.
+
+    Raises:
+        InputError: for unknown classes and splits, and where no such folders are found.
+
+    >>> import toolkit as tk
+    >>> tk.imagenet("imagenet", "val")  # doctest: +SKIP
+    """
+    if split not in IMAGENET:
+        raise unknown("imagenet", f"split={split!r}", split, list(IMAGENET))
+    table, root, notes = _read("imagenet", folder, "imagenet", split)
+    chosen = _chosen(table, classes, "size", "imagenet")
+    return _samples(table, root, chosen, "imagenet", notes, IMAGENET[split], split)
 
 
 @reader(LAYOUTS["imagenet-r"], documented=IMAGENET_R)
@@ -100,24 +127,15 @@ def wrong_of(path: str) -> tuple[str, float]:
     return (found[1], float(found[2])) if found else ("", float("nan"))
 
 
-@cache
-def class_names() -> dict[str, tuple[int, str]]:
-    """wnid → (class index, name) of the 1,000 classes; names that occur twice end in their wnid."""
-    from open_clip import IMAGENET_CLASSNAMES
-    from timm.data.imagenet_info import ImageNetInfo
-
-    wnids = sorted(ImageNetInfo().label_names())
-    twice = {name for name, n in tally(IMAGENET_CLASSNAMES).items() if n > 1}
-    pairs = enumerate(zip(wnids, IMAGENET_CLASSNAMES, strict=True))
-    return {wnid: (i, f"{name} ({wnid})" if name in twice else name) for i, (wnid, name) in pairs}
-
-
-def _read(operation: str, folder: str | Path, name: str) -> tuple[pandas.DataFrame, Path, tuple[str, ...]]:
+def _read(
+    operation: str, folder: str | Path, name: str, inside: str = ""
+) -> tuple[pandas.DataFrame, Path, tuple[str, ...]]:
     """All images with path, wnid and class_index; the folder of the classes; notes."""
     import pandas
 
     top = folder_given(operation, folder)
-    root = next((at for at in (top, top / name) if at.is_dir() and any(map(WNID.fullmatch, sub_folders(at)))), None)
+    places = (top, top / (inside or name))
+    root = next((at for at in places if at.is_dir() and any(map(WNID.fullmatch, sub_folders(at)))), None)
     if root is None:
         given = f"{str(folder)!r}, which has no folders such as n01443537"
         raise InputError(operation, given, LAYOUTS[name], "check the path")
@@ -170,7 +188,7 @@ def _largest(table: pandas.DataFrame, k: int, by: str, here: list[str], operatio
 
 def _samples(
     table: pandas.DataFrame, root: Path, chosen: list[str], operation: str, notes: tuple[str, ...],
-    documented: Mapping[str, int],
+    documented: Mapping[str, int], split: str = "test",
 ) -> FileSamples:  # fmt: skip
     part: Any = table[table["wnid"].isin(chosen)]
     labels = [class_names()[wnid][1] for wnid in part["wnid"]]
@@ -178,5 +196,5 @@ def _samples(
     names = [class_names()[wnid][1] for wnid in chosen]
     counts = {"images": len(table), "classes": table["wnid"].nunique()}  # of all classes, chosen or not
     return FileSamples(
-        root, part, "test", operation, class_names=names, notes=notes, documented=documented, counts=counts
+        root, part, split, operation, class_names=names, notes=notes, documented=documented, counts=counts
     )

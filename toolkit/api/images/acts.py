@@ -1,4 +1,4 @@
-"""`Acts`: the parts of a whole data set, read when asked for."""
+"""`Acts`: the parts of a whole data set, read when asked for. Long because one name answers for a set of images."""
 
 from __future__ import annotations
 
