@@ -6,15 +6,22 @@ layers × 16 heads × 64 numbers, d = 768), float16, without MLP terms, on disk 
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 import toolkit as tk
+from toolkit.api.images.acts import Acts
 from toolkit.data.classes import ClassSet
+from toolkit.data.samples import Samples
 from toolkit.models.card import ModelCard
+from toolkit.models.model import Model
 from toolkit.store import layout
 from toolkit.store.keep import Keep
 from toolkit.store.layout import Header
@@ -45,6 +52,31 @@ def card_of(fingerprint: str = "0" * 16) -> ModelCard:
     """Of a model of this shape."""
     terms = 1 + SHAPE["layers"]
     return dataclasses.replace(tk.load().card, id="L/14's shape", fingerprint=fingerprint, terms=terms, **SHAPE)
+
+
+@cache
+def model() -> Model:
+    """A ViT-L/14 with random weights."""
+    import open_clip
+    import torch
+
+    torch.manual_seed(0)
+    return tk.wrap(open_clip.create_model("ViT-L-14"), name="ViT-L-14, random weights")
+
+
+class Pictures(Samples):
+    """A grey picture for every image."""
+
+    def __init__(self, acts: Acts) -> None:
+        super().__init__(list(acts.ids), list(acts.labels), list(acts.groups), acts.split)
+
+    def pixels(self, rows: Sequence[int]) -> list[Any]:
+        return [Image.new("RGB", (64, 64), (90 + row % 100,) * 3) for row in rows]
+
+    def take(self, rows: Sequence[int]) -> Pictures:
+        part = copy.copy(self)
+        part.ids, part.labels, part.groups = (column[list(rows)] for column in (self.ids, self.labels, self.groups))
+        return part
 
 
 def parts(images: int, classes: int, place: Path | None, card: ModelCard | None = None) -> Store:

@@ -12,9 +12,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ from toolkit.store.reader import Store, open_store
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import made
 
+SIZES, CLASSES = (5_000, 20_000, 50_000), (20, 1_000)
 EVERY = 0.004
 """Seconds between two looks at the memory."""
 BANK = 500
@@ -104,7 +106,37 @@ VERBS: dict[str, Callable[[Acts, ClassSet], Any]] = {
     "AblationLab, map": lambda acts, classes: AblationSession(acts, classes).map("A", None, "zero", ""),
     "SpanExplorer, images": lambda acts, classes: WordsSession(acts, a_bank()).images(23, 3, None),
 }
-READY: dict[str, Callable[[Acts, ClassSet], Callable[[], None]]] = {"AblationLab, click": _click}
+
+
+def _explorer(acts: Acts, classes: ClassSet) -> tk.Explorer:
+    """An explorer of these parts whose work is done inline; its model is an L/14 with random weights."""
+    acts = Acts(acts._store, None, "separate", made.model(), made.Pictures(acts))
+    return tk.Explorer(acts.model, acts, classes, engine=tk.Engine())
+
+
+def _opened(acts: Acts, classes: ClassSet) -> Callable[[], Any]:
+    made.model()
+    return lambda: _explorer(acts, classes)
+
+
+def _explorer_pair(acts: Acts, classes: ClassSet) -> Callable[[], None]:
+    explorer = _explorer(acts, classes)
+    row = (explorer._confusion.get("rows") or [None])[0]
+    pair = explorer._session.first_pair if row is None else (row["truth"], row["guess"])
+    return lambda: setattr(explorer, "pair", pair)
+
+
+def _explorer_off(acts: Acts, classes: ClassSet) -> Callable[[], None]:
+    explorer = _explorer(acts, classes)
+    explorer.tab = "off"
+    explorer.ablation.heads = "L22.H1"
+    return lambda: setattr(explorer.ablation, "heads", "L23.H3")
+
+
+READY: dict[str, Callable[[Acts, ClassSet], Callable[[], Any]]] = {
+    "AblationLab, click": _click, "explorer, first paint": _opened, "explorer, an error": _explorer_pair,
+    "explorer, a head off": _explorer_off,
+}  # fmt: skip
 """What is prepared first, and measured then."""
 SUMS = ("AblationLab, first", "AblationLab, map", "head_effects")
 """Verbs that keep the logits of all images × classes (a click keeps those that are there)."""
@@ -191,6 +223,21 @@ def measured(place: Path, classes: int, verb: str, memory: bool = False) -> dict
         last = (done.stderr.strip() or "ended without a word").splitlines()[-1]
         return {"classes": classes, "verb": verb, "in memory": memory, "failed": last}
     return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def everything(sizes: Sequence[int], classes: Sequence[int], verbs: Sequence[str]) -> list[dict[str, Any]]:
+    """Every verb on stores of these sizes, on disk and in memory, one after the other."""
+    rows = []
+    for count in classes:
+        for images in sizes:
+            with tempfile.TemporaryDirectory(prefix="bench") as folder:
+                place = Path(folder) / "made.zarr"
+                made.parts(images, count, place)
+                for memory in (False, True):
+                    for verb in verbs:
+                        rows.append({"images": images} | measured(place, count, verb, memory))
+                        print(rows[-1], file=sys.stderr)
+    return rows
 
 
 if __name__ == "__main__":

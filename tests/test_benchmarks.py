@@ -243,3 +243,35 @@ def test_maps():
     text = module.report(result)
     for part in ("a new text to a map", "✗", "permuted weights", "no evidence", "random order"):
         assert part in text
+
+
+@pytest.mark.slow
+def test_memory():
+    module = benchmark("memory")
+    result = module.run(quick=True)
+    json.dumps(result)
+    assert [row["in memory"] for row in result["rows"]] == [False, True]
+    assert not [row for row in result["rows"] if "failed" in row]
+    assert all(row["peak"] >= 0 and row["base"] > 0 for row in result["rows"])
+    assert all((row["read"] == 0) is row["in memory"] for row in result["rows"])
+    assert "0 failed" in module.report(result)
+
+
+@pytest.mark.wide
+def test_scale():
+    module = benchmark("scale")
+    result = module.run(quick=True)
+    json.dumps(result)
+    assert not [row for row in result["rows"] if "failed" in row]
+    assert {row["verb"] for row in result["rows"]} == {*module.verbs.VERBS, *module.verbs.READY}
+    assert "n^" in module.report(result)
+
+
+def test_growth():
+    module = benchmark("scale")
+    row = {"images": 10, "classes": 20, "verb": "x", "in memory": False, "seconds": 1.0, "read": 0}
+    assert module.growth([row, {**row, "images": 100, "seconds": 10.0}]) == "n^1.0"
+    failed = {"images": 10, "classes": 20, "verb": "y", "in memory": False, "failed": "why"}
+    words = module.report({"device": "", "sizes": [10], "classes": [20], "rows": [row, failed]})
+    assert "1.00 (0)" in words
+    assert "failed" in words

@@ -192,7 +192,7 @@ def facts(problem: EditProblem, held: HeldOut) -> EditFacts:
     return {
         "n": len(held.images), "split": held.images.acts.split, "own": held.own, "used": held.used,
         "left": held.images.left_out, "targets": list(problem.targets),
-        "others": held.others is not None or bool(held.unrelated),
+        "others": held.has_others or bool(held.unrelated),
         "made": len(problem.images), "made_split": problem.images.acts.split,
         "scale": problem.images.acts.card.logit_scale,
     }  # fmt: skip

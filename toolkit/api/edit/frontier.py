@@ -152,7 +152,7 @@ def grid(
     options = known_options(way, rate, nonnegative, None, seed)
     for problem, on in zip(problems, held, strict=True):
         check_possible(problem, max(a))
-        if not on.target.any() or (on.others is None and not on.unrelated):
+        if not on.target.any() or not (on.has_others or on.unrelated):
             given = "held_out without images of " + ("the target classes" if not on.target.any() else "other classes")
             fix = "hold out images of all classes, or name an unrelated set: unrelated={…}"
             raise InputError("frontier", given, "images of target classes and of others", fix)

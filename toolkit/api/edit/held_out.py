@@ -22,8 +22,8 @@ from toolkit.errors import InputError
 
 Transform = Callable[[Acts, Tensor, Tensor], tuple[Tensor, Tensor]]
 """(parts, embeddings [b, d], class vectors [c, d]) to what a method makes of the latter two."""
-NUMBERS = 20_000_000
-"""Logits that are made at once."""
+NUMBERS, FEWEST = 20_000_000, 256
+"""Logits that are made at once, and images that should be among them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +84,11 @@ class HeldOut:
             return ~self.target
         return self.images.guess == self.images.truth
 
+    @property
+    def has_others(self) -> bool:
+        """Whether there are images `elsewhere`."""
+        return bool(self.elsewhere.any())
+
     @cached_property
     def others(self) -> Others | None:
         """The images `elsewhere`; None where there are none."""
@@ -110,11 +115,13 @@ class HeldOut:
     @cached_property
     def sizes(self) -> dict[str, int]:
         """n of every measure of `rates`, by its name."""
-        place = self.others or next(iter(self.unrelated), None)
+        truth = self.images.truth[self.elsewhere] if self.has_others else None
+        if truth is None and self.unrelated:
+            truth = self.unrelated[0].truth
         return {
             "success": int(self.target.sum()), "worst": int(self.target.sum()), "like": int(self.like.sum()),
-            "locality": 0 if place is None else int((place.truth >= 0).sum()),
-            "agreement": 0 if place is None else len(place.truth),
+            "locality": 0 if truth is None else int((truth >= 0).sum()),
+            "agreement": 0 if truth is None else len(truth),
         }  # fmt: skip
 
     def changed(self, change: Transform) -> HeldOut:
@@ -156,7 +163,7 @@ class HeldOut:
         if self.target.any():
             hits = right[:, self.target] @ torch.nn.functional.one_hot(self._groups).double()
             rates["worst"] = (hits / torch.bincount(self._groups)).min(1).values
-        if self.others is not None:
+        if self.has_others:
             rates["locality"] = right[:, self.elsewhere].mean(1)
             rates["agreement"] = (guess == images.guess)[:, self.elsewhere].double().mean(1)
         elif self.unrelated:
@@ -177,13 +184,18 @@ class HeldOut:
 
 def _guess(embedding: Tensor, texts: Tensor) -> Tensor:
     """[p, b]: predictions with class vectors [p, c, d]."""
-    c = texts.shape[1]
-    step = max(1, NUMBERS // max(1, len(embedding) * c))
-    found = [
-        (embedding @ part.flatten(0, 1).T.to(embedding)).unflatten(-1, (len(part), c)).argmax(-1).T
-        for part in texts.split(step)
-    ]
-    return torch.cat(found)
+    edits, c = texts.shape[:2]
+    found = torch.empty(edits, len(embedding), dtype=torch.long)
+    together = max(1, min(edits, NUMBERS // (c * FEWEST)))
+    for start in range(0, edits, together):
+        part = texts[start : start + together]
+        vectors = part.flatten(0, 1).T.to(embedding)
+        at = 0
+        for some in embedding.split(max(1, NUMBERS // vectors.shape[1])):
+            logits = (some @ vectors).unflatten(-1, (len(part), c))
+            found[start : start + len(part), at : at + len(some)] = logits.argmax(-1).T
+            at += len(some)
+    return found
 
 
 def held_out(problem: EditProblem, acts: Any = None, unrelated: Mapping[str, Any] | None = None) -> HeldOut:
