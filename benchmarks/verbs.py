@@ -88,7 +88,7 @@ def _click(acts: Acts, classes: ClassSet) -> Callable[[], None]:
 
 VERBS: dict[str, Callable[[Acts, ClassSet], Any]] = {
     "locate, one pair": _pair,
-    "locate, all pairs": lambda acts, classes: tk.locate(acts, classes).interval["a"],
+    "locate, all pairs": lambda acts, classes: tk.locate(acts, classes).a,
     "locate, LTC": lambda acts, classes: tk.locate(acts, classes).ltc,
     "choose": lambda acts, classes: tk.locate(acts, classes).choose(),
     "ablate": lambda acts, classes: tk.ablate(acts, classes, "L23.H3 L22.H1").change.groups,
