@@ -211,3 +211,14 @@ def test_the_command_keeps_less(tmp_path):
     wrong = CliRunner().invoke(main, ["extract", str(tmp_path / "in"), "--store", str(place), "--layers", "last"])
     assert wrong.exit_code
     assert "--layers last" in wrong.output
+
+
+def test_the_estimate_is_from_images_that_can_be_read(tmp_path):
+    (tmp_path / "a").mkdir()
+    for i in range(3):
+        (tmp_path / "a" / f"{i}.png").write_bytes(b"no picture")
+    with pytest.raises(InputError, match="none of the first 3 images can be read"):
+        tk.estimate(tk.load(), tk.image_folder(tmp_path))
+    Image.new("RGB", (64, 64)).save(tmp_path / "a" / "9.png")
+    found = tk.estimate(tk.load(), tk.image_folder(tmp_path))
+    assert (found.images, found.probed) == (4, 1)

@@ -8,6 +8,7 @@ import torch
 from plain_loops import literal
 
 import toolkit as tk
+from toolkit.api.locate import scores as module
 
 PAIR = {"true": "landbird", "predicted": "waterbird"}
 
@@ -234,3 +235,73 @@ def test_images_with_nan_are_named(acts, birds, where):
     vectors = tk.classes(["waterbird", "landbird"], vectors=birds.vectors(acts.model))
     with pytest.raises(tk.InputError, match="finite"):  # said where the arrays come in, or where they are used
         tk.locate(tk.from_arrays(arrays["heads"], parts.mlps, arrays["rest"], labels=acts.labels), vectors)
+
+
+@pytest.fixture(scope="module")
+def everything(model):
+    """The whole world, of which an error concerns a few images."""
+    acts = tk.extract(model, tk.scenes("val", n=900, seed=4), progress=False)
+    return acts, tk.classes(sorted(set(acts.labels)))
+
+
+def test_an_error_reads_the_images_it_is_about_and_no_others(everything, monkeypatch):
+    acts, classes = everything
+    seen = []
+    state = type(acts._store).state
+    monkeypatch.setattr(type(acts._store), "state", lambda self, rows, layers=None: (
+        seen.append(len(rows) if layers else 0) or state(self, rows, layers)
+    ))  # fmt: skip
+    scores = tk.locate(acts, classes, **PAIR)
+    scores.interval  # noqa: B018 – of the same images
+    assert 0 < sum(seen) == sum(scores.sizes.values()) < len(acts) / 2
+    seen.clear()
+    scores.choose()
+    assert sum(seen) == len(acts), "a set is judged on all"
+
+
+def test_few_images_give_what_all_of_them_give(everything):
+    acts, classes = everything
+    few, whole = tk.locate(acts, classes, **PAIR), tk.locate(acts, classes, **PAIR)
+    whole._session.space  # noqa: B018 – all images, before anything else is asked
+    for name in "abcd":
+        for table in ("low", "high"):
+            ours, theirs = (getattr(scores.interval[name], table) for scores in (few, whole))
+            np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12)
+    fresh = tk.locate(acts, classes, **PAIR)
+    np.testing.assert_allclose(fresh.map("text"), whole.map("text"), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(tk.locate(acts, classes).raw, _pooled(acts, classes), atol=1e-12)
+
+
+def _pooled(acts, classes):
+    """All mistakes, every pair by itself."""
+    pairs = [s.pair for s in tk.locate(acts, classes).pairs]
+    one = [tk.locate(acts, classes, *pair) for pair in pairs]
+    weights = np.array([[s.sizes["W"]] for s in one], float)
+    raw = np.array([s.raw for s in one])
+    known = np.isfinite(raw)
+    weights = np.broadcast_to(weights[..., None, None], raw.shape) * known
+    return (np.where(known, raw, 0) * weights).sum(0) / np.where(weights.sum(0) > 0, weights.sum(0), np.nan)
+
+
+def test_kinds_of_mistakes_are_listed_and_found(everything):
+    acts, classes = everything
+    scores = tk.locate(acts, classes, **PAIR)
+    table = scores.mistakes()
+    assert table["images"].is_monotonic_decreasing
+    assert table["images"].sum() == int((scores._session.images.truth != scores._session.images.guess).sum())
+    assert set(zip(table["true"], table["predicted"], strict=True)) == set(scores._session.images.mistakes)
+    found = scores.mistakes("landbird → water")
+    assert found.to_numpy().tolist() == [["landbird", "waterbird", scores.sizes["W"]]]
+
+
+def test_of_many_pairs_algorithm_1_looks_at_the_most_frequent_and_says_so(everything, monkeypatch):
+    acts, classes = everything
+    scores = tk.locate(acts, classes)
+    every = scores.choose()
+    assert "most frequent of" not in every.why
+    assert len(scores.lists()) > 4 * 3
+    monkeypatch.setattr(module, "LISTED_WORK", 4 * 15 * len(acts) * len(classes) * 3)
+    names = {name.split(" (")[-1] for name in scores.lists() if " (" in name}
+    often = scores.mistakes()
+    assert names == {f"{y} → {o})" for y, o in often.to_numpy()[:2, :2].tolist()}
+    assert f"of the 2 most frequent of {len(scores.pairs)} pairs" in scores.choose().why

@@ -312,3 +312,30 @@ def test_a_head_that_writes_nothing_stays_nothing(model, birds):
 def test_bad_corrections(acts, birds, arguments, message):
     with pytest.raises(tk.InputError, match=message):
         tk.ltc_correct(acts, birds, *arguments)
+
+
+def test_kinds_of_mistakes_and_classes_in_order(model):
+    acts = tk.extract(model, tk.scenes("val", n=600, seed=4), progress=False)
+    classes = tk.classes(sorted(set(acts.labels)))
+    found = tk.ablate(acts, classes, HEADS)
+    table = found.mistakes(rank="loss")
+    assert (table["change"] == table["after"] - table["before"]).all()
+    assert table["change"].is_monotonic_decreasing
+    counts = found.confusion.counts
+    for row in table.itertuples():
+        at = classes.index(row.true), classes.index(row.predicted)
+        assert (row.before, row.after) == (found.confusion_before.counts[at], counts[at])
+    assert table["after"].sum() == counts.sum() - np.trace(counts)
+    some = found.mistakes("landbird")
+    assert 0 < len(some) < len(table)
+    assert all("landbird" in (row.true, row.predicted) for row in some.itertuples())
+
+    by_class = found.by_class()
+    assert by_class["change"].is_monotonic_increasing
+    named = dict(zip(by_class["class"], by_class["after"], strict=True))
+    assert named == {
+        name: pytest.approx(row[i] / row.sum()) for i, (name, row) in enumerate(zip(classes.names, counts, strict=True))
+    }
+    assert found.by_class("after")["after"].is_monotonic_increasing
+    with pytest.raises(tk.InputError, match="rank='worst'"):
+        found.by_class("worst")

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import torch
 
 from toolkit.api.checks import check_model
+from toolkit.data.samples import Samples
 from toolkit.errors import InputError
 from toolkit.models.model import Model
 from toolkit.store.errors import size
 from toolkit.store.keep import Keep
 from toolkit.store.layout import Precision, array_bytes, readout_bytes, shapes_of
+
+LOOKED_AT = 64
+"""Images among which some that can be read are looked for."""
 
 
 @dataclass(frozen=True)
@@ -88,11 +93,12 @@ def estimate(
     source = model.images(data, "estimate")
     card = model.card
     probe = min(len(source), batch_size, 16)
-    source_probe = source.batches(probe)
-    model.trace(next(source_probe)[:1])  # first call: lazy initialisation is not part of the rate
+    some = model.images(_readable(data, probe), "estimate") if isinstance(data, Samples) else source
+    probe = min(len(some), probe)
+    model.trace(next(some.batches(probe))[:1])  # first call: lazy initialisation is not part of the rate
     _settle(model)
     start = time.perf_counter()
-    model.trace(next(iter(source.batches(probe))))
+    model.trace(next(some.batches(probe)))
     _settle(model)
     seconds = (time.perf_counter() - start) * len(source) / probe
     terms = card.terms
@@ -121,6 +127,19 @@ def estimate(
         probed=probe,
         batch_size=batch_size,
     )
+
+
+def _readable(data: Samples, count: int) -> Samples:
+    """The first images that can be read: `tk.extract` leaves the others out. Raises InputError where there are none
+    among the first LOOKED_AT.
+    """
+    rows = (row for row in range(min(len(data), LOOKED_AT)) if data.read(row).image is not None)
+    found = list(islice(rows, count))
+    if not found:
+        why = data.read(0).note if len(data) else "there are none"
+        given = f"data of which none of the first {min(len(data), LOOKED_AT)} images can be read ({why})"
+        raise InputError("estimate", given, "images that can be read", "look at the files")
+    return data.take(found)
 
 
 def _settle(model: Model) -> None:
