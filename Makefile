@@ -1,10 +1,10 @@
 # `make demo` and `make test` do all of their own set-up; they need python3 and make, nothing else.
 # The environment is .venv, or $TOOLKIT_VENV. Another Python: make test PYTHON=python3.12. More arguments: ARGS="…".
-# Tests run in three processes side by side, as they often wait: make test JOBS=0 for one after the other.
+# Tests run in four processes side by side, as they often wait: make test JOBS=0 for one after the other.
 
 PYTHON ?= python3
 ARGS ?=
-JOBS ?= 3
+JOBS ?= 4
 export TOOLKIT_VENV := $(or $(TOOLKIT_VENV),$(CURDIR)/.venv)
 BIN := $(TOOLKIT_VENV)/bin
 SETUP := @$(PYTHON) .ci/bootstrap.py --extras

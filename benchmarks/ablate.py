@@ -41,7 +41,7 @@ def built_in(n: int, rounds: int) -> dict[str, Any]:
         some = (torch.rand(layers, heads, generator=rng) < 0.2).nonzero().tolist()
         outcome = session.outcome([{"head": head, "strength": 0.0} for head in some], how, "direct")
         assert outcome.rows
-        assert session.counts(outcome.before, outcome.after)
+        assert session.errors(outcome.before, outcome.after)
         assert flips(session.images, outcome.before, outcome.after, 12)
 
     times = seconds(click, rounds)

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor
 
-from toolkit.api.edit.held_out import HeldOut, Others
+from toolkit.api.edit.held_out import NUMBERS, HeldOut, Others
 from toolkit.core.estimates import Average, OneNumber, Worst, percent, points, span
 from toolkit.core.intervals import Interval, wilson
 from toolkit.core.metrics import Accuracy, Change
@@ -190,17 +191,22 @@ class Outcome:
 def outcome_of(held: HeldOut, logits: Logits) -> Outcome:
     """What a method does to held-out images, which maps embeddings and class vectors to logits."""
     images = held.images
-    guess = logits(images.embedding, images.texts.to(images.embedding).cpu()).argmax(-1)
-    others = [*filter(None, [held.others]), *held.unrelated]
-    found = [locality_of(x, logits(x.embedding, x.texts).argmax(-1)) for x in others]
+    guess = _guesses(logits, images.embedding, images.texts.to(images.embedding).cpu())
+    locality = None if held.others is None else locality_of(held.others, guess[held.elsewhere])
+    unrelated = tuple(locality_of(x, _guesses(logits, x.embedding, x.texts)) for x in held.unrelated)
     success = None
     if held.before is not None:
         moved = _moved(held.before, (guess == images.truth)[held.target])
         right = (guess == images.truth)[held.like]
         share = Share.of("same mistakes as W, now right", right, held.split) if len(right) else None
         success = Success(moved, share)
-    locality = found[0] if held.others is not None else None
-    return Outcome(success, locality, tuple(found[len(found) - len(held.unrelated) :]), held, guess)
+    return Outcome(success, locality, unrelated, held, guess)
+
+
+def _guesses(logits: Logits, embedding: Tensor, texts: Tensor) -> Tensor:
+    """[b]: predictions, some images at a time."""
+    some = embedding.split(max(1, NUMBERS // len(texts)))
+    return torch.cat([logits(part, texts).argmax(-1) for part in some])
 
 
 def locality_of(others: Others, guess: Tensor) -> Locality:

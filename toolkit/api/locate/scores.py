@@ -1,5 +1,6 @@
-"""`Scores`: how much every head pushes towards an error, how sure that is, and the set that follows from it. Long
-because one name answers for all that is asked of an error.
+"""`Scores`: how much every head pushes towards an error, how sure that is, and the set that follows from it.
+
+Long because one name answers for all that is asked of an error.
 """
 
 from __future__ import annotations
