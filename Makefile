@@ -24,7 +24,7 @@ demo:  ## the tour on the built-in world, then the first notebook (ARGS="--no-la
 test: lint  ## lint, types and every test but the wide ones, in a real browser too (ARGS="-k grid tests/core")
 	$(PYTEST) -m "not wide" $(ARGS)
 
-test-wide:  ## the same kinds of test at length: long soaks
+test-wide:  ## what takes long: soaks, the house's tests on what CONTRIBUTING adds, whole benchmarks
 	$(SETUP) lab,test
 	$(PYTEST) -m wide $(ARGS)
 

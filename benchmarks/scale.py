@@ -20,11 +20,11 @@ import verbs
 
 def run(quick: bool = False) -> dict[str, Any]:
     """The whole benchmark; `quick` has few images, for the tests."""
-    asked = [*verbs.VERBS, *verbs.READY]
-    sizes, classes = ((300, 600), (20,)) if quick else (verbs.SIZES, verbs.CLASSES)
+    asked, places = [*verbs.VERBS, *verbs.READY], (False,) if quick else (False, True)
+    sizes, classes = ((600,), (20,)) if quick else (verbs.SIZES, verbs.CLASSES)
     return {
         "device": f"cpu, {os.cpu_count()} cores", "sizes": sizes, "classes": classes,
-        "rows": verbs.everything(sizes, classes, asked),
+        "rows": verbs.everything(sizes, classes, asked, places),
     }  # fmt: skip
 
 

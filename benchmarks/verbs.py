@@ -225,17 +225,19 @@ def measured(place: Path, classes: int, verb: str, memory: bool = False) -> dict
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
-def everything(sizes: Sequence[int], classes: Sequence[int], verbs: Sequence[str]) -> list[dict[str, Any]]:
-    """Every verb on stores of these sizes, on disk and in memory, one after the other."""
+def everything(
+    sizes: Sequence[int], classes: Sequence[int], verbs: Sequence[str], memory: Sequence[bool] = (False, True)
+) -> list[dict[str, Any]]:
+    """Every verb on stores of these sizes, one after the other. memory: read from disk (False), in memory (True)."""
     rows = []
     for count in classes:
         for images in sizes:
             with tempfile.TemporaryDirectory(prefix="bench") as folder:
                 place = Path(folder) / "made.zarr"
                 made.parts(images, count, place)
-                for memory in (False, True):
+                for kept in memory:
                     for verb in verbs:
-                        rows.append({"images": images} | measured(place, count, verb, memory))
+                        rows.append({"images": images} | measured(place, count, verb, kept))
                         print(rows[-1], file=sys.stderr)
     return rows
 

@@ -57,6 +57,7 @@ def test_the_page_has_the_three_recipes() -> None:
     assert "toolkit/panels/class_bars/view.js" in paths
 
 
+@pytest.mark.wide
 def test_what_is_added_is_as_the_house_wants_it(bundled: Path) -> None:
     copy = bundled
     files = [copy / block.path for block in blocks() if block.path.endswith(".py")]

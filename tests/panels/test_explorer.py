@@ -491,3 +491,44 @@ def test_where_without_a_choice_shows_a_mistake(explorer: Explorer) -> None:
     explorer.tab = "where"
     assert explorer.maps.image == explorer.gallery.ids[0]
     assert explorer.selection.image is None
+
+
+def test_of_twenty_classes_every_panel_lists_and_finds() -> None:
+    """Two models, the edit and the explorer itself, beyond what a matrix and a table have room for."""
+    model = tk.load()
+    val = tk.extract(model, tk.scenes("val", 500, 5), progress=False)
+    ungrouped = val.take(range(400))
+    classes = tk.classes(sorted(set(val.labels)))
+    explorer = Explorer(model, val, classes, engine=Engine())
+    assert explorer.error == ""
+    errors = explorer._confusion
+    assert errors["names"] == []
+    assert errors["of"] == len(explorer._session.images.mistakes)
+    assert [row["before"] for row in errors["rows"]] == sorted((row["before"] for row in errors["rows"]), reverse=True)
+    explorer.find = "landbird"
+    assert all("landbird" in (row["truth"], row["guess"]) for row in explorer._confusion["rows"])
+    explorer.pair = ("waterbird", "landbird")
+    explorer.find = "no such class"
+    assert [row["truth"] for row in explorer._confusion["rows"]] == ["waterbird"], "what is chosen stays"
+
+    edit = tk.edit(ungrouped.draw(per_class=4), classes, "L3.H7 L3.H5", alpha=30)
+    two = tk.TwoModels(val, classes, edit, engine=Engine())
+    groups = two.change.groups
+    assert len(groups) > 14
+    assert len(two._groups) == 16
+    assert two._groups_words.startswith(f"14 of {len(groups)} ")
+    change = [row["after"] - row["before"] for row in two._groups[:-2]]
+    assert change == sorted(change)
+    two.rank = "gain"
+    assert two._groups[0]["after"] - two._groups[0]["before"] >= max(change)
+    two.find = groups[3].group
+    assert groups[3].group in {row["name"] for row in two._groups[:-2]}
+    assert two._groups[-1]["n"] == two.change.before.n
+
+    lab = tk.EditLab(ungrouped.draw(per_class=4), classes, "L3.H7", held_out=val, engine=Engine())
+    assert lab.error == ""
+    shown = [row for row in lab._groups if not (row.get("sum") or row.get("other"))]
+    assert len(shown) == 14
+    assert lab._groups_words.startswith("14 of ")
+    lab.find = shown[5]["name"]
+    assert shown[5]["name"] in {row["name"] for row in lab._groups}

@@ -100,7 +100,7 @@ def resampled(truth: Tensor, guess: Tensor, resamples: int, seed: int) -> Tensor
 
     rng = np.random.default_rng(seed)
     cells = (truth * (int(guess.max()) + 1) + guess).cpu().numpy()
-    out = np.zeros((resamples, len(cells)))
+    out = np.zeros((resamples, len(cells)), np.float32)
     for cell in np.unique(cells):
         at = np.flatnonzero(cells == cell)
         out[:, at] = rng.multinomial(len(at), np.full(len(at), 1 / len(at)), resamples)

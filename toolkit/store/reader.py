@@ -13,7 +13,7 @@ import torch
 import zarr
 from numpy.typing import NDArray
 
-from toolkit.core.moments import HeadMoments
+from toolkit.core.moments import HeadMoments, moment_maps
 from toolkit.core.parts import term_names
 from toolkit.core.readout import Readout
 from toolkit.core.state import State
@@ -54,6 +54,7 @@ class Store:
         self.keep = Keep.read(self.attrs, kept)
         self.shape = (self.keep.of, heads, k)
         self._sound: set[str] = set()
+        self._maps: dict[str, torch.Tensor] = {}
 
     def _array(self, name: str) -> Any:
         return self.group[name]
@@ -69,6 +70,14 @@ class Store:
         with self._reading():
             arrays: dict[str, Any] = {n: torch.from_numpy(self._array(f"readout/{n}")[:]) for n in READOUT_AXES}
         return Readout(**arrays, normed=bool(self.attrs["normed"]))
+
+    def head_maps(self, convention: str) -> torch.Tensor:
+        """[l, h, k + 3, d]: what the numbers of heads are worth in the joint space (`moment_maps`); made once for
+        everyone who reads this store.
+        """
+        if convention not in self._maps:
+            self._maps[convention] = moment_maps(self.readout, convention)
+        return self._maps[convention]
 
     @cached_property
     def error(self) -> np.ndarray:

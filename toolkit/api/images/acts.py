@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from toolkit.core.moments import HeadMoments, head_numbers, moment_maps, moments_of
+from toolkit.core.moments import HeadMoments, head_numbers, moments_of
 from toolkit.core.parts import CONVENTIONS, Convention, Parts, parts_from
 from toolkit.core.rank import TOLERANCE
 from toolkit.core.state import State
@@ -224,11 +224,11 @@ class Acts:
         assert gathered is not None
         return gathered if self.kept.all_layers else gathered.among(self.kept.layers, self.kept.of)
 
-    @cached_property
+    @property
     def head_maps(self) -> Tensor:
         """[l, h, k + 3, d]: what every entry of the moments' q is worth in the joint space, in this convention."""
         fixed = self._store.attrs.get("convention")  # arrays come in one convention
-        return moment_maps(self._store.readout, "separate" if fixed else self.convention)
+        return self._store.head_maps("separate" if fixed else self.convention)
 
     def states(self, layers: Sequence[int] | None = None) -> Iterator[State]:
         """What is kept of the images, a shard at a time, in order (`State`).
