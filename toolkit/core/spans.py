@@ -17,6 +17,8 @@ AT_ONCE = 256_000_000
 """Bytes of projected texts that are made at once."""
 CHUNK = 8192
 """Texts that are cast to float64 at once."""
+HEADS = 48
+"""Heads whose bases are made together."""
 SAME = 1e-5
 """Directions of texts smaller than this share of the largest are rounding of float32 embeddings."""
 
@@ -91,6 +93,25 @@ def span_basis(
         given = f"contributions that are not finite (head {at} of {len(finite)}, {int((~finite).sum())} heads in all)"
         raise InputError(operation, given, "finite contributions", "leave the images with NaN out: acts.where(…)")
     tolerance = max(TOLERANCE[precision], 1e-7)  # squares in float64 hold no smaller singular values
+    # some heads at a time: in float64 those of a large model take what a large data set takes
+    parts = [
+        _some_bases(HeadMoments(moments.count, *some), own, tolerance, rank)
+        for *some, own in zip(*(x.split(HEADS) for x in (moments.mean, moments.scatter, maps)), strict=True)
+    ]
+    ranks, full = (torch.cat([getattr(part, name) for part in parts]) for name in ("ranks", "full"))
+    r = max(part.vectors.shape[-1] for part in parts)
+    size = {"vectors": (maps.shape[2], r), "covariance": (r, r), "coordinates": (maps.shape[1], r)}
+    joined = {name: torch.zeros(len(maps), *shape).to(moments.mean) for name, shape in size.items()}
+    for at in range(0, len(maps), HEADS):
+        part = parts.pop(0)  # so that not all is there twice
+        for name, whole in joined.items():
+            own = getattr(part, name)
+            whole[at : at + len(part), : own.shape[1], : own.shape[2]] = own
+    return SpanBasis(**joined, ranks=ranks, full=full, tolerance=tolerance)
+
+
+def _some_bases(moments: HeadMoments, maps: Tensor, tolerance: float, rank: int | None) -> SpanBasis:
+    """Of a few heads."""
     maps = maps.to(moments.mean)
     orthonormal, triangle = torch.linalg.qr(maps.mT)  # Aᵀ = Q T, Q [n, d, k + 3]
     second, centred = (triangle @ m @ triangle.mT for m in (moments.second, moments.covariance))
