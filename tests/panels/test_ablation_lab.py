@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 import toolkit as tk
+from toolkit.core import sums
 from toolkit.engine.engine import Engine
 from toolkit.engine.worker import Worker
 from toolkit.labs.ablation import AblationSession
@@ -406,3 +407,14 @@ def test_the_worker_leaves_grad_mode_alone(acts, birds):
     lab = tk.AblationLab(acts, birds)
     assert settled(lab)
     assert torch.is_grad_enabled()
+
+
+def test_images_too_close_to_call_are_counted_in_the_words(acts, birds, monkeypatch):
+    assert "decided in double precision" not in tk.AblationLab(acts, birds, engine=Engine()).summary
+    monkeypatch.setattr(sums, "TIE", 0.002)
+    lab = tk.AblationLab(acts, birds, engine=Engine(), heads="L3.H7")
+    close = lab._outcome.close
+    assert 0 < close < len(acts)
+    assert f"; {close} with two classes within 1e-6, decided in double precision." in lab.summary
+    after = tk.ablate(acts, birds, "L3.H7").after
+    assert [row["after"] for row in lab._groups[:-2]] == [group.accuracy for group in after.groups]

@@ -73,6 +73,8 @@ class EditLab(GroupsPanel):
         nonnegative: keep θ ≥ 0; default False.
         pair: (true, predicted); default all mistakes.
         image: the id of the image looked at; default none.
+        find: of more than 14 groups, a text in the names of those shown; default "".
+        rank: which of them come first: "loss", "gain", "before" (the worst) or "after"; default "loss".
         title, description: words; default "Live edit" and "".
         theme: "auto", "light" or "dark"; default "auto".
 

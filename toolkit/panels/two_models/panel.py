@@ -53,6 +53,8 @@ class TwoModels(GroupsPanel):
             (`tk.head_score`); default "A".
         pair: (true, predicted); default all mistakes pooled.
         text, against, image: of the token maps; default nothing.
+        find: of more than 14 groups, a text in the names of those shown; default "".
+        rank: which of them come first: "loss", "gain", "before" (the worst) or "after"; default "loss".
         title, description: words; default "Two models" and "".
         theme: "auto", "light" or "dark"; default "auto".
 
