@@ -10,14 +10,16 @@ export class Finder {
   /**
    * @param {Element} parent
    * @param {Record<string, string>} ranks what can come first; none: that cannot be chosen
+   * @param {string} what is found
+   * @param {string} example of what can be typed
    */
-  constructor(parent, ranks = {}) {
+  constructor(parent, ranks = {}, what = "classes", example = ": crane, or crane → heron") {
     this.node = make("div", "tkl-line tkl-finder", parent, { role: "search", hidden: "" });
     this.find = make("input", "", this.node, {
       type: "text",
       maxlength: "300",
-      "aria-label": "find classes",
-      placeholder: "find classes: crane, or crane → heron",
+      "aria-label": `find ${what}`,
+      placeholder: `find ${what}${example}`,
     });
     this.rank = choice(null, "which come first", Object.entries(ranks));
     if (this.rank.options.length) this.node.append(this.rank);

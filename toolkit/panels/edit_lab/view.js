@@ -124,7 +124,7 @@ class View extends Frame {
     this.y = this.list(axes, "up", Object.entries(UP));
     this.fill = this.button(axes, "fill the frontier");
     this.curve = new StepsCurve(top);
-    this.finder = new Finder(main, this.get("_ranks"));
+    this.finder = new Finder(main, this.get("_ranks"), "groups", " by name");
     this.groups = new GroupTable(main);
     this.told = make("div", "tkl-soft tked-wide", main);
     this.words = make("div", "tked-words", main);

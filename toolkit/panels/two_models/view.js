@@ -94,7 +94,7 @@ class View extends Frame {
     this.empty = make("div", "tk2m-empty", this.body);
     this.main = make("div", "tkl-main", this.body);
     this.stop = this.tool("stop", "End the run of the second model");
-    this.finder = new Finder(this.main, this.get("_ranks"));
+    this.finder = new Finder(this.main, this.get("_ranks"), "groups", " by name");
     this.groups = new GroupTable(this.main);
     this.flips = new Flips(this, this.main);
     this.score = choice(labelled(this.main, "Heads by "), "Score of the maps", []);
