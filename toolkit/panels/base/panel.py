@@ -26,7 +26,7 @@ from toolkit.figures.words import words_png
 from toolkit.panels.base.kept import Kept, shell_with_pages
 from toolkit.panels.base.place import ExplorerPlace, Host
 from toolkit.panels.base.selection import Selection
-from toolkit.panels.base.traits import CHECKED
+from toolkit.panels.base.traits import Checked
 
 if TYPE_CHECKING:
     from toolkit.models.card import ModelCard
@@ -216,7 +216,7 @@ class Panel(anywidget.AnyWidget):
             super().set_state(good)
 
     def _accepts(self, name: str, value: Any) -> bool:
-        checked = name in self._trait_validators or isinstance(self.traits().get(name), CHECKED)
+        checked = name in self._trait_validators or isinstance(self.traits().get(name), Checked)
         if not checked or name not in self.keys:
             return True
         source = f"what was set as {name}"

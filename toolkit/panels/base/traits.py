@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import traitlets
 
-from toolkit.api.edit.settings import known_weight
 from toolkit.core.heads import HeadSet
 from toolkit.errors import InputError
 
@@ -19,7 +18,11 @@ def _place(panel: Any, trait: traitlets.TraitType[Any, Any]) -> str:
     return f"{type(panel).__name__}.{trait.name}"
 
 
-class Heads(traitlets.TraitType[Any, Any]):
+class Checked(traitlets.TraitType[Any, Any]):
+    """A trait that refuses by itself what a page sends; others have a validator of their panel, or take anything."""
+
+
+class Heads(Checked):
     """Heads in any spelling that `HeadSet.of` takes, as ((layer, head), …); all of them there."""
 
     default_value: Any = ()
@@ -53,7 +56,7 @@ class Head(Heads):
         return heads[0]
 
 
-class Pair(traitlets.TraitType[Any, Any]):
+class Pair(Checked):
     """An error as (true, predicted), by class names or numbers; None for all mistakes."""
 
     default_value: Any = None
@@ -73,16 +76,6 @@ class Pair(traitlets.TraitType[Any, Any]):
         return true, predicted
 
 
-class Weight(traitlets.TraitType[Any, Any]):
-    """A weight of an edit's loss: 0 (off) to 1e12, no unit."""
-
-    default_value: Any = 10.0
-
-    def validate(self, obj: Any, value: Any) -> float:
-        """The number. Raises InputError for one below 0, NaN, or none at all."""
-        return known_weight(str(self.name), value)
-
-
 class Table(traitlets.TraitType[bytes, Any]):
     """Numbers of heads [layer, head], or of several maps, as a page reads them: float32, row by row. Set an array."""
 
@@ -95,10 +88,6 @@ class Table(traitlets.TraitType[bytes, Any]):
         if not isinstance(value, bytes):
             self.error(obj, value)
         return value
-
-
-CHECKED = (Heads, Pair, Weight)
-"""Traits that refuse by themselves what a page sends; others have a validator of their panel, or take anything."""
 
 
 def _is_one(value: Any) -> bool:

@@ -16,7 +16,7 @@ import traitlets
 
 from toolkit.api.edit.frontier_result import MEASURES
 from toolkit.api.edit.problem import EditWarning
-from toolkit.api.edit.settings import known_scale, known_steps
+from toolkit.api.edit.settings import known_scale, known_steps, known_weight
 from toolkit.core.heads import HeadSet
 from toolkit.engine.engine import Engine
 from toolkit.engine.worker import Worker
@@ -32,7 +32,7 @@ from toolkit.panels.base.groups import GroupsPanel
 from toolkit.panels.base.panel import observes, shows_errors
 from toolkit.panels.base.place import ExplorerPlace, Host
 from toolkit.panels.base.selection import Selection
-from toolkit.panels.base.traits import Pair, Weight
+from toolkit.panels.base.traits import Checked, Pair
 from toolkit.panels.base.turned import EMPTY, FlipsSent, turned
 
 if TYPE_CHECKING:
@@ -51,6 +51,16 @@ WAIT = 5.0
 AFTER = 0.15
 """Seconds a setting must rest before words and pictures follow: what nobody reads in a drag must not slow it."""
 PALETTE = {"light": DIVERGING.tolist(), "dark": DIVERGING_DARK.tolist()}
+
+
+class Weight(Checked):
+    """A weight of an edit's loss: 0 (off) to 1e12, no unit."""
+
+    default_value: Any = 10.0
+
+    def validate(self, obj: Any, value: Any) -> float:
+        """The number. Raises InputError for one below 0, NaN, or none at all."""
+        return known_weight(str(self.name), value)
 
 
 class EditLab(GroupsPanel):
