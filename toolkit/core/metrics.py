@@ -197,10 +197,14 @@ class Change:
         """One row per group: group, n, before, after, change and the limits of its interval."""
         b = self.before
         earlier, later = self._replicates
-        limits = [percentile(column, b.level, self._method) for column in (later - earlier).T]
+        ends = [(1 - b.level) / 2, (1 + b.level) / 2]
+        difference = later - earlier
+        moved = difference.any(axis=0)  # where nothing moves in any replicate, the interval is [0, 0]
+        limits = np.zeros((len(b.names), 2))  # of all groups at once: there may be thousands
+        limits[moved] = np.quantile(difference[:, moved], ends, axis=0).T
         old, new = b.counts / b.sizes, self.after.counts / b.sizes
-        rows = zip(b.names, b.sizes.tolist(), old.tolist(), new.tolist(), limits, strict=True)
-        return tuple(GroupChange(name, n, x, y, y - x, i.low, i.high) for name, n, x, y, i in rows)
+        rows = zip(b.names, b.sizes.tolist(), old.tolist(), new.tolist(), limits.tolist(), strict=True)
+        return tuple(GroupChange(name, n, x, y, y - x, low, high) for name, n, x, y, (low, high) in rows)
 
     @property
     def worst(self) -> Difference:
