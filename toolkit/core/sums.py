@@ -19,6 +19,8 @@ from toolkit.core.state import State
 
 TIE = 1e-6
 """Cosines closer than this are not told apart in float32: such images are worked out in float64."""
+BLOCK, NUMBERS = 1024, 60_000_000
+"""Images that are decided together, and numbers of heads up to which they are."""
 ROWS = 4096
 """Images that are looked at together."""
 How = Literal["zero", "mean"]
@@ -67,8 +69,7 @@ class ClassSums:
         """
         lost = torch.zeros_like(self.logits)
         for layer, heads, q in self._changed(gone, instead):
-            along = self._along(layer, heads, lost) * gone[layer, heads].to(lost)[:, None, None]
-            lost.addmm_(q.flatten(1), along.flatten(0, 1))
+            lost.addmm_(q.flatten(1), self._worth(layer, heads, gone))
         return lost
 
     def without(self, gone: Tensor, instead: Instead = "zero") -> Tensor:
@@ -77,8 +78,28 @@ class ClassSums:
         return torch.sub(self.logits, lost, out=lost)
 
     def decide(self, gone: Tensor, instead: Instead = "zero") -> tuple[Tensor, int]:
-        """[b]: predictions after that; how many were too close to call in float32 and were worked out in float64."""
-        return arg_max(self.without(gone, instead), lambda rows: self.exact(rows, gone, instead))
+        """[b]: predictions after that; how many were too close to call in float32 and were worked out in float64. Of a
+        few heads some images at a time, so that no second array of images × classes is made.
+        """
+        numbers = int((gone != 0).sum()) * self.maps.shape[2] * len(self.logits)
+        if numbers > NUMBERS:
+            return arg_max(self.without(gone, instead), lambda rows: self.exact(rows, gone, instead))
+        changed = [(q.flatten(1), self._worth(layer, heads, gone)) for layer, heads, q in self._changed(gone, instead)]
+        guess, close = [], 0
+        for rows in torch.arange(len(self.logits)).split(BLOCK):
+            some = slice(int(rows[0]), int(rows[-1]) + 1)
+            logits = self.logits[some].clone() if changed else self.logits[some]
+            for q, worth in changed:
+                logits.addmm_(q[some], worth, alpha=-1)
+            found, ties = arg_max(logits, lambda at, rows=rows: self.exact(rows[at], gone, instead))  # type: ignore[misc]
+            guess.append(found)
+            close += ties
+        return torch.cat(guess), close
+
+    def _worth(self, layer: int, heads: Tensor, gone: Tensor) -> Tensor:
+        """[n · (k + 3), c]: what the numbers of some heads that go are worth along the classes."""
+        along = self._along(layer, heads, self.logits) * gone[layer, heads].to(self.logits)[:, None, None]
+        return along.flatten(0, 1)
 
     @full_precision
     def exact(self, rows: Tensor, gone: Tensor, instead: Instead = "zero") -> Tensor:

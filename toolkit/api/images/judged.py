@@ -63,10 +63,10 @@ class Judged:
         cells = np.bincount((self.truth * c + self.guess).numpy(), minlength=c * c).reshape(c, c)
         return {(names[y], names[o]): int(cells[y, o]) for y, o in np.argwhere(cells).tolist() if y != o}
 
-    def accuracy(self, guess: Any) -> Accuracy:
+    def accuracy(self, guess: Any, replicates: int = 2000) -> Accuracy:
         """Accuracy of predictions [b] by group."""
         names = self.group_names
-        found = accuracy(guess, self.truth, names, split=self.acts.split, ids=self.acts.ids)
+        found = accuracy(guess, self.truth, names, split=self.acts.split, ids=self.acts.ids, replicates=replicates)
         return replace(found, left_out=self.left_out)
 
     @property
