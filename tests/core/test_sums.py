@@ -88,3 +88,22 @@ def test_no_array_of_images_heads_and_classes_is_made(monkeypatch):
     monkeypatch.setattr(torch.Tensor, "addmm_", watched)
     sums.without(torch.ones(4, 8))
     assert max(seen) <= 400 * max(30, 8 * 6)
+
+
+def test_images_too_close_to_call_are_decided_wherever_they_lie(monkeypatch):
+    """In every block of images, and as all at once decide them."""
+    generator = torch.Generator().manual_seed(0)
+    q = torch.randn(50, 2, 3, 7, generator=generator, dtype=torch.float64)
+    maps, outputs = (torch.randn(*shape, generator=generator, dtype=torch.float64) for shape in ((2, 3, 7, 5), (50, 5)))
+    texts = torch.nn.functional.normalize(torch.randn(4, 5, generator=generator, dtype=torch.float64), dim=-1)
+    logits = torch.nn.functional.normalize(outputs, dim=-1) @ texts.T
+    sums = module.ClassSums(logits, texts, maps, module.KeptNumbers(q, outputs))
+    gone = torch.tensor([[1.0, 0, 0], [0, 0, 0.5]])
+    monkeypatch.setattr(module, "TIE", 10.0)
+    expected = sums.exact(torch.arange(50), gone).argmax(1)
+    for block, numbers in ((7, 10**9), (1024, 10**9), (7, 0)):
+        monkeypatch.setattr(module, "BLOCK", block)
+        monkeypatch.setattr(module, "NUMBERS", numbers)
+        found, close = sums.decide(gone)
+        assert close == 50
+        assert torch.equal(found, expected)

@@ -86,12 +86,12 @@ class ClassSums:
             return arg_max(self.without(gone, instead), lambda rows: self.exact(rows, gone, instead))
         changed = [(q.flatten(1), self._worth(layer, heads, gone)) for layer, heads, q in self._changed(gone, instead)]
         guess, close = [], 0
-        for rows in torch.arange(len(self.logits)).split(BLOCK):
-            some = slice(int(rows[0]), int(rows[-1]) + 1)
+        for start in range(0, len(self.logits), BLOCK):
+            some = slice(start, start + BLOCK)
             logits = self.logits[some].clone() if changed else self.logits[some]
             for q, worth in changed:
                 logits.addmm_(q[some], worth, alpha=-1)
-            found, ties = arg_max(logits, lambda at, rows=rows: self.exact(rows[at], gone, instead))  # type: ignore[misc]
+            found, ties = arg_max(logits, lambda at, first=start: self.exact(first + at, gone, instead))  # type: ignore[misc]
             guess.append(found)
             close += ties
         return torch.cat(guess), close
