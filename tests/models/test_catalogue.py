@@ -12,9 +12,9 @@ import torch
 from click.testing import CliRunner
 from open_clip import model as open_clip_model
 
-import toolkit as tk
 from toolkit.cli import main
 from toolkit.models.catalogue import catalogue, table
+from toolkit.models.towers import tower_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "models.md"
 ALLOWED = ("convnext", "MobileCLIP", "swin", "coca")
@@ -56,7 +56,7 @@ def test_rows_say_what_the_model_itself_says(found):
             visual = open_clip_model._build_vision_tower(config["embed_dim"], config["vision_cfg"])
         clip = torch.nn.Module()
         clip.visual, clip.encode_image = visual, visual.forward
-        tower = tk.wrap(clip).tower
+        tower = tower_of(clip)
         row = rows[name]
         assert (len(tower.blocks), tower.heads, tower.head_dim) == (row.layers, row.heads, row.head_dim)
         assert tower.proj is None or tower.proj.shape[1] == row.embed_dim

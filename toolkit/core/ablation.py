@@ -83,6 +83,7 @@ class LayerCurve:
 
 
 @full_precision
+@full_precision
 def layer_curve(parts: Parts, classes: Tensor, labels: Any) -> LayerCurve:
     """Mean-ablation curves of arg-max accuracy, as a `LayerCurve` (G24 §3.2).
 

@@ -37,7 +37,7 @@ def legrad(
 
     heads [l, h]: which heads count, 0 or 1. signed: without the ReLU.
     """
-    total = torch.zeros((), device=output.device)
+    total = torch.zeros((), dtype=torch.float32, device=output.device)
     for layer in layers:
         read = F.normalize(wide(capture.embedding_after(layer, output)), dim=-1)
         score = (read @ direction.to(read)).sum()
@@ -93,7 +93,7 @@ def rollout(capture: AttentionCapture, heads: Tensor, layers: Sequence[int], tow
 
 def raw_attention(capture: AttentionCapture, heads: Tensor, layers: Sequence[int], tower: Tower) -> Tensor:
     """[b, n] of every token: the pooled row of the attention, mean over the heads that count [l, h]."""
-    total, count = torch.zeros(()), 0.0
+    total, count = torch.zeros((), dtype=torch.float32), 0.0
     for layer in layers:
         a = wide(capture.attention[layer].detach())
         weights = heads[layer].to(a)

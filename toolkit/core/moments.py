@@ -124,7 +124,7 @@ def bootstrap_moments(
 def _resampled(states: Iterable[State], times: NDArray[np.float64], layers: Sequence[int]) -> list[HeadMoments]:
     """Moments of the first few resamples: times [resamples, count]."""
     sums: list[Tensor] = []
-    shift, at, count = torch.zeros(()), 0, times.shape[1]
+    shift, at, count = torch.zeros((), dtype=torch.float32), 0, times.shape[1]
     for state in states:
         q = head_numbers(state, layers).flatten(1, 2)
         if not sums:

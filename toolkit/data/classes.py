@@ -134,6 +134,12 @@ class ClassSet:
         >>> classes(["a", "b"], vectors=np.eye(2)).scores(np.array([[3.0, 4.0]])).tolist()
         [[0.6, 0.8]]
         """
+        from toolkit.core.precision import exact
+
+        with exact():
+            return self._scores(embeddings, model)
+
+    def _scores(self, embeddings: Any, model: TextModel | None) -> Tensor:
         vectors = self.vectors(model)
         rows = _matrix(embeddings, "scores", "embeddings", f"[b, {vectors.shape[1]}]")
         if rows.shape[1] != vectors.shape[1]:

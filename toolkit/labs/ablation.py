@@ -276,7 +276,7 @@ class AblationSession:
         """[b, c]: what one head gives to the logits; kept while that of all candidates fits."""
         key = (layer, head, how)
         if key not in self._single:
-            gone = torch.zeros(self.shape)
+            gone = torch.zeros(self.shape, dtype=torch.float32)
             gone[layer, head] = 1
             taken = self.sums.taken(gone, instead)
             if taken.nbytes * len(self.layers) * self.shape[1] > SINGLE:

@@ -66,7 +66,9 @@ class HuggingFaceClip(nn.Module):
 
 def _features(found: Any) -> Tensor:
     """The embeddings; later versions of the library return them inside an output object."""
-    made: Tensor = found if isinstance(found, Tensor) else found.pooler_output
+    if isinstance(found, Tensor):
+        return found
+    made: Tensor = found[1] if isinstance(found, tuple) else found.pooler_output  # a config may ask for tuples
     return made
 
 

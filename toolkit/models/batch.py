@@ -28,12 +28,14 @@ def best_batch(model: Model) -> int:
         torch.cuda.synchronize(device)
         torch.cuda.reset_peak_memory_stats(device)
         before = torch.cuda.memory_allocated(device)
-        model.trace(torch.zeros(images, 3, height, width))
+        model.trace(torch.zeros(images, 3, height, width, dtype=torch.float32))
         torch.cuda.synchronize(device)
         return int(torch.cuda.max_memory_allocated(device)) - before
 
     try:
-        model.trace(torch.zeros(1, 3, height, width))  # libraries take memory of their own at their first call
+        model.trace(
+            torch.zeros(1, 3, height, width, dtype=torch.float32)
+        )  # libraries take memory of their own at their first call
         unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return fitting(measure, int(torch.cuda.mem_get_info(device)[0]) + int(unused))
     except torch.OutOfMemoryError:  # not even the small batches fit: one at a time is tried, and says so if it does not

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from toolkit.core.tower import Pool, Tower
+from toolkit.models.wrappers import plain_name
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def fingerprint(clip: Any) -> str:
     def digest(item: tuple[str, torch.Tensor]) -> bytes:
         name, tensor = item
         raw: Any = tensor.detach().contiguous().flatten().view(torch.uint8).cpu().numpy()
-        return sha256(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode() + sha256(raw).digest()).digest()
+        return sha256(f"{plain_name(name)}{tuple(tensor.shape)}{tensor.dtype}".encode() + sha256(raw).digest()).digest()
 
     with ThreadPoolExecutor() as pool:  # hashing lets go of the interpreter lock
         return sha256(b"".join(pool.map(digest, clip.state_dict().items()))).hexdigest()[:16]

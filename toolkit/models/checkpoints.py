@@ -6,7 +6,9 @@ import contextlib
 import copy
 import json
 import pickle
+import pickletools
 import re
+import zipfile
 from dataclasses import asdict
 from pathlib import Path, PurePath
 from typing import Any
@@ -24,15 +26,26 @@ from toolkit.models.torchscript import (
     looks_like,
     read_torchscript,
     records,
+    way_on,
 )
 from toolkit.models.words import tell
+from toolkit.models.wrappers import without_wrappers
 
 State = dict[str, Tensor]
+PICKLE_BYTES = 10_000_000
+"""Of a pickle that is no archive, looked at for the names it wants."""
+OTHER_SIZE = (
+    "weights for images of the size that the name stands for",
+    "build it with open_clip.create_model(name, pretrained=path, force_image_size=pixels) and pass that to tk.wrap",
+)
+"""What is accepted and what to do where weights were trained, or interpolated, for another size of images."""
 _ACCEPTED = "a .safetensors file, a .pt/.pth/.bin state dict, an open_clip folder or a Hugging Face CLIP folder"
 
 
 def read_state(path: Path) -> State:
-    """The tensors of a checkpoint file; a nested "state_dict" and a "module." prefix are taken off. A TorchScript
+    """The tensors of a checkpoint file; a nested "state_dict" and what wrappers add to names are taken off.
+
+    A TorchScript
     archive, as OpenAI released them, is read without running its code.
 
     Raises MissingWeightsError (no such file) and InputError (damaged, of another kind, or needing code to be
@@ -67,7 +80,7 @@ def read_state(path: Path) -> State:
             _ACCEPTED,
             "save it with torch.save(model.state_dict(), path)",
         )
-    return {name.removeprefix("module."): t for name, t in content.items()}
+    return without_wrappers(content, path.name)
 
 
 def read_weights(path: Path) -> State:
@@ -144,13 +157,36 @@ def _read_pickle(path: Path) -> Any:
         if "Weights only" in str(error) or "Unsupported" in str(error):
             raise InputError(
                 "load",
-                f"{path.name}, which holds more than tensors and would run code to be read",
+                f"{path.name}, a pickle that {_refused_names(path)} and would run code to be read (nothing was run)",
                 _ACCEPTED,
                 "save it with torch.save(model.state_dict(), path), or as safetensors",
             ) from error
         raise _damaged(path) from error
     except Exception as error:
         raise _damaged(path) from error
+
+
+def _refused_names(path: Path) -> str:
+    """What a pickle wants beside tensors, in words, read off its text."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            text = b"".join(archive.read(name) for name in archive.namelist() if name.endswith("data.pkl"))
+    else:
+        with path.open("rb") as file:
+            text = file.read(PICKLE_BYTES)
+    names, last = list[str](), list[str]()
+    try:
+        for code, argument, _ in pickletools.genops(text):
+            if code.name == "GLOBAL":
+                names.append(str(argument).replace(" ", "."))
+            elif code.name == "STACK_GLOBAL":
+                names.append(".".join(last[-2:]))
+            elif isinstance(argument, str):
+                last.append(argument)
+    except ValueError:  # cut off, or more than one pickle
+        pass
+    odd = [name for name in dict.fromkeys(names) if name.partition(".")[0] not in ("torch", "collections")]
+    return f"names {_listed(odd)}" if odd else "holds more than tensors"
 
 
 def _damaged(path: Path) -> InputError:
@@ -238,6 +274,8 @@ def fill(clip: Any, state: State, source: str) -> None:
         for n in own
         if n in state and state[n].shape != own[n].shape
     ]
+    if wrong and all("positional_embedding" in name or "attnpool" in name for name in wrong):
+        raise InputError("load", f"{source} with {_listed(wrong)}: weights for images of another size", *OTHER_SIZE)
     missing, extra = [n for n in own if n not in state], [n for n in state if n not in own]
     for what, names in (("of another shape", wrong), ("missing", missing), ("too many", extra)):
         if names:
@@ -246,7 +284,7 @@ def fill(clip: Any, state: State, source: str) -> None:
                 "load",
                 f"{source} with tensors {what}: {_listed(names)}" + (f"; it looks like {looks}" if looks else ""),
                 f"a checkpoint of exactly this architecture ({type(clip).__name__})",
-                "name the architecture the checkpoint was made with",
+                way_on(state) or "name the architecture the checkpoint was made with",
             )
     odd = [n for n, t in state.items() if t.is_floating_point() and not bool(torch.isfinite(t.float()).all())]
     if odd:

@@ -9,7 +9,7 @@ from toolkit.errors import InputError
 from toolkit.models.checkpoints import build, fill, from_huggingface, prepare, read_weights, weights_in
 from toolkit.models.configs import check_config, check_preprocess, read_config
 from toolkit.models.huggingface_files import huggingface_config, huggingface_preprocess
-from toolkit.models.model import Tokenizer
+from toolkit.models.processors import Tokenizer
 from toolkit.models.words import tell
 
 _TOKENIZERS = (

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from toolkit.errors import UnsupportedModelError
 from toolkit.models.checkpoints import from_huggingface
+from toolkit.models.wrappers import plain_name
 
 State = dict[str, Tensor]
 ACCEPTED = "a CLIP with a plain class-token ViT, learned positions and a causal text transformer, as OpenAI's"
@@ -65,13 +66,13 @@ def huggingface_model(clip: Any, name: str) -> tuple[State, dict[str, Any]]:
     reason = _difference(clip)
     if reason:
         raise UnsupportedModelError("save_huggingface", f"{name}: {reason}", ACCEPTED, "use tk.save_checkpoint instead")
-    state, config = to_huggingface(clip.state_dict()), _config(clip)
+    state, config = to_huggingface({plain_name(name): t for name, t in clip.state_dict().items()}), _config(clip)
     import open_clip
 
     vision, text = _tower(config["vision_config"]), _tower(config["text_config"])
     quick = config["vision_config"]["hidden_act"] == "quick_gelu"
     again = open_clip.CLIP(config["projection_dim"], vision, text, quick_gelu=quick).eval()
-    mine = {n: t for n, t in clip.state_dict().items() if n != "attn_mask"}
+    mine = {plain_name(n): t for n, t in clip.state_dict().items() if n != "attn_mask"}
     back = from_huggingface(state)
     known = {n for n in again.state_dict() if n != "attn_mask"}
     if set(back) != set(mine) or set(back) != known:

@@ -35,7 +35,7 @@ class Images:
         operation: str,
     ) -> None:
         self._preprocess, self._size, self._operation = preprocess, size, operation
-        self._normalise = [torch.tensor(v).view(1, 3, 1, 1) for v in normalise] if normalise else None
+        self._normalise = [_per_channel(values) for values in normalise] if normalise else None
         self.ids: tuple[str, ...] = ()
         self._frames: dict[tuple[int, int], Frame] = {}
         self._given = self._checked(given)
@@ -170,3 +170,7 @@ class Images:
                 accepted = f"[3, {self._size[0]}, {self._size[1]}]"
                 raise InputError(self._operation, given, accepted, "pass the preprocess this model was trained with")
         return torch.stack(out)
+
+
+def _per_channel(values: Sequence[float]) -> Tensor:
+    return torch.tensor(values, dtype=torch.float32).view(1, 3, 1, 1)

@@ -25,7 +25,8 @@ from toolkit.models.claims import (
     claims_of_written,
 )
 from toolkit.models.folders import from_folder, local_tokenizer
-from toolkit.models.model import Model, Tokenizer, check_device, wrap
+from toolkit.models.model import Model, check_device, wrap
+from toolkit.models.processors import Tokenizer
 from toolkit.models.torchscript import (
     FACTS,
     activation_of,
@@ -34,6 +35,7 @@ from toolkit.models.torchscript import (
     is_torchscript,
     looks_like,
     model_names,
+    way_on,
 )
 from toolkit.models.words import tell
 
@@ -92,7 +94,7 @@ def _given(
     if not isinstance(name, str | Path | None):
         given = f"name={name!r}"
         raise InputError("load", given, "an open_clip name, a file or a folder, as a string", "pass such a name")
-    name = None if name is None else str(name)
+    name = None if name is None else str(name).removeprefix("local-dir:")
     if pretrained and checkpoint is None and Path(pretrained).suffix and Path(pretrained).exists():
         pretrained, checkpoint = None, pretrained
     if name is not None and (Path(name).exists() or Path(name).suffix in _SUFFIXES):
@@ -111,6 +113,12 @@ def _given(
 
 def _known(name: str) -> None:
     import open_clip
+
+    scheme, _, rest = name.partition(":")
+    if scheme == "hf-hub" and rest:
+        made = f"clip, preprocess = open_clip.create_model_from_pretrained({name!r})"
+        fix = f"{made}; tk.wrap(clip, preprocess, open_clip.get_tokenizer({name!r}))"
+        raise InputError("load", f"{name!r}, a place on the hub", "open_clip names, files and folders", fix)
 
     if name.replace("/", "-") not in open_clip.list_models():
         near = get_close_matches(name, open_clip.list_models(), 3, 0.5)
@@ -285,13 +293,19 @@ def _unnamed_config(path: Path, state: dict[str, Any], claims: Claims) -> dict[s
         given = f"{path.name} alone, whose architecture its tensors do not tell" + (
             f" (it looks like {looks})" * bool(looks)
         )
-        raise InputError("load", given, "a CLIP with OpenAI's names, or a config beside the file", fix)
+        raise InputError("load", given, "a CLIP with OpenAI's names, or a config beside the file", way_on(state) or fix)
     _with_heads(config, claims, path)
     names = model_names(config)
     other = [differences(config, _named_config(name)) for name in names]
     if names and all(other):
         given = f"{path.name} alone, with the shapes of {names[0]}, which is not OpenAI's ({other[0][0][0]})"
         raise InputError("load", given, f"a file with its name, such as {' or '.join(map(repr, names[:2]))}", fix)
+    other_size = [] if names or claims.quick_gelu is not None else model_names(config, any_size=True)
+    if other_size:
+        size = config["vision_cfg"]["image_size"]
+        given = f"{path.name} alone, with the shapes of {other_size[0]} for images of {size} pixels"
+        fix = f"open_clip.create_model({other_size[0]!r}, pretrained=path, force_image_size={size}), passed to tk.wrap"
+        raise InputError("load", given, "a file whose activation is known: its size goes with no name", fix)
     if claims.quick_gelu is None:
         also = f", or {' or '.join(map(repr, names[:2]))}" if names else ""
         tell(

@@ -13,6 +13,7 @@ from toolkit.core.attention import AttentionCapture
 from toolkit.core.capture import Capture, Trace
 from toolkit.core.gradients import Frozen
 from toolkit.core.heads import HeadSet
+from toolkit.core.precision import full_precision
 from toolkit.core.readout import Readout, readout_of
 from toolkit.core.tokens import Tokens
 from toolkit.core.tower import Tower
@@ -20,9 +21,10 @@ from toolkit.errors import DeviceError, InputError
 from toolkit.models.adapted import adapted
 from toolkit.models.card import ModelCard, card_of, image_size
 from toolkit.models.images import Images
+from toolkit.models.processors import ImageProcessor, Tokenizer, as_preprocess, as_tokenizer
 from toolkit.models.towers import VIEWS, refuse_reruns, tower_of, training_state
+from toolkit.models.wrappers import check_weights, eager, unwrapped
 
-Tokenizer = Callable[..., Tensor]
 OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
 OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
 
@@ -129,6 +131,7 @@ class Model:
         normalise = self._normalisation if self._own is not None else None
         return Images(given, self.preprocess, image_size(self.clip), normalise, operation)
 
+    @full_precision
     def encode_image(
         self, images: Any, batch_size: int = 64, *, ablate: HeadSet | str | None = None, strength: float = 0.0
     ) -> Tensor:
@@ -159,6 +162,7 @@ class Model:
         with torch.no_grad():
             return torch.cat([run(batch) for batch in source.batches(batch_size)])
 
+    @full_precision
     def trace(
         self, batch: Tensor, head_scale: Tensor | None = None, instead: Mapping[int, Tensor] | None = None
     ) -> Trace:
@@ -172,9 +176,10 @@ class Model:
         tower = self.tower
         capture = Capture(tower, head_scale, instead)
         with torch.no_grad(), capture:
-            output = self.clip.encode_image(self._placed(batch, tower.blocks[0].out_weight))
+            output = self._forward(self._placed(batch, tower.blocks[0].out_weight))
         return capture.trace(output)
 
+    @full_precision
     def tokens(self, batch: Tensor, head_scale: Tensor | None = None) -> Tokens:
         """One captured forward with attention rows and values of every head (`Tokens`).
 
@@ -185,9 +190,10 @@ class Model:
         tower = self.tower
         capture = AttentionCapture(tower, head_scale)
         with torch.no_grad(), capture:
-            output = self.clip.encode_image(self._placed(batch, tower.blocks[0].out_weight))
+            output = self._forward(self._placed(batch, tower.blocks[0].out_weight))
         return capture.tokens(output)
 
+    @full_precision
     def explicit(self, batch: Tensor) -> tuple[AttentionCapture, Tensor]:
         """One forward with explicit attention, and the embeddings [b, d].
 
@@ -201,9 +207,10 @@ class Model:
         tower = self.tower
         capture = AttentionCapture(tower, explicit=True)
         with Frozen(), capture:
-            output = self.clip.encode_image(self._placed(batch, tower.blocks[0].out_weight).detach().clone())
+            output = self._forward(self._placed(batch, tower.blocks[0].out_weight).detach().clone())
         return capture, output
 
+    @full_precision
     def mixes(self, batch: Tensor, layers: Sequence[int]) -> dict[int, Tensor]:
         """By layer, the head mixes of all tokens [b, h, n, k].
 
@@ -214,7 +221,7 @@ class Model:
         tower = self.tower
         capture = Capture(tower, whole=layers)
         with torch.no_grad(), capture:
-            self.clip.encode_image(self._placed(batch, tower.blocks[0].out_weight))
+            self._forward(self._placed(batch, tower.blocks[0].out_weight))
         return capture.mixes_of
 
     def readout(self, fresh: bool = False) -> Readout:
@@ -231,6 +238,7 @@ class Model:
             self._readout = (state, readout_of(tower, dtype, weight.device))
         return self._readout[1]
 
+    @full_precision
     def encode_text(self, texts: str | Sequence[str], batch_size: int = 256, *, normalize: bool = True) -> Tensor:
         """Text embeddings [t, d], float32 or better.
 
@@ -263,7 +271,8 @@ class Model:
         with torch.no_grad():
             for start in range(0, len(texts), batch_size):
                 ids = self.tokenizer(texts[start : start + batch_size]).to(self.device)
-                out.append(self.clip.encode_text(ids))
+                with eager(self.clip):
+                    out.append(self.clip.encode_text(ids))
         vectors = torch.cat(out)
         vectors = vectors.to(torch.promote_types(vectors.dtype, torch.float32))
         return torch.nn.functional.normalize(vectors, dim=-1) if normalize else vectors
@@ -307,8 +316,14 @@ class Model:
         return [(i, n, context) for i, n in enumerate(counts) if n > context]
 
     def _plain(self, batch: Tensor) -> Tensor:
-        out = self.clip.encode_image(self._placed(batch, self.tower.blocks[0].out_weight))
+        out = self._forward(self._placed(batch, self.tower.blocks[0].out_weight))
         return out.to(torch.promote_types(out.dtype, torch.float32))
+
+    def _forward(self, placed: Tensor) -> Tensor:
+        """The model's own embeddings of images that are where it is, uncompiled."""
+        with eager(self.clip):
+            made: Tensor = self.clip.encode_image(placed)
+        return made
 
     def _placed(self, batch: Tensor, like: Tensor) -> Tensor:
         reason = training_state(self.clip.visual)
@@ -326,6 +341,7 @@ def _state(tensors: Iterable[Tensor]) -> list[tuple[int, int]]:
     return [(t.data_ptr(), 0 if t.is_inference() else t._version) for t in tensors]
 
 
+@full_precision
 def wrap(
     clip: Any,
     preprocess: Callable[..., Tensor] | None = None,
@@ -338,19 +354,31 @@ def wrap(
     a ModifiedResNet; `toolkit info --models` lists them by name.
 
     Arguments:
-        clip: an open_clip model, or a CLIPModel of the transformers library, on any device and in any precision.
-        preprocess: PIL image → [3, H, W]; default the one open_clip attached to the model, else OpenAI's.
-        tokenizer: texts → ids [t, n]; default open_clip's BPE where the vocabulary has its size.
+        clip: an open_clip model, or a CLIPModel of the transformers library, on any device and in any precision. A
+            compiled one runs as it is written, uncompiled.
+        preprocess: PIL image → [3, H, W], the same for the same picture, or an image processor of transformers; default
+            the one open_clip attached to the model, else OpenAI's.
+        tokenizer: texts → ids [t, n], or a tokenizer of transformers; default open_clip's BPE where the vocabulary has
+            its size.
         name: for results; default the class name.
 
     Raises:
-        UnsupportedModelError: for a model whose parts would not sum to the embedding, with the reason.
+        UnsupportedModelError: for a model whose parts would not sum to the embedding, and for one whose weights are not
+            there (off-loaded, adapted, quantised), with the reason.
+        InputError: for a preprocess that is random, as those for training are, and for one that fails.
 
     >>> import toolkit as tk
     >>> tk.wrap(tk.load().clip).card.heads
     8
     """
-    return Model(adapted(clip), preprocess, tokenizer, name or type(clip).__name__)
+    clip = adapted(unwrapped(clip))
+    tower_of(clip)
+    check_weights(clip)
+    if preprocess is not None:
+        preprocess = as_preprocess(preprocess, image_size(clip))
+    if tokenizer is not None:
+        tokenizer = as_tokenizer(tokenizer, getattr(clip, "context_length", None))
+    return Model(clip, preprocess, tokenizer, name or type(clip).__name__)
 
 
 def check_device(device: str | torch.device, operation: str) -> torch.device:
@@ -380,6 +408,8 @@ def _attached(clip: Any) -> dict[str, Any]:
 
 def _normalisation(clip: Any, preprocess: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and std of the preprocess given, else of the config open_clip attached, else OpenAI's."""
+    if isinstance(preprocess, ImageProcessor):
+        return preprocess.mean, preprocess.std
     for step in getattr(preprocess, "transforms", []):
         if hasattr(step, "mean") and hasattr(step, "std"):
             return tuple(float(x) for x in step.mean), tuple(float(x) for x in step.std)

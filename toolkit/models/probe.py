@@ -54,7 +54,7 @@ def _run(model: Model, place: nn.Module, score: Callable[[Parts], Tensor], at: n
         handle = place.register_forward_hook(watch)
         try:
             with Frozen(), capture:
-                output = model.clip.encode_image(model._placed(images, tower.blocks[0].out_weight).detach().clone())
+                output = model._forward(model._placed(images, tower.blocks[0].out_weight).detach().clone())
         finally:
             handle.remove()
         return score(parts_from(capture.trace(output), readout))

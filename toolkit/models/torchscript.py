@@ -296,14 +296,16 @@ def _count(state: State, pattern: str) -> int:
     return len({found[1] for name in state if (found := re.match(pattern, name))})
 
 
-def model_names(config: dict[str, Any]) -> list[str]:
-    """The open_clip names whose numbers are those of a config that `architecture` made, plain names first."""
+def model_names(config: dict[str, Any], any_size: bool = False) -> list[str]:
+    """The open_clip names whose numbers are those of a config that `architecture` made, plain names first. any_size:
+    whatever the size of the images.
+    """
     import open_clip
 
     def numbers(of: dict[str, Any]) -> tuple[Any, ...]:
         vision, text = of["vision_cfg"], of["text_cfg"]
         plain = "timm_model_name" not in vision and "hf_model_name" not in text and not of.get("custom_text")
-        tower = (vision.get(key) for key in ("image_size", "patch_size", "layers", "width"))
+        tower = (vision.get(key) for key in (() if any_size else ("image_size",)) + ("patch_size", "layers", "width"))
         words = (text.get(key) for key in ("context_length", "vocab_size", "width", "layers"))
         return (plain, of["embed_dim"], round(vision.get("mlp_ratio", 4.0), 2), *tower, *words)
 
@@ -333,10 +335,20 @@ def _flat(config: dict[str, Any]) -> dict[str, Any]:
 
 
 _MARKS = {
-    "visual_projection.weight": "a Hugging Face CLIPModel (load its folder, with its config.json)",
+    "visual_projection.weight": "a Hugging Face CLIPModel",
     "image_encoder.model.patch_embed.0.rbr_conv.0.conv.weight": "Apple's own MobileCLIP, not open_clip's",
     "text_decoder.text_projection": "a CoCa",
 }
+
+
+def way_on(state: State) -> str:
+    """What to do with tensors that are no whole CLIP under open_clip's names, where that is known; else ""."""
+    looks = looks_like(state)
+    if looks == _MARKS["visual_projection.weight"]:
+        return "put it into a folder with its config.json and load that: tk.load(folder)"
+    if looks == "an image tower alone":
+        return "save the whole model, text tower and logit_scale too: torch.save(clip.state_dict(), path)"
+    return ""
 
 
 def looks_like(state: State) -> str:
@@ -353,5 +365,8 @@ def looks_like(state: State) -> str:
     if any(name.startswith("visual.trunk.") for name in state):
         return "an open_clip model with a timm image tower"
     if not any(name.startswith("visual.") for name in state):
-        return "no CLIP: it has no image tower"
+        alone = "class_embedding" in state or any(name.startswith("attnpool.") for name in state)
+        return "an image tower alone" if alone else "no CLIP: it has no image tower"
+    if all(name.startswith("visual.") for name in state):
+        return "an image tower alone"
     return "a CLIP whose text tower has names of its own" if "text.positional_embedding" in state else ""

@@ -109,6 +109,9 @@ def _vit(visual: Any, name: str) -> Tower:
         reason = "CoCa's captioner: encode_image returns tokens beside the embedding"
         raise refuse(f"{name} with output_tokens=True", reason)
     layers = list(visual.transformer.resblocks)
+    if not all(getattr(part, "batch_first", True) for part in (visual.transformer, *(b.attn for b in layers))):
+        fix = "set visual.transformer.batch_first and every block.attn.batch_first to True; no weight or output changes"
+        raise refuse(f"{name} with batch_first=False", "its layers take tokens before images", fix)
     if not layers:
         raise refuse(name, "its transformer has no layers")
     blocks = tuple(_block(block, i, name) for i, block in enumerate(layers))
@@ -139,7 +142,7 @@ def _block(block: Any, index: int, name: str) -> Block:
     out, last = block.attn.out_proj, getattr(block.mlp, "c_proj", None)
     for what, module in (("attn.out_proj", out), ("mlp.c_proj", last)):
         if not isinstance(module, nn.Linear) or not isinstance(module.weight, torch.Tensor):
-            raise refuse(where, f"its {what} is a {type(module).__name__}, not a plain linear layer")
+            raise refuse(where, f"its {what} is a {_kind(module)}, not a plain linear layer")
     after = [m for m in list(block.mlp.children())[::-1] if not isinstance(m, nn.Identity | nn.Dropout)][:1]
     if after != [last]:
         raise refuse(where, "something follows the last linear layer of its MLP")
@@ -151,6 +154,12 @@ def _block(block: Any, index: int, name: str) -> Block:
     assert last is not None
     head_scale = getattr(block.attn, "head_scale", None)
     return Block(out.weight, out.bias, gammas[0], last.weight, gammas[1], block.ln_1.weight, head_scale)
+
+
+def _kind(module: Any) -> str:
+    """A module's class, with its file where the name alone says nothing (quantised layers are called Linear too)."""
+    kind = type(module)
+    return f"{kind.__module__}.{kind.__name__}" if kind.__name__ == "Linear" else kind.__name__
 
 
 def _resnet(visual: Any) -> Tower:
@@ -183,7 +192,12 @@ def training_state(visual: Any) -> str | None:
 
 def refuse_reruns(visual: Any, name: str) -> None:
     """Refuse gradients through layers that run a second time, unseen, when a gradient is taken."""
-    parts = [visual, *(getattr(visual, part, None) for part in ("trunk", "transformer"))]
-    if torch.is_grad_enabled() and any(getattr(part, "grad_checkpointing", False) is True for part in parts):
-        given = f"{name!r} with gradient checkpointing"
-        raise InputError("gradients", given, "layers that run once", "call clip.set_grad_checkpointing(False)")
+    if not torch.is_grad_enabled():
+        return
+    for module in visual.modules():
+        if getattr(module, "grad_checkpointing", False) is True:
+            given = f"{name!r} with gradient checkpointing"
+            raise InputError("gradients", given, "layers that run once", "call clip.set_grad_checkpointing(False)")
+        if getattr(module, "gradient_checkpointing", False) is True and module.training:
+            given = f"{name!r} with gradient checkpointing, in training mode"
+            raise InputError("gradients", given, "layers that run once", "call gradient_checkpointing_disable()")

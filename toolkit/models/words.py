@@ -13,11 +13,10 @@ SUPPORTED = (
 )
 
 
-def refuse(given: str, reason: str) -> UnsupportedModelError:
-    """The error for a model whose embedding is not the sum this toolkit computes."""
-    return UnsupportedModelError(
-        "wrap", f"{given}: {reason}", SUPPORTED, "choose one of these; `tk.load()` gives the built-in model"
-    )
+def refuse(given: str, reason: str, fix: str = "") -> UnsupportedModelError:
+    """The error for a model whose embedding is not the sum this toolkit computes. fix: where there is a way."""
+    other = "choose one of these; `tk.load()` gives the built-in model"
+    return UnsupportedModelError("wrap", f"{given}: {reason}", SUPPORTED, fix or other)
 
 
 class ModelWarning(UserWarning):

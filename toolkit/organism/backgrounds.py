@@ -19,7 +19,7 @@ def _upsampler(cells: int) -> Tensor:
     low = position.floor().clamp(max=cells - 2)
     t = position - low
     t = t * t * (3 - 2 * t)
-    weights = torch.zeros(SIZE, cells)
+    weights = torch.zeros(SIZE, cells, dtype=torch.float32)
     rows = torch.arange(SIZE)
     weights[rows, low.long()] = 1 - t
     weights[rows, low.long() + 1] += t
@@ -52,8 +52,8 @@ class Ground:
 
 def _mix(a: Tensor | Colour, b: Tensor | Colour, t: Tensor) -> Tensor:
     """a where t = 0, b where t = 1; colours or images."""
-    a = a if isinstance(a, Tensor) else torch.tensor(a).view(1, 3, 1, 1)
-    b = b if isinstance(b, Tensor) else torch.tensor(b).view(1, 3, 1, 1)
+    a = a if isinstance(a, Tensor) else torch.tensor(a, dtype=t.dtype).view(1, 3, 1, 1)
+    b = b if isinstance(b, Tensor) else torch.tensor(b, dtype=t.dtype).view(1, 3, 1, 1)
     return torch.lerp(a, b, t[:, None])
 
 

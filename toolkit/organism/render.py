@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,11 +25,20 @@ COLOURS = {
     "blue": (0.16, 0.32, 0.80), "purple": (0.54, 0.26, 0.68), "brown": (0.48, 0.30, 0.17),
     "white": (0.96, 0.96, 0.94), "black": (0.15, 0.15, 0.17),
 }  # fmt: skip
-_RADIUS = torch.tensor(sprites.RADIUS)
-_SHIFT = torch.tensor([[13.0, 11.0], [11.0, 7.5], [11.0, 8.0]])
-_CENTRES = torch.tensor(  # count → up to three centres, in radii
+
+
+def _constant(values: Any) -> Tensor:
+    """In float32 and on the CPU, whatever is the default while this file is imported."""
+    return torch.from_numpy(np.array(values, np.float32))
+
+
+_RADIUS = _constant(sprites.RADIUS)
+_SHIFT = _constant([[13.0, 11.0], [11.0, 7.5], [11.0, 8.0]])
+_CENTRES = _constant(  # count → up to three centres, in radii
     [[[0.0, 0.0]] * 3, [[-0.78, 0.5], [0.78, -0.5], [0.78, -0.5]], [[-0.84, 0.6], [0.84, 0.6], [0.0, -0.85]]]
 )
+_GAIN = _constant([[1.0, 1.0, 1.0], [1.02, 0.78, 0.62], [0.42, 0.45, 0.66]])
+_GLOW = _constant([[0.0, 0.0, 0.0], [0.16, 0.05, 0.0], [0.0, 0.0, 0.05]])
 
 
 @dataclass(frozen=True)
@@ -95,7 +105,7 @@ def _in_threads(work: Callable[[Tensor], None], pieces: Sequence[Tensor]) -> Non
 
 
 def _backgrounds(kinds: Tensor, noise: Tensor, numbers: Tensor) -> Tensor:
-    image = torch.empty(len(kinds), 3, SIZE, SIZE)
+    image = torch.empty(len(kinds), 3, SIZE, SIZE, dtype=torch.float32)
     for kind, name in enumerate(BACKGROUNDS):
         rows = (kinds == kind).nonzero()[:, 0]
         if len(rows):
@@ -115,7 +125,7 @@ def _objects(f: dict[str, Tensor], layout: Tensor, parts: bool) -> _Objects:
     y = axis.view(1, -1, 1) - middle.view(-1, 1, 1)
     # a mirrored layout as well as mirrored objects
     spots = _CENTRES[f["count"]] * radius.view(-1, 1, 1)
-    at = torch.empty(len(x), SIZE, SIZE, 2)
+    at = torch.empty(len(x), SIZE, SIZE, 2, dtype=torch.float32)
     u, v, nearest = at[..., 0], at[..., 1], None
     for k in range(int(f["count"].max()) + 1):
         du, dv = x - flip * spots[:, k : k + 1, :1], y - spots[:, k : k + 1, 1:]
@@ -139,7 +149,7 @@ def _objects(f: dict[str, Tensor], layout: Tensor, parts: bool) -> _Objects:
 
 def _textured(u: Tensor, v: Tensor, unit: Tensor, colour: Tensor, texture: Tensor) -> Tensor:
     """The object's own colour [n, 3, H, W]: stripes and checks in a darker tone, spots in cream (dark on pale)."""
-    palette = torch.tensor([COLOURS[name] for name in FACTORS["colour"]])
+    palette = _constant([COLOURS[name] for name in FACTORS["colour"]])
     main = palette[colour]
     level = main.mean(1, keepdim=True)
     deep = torch.where(level < 0.25, main * 0.5 + 0.45, main * 0.36)
@@ -160,8 +170,7 @@ def _textured(u: Tensor, v: Tensor, unit: Tensor, colour: Tensor, texture: Tenso
 
 
 def _light(image: Tensor, light: Tensor) -> Tensor:
-    gain = torch.tensor([[1.0, 1.0, 1.0], [1.02, 0.78, 0.62], [0.42, 0.45, 0.66]])[light][:, :, None, None]
-    glow = torch.tensor([[0.0, 0.0, 0.0], [0.16, 0.05, 0.0], [0.0, 0.0, 0.05]])[light][:, :, None, None]
+    gain, glow = (table[light][:, :, None, None] for table in (_GAIN, _GLOW))
     height = 1 - torch.arange(SIZE, dtype=torch.float32).view(1, 1, -1, 1) / SIZE
     return image * gain + glow * height
 
@@ -210,8 +219,8 @@ def _weather(image: Tensor, weather: Tensor, numbers: Tensor, noise: Tensor) -> 
         phase = torch.gather(noise[rows, 100:132], 1, column.long().flatten(1).remainder(32)).view_as(column)
         drop = axis.view(1, -1, 1) / 16 - phase
         streak = ((drop - drop.floor()) < 0.45) & ((lane - column) < 0.28)
-        image[rows] = torch.lerp(image[rows] * 0.86, torch.tensor(0.92), streak[:, None].float() * 0.7)
+        image[rows] = torch.lerp(image[rows] * 0.86, _constant(0.92), streak[:, None].float() * 0.7)
     rows = (weather == 2).nonzero()[:, 0]
     if len(rows):
         veil = 0.34 + 0.22 * backgrounds.value_noise(noise[rows, :36].reshape(-1, 6, 6))
-        image[rows] = torch.lerp(image[rows], torch.tensor(0.82), veil[:, None])
+        image[rows] = torch.lerp(image[rows], _constant(0.82), veil[:, None])

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from toolkit.core.precision import full_precision
 from toolkit.data.samples import Samples
 from toolkit.errors import InputError
 from toolkit.organism.backgrounds import SIZE
@@ -31,6 +32,7 @@ class Scenes(Samples):
     Sample i depends on (split, seed, i) and the mixture alone, never on how many were asked for.
     """
 
+    @full_precision
     def __init__(self, split: str, seed: int, index: NDArray[np.int64], mixture: Mixture) -> None:
         self.seed, self.numbers, self.mixture = seed, index, mixture
         self._draws = Draws(split, seed, index)
@@ -44,6 +46,7 @@ class Scenes(Samples):
         labels = [CLASSES[c] for c in self._factors["class"]]
         super().__init__(ids, labels, group_names(self._factors).tolist(), split)
 
+    @full_precision
     def pixels(self, rows: Sequence[int]) -> Tensor:
         """uint8 [n, 3, 64, 64], painted when first asked for and kept (12 kB an image) up to KEPT images."""
         if len(self) > KEPT:
@@ -54,6 +57,7 @@ class Scenes(Samples):
             self._painted[new] = True
         return self._kept[np.asarray(rows, np.int64)]
 
+    @full_precision
     def masks(self, rows: Sequence[int] | None = None) -> tuple[Tensor, Tensor]:
         """Where the object is, bool [n, 64, 64], and its parts, uint8 [n, 64, 64] (index into shapes.PARTS)."""
         picture = render(*self._some(range(len(self)) if rows is None else rows), masks=True)

@@ -42,7 +42,7 @@ class Pen:
     def __init__(self, u: Tensor, v: Tensor, unit: Tensor, fine: int = 1) -> None:
         self.u, self.v, self.unit, self.fine = u, v, unit, fine
         self.distance = torch.full_like(u, 1e3)
-        self.tone = torch.zeros(len(u), 4, *u.shape[1:])
+        self.tone = torch.zeros(len(u), 4, *u.shape[1:], dtype=u.dtype)
         self.tone[:, 0] = 1.0
         self.part = torch.zeros_like(u, dtype=torch.uint8)
 
@@ -51,9 +51,9 @@ class Pen:
         self.distance = torch.minimum(self.distance, d)
         if isinstance(paint, str):
             own, white = TONES[paint]
-            tone = torch.tensor((own, white, white, white))
+            tone = torch.tensor((own, white, white, white), dtype=d.dtype)
         else:
-            tone = torch.tensor((0.0, *paint))
+            tone = torch.tensor((0.0, *paint), dtype=d.dtype)
         alpha = (0.5 - d / self.fine).clamp_(0, 1)
         self.tone = torch.lerp(self.tone, tone.view(1, 4, 1, 1), alpha[:, None])
 

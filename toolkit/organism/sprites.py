@@ -31,7 +31,7 @@ def figure(kind: Tensor, neck: Tensor, bill: Tensor, feet: Tensor) -> Tensor:
 @lru_cache(maxsize=256)
 def sprite(number: int, count: int, size: int) -> tuple[Tensor, Tensor]:
     """Look [CHANNELS, SIDE, SIDE] and part of every texel [SIDE, SIDE] (also just outside the outline)."""
-    unit = torch.full((1, 1, 1), RADIUS[count][size] * FINE)
+    unit = torch.full((1, 1, 1), RADIUS[count][size] * FINE, dtype=torch.float32)
     axis = (torch.arange(SIDE, dtype=torch.float32) - (SIDE - 1) / 2) / unit[0, 0, 0]
     u, v = axis.view(1, 1, SIDE).expand(1, SIDE, SIDE), axis.view(1, SIDE, 1).expand(1, SIDE, SIDE)
     pen = shapes.Pen(u, v, unit, FINE)

@@ -276,7 +276,7 @@ def clear_shard(folder: Path, header: Header, shard: int) -> None:
 
 def unknown(n: int, d: int) -> torch.Tensor:
     """What stands for embeddings that are not known: unit vectors, which leave head contributions as they are."""
-    return torch.eye(1, d).repeat(n, 1)
+    return torch.eye(1, d, dtype=torch.float32).repeat(n, 1)
 
 
 def _mark(folder: Path, shard: int) -> Path:

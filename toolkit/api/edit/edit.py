@@ -12,9 +12,11 @@ from toolkit.api.edit.result import Edit, fit
 from toolkit.api.edit.settings import Pair, known_pairs
 from toolkit.api.images.judged import judged
 from toolkit.core.parts import Convention
+from toolkit.core.precision import full_precision
 from toolkit.core.solvers import RATE
 
 
+@full_precision
 def edit(
     acts: Any,
     classes: Any,

@@ -29,6 +29,7 @@ from toolkit.api.images.acts import Acts
 from toolkit.api.images.judged import judged
 from toolkit.core.heads import HeadSet
 from toolkit.core.parts import Convention
+from toolkit.core.precision import full_precision
 from toolkit.core.room import filled
 from toolkit.core.solvers import AHEAD, RATE, adam
 from toolkit.core.strategies import Strategy
@@ -42,6 +43,7 @@ NUMBERS = 30_000_000
 """Parameters and products of them that may be alive: of full matrices fewer cells are solved together."""
 
 
+@full_precision
 def frontier(
     acts: Any,
     classes: Any,

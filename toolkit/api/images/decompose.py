@@ -10,6 +10,7 @@ import torch
 from toolkit.api.checks import check_model
 from toolkit.core.heads import HeadSet
 from toolkit.core.parts import Convention, Parts, Scale, parts_from
+from toolkit.core.precision import full_precision
 from toolkit.core.readout import Readout
 from toolkit.core.state import State, state_of
 from toolkit.errors import UnsupportedModelError
@@ -20,6 +21,7 @@ INEXACT = {torch.float64: 1e-9, torch.float32: 1e-3, torch.float16: 1e-2, torch.
 """Largest relative difference between the sum and the embedding that rounding can explain, by weight type."""
 
 
+@full_precision
 def decompose(
     model: Model,
     images: Any,

@@ -14,6 +14,7 @@ import zarr
 from toolkit.api.checks import check_model
 from toolkit.api.images.acts import Acts
 from toolkit.core.parts import CONVENTIONS, Convention
+from toolkit.core.precision import full_precision
 from toolkit.data.samples import Samples
 from toolkit.errors import InputError, StoreError
 from toolkit.models.batch import best_batch
@@ -30,6 +31,7 @@ from toolkit.store.writer import different
 Report = Callable[[int, int], None]
 
 
+@full_precision
 def extract(
     model: Model,
     data: Samples,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from toolkit.core.precision import full_precision
 from toolkit.errors import InputError
 from toolkit.models.loading import PRECISIONS, load_open_clip
 from toolkit.models.model import Model, check_device, wrap
@@ -11,6 +12,7 @@ from toolkit.models.model import Model, check_device, wrap
 BUILT_IN = "built-in world model"
 
 
+@full_precision
 def load(
     name: str | Path | None = None,
     pretrained: str | None = None,

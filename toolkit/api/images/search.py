@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.api.images.acts import Acts
+from toolkit.core.precision import full_precision
 from toolkit.errors import InputError
 from toolkit.store.texts import text_embeddings
 
@@ -69,6 +70,7 @@ class Search:
     __repr__ = __str__
 
 
+@full_precision
 def search(acts: Acts, text: str, against: str = "", top: int | None = None) -> Search:
     """The images of `acts` by their cosine with a text; with `against`, by the cosine less that with another text.
 

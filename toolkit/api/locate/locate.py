@@ -14,9 +14,11 @@ from toolkit.api.locate.scores import Scores
 from toolkit.api.locate.tables import pooled
 from toolkit.core.effects import SIMILARITIES, Similarity
 from toolkit.core.parts import Convention
+from toolkit.core.precision import full_precision
 from toolkit.errors import InputError
 
 
+@full_precision
 def locate(
     acts: Any,
     classes: Any,

@@ -23,6 +23,7 @@ from toolkit.api.switch_off.total import How
 from toolkit.core.choice import CRITERIA, By, choose
 from toolkit.core.effects import NAMES, SIGN
 from toolkit.core.heads import HeadSet
+from toolkit.core.precision import full_precision
 from toolkit.core.ranked import mistakes
 from toolkit.core.votes import Votes
 from toolkit.errors import InputError
@@ -120,6 +121,7 @@ class Scores:
         at = self._index(name)
         return np.asarray(SIGN[at] * self.raw[at])
 
+    @full_precision
     def map(self, name: str, *, text: str = "", how: How = "zero", check: Check = quiet) -> Array:
         """Any score of heads by name (`tk.head_score`) [l, h], higher = guiltier; of A to D the badness.
 
@@ -185,6 +187,7 @@ class Scores:
 
     # how sure
 
+    @full_precision
     def resample(self, check: Check) -> None:
         """Draw the bootstrap samples now.
 
@@ -210,6 +213,7 @@ class Scores:
         low, high = np.quantile(self.replicates, [0.025, 0.975], axis=0)
         return {name: Band(low[i], high[i], 0.95, self._method) for i, name in enumerate(NAMES)}
 
+    @full_precision
     def band(self, name: str, check: Check = quiet) -> Band | None:
         """A 95 % percentile bootstrap interval of every head's score as `.map` gives it (`Band`).
 
@@ -238,6 +242,7 @@ class Scores:
         note = f"; {alone}{pair} holds one image, which does not vary" if alone else ""
         return f"percentile bootstrap of the images inside label × prediction ({n} resamples, seed {seed}){note}"
 
+    @full_precision
     def stability(self, name: str, top: int = 15, check: Check = quiet) -> Array:
         """In which share of the bootstrap samples a head is among the `top` worst [l, h]; nan without a score.
 
@@ -280,6 +285,7 @@ class Scores:
 
     # the set
 
+    @full_precision
     def choose(
         self,
         top: int = 15,
@@ -332,6 +338,7 @@ class Scores:
         why = _why(found.curves, found.score, len(heads), by, found.value, found.base, where)
         return HeadSet(heads, utility, why, self.settings["class_set"])
 
+    @full_precision
     def lists(self, top: int = 15, names: str | Sequence[str] = LISTS) -> dict[str, list[tuple[int, int]]]:
         """The ranked lists Algorithm 1 looks at, by name: positions (row, head) of the `top` worst heads of each.
 

@@ -11,6 +11,7 @@ from toolkit.api.edit.settings import known_steps, known_weight
 from toolkit.api.protocol.published import TAGS, WATERBIRDS, weights_of
 from toolkit.api.protocol.reproduction import Reproduction
 from toolkit.api.protocol.run import Run, Say
+from toolkit.core.precision import full_precision
 from toolkit.data.classes import classes
 from toolkit.data.waterbirds import BIRDS
 from toolkit.errors import InputError
@@ -19,6 +20,7 @@ from toolkit.models.model import Model
 POOLS = ("train", "val")
 
 
+@full_precision
 def reproduce_waterbirds(
     model: Model,
     data: str | Path,

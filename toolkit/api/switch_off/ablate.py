@@ -15,6 +15,7 @@ from toolkit.api.switch_off.ablation import Ablation
 from toolkit.api.switch_off.total import HOWS, How, donor_rows, total_outputs
 from toolkit.core.heads import HeadSet
 from toolkit.core.parts import Convention
+from toolkit.core.precision import full_precision
 from toolkit.core.room import filled, mean_of
 from toolkit.errors import InputError
 
@@ -23,6 +24,7 @@ EFFECTS: tuple[Effect, ...] = ("direct", "total")
 Strength = float | Sequence[float] | Mapping[Any, float]
 
 
+@full_precision
 def ablate(
     acts: Any,
     classes: Any,

@@ -17,6 +17,7 @@ from toolkit.api.switch_off.ablate import EFFECTS, Strength, strengths
 from toolkit.api.switch_off.class_sums import replacement, sums_of
 from toolkit.api.switch_off.total import HOWS, How, total_outputs
 from toolkit.core.heads import HeadSet
+from toolkit.core.precision import full_precision
 from toolkit.core.sums import group_hits
 from toolkit.errors import InputError
 from toolkit.store.errors import size
@@ -127,6 +128,7 @@ class HeadEffects:
         return f"HeadEffects({len(self.sets)} sets, {asked}, {len(self.groups)} groups, n = {sum(self.sizes)})"
 
 
+@full_precision
 def head_effects(
     acts: Any,
     classes: Any,

@@ -13,6 +13,7 @@ from torch import Tensor
 from toolkit.api.checks import check_model
 from toolkit.api.switch_off.ablate import Strength, strengths
 from toolkit.core.heads import HeadSet
+from toolkit.core.precision import full_precision
 from toolkit.errors import InputError, UnsupportedModelError
 from toolkit.models.adapted import HuggingFaceClip
 from toolkit.models.checkpoints import from_huggingface
@@ -20,9 +21,11 @@ from toolkit.models.claims import computes_quick
 from toolkit.models.huggingface import huggingface_model
 from toolkit.models.model import Model
 from toolkit.models.towers import output_of, tower_of
+from toolkit.models.wrappers import check_names, plain_name
 from toolkit.store.whole import saved_file
 
 
+@full_precision
 def fold_ablation(model: Model, heads: Any, strength: Strength = 0.0) -> Model:
     """A copy of the model without some of its heads: the total effect of zero-ablation, built in.
 
@@ -89,8 +92,9 @@ def save_checkpoint(model: Model, path: str | Path) -> Path:
         raise InputError("save_checkpoint", repr(target.name), "a name ending in .safetensors", "rename it")
     clip = model.clip
     own = from_huggingface(clip.clip_model.state_dict()) if isinstance(clip, HuggingFaceClip) else clip.state_dict()
-    state = {name: t.detach().cpu().contiguous().clone() for name, t in own.items()}
+    state = {plain_name(name): t.detach().cpu().contiguous().clone() for name, t in own.items()}
     card = model.card
+    check_names(state, card.id)
     attached = getattr(model.clip.visual, "preprocess_cfg", None) or {}
     kept = {k: attached[k] for k in ("interpolation", "resize_mode") if k in attached}
     facts = {

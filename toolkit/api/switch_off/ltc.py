@@ -13,10 +13,12 @@ from toolkit.api.switch_off.ablation import Ablation
 from toolkit.core.heads import HeadSet
 from toolkit.core.inject import MODES, Mode, directions, inject
 from toolkit.core.moments import head_numbers
+from toolkit.core.precision import full_precision
 from toolkit.core.room import filled, mean_of
 from toolkit.errors import InputError
 
 
+@full_precision
 def ltc_correct(
     acts: Any,
     classes: Any,

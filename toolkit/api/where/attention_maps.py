@@ -18,6 +18,7 @@ from toolkit.api.where.target import Target, target_of
 from toolkit.core import gradients
 from toolkit.core.attention import AttentionCapture
 from toolkit.core.heads import HeadSet, which_layers
+from toolkit.core.precision import full_precision
 from toolkit.errors import InputError, UnsupportedModelError
 from toolkit.models.images import Images
 from toolkit.models.model import Model
@@ -25,6 +26,7 @@ from toolkit.models.model import Model
 Rule = Callable[[AttentionCapture, Tensor, Tensor, Tensor, tuple[int, ...]], Tensor]
 
 
+@full_precision
 def legrad(
     model: Model, images: Any, text: Any, against: Any = None, heads: Any = None, *,
     layers: Any = None, signed: bool = False, batch_size: int = 4,
@@ -62,6 +64,7 @@ def legrad(
     return _explained("legrad", "LeGrad", kind, rule, model, images, text, against, heads, layers, batch_size)
 
 
+@full_precision
 def game(
     model: Model, images: Any, text: Any, against: Any = None, heads: Any = None, *,
     layers: Any = None, signed: bool = False, batch_size: int = 4,
@@ -98,6 +101,7 @@ def game(
     return _explained("game", "GAME", kind, rule, model, images, text, against, heads, layers, batch_size)
 
 
+@full_precision
 def rollout(
     model: Model, images: Any, text: Any = None, against: Any = None, heads: Any = None, *,
     layers: Any = None, batch_size: int = 4,
@@ -131,6 +135,7 @@ def rollout(
     return _explained("rollout", "rollout", kind, rule, model, images, text, against, heads, layers, batch_size)
 
 
+@full_precision
 def attention_map(
     model: Model, images: Any, text: Any = None, against: Any = None, heads: Any = None, *,
     layers: Any = None, batch_size: int = 4,
@@ -178,7 +183,7 @@ def _explained(
     source, single = images_of(model, images, operation)
     blind = operation in ("rollout", "attention_map")
     if blind and text is None:
-        target = Target(torch.zeros(model.card.embed_dim), "any text", False)
+        target = Target(torch.zeros(model.card.embed_dim, dtype=torch.float32), "any text", False)
     else:
         target = target_of(model, text, against, operation)
     chosen, which, weights = selected(model, heads, layers, operation)
@@ -208,7 +213,7 @@ def selected(model: Model, heads: Any, layers: Any, operation: str) -> tuple[Hea
         raise InputError(operation, "heads and layers", "one of the two", "leave one out")
     if heads is None:
         which = tuple(sorted(which_layers(layers, card.layers, operation)))
-        return None, which, torch.ones(card.layers, card.heads)
+        return None, which, torch.ones(card.layers, card.heads, dtype=torch.float32)
     chosen = some_heads(heads, card.layers, card.heads, operation)
     return chosen, tuple(sorted({layer for layer, _ in chosen})), 1 - chosen.scale(card.layers, card.heads, 0.0)
 

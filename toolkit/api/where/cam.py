@@ -17,6 +17,7 @@ from toolkit.api.where.map_input import batches, enough_memory, images_of
 from toolkit.api.where.target import target_of
 from toolkit.core.heads import HeadSet, which_layers
 from toolkit.core.parts import Parts
+from toolkit.core.precision import full_precision
 from toolkit.errors import InputError
 from toolkit.models.model import Model
 from toolkit.models.probe import LayerProbe, watched
@@ -34,6 +35,7 @@ HALF = 1024.0
 """What targets are multiplied by where weights are float16, whose small gradients would be zero; undone after."""
 
 
+@full_precision
 def grad_cam(
     model: Model,
     images: Any,

@@ -20,6 +20,7 @@ from toolkit.api.where.map_input import batches, enough_memory, images_of
 from toolkit.core.impute import road
 from toolkit.core.perturb import Fill, curves, order
 from toolkit.core.perturb import fill as fill_of
+from toolkit.core.precision import full_precision
 from toolkit.errors import InputError
 from toolkit.models.images import Images
 from toolkit.models.model import Model
@@ -109,6 +110,7 @@ class Faithfulness:
         return "\n".join(lines)
 
 
+@full_precision
 def faithfulness(
     model: Model, images: Any, maps: TokenAttribution | Mapping[str, TokenAttribution], *, steps: int = 16,
     fill: Fill = "blur", fractions: Sequence[float] = SHARES, draws: int = 3, seed: int = 0, batch_size: int = 64,
@@ -159,9 +161,11 @@ def faithfulness(
     if not good or not fractions:
         raise InputError("faithfulness", f"fractions={fractions!r}", "shares in (0, 1], one or more", f"pass {SHARES}")
     tables = {name: torch.as_tensor(m.values.reshape(len(source), -1)) for name, m in named.items()}
-    tables |= {f"{RANDOM} {i}": torch.zeros(len(source), grid[0] * grid[1]) for i in range(draws)}
-    tables[CONSTANT] = torch.zeros(len(source), grid[0] * grid[1])
-    black = torch.tensor([(0 - m) / s for m, s in zip(model.card.mean, model.card.std, strict=True)])
+    tables |= {f"{RANDOM} {i}": torch.zeros(len(source), grid[0] * grid[1], dtype=torch.float32) for i in range(draws)}
+    tables[CONSTANT] = torch.zeros(len(source), grid[0] * grid[1], dtype=torch.float32)
+    black = torch.tensor(
+        [(0 - m) / s for m, s in zip(model.card.mean, model.card.std, strict=True)], dtype=torch.float32
+    )
 
     def score(batch: Tensor) -> Tensor:
         with torch.no_grad():

@@ -17,6 +17,7 @@ from toolkit.api.where.attribution import TokenAttribution
 from toolkit.api.where.faithfulness import mean_interval, named_maps, same_images
 from toolkit.core.localise import Localised, boxes, localise
 from toolkit.core.localise import aiou as aiou_of
+from toolkit.core.precision import full_precision
 from toolkit.errors import InputError
 from toolkit.models.frame import Frame, whole
 
@@ -100,6 +101,7 @@ class Localisation:
         return "\n".join(lines)
 
 
+@full_precision
 def localisation(
     maps: TokenAttribution | Mapping[str, TokenAttribution], masks: Any, *,
     protocol: Literal["aligned", "reference"] = "aligned", seed: int = 0,

@@ -11,6 +11,7 @@ from toolkit.api.where.attention_maps import attention_map, game, legrad, rollou
 from toolkit.api.where.attribution import TokenAttribution
 from toolkit.api.where.cam import grad_cam
 from toolkit.api.where.token_map import token_map
+from toolkit.core.precision import full_precision
 from toolkit.errors import InputError
 
 METHODS: dict[str, Callable[..., TokenAttribution]] = {
@@ -25,6 +26,7 @@ BLIND = ("attention", "rollout")
 """Methods whose maps are the same for every text."""
 
 
+@full_precision
 def explain(
     model: Any, images: Any, text: Any = None, against: Any = None, heads: Any = None, *,
     method: str = "token map", **options: Any,

@@ -15,6 +15,7 @@ from toolkit.api.where.map_input import enough_memory, images_of, some_heads
 from toolkit.api.where.target import Target, target_of, vectors_of
 from toolkit.core.heads import HeadSet, which_layers
 from toolkit.core.parts import Convention, term_names
+from toolkit.core.precision import full_precision
 from toolkit.core.strategies import Strategy
 from toolkit.core.tokens import TokenParts, TokenState
 from toolkit.errors import InputError, UnsupportedModelError
@@ -44,6 +45,7 @@ class LinearChange(Protocol):
 SCALE = "cosine units, additive: patches and rest sum to the cosine (difference of cosines); zero is zero"
 
 
+@full_precision
 def token_map(
     model: Model,
     images: Any,
@@ -99,6 +101,7 @@ def token_map(
         return _made(model, source, single, target, chosen, TokenParts.cat(parts), how)
 
 
+@full_precision
 def trace_tokens(
     model: Model,
     images: Any,

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from toolkit.core.precision import full_precision
 from toolkit.data.banks import Bank, bank_of, description_bank, read_bank
 from toolkit.errors import InputError
 from toolkit.organism.bank import world_bank
@@ -18,6 +19,7 @@ from toolkit.store.texts import text_embeddings
 NAMED: dict[str, Callable[[], Bank]] = {"descriptions": description_bank, "world": world_bank}
 
 
+@full_precision
 def bank(texts: Any, factors: Sequence[str] | None = None, name: str = "") -> Bank:
     """A bank of texts to describe heads with.
 

@@ -16,6 +16,7 @@ from toolkit.api.words.banks import bank as bank_for
 from toolkit.api.words.banks import default_bank, vectors_of
 from toolkit.api.words.spans import settings_of
 from toolkit.api.words.textspan import HeadBases, head_bases
+from toolkit.core.precision import full_precision
 from toolkit.core.spans import SpanBasis, explained_by
 from toolkit.data.banks import bank_of
 from toolkit.errors import InputError
@@ -78,6 +79,7 @@ class ConceptHeads:
         return "\n".join(lines + [f"  {name}: {share:.1%} (p = {p:.3f})" for name, share, p in self.ranking(8)])
 
 
+@full_precision
 def heads_for(
     concept: Any, acts: Acts, bank: Any = None, *, layers: Any = None, draws: int = 400, seed: int = 0
 ) -> ConceptHeads:

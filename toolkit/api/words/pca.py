@@ -18,6 +18,7 @@ from toolkit.api.words.contributions import coordinates
 from toolkit.api.words.spans import settings_of
 from toolkit.api.words.textspan import HeadBases, head_bases
 from toolkit.core.heads import HeadSet
+from toolkit.core.precision import full_precision
 from toolkit.data.banks import Bank
 from toolkit.errors import InputError
 
@@ -85,6 +86,7 @@ class HeadPCA:
         return "\n".join(lines[:33])
 
 
+@full_precision
 def head_pca(
     acts: Acts, bank: Any = None, axes: int = 3, *, layers: Any = -4, top: int = 5, rank: int | None = None
 ) -> HeadPCA:

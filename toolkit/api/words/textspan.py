@@ -21,6 +21,7 @@ from toolkit.api.words.banks import vectors_of
 from toolkit.api.words.spans import Spans, settings_of
 from toolkit.core.moments import bootstrap_moments
 from toolkit.core.parts import Convention
+from toolkit.core.precision import full_precision
 from toolkit.core.pursuit import METHODS, Method, Picks, pursue
 from toolkit.core.spans import SpanBasis, explained_by, span_basis
 from toolkit.data.banks import Bank
@@ -66,6 +67,7 @@ def head_bases(acts: Any, layers: Any = None, rank: int | None = None, operation
     return HeadBases(at, heads, span_basis(acts.moments.flat(at).to(on), maps, acts.noise, rank, operation))
 
 
+@full_precision
 def textspan(
     acts: Acts,
     texts: Any,

@@ -1,0 +1,94 @@
+"""A preprocess does the same every time, or is refused; processors of transformers are taken as they are."""
+
+from __future__ import annotations
+
+import random
+
+import families
+import numpy as np
+import open_clip
+import pytest
+import torch
+from PIL import Image
+from torchvision import transforms
+
+import toolkit as tk
+
+
+@pytest.fixture(scope="module")
+def clip():
+    return families.build("vit")
+
+
+def with_step(step, before=True):
+    first, last = [transforms.Resize((32, 32)), transforms.ToTensor()]
+    return transforms.Compose([first, step, last] if before else [first, last, step])
+
+
+RANDOM = {
+    "open_clip's": open_clip.image_transform(32, is_train=True),
+    "flip": with_step(transforms.RandomHorizontalFlip()),
+    "colours": with_step(transforms.ColorJitter(0.1)),
+    "grey": with_step(transforms.RandomGrayscale(0.3)),
+    "erasing": with_step(transforms.RandomErasing(0.3), before=False),
+    "numpy's": lambda picture: torch.from_numpy(np.random.rand(3, 32, 32)),  # noqa: NPY002
+    "Python's": lambda picture: torch.full((3, 32, 32), random.random()),
+}
+
+
+@pytest.mark.parametrize("kind", RANDOM)
+def test_a_preprocess_for_training_is_refused_and_costs_nobody_a_random_number(kind, clip):
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    before = random.getstate()
+    with pytest.raises(tk.InputError, match=r"other numbers of the same picture.*is_train=False"):
+        tk.wrap(clip, preprocess=RANDOM[kind])
+    assert torch.equal(torch.rand(3), expected)
+    assert random.getstate() == before
+
+
+def test_what_fails_and_what_is_none_is_refused(clip):
+    with pytest.raises(tk.InputError, match="raises TypeError on an RGB picture"):
+        tk.wrap(clip, preprocess=transforms.ToPILImage())
+    with pytest.raises(tk.InputError, match="preprocess=3"):
+        tk.wrap(clip, preprocess=3)
+
+
+def test_an_image_processor_of_transformers_is_a_preprocess(clip):
+    from transformers import CLIPImageProcessor
+
+    size = {"size": {"shortest_edge": 32}, "crop_size": {"height": 32, "width": 32}}
+    picture = Image.fromarray(np.arange(40 * 50 * 3, dtype=np.uint8).reshape(40, 50, 3))
+    for more in ({}, {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}, {"do_normalize": False}):
+        processor = CLIPImageProcessor(**size, **more)
+        model = tk.wrap(clip, preprocess=processor)
+        theirs = processor(images=picture, return_tensors="pt")["pixel_values"]
+        torch.testing.assert_close(model.encode_image(picture), model.encode_image(theirs.float()))
+        plain = more.get("do_normalize", True)
+        assert model.card.mean == (tuple(processor.image_mean) if plain else (0.0, 0.0, 0.0))
+
+
+class HuggingFaceTokenizer:
+    """As tokenizers of transformers answer."""
+
+    model_max_length = 8
+
+    def __call__(self, texts, padding, truncation, max_length, return_tensors):
+        assert (padding, truncation, return_tensors) == ("max_length", True, "np")
+        ids = [[1 + len(word) for word in text.split()][:max_length] for text in texts]
+        return {"input_ids": np.array([row + [0] * (max_length - len(row)) for row in ids])}
+
+
+def test_a_tokenizer_of_transformers_is_a_tokenizer(clip):
+    model = tk.wrap(clip, tokenizer=HuggingFaceTokenizer())
+    ids = torch.tensor([[2, 5, 0, 0, 0, 0, 0, 0]])
+    with torch.no_grad():
+        expected = torch.nn.functional.normalize(clip.encode_text(ids), dim=-1)
+    torch.testing.assert_close(model.encode_text("a bird"), expected)
+
+
+@pytest.mark.parametrize("given", ["x", lambda texts: [[1, 2]], lambda texts: torch.ones(3), lambda texts: 1 / 0])
+def test_what_gives_no_ids_is_no_tokenizer(given, clip):
+    with pytest.raises(tk.InputError, match=r"wrap: got .*tokenizer.*texts → ids"):
+        tk.wrap(clip, tokenizer=given)
