@@ -14,7 +14,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from toolkit.interrupts import hold_imports
 from toolkit.version import __version__ as __version__
+
+hold_imports()
 
 
 def _public() -> dict[str, str]:

@@ -69,6 +69,7 @@ from toolkit.core.roles import HeadRoles as HeadRoles
 from toolkit.core.roles import head_roles as head_roles
 from toolkit.data.banks import Bank as Bank
 from toolkit.data.celeba import celeba as celeba
+from toolkit.data.classes import ClassWarning as ClassWarning
 from toolkit.data.classes import classes as classes
 from toolkit.data.counteranimal import counteranimal as counteranimal
 from toolkit.data.files import DataWarning as DataWarning

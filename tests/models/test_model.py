@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import families
 import numpy as np
 import open_clip
@@ -10,9 +12,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from torchvision import transforms
 
 from toolkit.errors import DeviceError, InputError
 from toolkit.models.model import check_device, wrap
+from toolkit.models.words import ModelWarning
 
 
 @pytest.fixture(scope="module")
@@ -155,3 +159,28 @@ def test_a_preprocess_of_the_wrong_size_is_named():
     model = wrap(families.build("vit"), preprocess=open_clip.image_transform(16, is_train=False))
     with pytest.raises(InputError, match=r"preprocess that returns \(3, 16, 16\)"):
         model.encode_image(photo(40, 40))
+
+
+@pytest.mark.parametrize(("pixels", "words"), [(1.0, r"pixels of 0 … 1,"), (255.0, r"pixels of 0 … 255,")])
+def test_float_pixels_that_were_not_normalised_are_told(model, pixels, words):
+    images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * pixels
+    with pytest.warns(ModelWarning, match=f"encode_image: .*{words} not normalised"):
+        model.encode_image(images)
+
+
+@pytest.mark.parametrize(
+    "images", [torch.randn(2, 3, 32, 32), torch.zeros(1, 3, 32, 32), torch.rand(2, 3, 32, 32) - 0.3]
+)
+def test_what_may_be_normalised_pictures_is_not_warned_of(model, images):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.encode_image(images)
+
+
+def test_a_preprocess_that_does_not_normalise_takes_plain_pixels():
+    plain = transforms.Compose(
+        [transforms.Resize((32, 32)), transforms.ToTensor(), transforms.Normalize([0] * 3, [1] * 3)]
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        wrap(families.build("vit"), preprocess=plain).encode_image(torch.rand(2, 3, 32, 32))

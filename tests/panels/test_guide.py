@@ -13,6 +13,7 @@ import pytest
 
 import toolkit as tk
 from toolkit.engine.engine import Engine
+from toolkit.labs.explorer import ExplorerSession
 from toolkit.panels.base.bundle import BUNDLES, PANELS
 from toolkit.panels.base.panel import LOCK
 from toolkit.panels.explorer import guide
@@ -222,6 +223,20 @@ def test_a_tour_left_before_the_parts_are_there_does_nothing_more() -> None:
     explorer.guide = 1
     explorer.wait()
     assert explorer.pair == explorer.worst_pair
+
+
+@pytest.mark.parametrize("engine", [None, Engine()], ids=["worker", "inline"])
+def test_work_that_failed_is_raised_by_wait_and_told_by_the_repr(engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: Any, progress: Any = None) -> None:
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr(ExplorerSession, "prepare", fail)
+    explorer = Explorer(tk.load(), tk.scenes("val", n=40), PAIR, engine=engine)
+    with pytest.raises(OSError, match="the disk is gone"):
+        explorer.wait()
+    assert "their parts could not be made: the disk is gone" in repr(explorer)
+    with pytest.raises(OSError, match="the disk is gone"):
+        explorer.wait()
 
 
 def test_what_the_user_chose_meanwhile_stays(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import operator
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,6 +23,10 @@ from toolkit.errors import InputError
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+class ClassWarning(UserWarning):
+    """Classes of a set that a model cannot tell apart."""
 
 
 class TextModel(Protocol):
@@ -59,8 +64,9 @@ class ClassSet:
                 given.
 
         Raises:
-            InputError: without a model and without vectors, where a class's prompts cancel out, and where two classes
-                come out the same (their texts differ in nothing the model reads, such as words it does not know).
+            InputError: without a model and without vectors, and where a class's prompts cancel out.
+
+        Classes that come out the same (their texts differ in nothing the model reads) are told in a ClassWarning.
 
         >>> import toolkit as tk
         >>> tk.classes(["landbird", "waterbird"]).vectors(tk.load()).shape
@@ -93,12 +99,30 @@ class ClassSet:
         self._unknown.update(self.unknown(model))
         exact = torch.nn.functional.normalize(vectors.double(), dim=1)  # rounding of equal texts: 1 − cosine ≈ 1e-13
         same = torch.triu(exact @ exact.T > 1 - 1e-10, 1).nonzero().tolist()
+        for first, second in reversed(same):  # to the bit, so that ties go to the first
+            vectors[second] = vectors[first]
         if same:
-            a, b = (self.names[i] for i in same[0])
-            given = f"{a!r} and {b!r}, which have the same vector under this model{self._note((a, b))}"
-            fix = "describe one of them in other words: prompts={name: text}"
-            raise InputError("class vectors", given, "classes the model can tell apart", fix)
+            pairs = [f"{self.names[i]!r} and {self.names[j]!r}" for i, j in same]
+            more = f" and {len(pairs) - 3} more pairs" if len(pairs) > 3 else ""
+            unknown = self._note([self.names[i] for i in same[0]])
+            said = f"{', '.join(pairs[:3])}{more} have the same vector under this model{unknown}"
+            way = "the first of them is predicted; to tell them apart, write prompts={name: text}"
+            warnings.warn(f"class vectors: {said}: {way}", ClassWarning, stacklevel=2)
         return vectors
+
+    def twins(self, model: TextModel | None = None) -> tuple[tuple[str, ...], ...]:
+        """Names of classes that have the same vector, together; the first of them is predicted for all.
+
+        Arguments:
+            model: as for `vectors`; default none.
+
+        >>> classes(["Cardigan", "cardigan", "cat"], vectors=np.eye(2)[[0, 0, 1]]).twins()
+        (('Cardigan', 'cardigan'),)
+        """
+        alike: dict[bytes, list[str]] = {}
+        for name, vector in zip(self.names, self.vectors(model).detach().cpu().numpy(), strict=True):
+            alike.setdefault(vector.tobytes(), []).append(name)
+        return tuple(tuple(names) for names in alike.values() if len(names) > 1)
 
     def unknown(self, model: TextModel) -> dict[str, dict[str, list[str]]]:
         """Class name → unknown word → nearest known words, for classes whose prompts hold words the model's tokenizer

@@ -174,7 +174,8 @@ class EditSession:
     @property
     def pairs(self) -> list[Mistakes]:
         """Mistakes among the images, the most frequent first."""
-        found = sorted(self.images.mistakes.items(), key=lambda item: -item[1])
+        told_apart = {pair: n for pair, n in self.images.mistakes.items() if pair not in self.images.twins}
+        found = sorted(told_apart.items(), key=lambda item: -item[1])
         return [{"pair": list(pair), "n": n} for pair, n in found]
 
     def problem(self, heads: Sequence[Any], pair: Pair | None, scale: float | None) -> tuple[EditProblem, HeldOut]:

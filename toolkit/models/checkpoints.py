@@ -45,8 +45,7 @@ _ACCEPTED = "a .safetensors file, a .pt/.pth/.bin state dict, an open_clip folde
 def read_state(path: Path) -> State:
     """The tensors of a checkpoint file; a nested "state_dict" and what wrappers add to names are taken off.
 
-    A TorchScript
-    archive, as OpenAI released them, is read without running its code.
+    A TorchScript archive, as OpenAI released them, is read without running its code.
 
     Raises MissingWeightsError (no such file) and InputError (damaged, of another kind, or needing code to be
     unpickled).

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -12,7 +13,10 @@ from torch import Tensor
 
 from toolkit.errors import InputError
 from toolkit.models.frame import Frame, frame_of, whole
+from toolkit.models.words import tell
 
+SOME = 16
+"""Images of a batch whose range of pixels is looked at."""
 ACCEPTED = (
     "preprocessed float tensors [b, 3, H, W], uint8 pixels [b, 3, H, W] of exactly the model's image size, PIL images"
     " (one or a list), or samples such as tk.scenes(…)"
@@ -33,12 +37,14 @@ class Images:
         size: tuple[int, int],
         normalise: tuple[Sequence[float], Sequence[float]] | None,
         operation: str,
+        range_of: tuple[Sequence[float], Sequence[float]] | None = None,
     ) -> None:
         self._preprocess, self._size, self._operation = preprocess, size, operation
         self._normalise = [_per_channel(values) for values in normalise] if normalise else None
         self.ids: tuple[str, ...] = ()
         self._frames: dict[tuple[int, int], Frame] = {}
         self._given = self._checked(given)
+        self._tell_range(range_of)
         if not len(self._given):
             raise self._error("an empty batch", "pass at least one image")
 
@@ -93,6 +99,22 @@ class Images:
         if isinstance(self._given, Tensor | list):
             return self._given[row]
         return self._given.pixels([row])[0]
+
+    def _tell_range(self, of: tuple[Sequence[float], Sequence[float]] | None) -> None:
+        """Tell of float pixels that no picture has after a normalisation with this mean and std."""
+        t = self._given
+        if of is None or not isinstance(t, Tensor) or t.dtype == torch.uint8 or not len(t):
+            return
+        some = t[:SOME].detach().float()
+        low, high = some.amin().item(), some.amax().item()
+        brightest = max((1 - m) / s for m, s in zip(*of, strict=True))
+        if low < 0 or low == high or not math.isfinite(high):  # pixels are not negative, and a blank says nothing
+            return
+        kind = "0 … 1" if high <= 1.001 else "0 … 255" if high > 2 * brightest and high <= 255 else ""
+        if kind and min(of[0]) > 0:
+            words = f"float images of {low:.3g} … {high:.3g} look like pixels of {kind}, not normalised"
+            mean = ", ".join(f"{m:.3g}" for m in of[0])
+            tell(f"{words} (mean {mean} …); pass PIL images or uint8 pixels, or (pixels − mean) / std", self._operation)
 
     def _error(self, given: str, fix: str) -> InputError:
         return InputError(self._operation, given, ACCEPTED, fix)

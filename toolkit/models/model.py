@@ -129,7 +129,7 @@ class Model:
             operation: named in errors.
         """
         normalise = self._normalisation if self._own is not None else None
-        return Images(given, self.preprocess, image_size(self.clip), normalise, operation)
+        return Images(given, self.preprocess, image_size(self.clip), normalise, operation, self._normalisation)
 
     @full_precision
     def encode_image(

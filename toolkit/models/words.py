@@ -23,9 +23,9 @@ class ModelWarning(UserWarning):
     """Two sources say different things about a model, or a file is odd; the message says both and what was used."""
 
 
-def tell(note: str) -> None:
-    """A ModelWarning at the line outside the toolkit that led here."""
+def tell(note: str, operation: str = "load") -> None:
+    """A ModelWarning at the line outside the toolkit that led here. operation: what was done."""
     level, frame = 1, sys._getframe()
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "toolkit":
         level, frame = level + 1, frame.f_back
-    warnings.warn(ModelWarning(f"load: {note}"), stacklevel=level)
+    warnings.warn(ModelWarning(f"{operation}: {note}"), stacklevel=level)

@@ -86,7 +86,7 @@ def edit(
     torch.Size([96])
     """
     images = judged(acts, classes, "edit", convention)
-    asked = known_pairs(classes, true, predicted, pairs, images.mistakes)
+    asked = known_pairs(classes, true, predicted, pairs, images)
     problem = edit_problem(acts, classes, heads, asked, logit_scale, convention)
     held = None if held_out is None and not unrelated else judged_on(problem, held_out, unrelated)
     return fit(

@@ -114,7 +114,7 @@ def frontier(
     problems = []
     for draw, chosen in zip(draws, sets, strict=True):
         images = judged(draw, classes, "frontier", convention)
-        asked = known_pairs(classes, true, predicted, pairs, images.mistakes)
+        asked = known_pairs(classes, true, predicted, pairs, images)
         problems.append(edit_problem(draw, classes, chosen, asked, logit_scale, convention, "frontier"))
     held = [judged_on(problem, held_out, unrelated) for problem in problems]
     return grid(

@@ -7,6 +7,7 @@ import re
 from numbers import Integral, Real
 from typing import Any
 
+from toolkit.api.images.judged import Judged
 from toolkit.core.strategies import Diagonal, FullMatrix, LowRank, Strategy
 from toolkit.errors import InputError
 
@@ -33,8 +34,10 @@ def _whole(value: Any, most: int) -> int | None:
     return number if 0 <= number <= most else None
 
 
-def known_pairs(classes: Any, true: Any, predicted: Any, pairs: Any, mistakes: dict[Pair, int]) -> tuple[Pair, ...]:
-    """The pairs asked for: several, or one, or all of one class; () for all mistakes. Raises InputError for others."""
+def known_pairs(classes: Any, true: Any, predicted: Any, pairs: Any, images: Judged) -> tuple[Pair, ...]:
+    """The pairs asked for: several, or one, or all of one class; () for all mistakes. Raises InputError for others, and
+    for two classes that the model cannot tell apart.
+    """
     accepted = "(true, predicted), two different classes"
     if pairs is not None and (true is not None or predicted is not None):
         raise InputError("edit", "pairs= beside true= or predicted=", "one of the two", "leave the other out")
@@ -47,8 +50,9 @@ def known_pairs(classes: Any, true: Any, predicted: Any, pairs: Any, mistakes: d
         one = [None if x is None else classes.names[classes.index(x)] for x in (true, predicted)]
         if one == [None, None]:
             return ()
+        made = [pair for pair in images.mistakes if pair not in images.twins]
         asked = [(one[0], one[1])] if None not in one else [
-            pair for pair in mistakes if one[0] in (None, pair[0]) and one[1] in (None, pair[1])
+            pair for pair in made if one[0] in (None, pair[0]) and one[1] in (None, pair[1])
         ]  # fmt: skip
         if not asked:
             given = f"true={one[0]!r}, predicted={one[1]!r}: nothing to do, no image is wrong in this way"
@@ -56,6 +60,7 @@ def known_pairs(classes: Any, true: Any, predicted: Any, pairs: Any, mistakes: d
     for y, other in asked:
         if y == other:
             raise InputError("edit", f"the pair {(y, other)!r}", accepted, "name two classes")
+        images.check_pair((str(y), str(other)), "edit")
     return tuple(dict.fromkeys((str(y), str(o)) for y, o in asked))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,18 @@ class Judged:
         names, c = self.classes.names, len(self.classes)
         cells = np.bincount((self.truth * c + self.guess).numpy(), minlength=c * c).reshape(c, c)
         return {(names[y], names[o]): int(cells[y, o]) for y, o in np.argwhere(cells).tolist() if y != o}
+
+    @cached_property
+    def twins(self) -> frozenset[tuple[str, str]]:
+        """Pairs of classes with the same vector, in both orders: no direction leads from one to the other."""
+        return frozenset(pair for alike in self.classes.twins(self.acts.live) for pair in permutations(alike, 2))
+
+    def check_pair(self, pair: tuple[str, str], operation: str) -> None:
+        """Refuse a pair of classes with the same vector."""
+        if pair in self.twins:
+            given = f"{pair[0]!r} and {pair[1]!r}, which have the same vector under this model"
+            fix = "describe one of them in other words: prompts={name: text}"
+            raise InputError(operation, given, "classes the model can tell apart", fix)
 
     def accuracy(self, guess: Any, replicates: int = 2000) -> Accuracy:
         """Accuracy of predictions [b] by group."""

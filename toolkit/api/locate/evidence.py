@@ -72,6 +72,8 @@ class LocateEvidence:
     def pairs(self, pair: Pair | None) -> tuple[Pair, ...]:
         """The pairs with a mistake that fit: that one, or all of them. Raises InputError where there is none."""
         asked = (None, None) if pair is None else pair
+        if pair is not None:
+            self.images.check_pair(pair, "locate")
         return tuple(wanted(self.images, asked))
 
     def sets(self, pair: Pair) -> ErrorSets:
@@ -425,7 +427,8 @@ def _space(images: Judged, layers: tuple[int, ...], rows: torch.Tensor | None = 
 
 def wanted(images: Judged, asked: tuple[str | None, str | None]) -> list[Pair]:
     """The pairs with a mistake that fit what was asked."""
-    pairs = [p for p in images.mistakes if asked[0] in (None, p[0]) and asked[1] in (None, p[1])]
+    known = [pair for pair in images.mistakes if pair not in images.twins]
+    pairs = [p for p in known if asked[0] in (None, p[0]) and asked[1] in (None, p[1])]
     if not pairs:
         words = [f"{word} {name!r}" for word, name in zip(("true", "predicted"), asked, strict=True) if name]
         of = f" with {' and '.join(words)}" if words else ""

@@ -72,6 +72,8 @@ def locate(
     asked = [None if name is None else classes.names[classes.index(name)] for name in (true, predicted)]
     if asked[0] is not None and asked[0] == asked[1]:
         raise InputError("locate", f"true and predicted both {asked[0]!r}", "two classes", "name another one")
+    if asked[0] is not None and asked[1] is not None:
+        images.check_pair((asked[0], asked[1]), "locate")
     session = LocateEvidence(images, at, similarity, minority_of(images, minority), resamples, seed)
     return scores_of(session, (asked[0], asked[1]))
 

@@ -21,9 +21,9 @@ REMEMBERED = 200
 class LivePanel(Panel):
     """Base class of panels with an engine.
 
-    `_work` lists the parts whose newest answer is still on its way. What the browser asks comes in `_asked`, a list of
-    {"id", "do", …} from which nothing goes before its id stands in `_answered`: messages that Jupyter merges while the
-    kernel is busy lose none.
+    `_work` lists the parts whose newest answer is still on its way, `_failed` what was raised by those that have none.
+    What the browser asks comes in `_asked`, a list of {"id", "do", …} from which nothing goes before its id stands in
+    `_answered`: messages that Jupyter merges while the kernel is busy lose none.
     """
 
     _work = traitlets.List(traitlets.Unicode()).tag(sync=True)
@@ -40,6 +40,7 @@ class LivePanel(Panel):
         self.engine: Engine = engine
         self._name = f"{type(self).__name__} {next(_names)}"
         self._turn, self._shown_turn = dict[str, int](), dict[str, int]()
+        self._failed = dict[str, BaseException]()
         self._following = False
 
     def _key(self, part: str) -> str:
@@ -70,6 +71,7 @@ class LivePanel(Panel):
                     if painted:
                         self._shown_turn[part] = turn
                         self._forgive(part)
+                        self._failed.pop(part, None)
                         paint(value)
                     over()
                 if painted and then is not None:
@@ -78,6 +80,7 @@ class LivePanel(Panel):
         def failed(error: BaseException) -> None:
             with self.painting():
                 if self._turn[part] == turn:
+                    self._failed[part] = error
                     self.error, self._error_of = f"{type(error).__name__}: {error}", part
 
         def over() -> None:

@@ -295,6 +295,7 @@ class Guided(ExplorerParts):
 
         Raises:
             TimeoutError: when they are over, naming what still runs.
+            what the work raised: where some of it failed and nothing newer took its place.
             InputError: where others could not go on meanwhile (in an observer).
         """
         if not isinstance(timeout, int | float) or not timeout >= 0:
@@ -309,6 +310,10 @@ class Guided(ExplorerParts):
                 fix = "wait longer, as explorer.wait(600)"
                 raise TimeoutError(f"Explorer.wait: after {timeout:g} s still at work: {', '.join(running)}; {fix}.")
             time.sleep(PAUSE)
+        for panel in (self, *self.parts.values()):
+            for part, error in list(getattr(panel, "_failed", {}).items()):
+                error.add_note(f"In Explorer.wait: {part} of {type(panel).__name__}.")
+                raise error
         return self
 
     def _running(self) -> list[str]:

@@ -363,7 +363,17 @@ class Explorer(Guided):
         session = self._session
         left = f", {session.unread} could not be read" if session.unread else ""
         facts = f"{session.model.card.id}; {len(session.samples)} images{left}"
-        self.summary = f"{facts}: {self._found or 'their parts are on the way.'}"
+        self.summary = f"{facts}: {self._found or self._on_the_way}"
+
+    @property
+    def _on_the_way(self) -> str:
+        failed = self._failed.get("parts")
+        return "their parts are on the way." if failed is None else f"their parts could not be made: {failed}"
+
+    @traitlets.observe("error")
+    def _said_too(self, change: Any) -> None:
+        if self._made and "parts" in self._failed:
+            self._describe()
 
     @property
     def _kept_words(self) -> str:

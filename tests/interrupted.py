@@ -1,0 +1,72 @@
+"""A process that is interrupted at random moments, ten times by default, and then does everything as if nothing had been.
+
+python tests/interrupted.py SEED TIMES: prints one line a moment, and "good" at the end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from test_settings_of_others import VERBS, World, numbers
+
+import toolkit as tk
+
+PANELS: dict[str, Callable[[World], Any]] = {
+    "Explorer": lambda w: tk.Explorer(w.model, w.data, w.classes),
+    "AblationLab": lambda w: tk.AblationLab(w.acts, w.classes),
+    "EditLab": lambda w: tk.EditLab(w.acts, w.classes),
+    "SpanExplorer": lambda w: tk.SpanExplorer(tk.textspan(w.acts, "world", size=4)),
+    "TokenMap": lambda w: tk.TokenMap(tk.token_map(w.model, w.data[:2], "a bird")),
+    "HeadGrid": lambda w: tk.HeadGrid(tk.locate(w.acts, w.classes)),
+}
+
+
+@contextlib.contextmanager
+def interrupted(delay: float) -> Any:
+    """Ctrl-C after so many seconds, if the body still runs."""
+    timer = threading.Timer(delay, os.kill, [os.getpid(), signal.SIGINT])
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def main(seed: int, times: int) -> None:
+    """Interrupt verbs and constructors drawn with a seed, then hold every result against one without interrupts."""
+    draw = random.Random(seed)
+    world = World()
+    everything = VERBS | PANELS
+    expected = {name: numbers(verb(world)) for name, verb in VERBS.items()}
+    came = 0
+    for _ in range(times):
+        name = draw.choice(sorted(everything))
+        fresh = World() if draw.random() < 0.3 else world
+        begun = time.monotonic()
+        try:
+            with interrupted(draw.uniform(0, 1.0)):
+                everything[name](fresh)
+        except KeyboardInterrupt:
+            came += 1
+        print(f"{name}: {time.monotonic() - begun:.2f} s", flush=True)
+    time.sleep(0.2)
+    for name, verb in VERBS.items():
+        np.testing.assert_allclose(numbers(verb(world)), expected[name], rtol=1e-6, atol=1e-7, err_msg=name)
+    for make in PANELS.values():
+        panel = make(world)
+        assert not panel.error, panel.error
+    tk.Explorer(world.model, world.data, world.classes).wait()
+    print(f"good, {came} of {times} came in time", flush=True)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))

@@ -1,0 +1,82 @@
+"""Ctrl-C waits while a package is being imported: a module that was executed by half never works again."""
+
+from __future__ import annotations
+
+import importlib.abc
+import importlib.machinery
+import signal
+import sys
+import sysconfig
+import threading
+import types
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+LATER = 0.05
+"""Seconds after an import at which an interrupt of it is raised: the module must be in its place by then."""
+_PLACES = tuple({sysconfig.get_path(name) for name in ("purelib", "platlib", "stdlib", "platstdlib")})
+_OWN = str(Path(__file__).parent)
+_inside = 0
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """An interrupt that comes inside is raised shortly after. Only the main thread hears interrupts at all."""
+    global _inside
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or _inside or not callable(before):
+        yield
+        return
+    came = list[int]()
+    signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
+    _inside += 1
+    try:
+        yield
+    finally:
+        _inside -= 1
+        signal.signal(signal.SIGINT, before)
+        if came:
+            threading.Timer(LATER, signal.raise_signal, [signal.SIGINT]).start()
+
+
+class Whole(importlib.abc.MetaPathFinder):
+    """A finder that finds nothing itself: what the others find among installed packages is executed as a whole."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: types.ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """The spec that the next finder has, whose loader holds interrupts."""
+        if threading.current_thread() is not threading.main_thread():
+            return None
+        for finder in sys.meta_path:
+            if finder is self or not hasattr(finder, "find_spec"):
+                continue
+            spec = finder.find_spec(name, path, target)
+            if spec is not None:
+                _hold(spec)
+                return spec
+        return None
+
+
+def _hold(spec: importlib.machinery.ModuleSpec) -> None:
+    """Let the loader of an installed package execute its module with interrupts held."""
+    loader: Any = spec.loader
+    own = (spec.origin or "").startswith((*_PLACES, _OWN))
+    if not own or not hasattr(loader, "exec_module") or "exec_module" in getattr(loader, "__dict__", "exec_module"):
+        return
+    execute: Callable[[types.ModuleType], None] = loader.exec_module
+
+    def whole(module: types.ModuleType) -> None:
+        del loader.exec_module
+        with held():
+            execute(module)
+
+    loader.exec_module = whole
+
+
+def hold_imports() -> None:
+    """From now on every import of an installed package is done whole; once for a process."""
+    if not any(isinstance(finder, Whole) for finder in sys.meta_path):
+        sys.meta_path.insert(0, Whole())
