@@ -168,8 +168,9 @@ def test_lab_token_map(open_lab, lab: Server, tmp_path: Path, screenshots: Path)
     assert ticks.nth(0).inner_text() == held
     shown.root.get_by_label("hold the scale").uncheck()
     wait(lambda: lab.kernel("panel.limit") is None)
-    shown.root.get_by_label("raw grid").check()
-    wait(lambda: lab.kernel("panel.raw"))
+    assert "smoothed" not in shown.sums(0)
+    shown.root.get_by_label("smooth", exact=True).check()
+    wait(lambda: not lab.kernel("panel.raw") and "smoothed between patches" in shown.sums(0))
     shown.root.screenshot(path=screenshots / "token-map-methods.png")
 
     # images of one's own: chosen, dropped, by path; what is no image

@@ -82,7 +82,7 @@ def test_a_map_on_the_picture():
     assert np.isnan(raw[:, :10]).all()
     assert np.isnan(raw[:, 30:]).all()
     np.testing.assert_array_equal(raw[::5, 10:30:5], values)
-    smooth = frame.on_picture(values)
+    smooth = frame.on_picture(values, smooth=True)
     assert np.nanmin(smooth) >= 0
     assert np.nanmax(smooth) <= 15
     np.testing.assert_allclose(smooth[2, 12], 0, atol=0.11 * 5)  # near a cell's centre

@@ -45,7 +45,8 @@ def limits_of(maps: Sequence[TokenAttribution], limit: float | None = None) -> d
 
 
 def overlay(
-    attribution: TokenAttribution, row: int = 0, limit: float | None = None, smooth: bool = True, opacity: float = VEIL,
+    attribution: TokenAttribution, row: int = 0, limit: float | None = None, smooth: bool = False,
+    opacity: float = VEIL,
 ) -> Image.Image:  # fmt: skip
     """The picture in grey under its map in colour. opacity: of a cell at ±limit; a cell of value zero is clear."""
     if not (isinstance(opacity, int | float) and 0 <= opacity <= 1):
@@ -92,7 +93,7 @@ def _note(m: TokenAttribution, row: int) -> str:
 
 
 def maps_matplotlib(
-    maps: Any, limit: float | None = None, smooth: bool = True, opacity: float = VEIL, columns: int = 4
+    maps: Any, limit: float | None = None, smooth: bool = False, opacity: float = VEIL, columns: int = 4
 ) -> Figure:
     """Maps side by side on one symmetric scale, each with its sums, as a matplotlib figure.
 
@@ -100,7 +101,7 @@ def maps_matplotlib(
         maps: a TokenAttribution, a list of them, or a dictionary of titles to them.
         limit: half the range of the colours, in the maps' unit; default the largest |value| of all maps of one unit
             (methods differ in theirs: each then says its own).
-        smooth: bilinear between patches; False shows the raw grid; default True.
+        smooth: bilinear between patches, which the figure then says; default False, the patches as they are.
         opacity: of the colour at ±limit, 0 to 1; default 0.75.
         columns: pictures in a row; default 4.
 
@@ -134,7 +135,8 @@ def maps_matplotlib(
     bar.ax.set_yticklabels([f"−{most}", "0", most])
     bar.outline.set_visible(False)
     unit = "part of the cosine" if each[0][0].additive else "the method's own units"
-    bar.set_label(unit if one else "each in its own units", fontsize=8)
+    words = unit if one else "each in its own units"
+    bar.set_label(words + ", smoothed between patches" * smooth, fontsize=8)
     return figure
 
 

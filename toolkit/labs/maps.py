@@ -14,6 +14,7 @@ from toolkit.api.checks import check_model
 from toolkit.api.edit.result import Edit
 from toolkit.api.images.acts import Acts
 from toolkit.api.switch_off.fold import fold_ablation
+from toolkit.api.where.agreement import agreement
 from toolkit.api.where.attribution import TokenAttribution
 from toolkit.api.where.map_input import opened
 from toolkit.api.where.map_methods import METHODS
@@ -215,14 +216,22 @@ class MapSession:
             warnings.simplefilter("ignore")
             return self._maps(asked)
 
-    def note(self, asked: Asked, shown: TokenAttribution) -> str:
-        """What is to be known of a map: words of the texts that the model does not know, an image that could not be
-        placed; "" if nothing.
+    def note(self, asked: Asked, shown: TokenAttribution, other: TokenAttribution | None = None) -> str:
+        """What is to be known of a map: how far the one beside it, of the same image, says the same, words of the texts
+        that the model does not know, an image that could not be placed; "" if nothing.
         """
-        said = [self._unknown(asked)]
+        said = [self._agreement(asked, shown, other), self._unknown(asked)]
         if not shown.frames[0].exact:
             said.append("the crop of the preprocess could not be traced: the whole image is assumed")
         return "; ".join(words for words in said if words)
+
+    def _agreement(self, asked: Asked, shown: TokenAttribution, other: TokenAttribution | None) -> str:
+        same = asked.beside in ("method", "ablated", "edited") and not asked.difference
+        if other is None or not same or shown.grid != other.grid:
+            return ""
+        both = agreement({"shown": shown, "other": other}).iloc[0, 1]
+        patches = shown.grid[0] * shown.grid[1]
+        return f"the two maps agree by {both:+.2f} (rank correlation over {patches} patches; 1: the same order)"
 
     def _unknown(self, asked: Asked) -> str:
         texts = [text for text in (asked.text, asked.against) if text.strip()]

@@ -43,10 +43,10 @@ class Frame:
         inside = 0 <= row < grid[0] and 0 <= column < grid[1]
         return (int(row), int(column)) if inside else None
 
-    def on_picture(self, values: NDArray[np.floating], smooth: bool = True) -> NDArray[np.float64]:
+    def on_picture(self, values: NDArray[np.floating], smooth: bool = False) -> NDArray[np.float64]:
         """A grid [rows, columns] at the resolution of the picture [height, width]; NaN where the model saw nothing.
 
-        smooth: bilinear between the cells' centres (default); else every pixel has its cell's value.
+        smooth: bilinear between the cells' centres; default: every pixel has its cell's value.
         """
         width, height = self.size
         left, top, right, bottom = self.box

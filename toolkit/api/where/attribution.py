@@ -155,14 +155,14 @@ class TokenAttribution:
         """
         return None if self._pictures is None else self._pictures(row)
 
-    def on_picture(self, row: int = 0, smooth: bool = True) -> Array:
+    def on_picture(self, row: int = 0, smooth: bool = False) -> Array:
         """The map back in the pixels of the image as it was given [height, width], crop and resize undone.
 
         NaN where the model did not look.
 
         Arguments:
             row: which of the images, from 0; default 0.
-            smooth: bilinear between patch centres; False gives every pixel its patch's value; default True.
+            smooth: bilinear between patch centres; default False, every pixel has its patch's value.
         """
         return self.frames[row].on_picture(self.values if self.single else self.values[row], smooth)
 

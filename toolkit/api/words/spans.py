@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 FORMAT = 1
 _HEADER = re.compile(r"\s*layer\s+(\d+)\s*,\s*head\s+(\d+)\s*:?\s*", re.IGNORECASE)
-ARRAYS = ("picks", "std", "explained", "ranks", "variance", "reach", "stability")
+ARRAYS = ("picks", "std", "explained", "ranks", "variance", "reach", "stability", "chance")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -45,6 +45,8 @@ class Spans:
         reach: share of the variance that the whole bank could explain, 0 to 1 [l, h].
         stability: share of bootstrap samples of the images in which the head picks the text at all [l, h, m], nan where
             none were asked for.
+        chance: share of the variance that the best of as many random texts would have explained in its place, mean over
+            five such banks [l, h, m], nan without stop="chance".
         bank: the texts (`Bank`).
         settings: model, data, convention, method, ….
     """
@@ -57,6 +59,7 @@ class Spans:
     variance: Array
     reach: Array
     stability: Array
+    chance: Array
     bank: Bank
     settings: dict[str, Any] = field(default_factory=dict)
 
@@ -66,7 +69,7 @@ class Spans:
         return [[[self.bank.texts[j] for j in head if j >= 0] for head in row] for row in self.picks]
 
     def head(self, head: Any) -> pandas.DataFrame:
-        """One head, one row per text: text, factor, std, explained, stability.
+        """One head, one row per text: text, factor, std, explained, stability, chance.
 
         Arguments:
             head: "L2.H6" or (layer, head).
@@ -82,11 +85,13 @@ class Spans:
         return pandas.DataFrame({
             "text": [self.bank.texts[j] for j in kept], "factor": [self.bank.factors[j] for j in kept],
             "std": self.std[row, column, :n], "explained": self.explained[row, column, :n],
-            "stability": self.stability[row, column, :n],
+            "stability": self.stability[row, column, :n], "chance": self.chance[row, column, :n],
         })  # fmt: skip
 
     def to_dataframe(self) -> pandas.DataFrame:
-        """One row per text of every head: layer, head, place, text, factor, std, explained, stability."""
+        """One row per text of every head: layer, head, place, text, factor, std, explained, stability,
+        chance.
+        """
         import pandas
 
         tables = []
@@ -225,6 +230,7 @@ def _from_json(content: dict[str, Any]) -> Spans:
         raise ValueError(f"format {content['format']}; this version reads up to {FORMAT}")
     shape = tuple(content["shape"])
     shapes = dict.fromkeys(ARRAYS, shape) | dict.fromkeys(("ranks", "variance", "reach"), shape[:2])
+    content = {"chance": [None] * int(np.prod(shape))} | content  # files of earlier versions have none
     arrays = {name: np.array(content[name], np.float64).reshape(shapes[name]) for name in ARRAYS[1:]}
     bank = Bank(tuple(content["texts"]), tuple(content["factors"]), content["settings"].get("bank", ""))
     if len(bank.factors) != len(bank) or len(content["layers"]) != shape[0] or len(shape) != 3:
@@ -259,7 +265,9 @@ def _from_blocks(blocks: dict[tuple[int, int], list[str]], name: str) -> Spans:
         picks[layers.index(layer), head, : len(block)] = [at[text] for text in block]
     unknown, each = np.full(picks.shape, np.nan), np.full(picks.shape[:2], np.nan)
     bank = Bank(texts, ("",) * len(texts), name)
-    return Spans(layers, picks, unknown, unknown, each, each, each, unknown, bank, {"file": name, "method": "greedy"})
+    return Spans(
+        layers, picks, unknown, unknown, each, each, each, unknown, unknown, bank, {"file": name, "method": "greedy"}
+    )
 
 
 def settings_of(acts: Any, bank: Bank, **more: Any) -> dict[str, Any]:

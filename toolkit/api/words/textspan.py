@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from toolkit.api.images.kept import layers_of
 from toolkit.api.words.banks import bank as bank_for
 from toolkit.api.words.banks import vectors_of
 from toolkit.api.words.spans import Spans, settings_of
+from toolkit.core.chance import chance_gains, random_texts
 from toolkit.core.moments import bootstrap_moments
 from toolkit.core.parts import Convention
 from toolkit.core.precision import full_precision
@@ -30,6 +31,16 @@ from toolkit.errors import InputError
 Check = Callable[[int, int], None]
 SPANS = 0.95
 """A bank that could explain less of a head's variance than this is reported."""
+NEAR = 0.99
+"""Texts whose cosine is above this are nearly the same text."""
+DRAWS = 5
+"""Banks of random texts that a text has to beat, every one, with stop="chance"."""
+Stop = Literal["rank", "chance"]
+STOPS = get_args(Stop)
+EQUAL = 1 - 1e-6
+"""Texts whose cosine is above this have the same vector, up to rounding."""
+BLOCK = 256
+"""Texts that are compared with all others at a time."""
 
 
 class BankWarning(UserWarning):
@@ -76,6 +87,7 @@ def textspan(
     rank: int | None = None,
     *,
     method: Method = "greedy",
+    stop: Stop = "rank",
     resamples: int = 0,
     seed: int = 0,
     convention: Convention | None = None,
@@ -83,8 +95,8 @@ def textspan(
 ) -> Spans:
     """For every head, the texts along which its contributions vary most, one after the other (G24 alg. 1).
 
-    Picks are those of the literal algorithm on images × heads × d. Warns (`BankWarning`) of texts that stand twice and
-    of heads the bank cannot span.
+    Picks are those of the literal algorithm on images × heads × d. Warns (`BankWarning`) of texts that stand twice, or
+    nearly, and of heads the bank cannot span.
 
     Arguments:
         acts: parts of at least two images (`Acts`); only their second moments are used.
@@ -94,8 +106,11 @@ def textspan(
         rank: look at the `rank` leading directions of each head only; default all.
         method: "greedy", the paper's, or "somp", simultaneous orthogonal matching pursuit, which refits all texts by
             least squares at every step; default "greedy".
+        stop: where a head's list ends: "rank", at its numerical rank, or "chance", at the first text that explains no
+            more than the best of as many random texts would there (vectors with the mean and covariance of the texts;
+            it has to beat five such banks); default "rank".
         resamples: bootstrap samples of the images for `.stability`; default 0, none.
-        seed: of the bootstrap; default 0.
+        seed: of the bootstrap and of random texts; default 0.
         convention: "separate" or "reference"; default that of `acts`.
         check: called with (heads done, of), then with (bootstrap samples done, of); what it raises ends the work;
             default nothing.
@@ -116,25 +131,42 @@ def textspan(
     rank = None if rank is None else whole("rank", rank, 1, "textspan")
     if method not in METHODS:
         raise InputError("textspan", f"method={method!r}", " or ".join(map(repr, METHODS)), "pass one of these")
+    if stop not in STOPS:
+        raise InputError("textspan", f"stop={stop!r}", " or ".join(map(repr, STOPS)), "pass one of these")
     if convention is not None:
         acts = acts.using(convention)
     bases = head_bases(acts, layers, rank)
     vectors = vectors_of(bank, acts, "textspan")
     picks = pursue(bases.basis, vectors.to(bases.basis.vectors.device), size, method, check)
     reach = bank_reach(bases.basis, vectors, method)
+    chance = np.full(picks.index.shape, np.nan)
+    if stop == "chance":
+        banks = [random_texts(vectors, seed + draw) for draw in range(DRAWS)]
+        gains = np.stack([chance_gains(bases.basis, vectors, picks.index, bank) for bank in banks])
+        picks, chance = ended(picks, gains.max(0)), gains.mean(0)
     stability = np.full(picks.index.shape, np.nan)
     if resamples:
         stability = _stability(acts, bases, vectors, picks, size, rank, method, resamples, seed, check)
     settings = settings_of(
-        acts, bank, method=method, size=size, rank=rank, tolerance=bases.basis.tolerance, resamples=resamples, seed=seed
+        acts, bank, method=method, size=size, rank=rank, stop=stop, tolerance=bases.basis.tolerance,
+        resamples=resamples, seed=seed,
+    )  # fmt: skip
+    _warn(bank, vectors, picks.index, reach, bases)
+    return spans_of(bases, picks, reach, stability, bank, settings, chance)
+
+
+def ended(picks: Picks, chance: NDArray[np.float64]) -> Picks:
+    """The picks up to the first that explains no more than chance [n, m] would."""
+    gain = np.diff(picks.explained, prepend=0.0)
+    over = np.logical_and.accumulate(gain > chance, axis=1)  # nan, past the end, is not
+    return Picks(
+        np.where(over, picks.index, -1), np.where(over, picks.std, np.nan), np.where(over, picks.explained, np.nan)
     )
-    _warn(bank, vectors, reach, bases)
-    return spans_of(bases, picks, reach, stability, bank, settings)
 
 
 def spans_of(
     found: HeadBases, picks: Picks, reach: NDArray[np.float64], stability: NDArray[np.float64], bank: Bank,
-    settings: dict[str, Any],
+    settings: dict[str, Any], chance: NDArray[np.float64] | None = None,
 ) -> Spans:  # fmt: skip
     """Picks of all heads, one after the other, as a result with layers and heads."""
     shape = found.shape
@@ -142,7 +174,9 @@ def spans_of(
     index = picks.index.reshape(*shape, size)
     std, explained, steady = (x.reshape(*shape, size) for x in (picks.std, picks.explained, stability))
     ranks, variance = (x.double().cpu().numpy().reshape(shape) for x in (found.basis.ranks, found.basis.variance))
-    return Spans(found.layers, index, std, explained, ranks, variance, reach.reshape(shape), steady, bank, settings)
+    level = np.full(index.shape, np.nan) if chance is None else chance.reshape(index.shape)
+    own = reach.reshape(shape)
+    return Spans(found.layers, index, std, explained, ranks, variance, own, steady, level, bank, settings)
 
 
 def bank_reach(basis: SpanBasis, texts: Tensor, method: Method = "greedy") -> NDArray[np.float64]:
@@ -166,7 +200,7 @@ def _stability(
     return np.where(picks.index >= 0, again / resamples, np.nan)
 
 
-def _warn(bank: Bank, vectors: Tensor, reach: NDArray[np.float64], found: HeadBases) -> None:
+def _warn(bank: Bank, vectors: Tensor, picks: NDArray[np.int64], reach: NDArray[np.float64], found: HeadBases) -> None:
     from toolkit.core.pursuit import first_of_equals
 
     tell = partial(warnings.warn, category=BankWarning, stacklevel=3)
@@ -174,8 +208,26 @@ def _warn(bank: Bank, vectors: Tensor, reach: NDArray[np.float64], found: HeadBa
     if len(equal):
         shown = ", ".join(repr(bank.texts[i]) for i in equal[:4]) + (" …" if len(equal) > 4 else "")
         tell(f"textspan: {len(equal)} texts have the vector of an earlier one and can never be picked: {shown}")
+    near = _nearly_alike(vectors, np.unique(picks[picks >= 0]))
+    if near:
+        shown = ", ".join(f"{bank.texts[i]!r} ({bank.texts[j]!r})" for i, j in near[:3]) + " …" * (len(near) > 3)
+        said = f"{len(near)} of the texts picked are nearly another one of the bank (cosine above {NEAR})"
+        tell(f"textspan: {said}; which of the two is picked says little: {shown}")
     short = np.flatnonzero(reach < SPANS)
     if len(short):
         names = [f"L{found.layers[i // found.heads]}.H{i % found.heads} ({reach[i]:.0%})" for i in short[:6]]
         more = f" and {len(short) - 6} more" if len(short) > 6 else ""
         tell(f"textspan: the bank's {len(bank)} texts cannot span {len(short)} heads: {', '.join(names)}{more}")
+
+
+def _nearly_alike(vectors: Tensor, picked: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """(picked, other) for every text that some head picked and that is nearly another one, but not equal to it."""
+    found = list[tuple[int, int]]()
+    unit = torch.nn.functional.normalize(vectors.detach().cpu().float(), dim=-1)
+    for start in range(0, len(picked), BLOCK):
+        rows = torch.from_numpy(picked[start : start + BLOCK])
+        cosine = unit[rows] @ unit.T
+        cosine[cosine > EQUAL] = -1.0  # itself, and texts that are told to be equal
+        best, at = cosine.max(1)
+        found += [(int(rows[i]), int(at[i])) for i in (best > NEAR).nonzero()[:, 0].tolist()]
+    return found

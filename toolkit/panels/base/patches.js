@@ -203,7 +203,7 @@ export class Pane {
       this.fit(map, look.wide);
       this.layer = colours(floats(map.values), map.grid, limit, palette, look);
       this.paintScale(limit, palette, look.opacity);
-      this.paintWords(map);
+      this.paintWords(map, look);
     }
     this.draw(look);
   }
@@ -327,8 +327,11 @@ export class Pane {
     }
   }
 
-  /** @param {PatchMap} map */
-  paintWords(map) {
+  /**
+   * @param {PatchMap} map
+   * @param {Look} look
+   */
+  paintWords(map, look) {
     const state = map.state === "base" ? "" : `${map.state}: `; // first: it is what two panes differ in
     const change = map.minus ? "change in " : "";
     const heads = map.heads ? `, heads ${map.heads}` : "";
@@ -338,7 +341,7 @@ export class Pane {
     const sums = map.additive
       ? `patches ${signed(map.sum)}, rest ${signed(map.left)}: cosine ${total}`
       : `score ${total}; the map sums to nothing`;
-    write(this.sums, sums);
+    write(this.sums, look.raw ? sums : `${sums}; smoothed between patches`);
     write(this.rest, restInWords(map.rest));
     this.rest.title = map.rest.map(({ name, value }) => `${name} ${signed(value, 6)}`).join("\n");
     const grid = map.grid.join(" by ");

@@ -67,7 +67,7 @@ class TokenMap(LivePanel):
         other_method: the method beside; default "Grad-CAM".
         difference: show what stands beside as the difference of the two; default False.
         opacity: of the colour at ±limit, 0 to 1; default 0.75.
-        raw: show the grid as it is, not smoothed; default False.
+        raw: show the patches as they are; False smooths between them, and the picture says so; default True.
         limit: half the range of the colours, in the map's unit; default that of what is shown.
         title, description: words; default "Where it looks" and "".
         theme: "auto", "light" or "dark"; default "auto".
@@ -106,7 +106,7 @@ class TokenMap(LivePanel):
     other_method = traitlets.Unicode("Grad-CAM").tag(sync=True)
     difference = traitlets.Bool(False).tag(sync=True)
     opacity = traitlets.Float(0.75, min=0, max=1).tag(sync=True)
-    raw = traitlets.Bool(False).tag(sync=True)
+    raw = traitlets.Bool(True).tag(sync=True)
     limit = traitlets.Float(None, allow_none=True).tag(sync=True)
     patch: traitlets.TraitType[Any, Any] = traitlets.Any(None, allow_none=True).tag(sync=True)
     _chosen: traitlets.List[Any] = traitlets.List().tag(sync=True)
@@ -305,7 +305,7 @@ class TokenMap(LivePanel):
 
         def work(request: Any) -> tuple[Asked, tuple[TokenAttribution, TokenAttribution | None], str]:
             maps = session.maps(asked)
-            return asked, maps, session.note(asked, maps[0])
+            return asked, maps, session.note(asked, *maps)
 
         self._submit("map", work, self._paint)
 

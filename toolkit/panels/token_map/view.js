@@ -19,7 +19,7 @@ const KEYS = [
   ["n, p", "next, previous image"],
   ["b", "what stands beside"],
   ["d", "map or difference"],
-  ["g", "raw grid"],
+  ["g", "smoothed, or the patches as they are"],
   ["s", "hold the scale"],
   ["[, ]", "less, more colour"],
   ["Escape", "let go of the patch, then of the heads"],
@@ -121,7 +121,7 @@ class View extends Frame {
     this.difference = this.box(look, "difference");
     const opacity = { type: "range", min: "0", max: "1", step: "0.05" };
     this.opacity = make("input", "", this.labelled(look, "colour"), opacity);
-    this.raw = this.box(look, "raw grid");
+    this.smooth = this.box(look, "smooth");
     this.hold = this.box(look, "hold the scale");
     const file = { type: "file", accept: "image/*", hidden: "", "aria-label": "image file" };
     this.file = make("input", "", this.body, file);
@@ -249,7 +249,7 @@ class View extends Frame {
     this.back.disabled = alone;
     this.forth.disabled = alone;
     this.opacity.value = this.get("opacity");
-    this.raw.checked = this.get("raw");
+    this.smooth.checked = !this.get("raw");
     this.hold.checked = this.get("limit") !== null;
     write(this.told, [this.said, this.get("_note")].filter(Boolean).join("; "));
   }
@@ -586,7 +586,7 @@ function render({ model, el }) {
     follow(view.otherImage, "other_image");
     follow(view.otherMethod, "other_method");
     view.difference.addEventListener("change", () => view.set({ difference: view.difference.checked }), on);
-    view.raw.addEventListener("change", () => view.set({ raw: view.raw.checked }), on);
+    view.smooth.addEventListener("change", () => view.set({ raw: !view.smooth.checked }), on);
     view.hold.addEventListener("change", () => view.holdScale(view.hold.checked), on);
     view.opacity.addEventListener("input", () => view.set({ opacity: Number(view.opacity.value) }), on);
     view.file.addEventListener("change", () => view.chooseFile(), on);
