@@ -249,6 +249,29 @@ def test_what_another_thread_sets_meanwhile_is_kept(monkeypatch):
     assert Image.MAX_IMAGE_PIXELS == 5
 
 
+def test_what_another_thread_sets_again_and_again_does_no_harm(half, monkeypatch):
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
+    written(half / "whole.jpg")
+    data, done = tk.image_folder(half), Event()
+
+    def meddle():
+        while not done.wait(0.0005):
+            ImageFile.LOAD_TRUNCATED_IMAGES = True
+
+    thread = Thread(target=meddle)
+    thread.start()
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(data.read, [row % len(data) for row in range(160)]))
+    finally:
+        done.set()
+        thread.join()
+    good = [data.ids[row % len(data)] == "whole.jpg" for row in range(160)]
+    assert [read.image is not None for read in found] == good
+    assert ImageFile.LOAD_TRUNCATED_IMAGES is True
+
+
 @pytest.mark.parametrize("limit", [None, 1, 10, 500])
 def test_a_limit_of_pixels_is_ours(tmp_path, monkeypatch, limit):
     path = written(tmp_path / "a.png")

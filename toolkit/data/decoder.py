@@ -13,26 +13,45 @@ from toolkit.data.bare import bare
 from toolkit.data.pixels import UnusableImageError, as_rgb, orientation
 from toolkit.data.settings import own_settings
 
+TRIES = 20
+"""How often a picture is read anew where Pillow's settings were changed meanwhile: half a file may have been taken."""
+
 
 def shown(file: Path | BinaryIO) -> tuple[Image.Image, str]:
     """The picture of a file as `as_rgb` makes it, and what had to be done to it in words.
 
-    Where Pillow cannot read it, it is tried without the metadata that does not change its pixels. Raises what Pillow
-    raises at the whole file where that does not help, UnusableImageError, and OSError of the file system.
+    Where Pillow cannot read it, it is tried without the metadata that does not change its pixels; where another thread
+    meddled with Pillow's settings meanwhile, once more. Raises what Pillow raises at the whole file where that does not
+    help, UnusableImageError, and OSError of the file system.
     """
-    with own_settings():
-        try:
-            with Image.open(file) as opened:
-                return as_rgb(opened)
-        except (UnusableImageError, MemoryError, Image.DecompressionBombError):
+    for again in reversed(range(TRIES)):
+        with own_settings() as undisturbed:
+            try:
+                found = _once(file)
+            except Exception:
+                if again and not undisturbed():
+                    continue
+                raise
+            if undisturbed():
+                break
+    return found
+
+
+def _once(file: Path | BinaryIO) -> tuple[Image.Image, str]:
+    try:
+        if not isinstance(file, Path):
+            file.seek(0)
+        with Image.open(file) as opened:
+            return as_rgb(opened)
+    except (UnusableImageError, MemoryError, Image.DecompressionBombError):
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
             raise
-        except Exception as error:
-            if isinstance(error, OSError) and error.errno is not None:
-                raise
-            found = _without_metadata(file)
-            if found is None:
-                raise
-            return found
+        found = _without_metadata(file)
+        if found is None:
+            raise
+        return found
 
 
 def upright_size(path: Path) -> tuple[int, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import Any
@@ -26,6 +26,7 @@ class _Held:
     threads = 0
     before: dict[str, Any] = {}  # noqa: RUF012 – there is one of it
     filters: list[Any] = []  # noqa: RUF012
+    disturbed = 0
 
 
 def _filters() -> list[Any]:
@@ -35,23 +36,26 @@ def _filters() -> list[Any]:
 
 
 @contextmanager
-def own_settings() -> Iterator[None]:
+def own_settings() -> Iterator[Callable[[], bool]]:
     """Pillow's settings as ours until the last thread that decodes is done; then those that were set before.
 
-    What another thread sets meanwhile is kept for it. Pillow's warnings (on metadata, on size) are no errors here.
+    What another thread sets meanwhile is kept for it; what is yielded says whether none has. Pillow's warnings (on
+    metadata, on size) are no errors here.
     """
     with _Held.lock:
         for module, name, value in OURS:
             now = getattr(module, name)
             if not _Held.threads or now != value:
                 _Held.before[name] = now
+            _Held.disturbed += bool(_Held.threads and now != value)
             setattr(module, name, value)
         if not _Held.threads:
             _Held.filters = _filters()
             _Held.filters.insert(0, _QUIET)
         _Held.threads += 1
+        since = _Held.disturbed
     try:
-        yield
+        yield lambda: _Held.disturbed == since and all(getattr(m, name) == value for m, name, value in OURS)
     finally:
         with _Held.lock:
             _Held.threads -= 1
