@@ -72,7 +72,6 @@ from toolkit.data.celeba import celeba as celeba
 from toolkit.data.classes import ClassWarning as ClassWarning
 from toolkit.data.classes import classes as classes
 from toolkit.data.counteranimal import counteranimal as counteranimal
-from toolkit.data.files import DataWarning as DataWarning
 from toolkit.data.files import FileSamples as FileSamples
 from toolkit.data.folder import image_folder as image_folder
 from toolkit.data.imagenet import imagenet as imagenet
@@ -82,6 +81,7 @@ from toolkit.data.imagenet_names import imagenet_classes as imagenet_classes
 from toolkit.data.imagenet_names import imagenet_table as imagenet_table
 from toolkit.data.joined import joined as joined
 from toolkit.data.overlap import near_duplicates as near_duplicates
+from toolkit.data.paths import DataWarning as DataWarning
 from toolkit.data.table import table as table
 from toolkit.data.urbancars import urbancars as urbancars
 from toolkit.data.waterbirds import waterbirds as waterbirds

@@ -17,6 +17,7 @@ from hypothesis.extra.numpy import arrays
 from torch import Tensor
 
 from toolkit.data.classes import classes
+from toolkit.data.spelling import nfc
 from toolkit.data.templates import PLAIN, TEMPLATE_SETS, VARIED, fill, templates, with_article
 from toolkit.errors import InputError
 from toolkit.organism.captions import vocabulary
@@ -37,7 +38,7 @@ class Dictionary:
         return torch.nn.functional.normalize(torch.tensor(np.array(rows)), dim=1).to(self.dtype)
 
 
-NAMES = st.lists(st.text(min_size=1).filter(str.strip), min_size=1, max_size=6, unique=True)
+NAMES = st.lists(st.text(min_size=1).filter(str.strip), min_size=1, max_size=6, unique_by=nfc)
 BIRDS = classes(["landbird", "waterbird"])
 
 
@@ -118,11 +119,7 @@ def test_cuda_scores_equal_cpu_scores() -> None:
     torch.testing.assert_close(on_gpu.cpu(), made.scores(x, Dictionary()), atol=1e-6, rtol=1e-5)
 
 
-@given(
-    st.lists(
-        st.sampled_from(["landbird", "waterbird", "cat", "", None, float("nan"), 0, 1, 2, -1, -2, 1.0, np.int8(1)])
-    )
-)
+@given(st.lists(st.sampled_from(["landbird", "waterbird", "cat", "", None, float("nan"), 0, 1, -1, 1.0, np.int8(1)])))
 def test_labels_become_indices_or_minus_one(labels: list[object]) -> None:
     expected = []
     for label in labels:
@@ -135,12 +132,32 @@ def test_labels_become_indices_or_minus_one(labels: list[object]) -> None:
 
 
 def test_labels_come_in_any_container() -> None:
-    assert BIRDS.encode(np.array([0, 1, 7], np.uint8)).tolist() == [0, 1, -1]
+    assert BIRDS.encode(np.array([0, 1, 1], np.uint8)).tolist() == [0, 1, 1]
     assert BIRDS.encode(torch.tensor([1, -1])).tolist() == [1, -1]
     assert BIRDS.encode(np.array(["waterbird", "x"])).tolist() == [1, -1]
     assert BIRDS.encode(pd.Series(["waterbird", None])).tolist() == [1, -1]
     assert BIRDS.encode(pd.Series([1, None])).tolist() == [1, -1]
     assert BIRDS.encode(pd.array([1, None], dtype="Int64")).tolist() == [1, -1]
+
+
+def test_numbers_that_are_names_are_these_classes() -> None:
+    assert classes(["1", "2"]).encode([1, 2, 1]).tolist() == [0, 1, 0]
+    assert classes(["1", "0"]).encode(np.array([0.0, 1.0])).tolist() == [1, 0]
+    assert classes(["3", "8"]).encode([3, 8, 5, 0]).tolist() == [0, 1, -1, -1], "digits of which two are asked for"
+    assert classes(["1", "2"]).encode(["1", "2", "0"]).tolist() == [0, 1, -1]
+
+
+def test_one_name_in_two_spellings_of_its_bytes() -> None:
+    composed, apart = "caf\u00e9", "cafe\u0301"
+    made = classes([apart, "tea"], prompts={composed: "a café", "tea": "a tea"})
+    assert made.names == (apart, "tea")
+    assert composed in made
+    assert made.index(composed) == made.index(apart) == 0
+    assert made.encode([composed, apart, "tea"]).tolist() == [0, 0, 1]
+    with pytest.raises(InputError, match=r"at positions 0 and 1, one name in two spellings of its bytes"):
+        classes([composed, apart])
+    with pytest.raises(InputError, match=r"at positions 0 and 1, one name"):
+        classes(["\u212b", "\u00c5"])
 
 
 def test_hash_follows_names_prompts_and_vectors_only() -> None:
@@ -206,6 +223,13 @@ def test_it_is_frozen_and_reads_as_text() -> None:
         (lambda: BIRDS.encode([True]), "bool"),
         (lambda: BIRDS.encode([0, 0.5]), "0.5 .float. at position 1"),
         (lambda: BIRDS.encode([[0, 1]]), "list"),
+        (lambda: BIRDS.encode([1, 2]), "labels from 1 to 2 for 2 classes, which seem to be counted from 1"),
+        (lambda: BIRDS.encode([1.0, 2.0]), "counted from 1.*as names"),
+        (lambda: BIRDS.encode([0, 1, 7]), "labels from 0 to 7 for 2 classes"),
+        (lambda: BIRDS.encode([-2, 0]), "labels from -2 to 0"),
+        (lambda: BIRDS.encode(torch.tensor([2, 2])), "labels from 2 to 2"),
+        (lambda: classes([f"c{i}" for i in range(1000)]).encode(range(1, 1001)), "from 1 to 1000 .*counted from 1"),
+        (lambda: classes(["1", "2"]).encode([0, 1]), "'1' are names of classes and '0' are not"),
     ],
 )
 def test_bad_input_is_refused_in_words(call: object, words: str) -> None:

@@ -21,6 +21,7 @@ def test_it_is_read_in_the_order_of_class_and_path(tmp_path):
     assert data.split == "all"
     assert set(tk.counteranimal(tmp_path).ids) == set(data.ids)
     assert data.notes == (
+        "Folders that are hidden or of the system were left out, and 2 pictures in them: '.hidden', '__MACOSX'.",
         "Images outside of folders with common or counter in their names: '102 echidna/undecided/1.jpg'; left out.",
         "Counts of the images differ from the documented ones: classes 4 instead of 45, common 6 instead of 7174, "
         "counter 6 instead of 5926.",

@@ -57,3 +57,17 @@ def test_what_is_no_folder_of_images(tmp_path):
         tk.image_folder(tmp_path / "none")
     with pytest.raises(tk.InputError, match="no file is an image"):
         tk.image_folder(tmp_path)
+
+
+def pictures(root, names):
+    for name in names:
+        (root / name).mkdir(parents=True)
+        Image.new("RGB", (8, 6)).save(root / name / "1.png")
+
+
+def test_names_that_imagenet_has_twice_are_said(tmp_path):
+    pictures(tmp_path / "all", ["crane", "maillot", "tench", "goldfish", "great_white_shark"])
+    (note,) = tk.image_folder(tmp_path / "all").notes
+    assert note.startswith("'crane', 'maillot' are the name of two classes of ImageNet each")
+    pictures(tmp_path / "machines", ["crane", "lorry driver", "dumper truck"])
+    assert tk.image_folder(tmp_path / "machines").notes == ()

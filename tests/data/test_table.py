@@ -182,3 +182,114 @@ def test_numbers_are_numbers_and_codes_stay_as_they_are(cells):
 def test_what_is_no_path_is_refused(file):
     with pytest.raises(tk.InputError, match="as file"):
         tk.table(file)
+
+
+def listed(tmp_path, name, words, encoding="utf-8"):
+    """A list of two pictures that are there."""
+    for picture in ("a.png", "b.png"):
+        trees.picture(tmp_path / picture)
+    (tmp_path / name).write_bytes(words.encode(encoding))
+    return tmp_path / name
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.txt"])
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("first", ["", "sep={}\n", '"sep={}"\r\n', "SEP={}\r\n", "\nsep={};;\n"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_what_stands_between_the_columns(tmp_path, name, separator, first, encoding):
+    rows = "".join(separator.join(row) + "\n" for row in (("path", "label"), ("a.png", "x"), ("b.png", '"y, z; w"')))
+    data = tk.table(listed(tmp_path, name, first.format(separator) + rows, encoding))
+    assert list(data.labels) == ["x", "y, z; w"]
+    usual = "\t" if name == "t.tsv" else ","
+    assert len(data.notes) == (separator != usual)
+
+
+def test_a_sep_line_may_name_any_character_and_may_be_wrong(tmp_path):
+    data = tk.table(listed(tmp_path, "t.csv", "sep=^\npath^label\na.png^x\nb.png^y\n"))
+    assert list(data.labels) == ["x", "y"]
+    assert data.notes == ("t.csv has '^' between its columns.",)
+    assert list(tk.table(listed(tmp_path, "t.csv", "sep=;\npath,label\na.png,x\n")).labels) == ["x"]
+    with pytest.raises(tk.InputError, match="which is empty"):
+        tk.table(listed(tmp_path, "t.csv", "sep=;\n"))
+    data = tk.table(listed(tmp_path, "t.csv", '"path, in short";label\na.png;x\n'), image="path, in short")
+    assert len(data) == 1
+
+
+HEADLESS = {
+    "commas": ("t.csv", "a.png,x\nb.png,y\n", "utf-8"), "semicolons": ("t.csv", "a.png;x\nb.png;y\n", "utf-8"),
+    "tabs": ("t.tsv", "a.png\tx\nb.png\ty\n", "utf-8"), "text": ("t.txt", "a.png|x\nb.png|y\n", "utf-8"),
+    "mark": ("t.csv", "a.png,x\nb.png,y\n", "utf-8-sig"), "sep": ("t.csv", "sep=;\na.png;x\nb.png;y\n", "utf-8"),
+    "capitals": ("t.csv", "a.PNG,x\nb.PNG,y\n", "utf-8"), "folders": ("t.csv", "./a.png,x\n./b.png,y\n", "utf-8"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", HEADLESS)
+def test_a_table_without_names(tmp_path, what):
+    file = listed(tmp_path, *HEADLESS[what])
+    with pytest.raises(
+        tk.InputError, match=r"whose first row looks like data: '\S+', 'x'.*columns=\['path', 'label'\]"
+    ):
+        tk.table(file)
+    data = tk.table(file, columns=["path", "label"])
+    assert list(data.labels) == ["x", "y"]
+    assert [sample.image.size for sample in data] == [(32, 24)] * 2
+
+
+def test_names_for_columns_fit_them(tmp_path):
+    file = listed(tmp_path, "t.csv", "0,x,a.png\n1,y,b.png\n")
+    with pytest.raises(tk.InputError, match=r"columns=\['label', 'column 1', 'path'\]"):
+        tk.table(file)
+    data = tk.table(file, columns=["index", "label", "path"])
+    assert list(data.attributes["index"]) == [0, 1]
+    for columns, words in ((["path"], "1 columns for t.csv, which has 3"), (["a", "a", "path"], "name of two columns")):
+        with pytest.raises(tk.InputError, match=words):
+            tk.table(file, columns=columns)
+    named = listed(tmp_path, "n.csv", "path,label\na.png,x\n")
+    with pytest.raises(tk.InputError, match=r"whose first row has names already: 'path', 'label'.*leave columns out"):
+        tk.table(named, columns=["path", "label"])
+    raw = listed(tmp_path, "r.csv", "a.HEIC,x\nb.png,y\n")
+    with pytest.raises(tk.InputError, match="looks like data"):
+        tk.table(raw)
+
+
+def test_an_index_column_is_no_attribute(tmp_path):
+    data = tk.table(listed(tmp_path, "t.csv", ",path,label\n0,a.png,x\n1,b.png,y\n"))
+    assert list(data.attributes.columns) == []
+
+
+def test_parquet_whose_columns_are_numbers(tmp_path):
+    listed(tmp_path, "none.csv", "")
+    pd.DataFrame({0: ["a.png", "b.png"], 1: ["x", "y"]}).rename(columns=str).to_parquet(tmp_path / "t.parquet")
+    with pytest.raises(tk.InputError, match=r"image='path'.*write image='0'"):
+        tk.table(tmp_path / "t.parquet")
+    named = tk.table(tmp_path / "t.parquet", columns=["path", "label"])
+    numbered = tk.table(tmp_path / "t.parquet", image=0, label=1)
+    assert list(named.labels) == list(numbered.labels) == ["x", "y"]
+    assert list(numbered.attributes.columns) == []
+
+
+def test_paths_without_an_ending_are_data_where_they_are_files(tmp_path):
+    trees.picture(tmp_path / "images" / "1", format="PNG")
+    file = listed(tmp_path, "t.csv", "x,images/1\n")
+    with pytest.raises(tk.InputError, match=r"looks like data.*columns=\['label', 'path'\]"):
+        tk.table(file)
+    assert len(tk.table(file, columns=["label", "path"])) == 1
+
+
+def test_an_index_with_a_name_is_a_column(tmp_path):
+    listed(tmp_path, "none.csv", "")
+    pd.DataFrame({"path": ["a.png", "b.png"], "label": ["x", "y"]}).set_index("path").to_parquet(tmp_path / "t.parquet")
+    assert list(tk.table(tmp_path / "t.parquet").ids) == ["a.png", "b.png"]
+
+
+@pytest.mark.parametrize("first", ["", "sep=;\n"])
+def test_other_lists_have_other_separators_too(tmp_path, first):
+    (tmp_path / "bank.csv").write_text(f"{first}text;factor\na red, round bird;colour\na bird;\n")
+    bank = tk.bank(tmp_path / "bank.csv")
+    assert (bank.texts, bank.factors) == (("a red, round bird", "a bird"), ("colour", ""))
+    top = trees.celeba(tmp_path / "celeba", layout="kaggle")
+    expected = tk.celeba(top).to_dataframe()
+    for name in ("list_attr_celeba.csv", "list_eval_partition.csv"):
+        words = (top / name).read_text().replace(",", ";")
+        (top / name).write_text(first + words)
+    pd.testing.assert_frame_equal(tk.celeba(top).to_dataframe(), expected)

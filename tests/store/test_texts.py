@@ -58,7 +58,7 @@ def test_other_texts_and_other_weights_are_other_entries(model, cache, monkeypat
     assert len(list(cache.iterdir())) == 3
 
 
-@pytest.mark.parametrize("content", [b"", b"not an array", None])
+@pytest.mark.parametrize("content", [b"", b"not an array", b"PK\3\4 no archive", b"PK\5\6" + bytes(18), None])
 def test_a_spoilt_file_is_made_again(model, cache, content):
     first = text_embeddings(model, TEXTS)
     (path,) = cache.iterdir()

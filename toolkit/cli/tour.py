@@ -78,16 +78,15 @@ def _tour(model: Any, images: int, out: Path) -> tuple[Any, Path]:
 
 
 def _glance(model: Any, image: Path, text: str, against: str, out: Path) -> tuple[Any, Path]:
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
+    from toolkit.data.decoder import shown
     from toolkit.figures.demo import write_glance
     from toolkit.labs.tour import glance
 
     if not image.is_file():
         raise MissingWeightsError("demo", f"--image {image}, which is not a file", "a photograph", "check the path")
     try:
-        opened = ImageOps.exif_transpose(Image.open(image)).convert("RGB")  # photographs lie as their camera did
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError) as error:
+        opened, _ = shown(image)  # photographs lie as their camera did
+    except Exception as error:  # decoders raise whatever they like
         raise InputError(
             "demo",
             f"--image {image.name}, which is not an image Pillow can read ({error})",

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.data.descriptions import descriptions
+from toolkit.data.sheets import separator_of
 from toolkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -126,7 +127,8 @@ def read_bank(path: Path) -> Bank:
         raise InputError("bank", f"{path.name}, which is not UTF-8 (it holds NULs)", "UTF-8", "save it as UTF-8")
     kind = path.suffix.lower()
     if kind == ".csv":
-        table = csv.DictReader(io.StringIO(words))
+        separator, _, words = separator_of(words, path)
+        table = csv.DictReader(io.StringIO(words), delimiter=separator)
         rows = list(table)
         if "text" not in (table.fieldnames or ()):
             raise InputError("bank", f"{path.name}, a CSV without a column text", "text[, factor]", "name the columns")

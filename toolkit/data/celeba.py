@@ -14,7 +14,7 @@ from toolkit.data.documented import CELEBA, SPLITS
 from toolkit.data.files import FileSamples
 from toolkit.data.paths import first_with, folder_given, is_image
 from toolkit.data.readers import reader
-from toolkit.data.sheets import decoded, numbers, read_sheet
+from toolkit.data.sheets import decoded, numbers, read_sheet, separator_of
 from toolkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -116,12 +116,13 @@ def _attributes(path: Path) -> tuple[pandas.DataFrame, tuple[str, ...]]:
     words, said = decoded(path, "celeba").lstrip("\r\n"), ""
     notes: tuple[str, ...] = ()
     csv = path.suffix == ".csv"
+    separator, _, words = separator_of(words, path) if csv else (r"\s+", "", words)
     header, _, rows = words.partition("\n")
     if not csv and header.strip().isdecimal():
         said = header.strip()
         header, _, rows = rows.partition("\n")
-    names = [name.strip() for name in header.split("," if csv else None) if name.strip()][csv:]
-    found = _values(path, rows, "," if csv else r"\s+", names)
+    names = [name.strip() for name in header.split(separator if csv else None) if name.strip()][csv:]
+    found = _values(path, rows, separator, names)
     if said and int(said) != len(found):
         notes = (f"{path.name} says it lists {int(said)} images and lists {len(found)}.",)
     if found.index.has_duplicates:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from toolkit.data.spelling import nfc
 from toolkit.errors import InputError
 
 
@@ -57,15 +58,15 @@ def tally(values: Iterable[object]) -> dict[str, int]:
 
 
 def equal(values: Any, wanted: Any, name: str) -> NDArray[np.bool_]:
-    """Where values are what is wanted, one value or a list; a value may be written as its string.
+    """Where values are what is wanted, one value or a list; a value may be written as its string, in any form of it.
 
     Raises InputError, with a spelling hint, for a wanted value that is not among them.
     """
     several = [wanted] if isinstance(wanted, str) or not np.iterable(wanted) else list(wanted)
-    words, own = [str(value) for value in values], list(values)
+    words, own = [nfc(str(value)) for value in values], list(values)
     known, there = set(words), set(own)
     for one in several:
-        if one not in there and str(one) not in known:
+        if one not in there and nfc(str(one)) not in known:
             raise unknown("where", f"{name}={one!r}, which no sample has", one, sorted(known))
-    exact, asked = set(several), {str(one) for one in several}
+    exact, asked = set(several), {nfc(str(one)) for one in several}
     return np.array([value in exact or word in asked for value, word in zip(own, words, strict=True)], bool)

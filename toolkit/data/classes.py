@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.core.outcomes import listed, missing
+from toolkit.core.outcomes import listed
+from toolkit.data.label_numbers import indices
+from toolkit.data.spelling import nfc
 from toolkit.data.templates import fill
 from toolkit.data.templates import templates as checked_templates
 from toolkit.errors import InputError
@@ -187,8 +189,8 @@ class ClassSet:
         1
         """
         if isinstance(which, str):
-            if which in self._places:
-                return self._places[which]
+            if nfc(which) in self._places:
+                return self._places[nfc(which)]
             near = difflib.get_close_matches(which, self.names, n=1)
             fix = f"perhaps {near[0]!r}" if near else "use a name or an index of this class set"
             raise InputError("class index", repr(which), listed(self.names), fix)
@@ -202,13 +204,16 @@ class ClassSet:
         return place
 
     def encode(self, labels: Any) -> NDArray[np.int64]:
-        """Labels as class indices [b]; −1 for a label that is missing (None, NaN) or not in the set.
+        """Labels as class indices [b]; −1 for a label that is missing (None, NaN, −1) or a name not in the set.
+
+        Whole numbers are names where classes are named so, else indices.
 
         Arguments:
             labels: names, or indices into this set; list, array, series or tensor.
 
         Raises:
-            InputError: for bools and fractions.
+            InputError: for bools and fractions, and for whole numbers that may be counted otherwise than from 0 in the
+                order of this set: one beyond it, or numbers of which some are names.
 
         >>> classes(["landbird", "waterbird"]).encode(["waterbird", "cat", None, 0]).tolist()
         [1, -1, -1, 0]
@@ -217,23 +222,11 @@ class ClassSet:
         found = labels.tolist() if hasattr(labels, "tolist") else labels
         if isinstance(found, str | bytes | Mapping) or not hasattr(found, "__iter__"):
             raise InputError("encode labels", repr(found), accepted, "put a single label into a list")
-        return np.array([self._place(label, i, accepted) for i, label in enumerate(found)], dtype=np.int64)
-
-    def _place(self, label: Any, position: int, accepted: str) -> int:
-        if isinstance(label, str):
-            return self._places.get(label, -1)
-        if missing(label):
-            return -1
-        if isinstance(label, int | np.integer) and not isinstance(label, bool):
-            return int(label) if 0 <= label < len(self) else -1
-        if isinstance(label, float | np.floating) and float(label).is_integer():  # pandas' ints beside missing values
-            return self._place(int(label), position, accepted)
-        given = f"{label!r} ({type(label).__name__}) at position {position}"
-        raise InputError("encode labels", given, accepted, "turn labels into class names or integers")
+        return indices(list(found), self.names, self._places, accepted)
 
     @cached_property
     def _places(self) -> dict[str, int]:
-        return {name: i for i, name in enumerate(self.names)}
+        return {nfc(name): i for i, name in enumerate(self.names)}
 
     @cached_property
     def hash(self) -> str:
@@ -258,7 +251,7 @@ class ClassSet:
         return iter(self.names)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._places
+        return isinstance(name, str) and nfc(name) in self._places
 
     def __repr__(self) -> str:
         if self.given is not None:
@@ -321,10 +314,11 @@ def _names(names: Sequence[str]) -> tuple[str, ...]:
     for i, name in enumerate(found):
         if not isinstance(name, str) or not name.strip():
             raise InputError("classes", f"{name!r} at position {i}", accepted, "give every class a name")
-        if name in seen:
-            given = f"{name!r} at positions {seen[name]} and {i}"
+        if nfc(name) in seen:
+            given = f"{name!r} at positions {seen[nfc(name)]} and {i}"
+            given += "" if found[seen[nfc(name)]] == name else ", one name in two spellings of its bytes"
             raise InputError("classes", given, accepted, "rename or drop one of the two")
-        seen[name] = i
+        seen[nfc(name)] = i
     return tuple(str(name) for name in found)
 
 
@@ -333,11 +327,12 @@ def _prompts(
 ) -> tuple[tuple[str, ...], ...]:
     accepted = f"one text or list of texts for each of {listed(names)}"
     if isinstance(prompts, Mapping):
-        unlike = sorted(set(names) ^ set(prompts))
+        prompts = {nfc(str(name)): texts for name, texts in prompts.items()}
+        unlike = sorted({nfc(name) for name in names} ^ set(prompts))
         if unlike:
             given = f"prompts whose names differ in {listed(unlike)}"
             raise InputError("classes", given, accepted, "use exactly the class names as keys")
-        prompts = [prompts[name] for name in names]
+        prompts = [prompts[nfc(name)] for name in names]
     if isinstance(prompts, str) or len(prompts) != len(names):
         count = "one string" if isinstance(prompts, str) else f"{len(prompts)} entries"
         raise InputError("classes", f"prompts with {count}", accepted, f"pass {len(names)} entries")

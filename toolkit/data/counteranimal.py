@@ -8,8 +8,9 @@ from typing import Any
 
 from toolkit.data.choice import first_three, one_of, tally
 from toolkit.data.documented import COUNTERANIMAL
+from toolkit.data.endings import remedy
 from toolkit.data.files import FileSamples
-from toolkit.data.paths import folder_given, images_below, sub_folders
+from toolkit.data.paths import Below, folder_given, images_below, sub_folders
 from toolkit.data.readers import reader
 from toolkit.errors import InputError
 
@@ -51,7 +52,11 @@ def counteranimal(folder: str | Path, split: str = "all", *, kind: str | None = 
     if root is None:
         given = f"{str(folder)!r}, which has no folders such as '102 echidna'"
         raise InputError("counteranimal", given, LAYOUT, "check the path")
-    rows, notes = _rows(root)
+    below = images_below(root)
+    if not below.paths:
+        given = " ".join([f"{str(root)!r}, in which no file is an image.", *below.notes]).rstrip(".")
+        raise InputError("counteranimal", given, LAYOUT, remedy(below.unread) if below.unread else "check the path")
+    rows, notes = _rows(below)
     found = tally(row["group"] for row in rows) | {"classes": len({row["class_index"] for row in rows})}
     kept = [row for row in rows if kind in (None, row["group"])]
     if not kept:
@@ -65,9 +70,8 @@ def counteranimal(folder: str | Path, split: str = "all", *, kind: str | None = 
     )  # fmt: skip
 
 
-def _rows(root: Path) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+def _rows(below: Below) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
     """What is known of every image, by class index and path; notes."""
-    below = images_below(root)
     rows: list[dict[str, Any]] = []
     aside: list[str] = []
     for path in below.paths:

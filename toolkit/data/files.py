@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from toolkit.data.choice import counts_note, first_three, tally, unknown
-from toolkit.data.masks import box_around, mask_from, upright_size
-from toolkit.data.paths import folder_given, located, plain
-from toolkit.data.pixels import as_rgb
+from toolkit.data.decoder import shown, upright_size
+from toolkit.data.endings import left_out, remedy, suffixes, unread
+from toolkit.data.masks import box_around, mask_from
+from toolkit.data.paths import DataWarning, folder_given, located, plain
 from toolkit.data.samples import Read, Samples
+from toolkit.data.spelling import nfc
 from toolkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,10 +28,6 @@ if TYPE_CHECKING:
 
 OWN = ("path", "id", "label", "group")
 Box = tuple[int, int, int, int]
-
-
-class DataWarning(UserWarning):
-    """A data set is not all there."""
 
 
 class FileSamples(Samples):
@@ -56,7 +54,8 @@ class FileSamples(Samples):
         root: the folder.
         attributes: what else is known of every image, a DataFrame by id.
         class_names: of all labels.
-        notes: sentences on what was noticed.
+        notes: sentences on what was noticed; one, and a DataWarning, on pictures of kinds that Pillow here cannot
+            read (HEIC, raw …), whose rows are left out.
         missing: ids whose file is not there: these are left out, with a DataWarning.
 
     Raises:
@@ -88,8 +87,12 @@ class FileSamples(Samples):
         _checked(table, source, mask)
         paths = [plain(path) for path in table["path"]]
         notes = (*notes, *_differing(table, split, documented or {}, counts))
-        found = located(self.root, paths, source)
-        rows = [row for row, path in enumerate(found) if path is not None]
+        found, readable = located(self.root, paths, source), suffixes()
+        rows = [row for row, path in enumerate(found) if path is not None and not unread(path, readable)]
+        if others := [row for row, path in enumerate(found) if path is not None and unread(path, readable)]:
+            said = _unreadable(table, rows, others, str(self.root), source)
+            notes = (*notes, f"{said}.")
+            warnings.warn(f"{source}: {said}", DataWarning, stacklevel=3)
         self.missing: tuple[str, ...] = tuple(str(table["id"].iloc[row]) for row, p in enumerate(found) if p is None)
         if not rows:
             given = f"{str(self.root)!r}, where none of the {len(paths)} images is there ({first_three(paths)})"
@@ -99,7 +102,7 @@ class FileSamples(Samples):
             notes = (*notes, f"{said}: {first_three(self.missing)}.")
             warnings.warn(f"{source}: {said}: {first_three(self.missing)}", DataWarning, stacklevel=3)
         part = table.iloc[rows]
-        self._paths = np.array([path for path in found if path is not None], dtype=object)
+        self._paths = np.array([found[row] for row in rows], dtype=object)
         columns = [[str(value) for value in part[name]] for name in OWN[1:]]
         super().__init__(columns[0], columns[1], columns[2], split)
         self._masks: NDArray[Any] | None = None
@@ -109,7 +112,8 @@ class FileSamples(Samples):
             self._masks = np.array([mask(path) for path in self._paths], dtype=object)
         drop = [*OWN, *([mask] if isinstance(mask, str) else [])]
         self.attributes: pandas.DataFrame = part.drop(columns=drop).set_axis(self.ids, axis=0).rename_axis("id")
-        self.class_names = tuple(class_names) if class_names is not None else tuple(sorted(set(self.labels) - {""}))
+        names = sorted(set(self.labels) - {""}) if class_names is None else class_names
+        self.class_names = tuple(map(nfc, names))
         self.notes: tuple[str, ...] = notes
 
     def read(self, row: int) -> Read:
@@ -125,11 +129,15 @@ class FileSamples(Samples):
         try:
             if not path.stat().st_size:
                 return Read(None, "an empty file")
-            return _decoded(path)
+            found = _decoded(path)
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.EACCES, errno.EPERM) and self.root.is_dir():
                 return Read(None, str(error.strerror))
             raise
+        if "nearly black" in found.note:
+            said = "pictures of more than 8 bits come out nearly black: acts.report and data.read(row).note say which"
+            warnings.warn(f"{self.source}: {said}", DataWarning, stacklevel=2)
+        return found
 
     def pixels(self, rows: Sequence[int]) -> list[Image.Image]:
         found = [(row, self.read(row)) for row in rows]
@@ -237,18 +245,27 @@ def _differing(
     return counts_note("the images" if split == "all" else f"the {split} split", counts, documented)
 
 
+def _unreadable(table: pandas.DataFrame, rows: Sequence[int], others: Sequence[int], root: str, source: str) -> str:
+    """What is said of rows whose pictures Pillow here cannot read. Raises InputError where there are no other rows."""
+    paths = [plain(path) for path in table["path"].iloc[others]]
+    labels = [{nfc(str(label)) for label in table["label"].iloc[some]} for some in (others, rows)]
+    said = left_out(paths, sorted(labels[0] - labels[1]))
+    if not rows:
+        raise InputError(source, f"{root!r}: {said}", "pictures that Pillow here reads", remedy(paths))
+    return said
+
+
 def _mask_paths(root: Path, column: Any, operation: str) -> NDArray[Any]:
     """Mask files, "" where there is none to be; one that is named and not there is told when it is asked for."""
     named = [plain(path) for path in column]
-    if any(named):
-        located(root, [path for path in named if path], operation)
-    return np.array([root / path if path else "" for path in named], dtype=object)
+    some = [path for path in named if path]
+    there = dict(zip(some, located(root, some, operation), strict=True)) if some else {}
+    return np.array([root / (there[path] or path) if path else "" for path in named], dtype=object)
 
 
 def _decoded(path: Path) -> Read:
     try:
-        with Image.open(path) as opened:
-            return Read(*as_rgb(opened))
+        return Read(*shown(path))
     except UnidentifiedImageError:
         return Read(None, "not an image Pillow can read")
     except OSError as error:

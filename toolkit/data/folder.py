@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from toolkit.data.characters import sendable
 from toolkit.data.choice import first_three
+from toolkit.data.endings import remedy
 from toolkit.data.files import FileSamples
+from toolkit.data.imagenet_names import class_names, synonyms
 from toolkit.data.paths import folder_given, images_below
 from toolkit.data.readers import reader
+from toolkit.data.spelling import nfc
 from toolkit.errors import InputError
 
+TWICE = frozenset({"crane", "maillot", "missile", "sunglasses"})
+"""What the usual lists of ImageNet's names call two of its classes."""
 LAYOUT = "a folder of images (JPEG, PNG, WebP …), in sub-folders named by their class"
 
 
@@ -41,8 +47,9 @@ class ImageFolder(FileSamples):
 def image_folder(folder: str | Path, split: str = "test") -> ImageFolder:
     """The images below a folder, in the order of their paths; sub-folders are classes.
 
-    Files that are no images by their name, and hidden ones, are left out; what looks like an image and cannot be read
-    is found when it is decoded (`tk.extract` lists it). Links to files are followed below the folder, links to folders
+    Files that are no images by their name, hidden ones and folders of the system are left out; `notes` and a
+    DataWarning name pictures of kinds that Pillow here cannot read (HEIC, raw …). What is broken is found when it is
+    decoded (`tk.extract` lists it). Links to files are followed below the folder, links to folders
     are not (`notes` names them).
 
     Arguments:
@@ -60,8 +67,33 @@ def image_folder(folder: str | Path, split: str = "test") -> ImageFolder:
     found = images_below(root)
     if not found.paths:
         given = " ".join([f"{str(folder)!r}, in which no file is an image.", *found.notes]).rstrip(".")
-        raise InputError("image_folder", given, LAYOUT, "check the path")
-    tops = {path.partition("/")[0] for path in found.paths if "/" in path}
-    usual = tops and tops <= {"train", "training", "val", "valid", "validation", "test", "testing"}
-    said = f"The labels are the folders {first_three(sorted(tops))}: read one of them for classes." if usual else ""
-    return ImageFolder(root, found.paths, split, (*found.notes, *([said] if said else [])))
+        raise InputError("image_folder", given, LAYOUT, remedy(found.unread) if found.unread else "check the path")
+    tops = sorted({path.partition("/")[0] for path in found.paths if "/" in path})
+    usual = tops and set(tops) <= {"train", "training", "val", "valid", "validation", "test", "testing"}
+    said = [f"The labels are the folders {first_three(tops)}: read one of them for classes."] if usual else []
+    return ImageFolder(root, found.paths, split, (*found.notes, *said, *_shared(tops)))
+
+
+def _shared(tops: Sequence[str]) -> list[str]:
+    """Notes on folders that are one class: names in two spellings of their bytes, and names that ImageNet has twice."""
+    by_name: dict[str, list[str]] = {}
+    for top in tops:
+        by_name.setdefault(sendable(nfc(top)), []).append(top)
+    notes = [
+        f"{len(several)} folders are called {name!r}, in other spellings of its bytes ({first_three(several)}): "
+        "their images are one class."
+        for name, several in by_name.items()
+        if len(several) > 1
+    ]
+    words = {name.replace("_", " ").lower(): name for name in by_name}
+    twice = sorted(words[name] for name in words.keys() & TWICE)
+    if twice and len(words.keys() & _imagenet_words()) * 2 > len(words):
+        which = f"{first_three(twice)} {'is' if len(twice) == 1 else 'are'}"
+        notes.append(f"{which} the name of two classes of ImageNet each: images of both may lie in one folder.")
+    return notes
+
+
+def _imagenet_words() -> set[str]:
+    """All names of ImageNet's classes, in lower case."""
+    ours = {name.lower() for _, name in class_names().values()}
+    return ours | {word.lower() for words in synonyms().values() for word in words} | TWICE

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.data.choice import first_three, tally, unknown
 from toolkit.data.documented import IMAGENET, IMAGENET_A, IMAGENET_R
+from toolkit.data.endings import remedy
 from toolkit.data.files import FileSamples
 from toolkit.data.imagenet_names import class_names
 from toolkit.data.paths import folder_given, images_below, sub_folders
@@ -143,7 +144,8 @@ def _read(
     paths = [path for path in below.paths if WNID.fullmatch(path.split("/")[0])]
     if not paths:
         given = " ".join([f"{str(root)!r}, in which no file is an image.", *below.notes]).rstrip(".")
-        raise InputError(operation, given, "JPEG files in folders of their own", "check the path")
+        fix = remedy(below.unread) if below.unread else "check the path"
+        raise InputError(operation, given, "JPEG files in folders of their own", fix)
     wnids = [path.split("/")[0] for path in paths]
     if strangers := sorted(set(wnids) - set(class_names())):
         given = f"folders of classes that ImageNet-1k does not have: {first_three(strangers)}"

@@ -9,17 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from toolkit.data.greys import full
+from toolkit.data.settings import own_settings
+from toolkit.data.spelling import spelled
 from toolkit.errors import InputError
-
-ORIENTATION = 0x0112
-"""The EXIF tag; from 5 on it swaps width and height."""
-
-
-def upright_size(path: Path) -> tuple[int, int]:
-    """(width, height) of a picture once it is turned as its EXIF tag says; only its header is read."""
-    with Image.open(path) as opened:
-        width, height = opened.size
-        return (height, width) if opened.getexif().get(ORIENTATION, 1) >= 5 else (width, height)
 
 
 def mask_from(path: Path, size: tuple[int, int], picture: str, operation: str) -> NDArray[np.bool_]:
@@ -32,7 +25,7 @@ def mask_from(path: Path, size: tuple[int, int], picture: str, operation: str) -
     """
     accepted = f"a mask of {size[0]} × {size[1]} pixels"
     try:
-        with Image.open(path) as opened:
+        with own_settings(), Image.open(spelled(Path(path))) as opened:
             opened.load()
             if opened.mode in ("RGBA", "LA") and len(set(opened.getchannel("A").getextrema())) > 1:
                 raise ValueError("part of it is transparent: where is the object?")
@@ -64,8 +57,7 @@ def above_half(values: NDArray[Any]) -> NDArray[np.bool_]:
     if values.dtype == bool or not values.size:
         return values.astype(bool)
     grey = np.asarray(values, np.float64)
-    wide = values.dtype.kind != "f" and values.dtype != np.uint8  # 16 bits, which Pillow may hold in 32
-    half = 0.5 if grey.max() <= 1 else 32767.5 if wide else 127.5
+    half = 0.5 if grey.max() <= 1 else full(values) / 2
     return np.asarray(grey > half)
 
 

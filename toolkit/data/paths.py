@@ -4,64 +4,110 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from collections.abc import Iterable, Sequence
-from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from PIL import Image
-
 from toolkit.data.choice import first_three
+from toolkit.data.endings import READERS, ending_of, left_out, suffixes, unread
+from toolkit.data.spelling import nfc, spelled
 from toolkit.errors import InputError
 
 UNTIDY = re.compile(r"\\|//|(^|/)\.(/|$)|/$")
-
-
-@cache
-def suffixes() -> frozenset[str]:
-    """The endings of images, in lower case: what Pillow reads, less containers and pages."""
-    return frozenset(Image.registered_extensions()) - {".pdf", ".ps", ".eps", ".mpo", ".h5", ".hdf", ".grib", ".bufr"}
+SYSTEM = frozenset({
+    "__macosx", "network trash folder", "temporary items", "thefindbyfolder", "thevolumesettingsfolder",  # macOS
+    "$recycle.bin", "recycler", "recycled", "system volume information", "$sysreset", "$winreagent",  # Windows
+    "thumbs.db", "ehthumbs.db", "desktop.ini", "lost+found", "~snapshot", "__pycache__",
+    "@eadir", "@tmp", "@sharebin", "@sharesnap", "#recycle", "#snapshot", "@recycle", "@recently-snapshot",  # NAS
+})  # fmt: skip
+"""Names, in lower case, of what systems and programs keep beside data; all others of theirs begin with a dot."""
 
 
 def hidden(name: str) -> bool:
-    """Whether a file or folder is none of the data set's: dot files, what macOS leaves in archives."""
-    return name.startswith(".") or name == "__MACOSX"
+    """Whether a file or folder is none of the data set's: dot files, what systems, archives and NAS boxes leave."""
+    lower = name.casefold()
+    return name.startswith(".") or lower in SYSTEM or re.fullmatch(r"found\.\d{3}", lower) is not None
 
 
 def is_image(name: str) -> bool:
     """Whether a file is an image by its name, whatever the case of its ending."""
-    return not hidden(name) and PurePosixPath(name).suffix.lower() in suffixes()
+    return not hidden(name) and ending_of(name) in suffixes()
+
+
+def is_picture(name: str) -> bool:
+    """Whether a file is a picture by its name, be it one that Pillow here reads or not."""
+    return is_image(PurePosixPath(name).name) or unread(name)
+
+
+class DataWarning(UserWarning):
+    """A data set is not all there."""
 
 
 class Below(NamedTuple):
-    """Images below a folder: paths relative to it, sorted. notes: a sentence on folders that were not entered."""
+    """Images below a folder: paths relative to it, sorted. notes: sentences on folders that were not entered and on
+    pictures that cannot be read. unread: the paths of these.
+    """
 
     paths: tuple[str, ...]
     notes: tuple[str, ...]
+    unread: tuple[str, ...] = ()
 
 
 def images_below(root: Path) -> Below:
-    """The images below a folder, hidden files and folders left out."""
+    """The images below a folder; hidden files and folders and those of the system are left out.
+
+    A DataWarning says where pictures are left out that Pillow here cannot read.
+    """
     paths: list[str] = []
+    others: list[str] = []
     linked: list[str] = []
+    aside: list[Path] = []
     shut: list[OSError] = []
+    readable = suffixes()
+    kinds = readable | READERS.keys()
     for at, folders, files in os.walk(root, onerror=shut.append):
-        folders[:] = sorted(name for name in folders if not hidden(name))
         here = Path(at)
+        aside += [here / name for name in sorted(folders) if hidden(name)]
+        folders[:] = sorted(name for name in folders if not hidden(name))
         linked += [(here / name).relative_to(root).as_posix() for name in folders if (here / name).is_symlink()]
         prefix = "" if here == root else here.relative_to(root).as_posix() + "/"
-        paths += [prefix + name for name in files if is_image(name)]
-    notes = [f"Folders that are links were not entered: {first_three(linked)}."] if linked else []
+        for name in files:
+            ending = ending_of(name)
+            if ending in kinds and not hidden(name):
+                (paths if ending in readable else others).append(prefix + name)
+    notes = _aside(root, aside, kinds)
+    if others:
+        gone = {path.split("/")[0] for path in others if "/" in path} - {path.split("/")[0] for path in paths}
+        notes.append(left_out(sorted(others), sorted(gone)) + ".")
+        if paths:
+            warnings.warn(notes[-1], DataWarning, stacklevel=3)
+    notes += [f"Folders that are links were not entered: {first_three(linked)}."] if linked else []
     if shut:
         names = [Path(str(error.filename)).relative_to(root).as_posix() for error in shut]
         notes.append(f"Folders that may not be listed were left out: {first_three(names)} ({shut[0].strerror}).")
-    return Below(tuple(sorted(paths)), tuple(notes))
+    return Below(tuple(sorted(paths)), tuple(notes), tuple(sorted(others)))
+
+
+def _aside(root: Path, folders: Sequence[Path], kinds: frozenset[str]) -> list[str]:
+    """A note on hidden folders and those of the system that hold images."""
+    held: dict[str, int] = {}
+    for folder in folders:
+        below = () if folder.is_symlink() else os.walk(folder)
+        names = [name for _, _, files in below for name in files if not name.startswith(".")]
+        n = sum(ending_of(name) in kinds for name in names)
+        if n:
+            held[folder.relative_to(root).as_posix()] = n
+    if not held:
+        return []
+    what = f"hidden or of the system were left out, and {sum(held.values())} pictures in them"
+    return [f"Folders that are {what}: {first_three(list(held))}."]
 
 
 def folder_given(operation: str, folder: str | Path) -> Path:
     """A folder that is there, with "~" and links resolved. Raises InputError for what is none."""
     try:
-        root = Path(os.path.realpath(Path(folder).expanduser()))
+        root = Path(os.path.realpath(spelled(Path(folder).expanduser())))
         there = root.is_dir()
     except (TypeError, ValueError, RuntimeError):
         there = False
@@ -92,21 +138,24 @@ def plain(path: object) -> str:
 
 
 def located(root: Path, paths: Sequence[str], operation: str) -> list[str | None]:
-    """Every path as it is on disk, None where there is no such file; an ending may be in another case there.
+    """Every path as it is on disk, None where there is no such file.
+
+    An ending may be in another case there, and letters with accents may be composed otherwise.
 
     root: resolved. paths: as `plain` gives them. Every folder is listed once; files are not opened.
     Raises InputError, by name, for paths that leave the root: absolute ones, "..", links that lead outside.
     """
     _refuse(root, [p for p in paths if not p or _leaves(p)], operation)
-    folders = {path.rpartition("/")[0] for path in paths}
-    away = {folder for folder in folders if not _inside(root, folder)}
+    named = {path.rpartition("/")[0] for path in paths}
+    real_names = {folder: _below(root, folder) for folder in named}
+    away = {folder for folder in named if not _inside(root, real_names[folder])}
     _refuse(root, [path for path in paths if path.rpartition("/")[0] in away], operation)
-    listings = {folder: _listed(root / folder) for folder in folders}
+    listings = {folder: _listed(root / real_names[folder]) for folder in named}
     found: list[str | None] = []
     outside: list[str] = []
     for path in paths:
-        folder, _, name = path.rpartition("/")
-        listing = listings[folder]
+        written, _, name = path.rpartition("/")
+        folder, listing = real_names[written], listings[written]
         if listing is None:  # a folder that may not be listed: reading says why
             found.append(path)
             continue
@@ -122,7 +171,7 @@ def located(root: Path, paths: Sequence[str], operation: str) -> list[str | None
 
 
 class _Listing(NamedTuple):
-    """The files of a folder. links: name → whether it is one. folded: (stem, ending in lower case) → name."""
+    """The files of a folder. links: name → whether it is one. folded: (stem in NFC, ending in lower case) → name."""
 
     links: dict[str, bool]
     folded: dict[tuple[str, str], str]
@@ -136,8 +185,13 @@ def _inside(root: Path, path: str) -> bool:
     return Path(os.path.realpath(root / path)).is_relative_to(root)
 
 
+def _below(root: Path, folder: str) -> str:
+    """A folder as it is spelled below the root."""
+    return folder if folder.isascii() else spelled(root / folder).relative_to(root).as_posix()
+
+
 def _folded(name: str) -> tuple[str, str]:
-    stem, dot, ending = name.rpartition(".")
+    stem, dot, ending = nfc(name).rpartition(".")
     return stem + dot, ending.lower()
 
 

@@ -14,6 +14,7 @@ from PIL import Image
 
 from toolkit.data.characters import sendable
 from toolkit.data.choice import equal, unknown
+from toolkit.data.spelling import nfc
 from toolkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -44,6 +45,10 @@ def _texts(values: Sequence[str]) -> NDArray[np.object_]:
     return np.asarray([sendable(v) for v in values], dtype=object)
 
 
+def _one_form(value: Any) -> Any:
+    return nfc(value) if isinstance(value, str) else value
+
+
 class Samples(ABC, Sequence[Sample]):
     """Images with ids, labels and groups, read when asked for.
 
@@ -62,7 +67,8 @@ class Samples(ABC, Sequence[Sample]):
                 "one of each per image",
                 "make them equally long",
             )
-        self.ids, self.labels, self.groups = (_texts(v) for v in (ids, labels, groups))
+        self.ids = _texts(ids)
+        self.labels, self.groups = (_texts(list(map(_one_form, values))) for values in (labels, groups))
         self.split = split
 
     @abstractmethod

@@ -12,6 +12,7 @@ from toolkit.data.files import OWN, FileSamples
 from toolkit.data.paths import folder_given, plain
 from toolkit.data.readers import reader
 from toolkit.data.sheets import column, read_sheet, typed
+from toolkit.data.spelling import nfc, spelled
 from toolkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,12 +25,13 @@ LAYOUT = "a CSV, TSV or Parquet file with one row per image"
 def table(
     file: str | Path, *, image: str = "path", label: str = "label", group: str | Sequence[str] | None = None,
     split: str | None = None, split_column: str = "split", id: str | None = None,  # noqa: A002
-    root: str | Path | None = None, mask: str | None = None,
+    root: str | Path | None = None, mask: str | None = None, columns: Sequence[str] | None = None,
 ) -> FileSamples:  # fmt: skip
     """The images listed in a file, one row per image: `FileSamples`, whose other columns become attributes.
 
     Arguments:
-        file: CSV, TSV or Parquet, by its ending; text in UTF-8.
+        file: CSV, TSV or Parquet, by its ending; text in UTF-8, with commas, semicolons, tabs or bars between columns
+            (also in a .txt).
         image: the column with paths; default "path".
         label: the column with labels; numbers become words; default "label".
         group: a column, or several to be joined with ", "; default the label.
@@ -39,10 +41,12 @@ def table(
         id: the column with ids; default the path.
         root: where the paths start; default the file's folder.
         mask: the column with paths of masks (bright where the object is), for `masks` and `boxes`; default none.
+        columns: the names of all columns, in order, for a file without a line of them: ["path", "label"]; default its
+            first line.
 
     Raises:
         InputError: for columns that are not there, empty labels, several splits of which none was named, paths that
-            leave the root, ids given twice, and files that are no such table.
+            leave the root, ids given twice, a first line that looks like data, and files that are no such table.
 
     >>> import toolkit as tk
     >>> tk.table("birds.csv", image="file", label="species", group=["species", "place"])  # doctest: +SKIP
@@ -57,9 +61,9 @@ def table(
     if path.is_dir():
         fix = "pass the file; for a folder of images there is tk.image_folder"
         raise InputError("table", f"{str(file)!r}, which is a folder", LAYOUT, fix)
-    cells, notes = read_sheet(path, "table")
+    cells, notes = read_sheet(path, "table", columns)
     cells, kept = _of_split(cells, split, split_column)
-    groups = [label] if group is None else [group] if isinstance(group, str) else list(group)
+    groups = [label] if group is None else [group] if isinstance(group, str | int) else list(group)
     if not groups:
         raise InputError("table", "group=[], no column", "a column or several", "leave it out to group by label")
     named: dict[str, Any] = {"path": column(cells, image, "table", "image")}
@@ -69,19 +73,21 @@ def table(
     named["id"] = column(cells, id, "table", "id") if id else named["path"]
     named["label"] = column(cells, label, "table", "label")
     parts = [column(cells, name, "table", "group") for name in groups]
-    if mask is not None:
-        column(cells, mask, "table", "mask")
-    used = {image, label, *([id] if id else []), *([mask] if mask else []), *groups, split_column}
+    masks = None if mask is None else column(cells, mask, "table", "mask")
+    used = {str(found.name) for found in (*named.values(), *parts, *([] if masks is None else [masks]))} | {
+        split_column
+    }
+    kept_too = {str(found.name) for found in parts} - {str(named["label"].name), *OWN}
     words = {name: _words(values, name, cells) for name, values in named.items()}
     words["path"] = [plain(value) for value in words["path"]]
     if id is None:
         words["id"] = words["path"]
     shown = [_words(values, name, cells) for name, values in zip(groups, parts, strict=True)]
     words["group"] = [", ".join(row) for row in zip(*shown, strict=True)]
-    attributes = [name for name in cells.columns if name not in used or (name in groups and name not in (label, *OWN))]
+    attributes = [name for name in cells.columns if name not in used or name in kept_too]
     return FileSamples(
-        folder_given("table", path.absolute().parent if root is None else root),
-        _joined(words, cells, attributes, mask), kept, "table", mask=None if mask is None else MASK, notes=notes,
+        folder_given("table", spelled(path).absolute().parent if root is None else root),
+        _joined(words, cells, attributes, masks), kept, "table", mask=None if mask is None else MASK, notes=notes,
     )  # fmt: skip
 
 
@@ -94,13 +100,13 @@ def _of_split(cells: pandas.DataFrame, split: str | None, name: str) -> tuple[pa
         if split is not None or name != "split":
             column(cells, name, "table", "split_column")
         return cells, "all"
-    values = cells[name].map(_word)
+    values = cells[name].map(lambda value: nfc(_word(value)))
     counts = tally(values)
     listed = [f"{value!r} ({n} rows)" for value, n in counts.items()]
     if split is None and len(counts) > 1:
         given = f"a table with the splits {', '.join(listed)}"
         raise InputError("table", given, "images of one split", f"name one: split={next(iter(counts))!r}")
-    kept = next(iter(counts)) if split is None else str(split)
+    kept = next(iter(counts)) if split is None else nfc(str(split))
     if kept not in counts:
         raise unknown("table", f"split={split!r}, of which column {name!r} knows nothing", split, listed)
     return cells[values == kept], kept
@@ -127,7 +133,7 @@ def _word(value: Any) -> str:
 
 
 def _joined(
-    words: dict[str, list[str]], cells: pandas.DataFrame, attributes: Sequence[str], mask: str | None
+    words: dict[str, list[str]], cells: pandas.DataFrame, attributes: Sequence[str], masks: Any
 ) -> pandas.DataFrame:
     """What FileSamples takes; attributes named as its own columns are renamed."""
     import pandas
@@ -135,6 +141,6 @@ def _joined(
     found = pandas.DataFrame(words, dtype=object)
     for name in attributes:
         found[f"{name} (in the file)" if name in OWN else name] = typed(cells[name].reset_index(drop=True))
-    if mask is not None:
-        found[MASK] = [_word(value) for value in cells[mask]]
+    if masks is not None:
+        found[MASK] = [_word(value) for value in masks]
     return found

@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from toolkit.data.choice import first_three, one_of, tally
 from toolkit.data.documented import SPLITS, URBANCARS
+from toolkit.data.endings import remedy
 from toolkit.data.files import FileSamples
 from toolkit.data.paths import Below, folder_given, images_below, sub_folders
 from toolkit.data.readers import reader
@@ -45,8 +46,10 @@ def urbancars(folder: str | Path, split: str = "test") -> FileSamples:
     below = images_below(root)
     rows, aside = _rows(below)
     if not rows:
-        given = f"{str(root)!r}, without images in folders such as obj-urban_bg-urban_co_occur_obj-urban"
-        raise InputError("urbancars", given, "the eight folders of a split", "check what was unpacked")
+        given = f"{str(root)!r}, without images in folders such as obj-urban_bg-urban_co_occur_obj-urban."
+        fix = remedy(below.unread) if below.unread else "check what was unpacked"
+        given = " ".join([given, *below.notes]).rstrip(".")
+        raise InputError("urbancars", given, "the eight folders of a split", fix)
     if aside:
         notes += (f"Images outside of the eight folders were left out: {first_three(aside)}.",)
     notes += below.notes

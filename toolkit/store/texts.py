@@ -68,9 +68,10 @@ def _key(model: Model, texts: Sequence[str]) -> str | None:
 
 
 def _read(path: Path, n: int, d: int) -> Tensor | None:
-    with contextlib.suppress(OSError, ValueError, EOFError):
+    with contextlib.suppress(Exception):  # damaged files make numpy raise anything
         found = np.load(path, allow_pickle=False)
-        if found.shape == (n, d) and found.dtype.kind == "f" and bool(np.isfinite(found).all()):
+        right = isinstance(found, np.ndarray) and found.shape == (n, d) and found.dtype.kind == "f"
+        if right and bool(np.isfinite(found).all()):
             return torch.from_numpy(found)
     return None
 

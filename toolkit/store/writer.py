@@ -142,8 +142,9 @@ class Writer:
         return True
 
     def _restore_moments(self, folder: Path) -> None:
+        """What was kept of the moments; where that is damaged, which numpy says in any way, they are gathered anew."""
         upto = 0
-        with contextlib.suppress(OSError, ValueError, KeyError), np.load(folder / MOMENTS) as kept:
+        with contextlib.suppress(Exception), np.load(folder / MOMENTS) as kept:
             if int(kept["shards"]) <= self.written:
                 upto = int(kept["shards"])
                 mean, scatter = (torch.from_numpy(kept[n]) for n in ("mean", "scatter"))

@@ -274,6 +274,8 @@ def test_terms_are_named_for_what_they_are(m, names):
     [
         (lambda a: a.update(heads=a["heads"][0]), r"\[b, l, h, d\]"),
         (lambda a: a.update(heads=a["heads"].astype(int)), "floating-point"),
+        (lambda a: a.update(heads=a["heads"].astype(object)), "floating-point"),
+        (lambda a: a.update(mlps=[[[1.0]], [[1.0, 2.0]]]), "mlps, which are no array"),
         (lambda a: a["heads"].__setitem__((3, 1, 0, 0), np.nan), "layer 1 that are not finite"),
         (lambda a: a.update(mlps=a["mlps"][:5]), "12 images"),
         (lambda a: a.update(labels=["a"]), "12, one per image"),
@@ -295,9 +297,17 @@ def objects(path):
     np.save(path, np.array([{"a": 1}], dtype=object))
 
 
+def archive(path):
+    with path.open("wb") as file:
+        np.savez(file, heads=np.zeros(3))
+
+
 @pytest.mark.parametrize(
     "spoil", [lambda p: p.write_bytes(b""), lambda p: p.write_bytes(p.read_bytes()[:200]), objects,
-              lambda p: p.write_bytes(p.read_bytes()[:50]), lambda p: p.write_bytes(b"not an array at all")]
+              lambda p: p.write_bytes(p.read_bytes()[:50]), lambda p: p.write_bytes(b"not an array at all"),
+              lambda p: p.write_bytes(b"PK\3\4 no archive"), archive,
+              lambda p: p.write_bytes(b"\x93NUMPY\1\0\4\0{\n{ "),
+              lambda p: p.write_bytes(p.read_bytes().replace(b"<f4", b"|O ").replace(b"<f8", b"|O "))]
 )  # fmt: skip
 @pytest.mark.parametrize("which", ["attn", "mlp"])
 def test_npy_files_that_cannot_be_read(tmp_path, spoil, which):

@@ -16,6 +16,7 @@ from toolkit.core.parts import CONVENTIONS, Convention, Parts, parts_from
 from toolkit.core.rank import TOLERANCE
 from toolkit.core.state import State
 from toolkit.data.samples import Read, Samples
+from toolkit.data.spelling import among, nfc
 from toolkit.errors import InputError
 from toolkit.models.card import ModelCard
 from toolkit.models.model import Model
@@ -300,14 +301,14 @@ class Acts:
         for name, (wanted, values) in asked.items():
             if wanted is None:
                 continue
-            names = values.astype(str)
+            names = np.array([str(value) if name == "id" else nfc(str(value)) for value in values], dtype=str)
             several = [str(w) for w in ([wanted] if isinstance(wanted, str) or not np.iterable(wanted) else wanted)]
-            known = sorted(set(names))
-            if unknown := [w for w in several if w not in known]:
+            known, forms = sorted(set(names)), {nfc(name) for name in names}
+            if unknown := [w for w in several if nfc(w) not in forms]:
                 more = f" … ({len(known)} in all)" if len(known) > 12 else ""
                 given = f"{name}={unknown[0]!r}, which no image has"
                 raise InputError("acts.where", given, ", ".join(known[:12]) + more, "name one of these")
-            keep &= np.isin(names, several)
+            keep &= np.isin(names, list(among(known, several)))
         if not keep.any():
             given = ", ".join(f"{name}={wanted!r}" for name, (wanted, _) in asked.items() if wanted is not None)
             raise InputError("acts.where", f"{given} together: no image", "what some image has", "ask for less at once")

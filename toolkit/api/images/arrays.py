@@ -14,6 +14,7 @@ from toolkit.api.images.acts import Acts
 from toolkit.core.parts import CONVENTIONS, Convention
 from toolkit.core.rank import TOLERANCE
 from toolkit.data.characters import sendable
+from toolkit.data.spelling import nfc
 from toolkit.errors import InputError
 from toolkit.store.errors import local
 from toolkit.store.foreign import Foreign, write_foreign
@@ -92,9 +93,13 @@ def from_arrays(
 def _mapped(path: Path) -> Any:
     """The array of a .npy file, as a memory map. Raises InputError for one that is cut, empty, or holds objects."""
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        given = f"{path.name} of {path.stat().st_size:,} bytes, which cannot be read ({error})"
+        found = np.load(path, mmap_mode="r", allow_pickle=False)
+        if isinstance(found, np.ndarray):
+            return found
+        raise ValueError("it is an archive of several arrays (.npz)")
+    except Exception as error:  # damaged headers and archives make numpy raise anything
+        size = f" of {path.stat().st_size:,} bytes" if path.exists() else ""
+        given = f"{path.name}{size}, which cannot be read ({error})"
         fix = "copy it again; files of objects cannot be read, as they may run code"
         raise InputError("from_npy", given, "a whole .npy file of numbers", fix) from error
 
@@ -104,8 +109,11 @@ def _array(what: str, values: Any, ndim: int) -> Any:
     if isinstance(values, torch.Tensor):
         values = values.detach().cpu()
         values = (values.float() if values.dtype == torch.bfloat16 else values).numpy()
-    array = values
-    array = array if isinstance(array, np.ndarray) else np.asarray(array)
+    try:
+        array = values if isinstance(values, np.ndarray) else np.asarray(values)
+    except (TypeError, ValueError) as error:  # rows of different lengths
+        fix = "give all images as many heads and dimensions"
+        raise InputError("from_arrays", f"{what}, which are no array ({error})", f"one array {axes}", fix) from error
     if array.ndim != ndim or array.dtype.kind != "f" or 0 in array.shape:
         given = f"{what} of shape {array.shape} and type {array.dtype}"
         raise InputError("from_arrays", given, f"floating-point numbers {axes}, none of them 0", "pass such an array")
@@ -115,13 +123,18 @@ def _array(what: str, values: Any, ndim: int) -> Any:
 def _column(what: str, values: Sequence[Any] | None, b: int) -> list[str]:
     if values is None:
         return [str(i) for i in range(b)] if what == "ids" else [""] * b
-    column = [sendable(str(v)) for v in values]
+    column = [sendable(_word(v) if what == "ids" else nfc(_word(v))) for v in values]
     if len(column) != b or (what == "ids" and len(set(column)) != b):
         given = f"{len(column)} {what}, {len(set(column))} of them different"
         raise InputError(
             "from_arrays", given, f"{b}, one per image{', all different' * (what == 'ids')}", "pass such a list"
         )
     return column
+
+
+def _word(value: Any) -> str:
+    """A label as a text; a whole number that another cell of its column made a float is one again."""
+    return str(int(value)) if isinstance(value, float | np.floating) and float(value).is_integer() else str(value)
 
 
 def from_npy(

@@ -18,6 +18,7 @@ from toolkit.core.outcomes import group_members
 from toolkit.core.parts import Convention
 from toolkit.core.sums import ROWS, arg_max
 from toolkit.data.classes import ClassSet
+from toolkit.data.label_numbers import as_numbers
 from toolkit.errors import InputError
 
 
@@ -145,6 +146,6 @@ def predictions(embedding: Tensor, texts: Tensor) -> tuple[Tensor, int]:
 def truth_of(acts: Acts, classes: ClassSet) -> NDArray[np.int64]:
     """Labels as class indices [b], −1 for others; numbers that a store kept as texts are numbers again."""
     truth = classes.encode(acts.labels)
-    if (truth < 0).all() and all(str(label).isdecimal() for label in acts.labels):
-        return classes.encode([int(label) for label in acts.labels])  # stores keep labels as texts
+    if (truth < 0).all() and (numbers := as_numbers(acts.labels.tolist())) is not None:
+        return classes.encode(numbers)  # stores keep labels as texts
     return truth

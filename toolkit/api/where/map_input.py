@@ -11,7 +11,10 @@ from PIL import Image
 from torch import Tensor
 
 from toolkit.core.heads import HeadSet
-from toolkit.data.pixels import UnusableImageError, as_rgb
+from toolkit.data.decoder import shown
+from toolkit.data.endings import remedy, unread
+from toolkit.data.pixels import UnusableImageError
+from toolkit.data.spelling import spelled
 from toolkit.errors import InputError, MemoryExhaustedError, ToolkitError, UnsupportedModelError
 from toolkit.models.images import Images
 from toolkit.models.model import Model
@@ -34,12 +37,13 @@ def images_of(model: Model, images: Any, operation: str) -> tuple[Images, bool]:
 
 def opened(source: str | Path | BinaryIO, operation: str, name: str = "") -> Image.Image:
     """An image file, read whole, upright and in RGB; InputError where it is none. name: for errors, else the path."""
-    file = source if hasattr(source, "read") else Path(source).expanduser()
+    file = spelled(Path(source).expanduser()) if isinstance(source, str | Path) else source
     said = repr(name or str(source))
     accepted = "an image file that Pillow reads (PNG, JPEG, WebP …)"
+    if unread(words := name or str(source)) and not (isinstance(file, Path) and not file.is_file()):
+        raise InputError(operation, f"{said}, of a kind that Pillow here cannot read", accepted, remedy([words]))
     try:
-        with Image.open(file) as image:
-            return as_rgb(image)[0]
+        return shown(file)[0]
     except IsADirectoryError as error:
         raise InputError(operation, f"the folder {said}", accepted, "read it with tk.image_folder") from error
     except FileNotFoundError as error:
