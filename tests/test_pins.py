@@ -309,10 +309,15 @@ def test_what_fails_is_not_pinned_and_stays_to_be_looked_at(
     shutil.rmtree(update.venv)
 
 
-def test_a_part_of_the_suite_is_called_one(update: SimpleNamespace) -> None:
-    assert update.main(0, "-k", "grid or map") == 0
-    assert update.asked.read_text().endswith("|-k 'grid or map'\n")
-    assert "test-wide, of which only: -k 'grid or map', on Python" in update.file.read_text(encoding="utf-8")
+def test_a_part_of_the_suite_is_called_one(
+    update: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    make = script(tmp_path / "bin" / "make", f'echo "$@|$TOOLKIT_VENV|$ARGS" > "{update.asked}"')
+    monkeypatch.setenv("PATH", f"{make.parent}:/usr/bin:/bin")
+    assert update.main(1, "-k", "grid or map") == 0
+    assert update.asked.read_text() == f"--no-print-directory test|{update.venv}|-k 'grid or map'\n"
+    head = update.file.read_text(encoding="utf-8").splitlines()[0]
+    assert """passed with: only a part, make test ARGS="-k 'grid or map'", on Python""" in head
 
 
 def test_without_anything_new_the_suite_is_not_run(update: SimpleNamespace, capsys: pytest.CaptureFixture[str]) -> None:
