@@ -161,7 +161,7 @@ def create(venv: Path, dependencies: list[str], reuse: bool = True) -> None:
     need_venv_module()
     say(f"Setting up {venv} (Python {platform.python_version()})")
     torch = torch_reuse.find(dependencies, tell=say) if reuse else None
-    say(announcement(torch))
+    say(announcement(torch, reuse))
     if not run([sys.executable, "-m", "venv", "--clear", str(venv)]):
         shutil.rmtree(venv, ignore_errors=True)
         raise SetupError(f"`{sys.executable} -m venv {venv}` failed; its own words stand above.")
@@ -169,16 +169,15 @@ def create(venv: Path, dependencies: list[str], reuse: bool = True) -> None:
         torch_reuse.link(torch, venv)
 
 
-def announcement(torch: torch_reuse.Torch | None) -> str:
-    """What is about to be downloaded, once."""
+def announcement(torch: torch_reuse.Torch | None, reuse: bool) -> str:
+    """What is about to be downloaded, once; with `reuse`, what would make it less."""
     if torch:
         return f"Reusing torch {torch.version} from {torch.folder}; under 0.5 GB to download (1.2 GB unpacked), once."
-    if platform.system() == "Linux":
-        return (
-            "About 2.7 GB to download (6.6 GB unpacked), most of it PyTorch with CUDA; some minutes, once.\n"
-            "A torch with its torchvision that this Python already has (a CPU-only build, say) would be reused instead."
-        )
-    return "About 1 GB to download, some minutes, once."
+    if platform.system() != "Linux":
+        return "About 1 GB to download, some minutes, once."
+    words = "About 2.7 GB to download (6.6 GB unpacked), most of it PyTorch with CUDA; some minutes, once."
+    less = "A torch with its torchvision that this Python already has (a CPU-only build, say) would be reused instead."
+    return f"{words}\n{less}" if reuse else words
 
 
 def need_venv_module() -> None:
