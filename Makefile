@@ -12,7 +12,7 @@ SETUP := @$(PYTHON) .ci/bootstrap.py --extras
 PYTEST = @browser="$$("$(BIN)/python" .ci/browser.py)" && TOOLKIT_BROWSER="$$browser" "$(BIN)/python" -m pytest -n $(JOBS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-wide lint format js jscheck lab bench clean
+.PHONY: help demo test test-wide test-floors lint format js jscheck lab bench update clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile
@@ -27,6 +27,9 @@ test: lint  ## lint, types and every test but the wide ones, in a real browser t
 test-wide:  ## what takes long: soaks, the house's tests on what CONTRIBUTING adds, whole benchmarks
 	$(SETUP) lab,test
 	$(PYTEST) -m wide $(ARGS)
+
+test-floors:  ## the fast tests on the oldest versions that pyproject.toml allows (not in CI; about 3 GB, once)
+	@$(PYTHON) .ci/bootstrap.py floors.py -n $(JOBS) $(ARGS)
 
 lint:  ## style, format and types
 	$(SETUP) lab,test
@@ -54,6 +57,9 @@ lab:  ## JupyterLab on the notebooks
 bench:  ## the numbers of the design (ARGS="decompose --json")
 	$(SETUP) lab
 	@"$(BIN)/toolkit" bench $(or $(ARGS),decompose)
+
+update:  ## the newest versions, everything CI does on them, and constraints.txt if it passes (an hour)
+	@$(PYTHON) .ci/bootstrap.py update.py $(ARGS)
 
 clean:  ## remove caches, build products and demo output; the environment stays
 	@rm -rf build dist demo-output node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -11,10 +11,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from importlib.metadata import Distribution, PackageNotFoundError, distribution, distributions
 from pathlib import Path
 
 FOLDER = "reused-torch"
+PINS = f"{FOLDER}/pins.txt"
 HEAVY = re.compile(r"(torch|torchvision|triton|pytorch-triton.*|nvidia-.*|cuda-.*)$")
 
 
@@ -49,10 +50,11 @@ def find(dependencies: list[str], tell: Callable[[str], None]) -> Torch | None:
 
 
 def in_range(version: str, requirement: str) -> bool:
-    """Whether "2.15.0+cpu" meets a requirement made of >= and < only, such as "torch>=2.6,<3"."""
+    """Whether "2.15.0+cpu" meets a requirement such as "torch>=2.6,<3"; of its bounds only >=, < and == are read."""
     given = numbers(version)
-    bounds = re.findall(r"(>=|<)\s*([\d.]+)", requirement)
-    return all(given >= numbers(bound) if sign == ">=" else given < numbers(bound) for sign, bound in bounds)
+    bounds = [(sign, numbers(bound)) for sign, bound in re.findall(r"(>=|<|==)\s*([\d.]+)", requirement)]
+    fits = {">=": given.__ge__, "<": given.__lt__, "==": given.__eq__}
+    return all(fits[sign](bound) for sign, bound in bounds)
 
 
 def numbers(version: str) -> tuple[int, ...]:
@@ -64,12 +66,17 @@ def numbers(version: str) -> tuple[int, ...]:
     return tuple(parts)
 
 
+def normal(name: str) -> str:
+    """A distribution's name as an index compares it: "Jupyter_Client" → "jupyter-client"."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
 def closure(name: str) -> set[str]:
     """The heavy distributions among `name` and what it requires, as far as installed."""
     found: set[str] = set()
     waiting = [name]
     while waiting:
-        name = re.sub(r"[-_.]+", "-", waiting.pop()).lower()
+        name = normal(waiting.pop())
         if name in found or not HEAVY.match(name):
             continue
         try:
@@ -91,7 +98,7 @@ def link(torch: Torch, venv: Path) -> None:
             if not (folder / entry).exists():
                 (folder / entry).symlink_to(Path(str(dist.locate_file(entry))).resolve())
     pins = (f"{dist.metadata['Name']}=={dist.version}\n" for dist in dists)
-    (folder / "pins.txt").write_text("".join(pins), encoding="utf-8")
+    (venv / PINS).write_text("".join(pins), encoding="utf-8")
     version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
     (venv / "lib" / version / "site-packages" / f"{FOLDER}.pth").write_text(f"{folder}\n", encoding="utf-8")
 
@@ -101,6 +108,6 @@ def entries(dist: Distribution) -> set[str]:
     return {file.parts[0] for file in dist.files or [] if file.parts[0] not in {"..", "/", "__pycache__"}}
 
 
-def linked(venv: Path) -> bool:
-    """Whether the environment reuses a torch."""
-    return (venv / FOLDER / "pins.txt").exists()
+def linked(venv: Path) -> list[Distribution]:
+    """The distributions that the environment reuses; [] where it has its own torch."""
+    return list(distributions(path=[str(venv / FOLDER)]))

@@ -24,7 +24,9 @@ EXTRAS = PROJECT["optional-dependencies"]
 DECLARED = [*PROJECT["dependencies"], *EXTRAS["lab"], *EXTRAS["test"]]
 JS = EXTRAS["js"]
 """What `make js` needs, and nothing else: it need not be installed where the tests run."""
-TARGETS = ("demo", "test", "lint", "format", "js", "jscheck", "lab", "bench", "clean")
+TARGETS = ("demo", "test", "lint", "format", "js", "jscheck", "lab", "bench", "test-floors", "update", "clean")
+ALONE = ("test-floors", "update", "clean")
+"""Targets that do not begin with the environment of this checkout."""
 
 # ── what is declared ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -35,8 +37,7 @@ def test_environment_yml_lists_what_pyproject_declares() -> None:
     pip = next(line["pip"] for line in listed if isinstance(line, dict))
     assert python == f"python{PROJECT['requires-python']}"
     assert "pip" in listed
-    assert pip[-1] == "--editable ."
-    assert pip[:-1] == [*DECLARED, *JS]
+    assert pip == ["--constraint constraints.txt", *DECLARED, *JS, "--editable ."]
 
 
 @pytest.mark.parametrize("text", [*DECLARED, *JS])
@@ -106,10 +107,17 @@ def test_make_knows_the_target_and_says_so(target: str) -> None:
     assert f"make {target}" in subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True).stdout
 
 
-@pytest.mark.parametrize("target", [target for target in TARGETS if target != "clean"])
+@pytest.mark.parametrize("target", [target for target in TARGETS if target not in ALONE])
 def test_every_command_sets_itself_up_first(target: str) -> None:
     extras = "js" if target.startswith("js") else "lab"
     assert f".ci/bootstrap.py --extras {extras}" in dry(target).splitlines()[0]
+
+
+def test_the_floors_and_the_newest_get_environments_of_their_own() -> None:
+    assert ".ci/bootstrap.py floors.py -n " in dry("test-floors")
+    assert dry("update").split()[1:] == [".ci/bootstrap.py", "update.py"]
+    run = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert not re.search("floors|update", run)  # what CI does follows from the commit alone
 
 
 def test_make_test_checks_style_and_types_before_the_tests() -> None:

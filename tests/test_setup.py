@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import os
 import re
 import shutil
@@ -14,42 +13,24 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from ci_modules import CI, modules, script
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[1]
-CI = ROOT / ".ci"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 OLD_PYTHON = """
 import collections, runpy, sys
 kind = collections.namedtuple("version_info", "major minor micro releaselevel serial")
 sys.version_info, sys.version = kind(3, 9, 2, "final", 0), "3.9.2 (an old one)"
-sys.argv = ["bootstrap.py", "--extras", "lab,test"]
+sys.argv = ["bootstrap.py", *{arguments!r}]
 runpy.run_path({script!r}, run_name="__main__")
 """
-
-
-def script(path: Path, body: str) -> Path:
-    """An executable shell script."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
-    path.chmod(0o755)
-    return path
 
 
 @pytest.fixture
 def ci(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """The modules of .ci, imported afresh."""
-    monkeypatch.syspath_prepend(str(CI))
-    names = ("system", "torch_reuse", "environment", "browser")
-    modules = {}
-    for name in names:
-        spec = importlib.util.spec_from_file_location(name, CI / f"{name}.py")
-        assert spec
-        assert spec.loader
-        modules[name] = importlib.util.module_from_spec(spec)
-        monkeypatch.setitem(sys.modules, name, modules[name])
-        spec.loader.exec_module(modules[name])
-    return SimpleNamespace(**modules)
+    return modules(monkeypatch)
 
 
 @pytest.mark.slow
@@ -79,27 +60,37 @@ def test_the_gate_parses_on_python_3_6_and_knows_the_oldest_python() -> None:
     assert PROJECT["requires-python"] == f">={oldest[1]}.{oldest[2]}"
 
 
-def old_python(path: Path) -> subprocess.CompletedProcess[str]:
-    """The gate, under a Python that calls itself 3.9.2, with this PATH."""
-    code = OLD_PYTHON.format(script=str(CI / "bootstrap.py"))
+def old_python(path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The gate with these arguments, under a Python that calls itself 3.9.2, with this PATH."""
+    code = OLD_PYTHON.format(script=str(CI / "bootstrap.py"), arguments=arguments)
     return subprocess.run([sys.executable, "-c", code], env={"PATH": str(path)}, capture_output=True, text=True)
 
 
-def test_an_old_python_is_refused_in_words(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "target"),
+    [
+        (["--extras", "lab,test"], "test"),
+        (["--extras", "lab"], "demo"),
+        (["floors.py", "-n", "4"], "test-floors"),
+        (["update.py"], "update"),
+    ],
+)
+def test_an_old_python_is_refused_in_words(tmp_path: Path, arguments: list[str], target: str) -> None:
     script(tmp_path / "python3.12", "exit 127")  # a version manager's shim for a version that is not there
-    done = old_python(tmp_path)
+    done = old_python(tmp_path, *arguments)
     assert done.returncode == 1
     assert "needs Python 3.11 or newer" in done.stderr
     assert "3.9.2" in done.stderr
-    assert "make test PYTHON=python3.11" in done.stderr
+    assert f"make {target} PYTHON=python3.11" in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_a_newer_python_on_the_path_is_used_instead(tmp_path: Path) -> None:
     script(tmp_path / "python3.13", 'echo "took over: $@"')
-    done = old_python(tmp_path)
+    done = old_python(tmp_path, "--extras", "lab,test")
     assert done.returncode == 0
-    assert re.search(r"took over: .*environment\.py --extras lab,test", done.stdout)
+    assert re.search(r"took over: .*environment\.py --extras lab,test$", done.stdout)
+    assert re.search(r"took over: .*floors\.py -n 4$", old_python(tmp_path, "floors.py", "-n", "4").stdout)
 
 
 def test_a_missing_venv_module_without_rights_gives_one_line_to_run(
@@ -153,8 +144,13 @@ def test_an_environment_of_an_older_python_is_refused(ci: SimpleNamespace, tmp_p
 def setup(ci: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SimpleNamespace:
     """`ensure` on a pretended environment that records how it is filled."""
     calls: list[tuple[set[str], bool]] = []
-    monkeypatch.setattr(ci.environment, "fill", lambda venv, extras, dependencies: calls.append((extras, dependencies)))
+
+    def fill(venv: Path, extras: set[str], dependencies: bool, exactly: dict[str, str] | None) -> None:
+        calls.append((extras, dependencies))
+
+    monkeypatch.setattr(ci.environment, "fill", fill)
     monkeypatch.setattr(ci.environment, "verify", lambda venv: None)
+    monkeypatch.setattr(ci.pins, "FILE", tmp_path / "constraints.txt")
     script(tmp_path / "venv" / "bin" / "python", 'echo "3 11"')
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
@@ -163,7 +159,7 @@ def setup(ci: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
         ci.environment.ensure(tmp_path / "venv", set(extras), project)
         return list(calls)
 
-    return SimpleNamespace(ensure=ensure, project=project, module=ci.environment)
+    return SimpleNamespace(ensure=ensure, project=project, module=ci.environment, pins=ci.pins.FILE)
 
 
 def test_a_second_call_does_nothing_and_a_wider_one_keeps_what_was_there(setup: SimpleNamespace) -> None:
@@ -179,6 +175,18 @@ def test_new_dependencies_are_installed_and_new_lint_rules_are_not(setup: Simple
     assert setup.ensure("lab") == []
     setup.project["project"]["dependencies"].append("einops>=0.8")
     assert setup.ensure("lab") == [({"lab"}, True)]
+
+
+def test_new_pins_are_installed_and_new_words_above_them_are_not(setup: SimpleNamespace) -> None:
+    setup.pins.write_text("zarr==3.1.6\n", encoding="utf-8")
+    setup.ensure("lab")
+    key = setup.module.cache_key(setup.project)
+    setup.pins.write_text("# made today\nzarr==3.1.6\n", encoding="utf-8")
+    assert setup.ensure("lab") == []
+    assert setup.module.cache_key(setup.project) == key
+    setup.pins.write_text("zarr==3.1.7\n", encoding="utf-8")
+    assert setup.ensure("lab") == [({"lab"}, True)]
+    assert setup.module.cache_key(setup.project) != key  # CI's own environment too
 
 
 def test_another_checkout_is_pointed_to_without_resolving_again(
@@ -210,9 +218,11 @@ def test_an_interrupted_set_up_is_done_again(setup: SimpleNamespace, monkeypatch
         ("2.5.1", "torch>=2.6", False),
         ("3.0.0", "torch>=2.6,<3", False),
         ("2.10.0", "torch>=2.6,<3", True),
+        ("1.13.1", "sympy==1.13.1", True),
+        ("1.14.0", "sympy==1.13.1", False),
     ],
 )
-def test_a_torch_in_range_is_accepted(ci: SimpleNamespace, given: str, requirement: str, fits: bool) -> None:
+def test_a_version_in_range_is_accepted(ci: SimpleNamespace, given: str, requirement: str, fits: bool) -> None:
     assert ci.torch_reuse.in_range(given, requirement) is fits
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.integrate import trapezoid
 from scipy.ndimage import gaussian_filter1d
 
 from toolkit.core.perturb import curves, fill, normal, order, ranks, removed, spread
@@ -125,8 +126,8 @@ def test_curves_equal_the_literal_ones(steps):
         gone = spread(removed(places, count), GRID, SIZE)[:, None]
         torch.testing.assert_close(found.deletion[:, k], linear(torch.where(gone, instead, images)))
         torch.testing.assert_close(found.insertion[:, k], linear(torch.where(gone, images, instead)))
-    np.testing.assert_allclose(found.deletion_auc, np.trapezoid(found.deletion, found.fractions, axis=1))
-    np.testing.assert_allclose(found.insertion_auc, np.trapezoid(found.insertion, found.fractions, axis=1))
+    np.testing.assert_allclose(found.deletion_auc, trapezoid(found.deletion, found.fractions, axis=1))
+    np.testing.assert_allclose(found.insertion_auc, trapezoid(found.insertion, found.fractions, axis=1))
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 5, 1000])

@@ -56,8 +56,8 @@ def frontier_plotly(frontier: Frontier, x: Measure = "success", y: Measure = "lo
         levels, best = frontier.band(x=x, y=y)
         low, high = (100 * f(best, axis=0) for f in (np.min, np.max))
         for edge, fill in ((low, None), (high, "tonexty")):
-            line = {"width": 0}
-            fig.add_scatter(x=100 * levels, y=edge, mode="lines", line=line, fill=fill, fillcolor="#5b647030",
+            line, grey = {"width": 0}, "rgba(91, 100, 112, 0.19)"
+            fig.add_scatter(x=100 * levels, y=edge, mode="lines", line=line, fill=fill, fillcolor=grey,
                             hoverinfo="skip", showlegend=fill is not None, name="draws")  # fmt: skip
     marker = {"color": ratio, "colorscale": "PuOr_r", "cmin": -3, "cmax": 3, "size": 8,
               "colorbar": {"title": "log₁₀ α : β"}}  # fmt: skip
