@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
+
 
 class ToolkitError(Exception):
     """Base class of everything the toolkit raises on purpose."""
@@ -33,3 +36,11 @@ class MemoryExhaustedError(ToolkitError, MemoryError):
 
 class StoreError(ToolkitError, OSError):
     """A store cannot be written, read or taken up again; what was there before is untouched."""
+
+
+def warn_caller(message: str, category: type[Warning]) -> None:
+    """A warning at the line outside the toolkit that led here."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "toolkit":
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)

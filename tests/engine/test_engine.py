@@ -427,7 +427,61 @@ time.sleep(0.3)
 """
 
 
-def test_a_busy_worker_does_not_take_the_interpreter_down():
-    """A daemon thread that is killed inside a tensor operation aborts the process."""
-    ended = subprocess.run([sys.executable, "-c", BUSY], capture_output=True, text=True, timeout=120)
-    assert (ended.returncode, ended.stderr) == (0, "")
+DEAF = BUSY.replace("        request.check()\n", "") + "import sys; sys.exit(3)\n"
+SWALLOWING = """
+import sys, time
+from toolkit.engine.worker import Worker
+
+def work(request):
+    while True:
+        try:
+            time.sleep(0.01)
+        except BaseException:
+            if len(sys.argv) > 1:
+                return
+
+Worker().submit("busy", work)
+time.sleep(0.3)
+raise ValueError("the script's own")
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "said"), [(BUSY, 0, ""), (DEAF, 3, ""), (SWALLOWING, 1, "the script's own")]
+)
+def test_a_process_waits_for_its_workers_and_ends_with_the_status_of_the_script(code, status, said):
+    """A daemon thread that is killed inside a tensor operation aborts the process; work ends whether it asks or not."""
+    ended = subprocess.run([sys.executable, "-c", code, "give up"], capture_output=True, text=True, timeout=120)
+    assert ended.returncode == status
+    assert said in ended.stderr
+    assert "terminate" not in ended.stderr
+    assert "toolkit engine" not in ended.stderr, "nothing of the thread's own"
+
+
+def test_a_closed_worker_takes_nothing_more():
+    e, gate = Worker(), Gate()
+    running, waiting = e.submit("a", gate), e.submit("b", lambda r: 1)
+    assert gate.started.wait(patience.seconds())
+    thread = e.close()
+    gate.go.set()
+    thread.join(patience.seconds())
+    assert not thread.is_alive()
+    assert (running.state, waiting.state) == ("cancelled", "cancelled")
+    with pytest.raises(StoppedError):
+        e.submit("c", lambda r: 2).result(1)
+
+
+def test_work_that_never_asks_is_ended_where_it_is():
+    e, started = Worker(), threading.Event()
+
+    def work(request):
+        started.set()
+        while True:
+            time.sleep(0.001)
+
+    request = e.submit("a", work)
+    assert started.wait(patience.seconds())
+    thread = e.close(now=True)
+    thread.join(patience.seconds())
+    assert not thread.is_alive()
+    assert request.state == "cancelled"

@@ -17,7 +17,19 @@ def report(path):
     return tk.report(path, acts, tk.classes(["landbird", "waterbird"]))
 
 
+def spans(path):
+    found = tk.textspan(tk.extract(tk.load(), tk.scenes("val", n=24), progress=False), "world", size=2, layers=-1)
+    return found.save(path)
+
+
+def edit(path):
+    acts = tk.extract(tk.load(), tk.scenes("edit", n=24, kind="birds"), progress=False)
+    return tk.edit(acts, tk.classes(["waterbird", "landbird"]), "L3.H1", steps=1).save(path)
+
+
 SAVERS = {
+    "edit.save": ("e.safetensors", edit),
+    "spans.save": ("s.json", spans),
     "save_checkpoint": ("m.safetensors", lambda path: tk.save_checkpoint(tk.load(), path)),
     "save_huggingface": ("folder", lambda path: tk.save_huggingface(tk.load(), path)),
     "HeadGrid.save": ("grid.csv", lambda path: tk.HeadGrid(np.eye(4)).save(path)),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import json
 import operator
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,7 +20,7 @@ from toolkit.data.label_numbers import indices
 from toolkit.data.spelling import nfc
 from toolkit.data.templates import fill
 from toolkit.data.templates import templates as checked_templates
-from toolkit.errors import InputError
+from toolkit.errors import InputError, warn_caller
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -109,7 +108,7 @@ class ClassSet:
             unknown = self._note([self.names[i] for i in same[0]])
             said = f"{', '.join(pairs[:3])}{more} have the same vector under this model{unknown}"
             way = "the first of them is predicted; to tell them apart, write prompts={name: text}"
-            warnings.warn(f"class vectors: {said}: {way}", ClassWarning, stacklevel=2)
+            warn_caller(f"class vectors: {said}: {way}", ClassWarning)
         return vectors
 
     def twins(self, model: TextModel | None = None) -> tuple[tuple[str, ...], ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from hashlib import sha256
@@ -21,7 +20,7 @@ from toolkit.data.masks import box_around, mask_from
 from toolkit.data.paths import DataWarning, folder_given, located, plain
 from toolkit.data.samples import Read, Samples
 from toolkit.data.spelling import nfc
-from toolkit.errors import InputError
+from toolkit.errors import InputError, warn_caller
 
 if TYPE_CHECKING:
     import pandas
@@ -92,7 +91,7 @@ class FileSamples(Samples):
         if others := [row for row, path in enumerate(found) if path is not None and unread(path, readable)]:
             said = _unreadable(table, rows, others, str(self.root), source)
             notes = (*notes, f"{said}.")
-            warnings.warn(f"{source}: {said}", DataWarning, stacklevel=3)
+            warn_caller(f"{source}: {said}", DataWarning)
         self.missing: tuple[str, ...] = tuple(str(table["id"].iloc[row]) for row, p in enumerate(found) if p is None)
         if not rows:
             given = f"{str(self.root)!r}, where none of the {len(paths)} images is there ({first_three(paths)})"
@@ -100,7 +99,7 @@ class FileSamples(Samples):
         if self.missing:
             said = f"{len(self.missing)} of {len(paths)} images are not there and are left out"
             notes = (*notes, f"{said}: {first_three(self.missing)}.")
-            warnings.warn(f"{source}: {said}: {first_three(self.missing)}", DataWarning, stacklevel=3)
+            warn_caller(f"{source}: {said}: {first_three(self.missing)}", DataWarning)
         part = table.iloc[rows]
         self._paths = np.array([found[row] for row in rows], dtype=object)
         columns = [[str(value) for value in part[name]] for name in OWN[1:]]
@@ -136,7 +135,7 @@ class FileSamples(Samples):
             raise
         if "nearly black" in found.note:
             said = "pictures of more than 8 bits come out nearly black: acts.report and data.read(row).note say which"
-            warnings.warn(f"{self.source}: {said}", DataWarning, stacklevel=2)
+            warn_caller(f"{self.source}: {said}", DataWarning)
         return found
 
     def pixels(self, rows: Sequence[int]) -> list[Image.Image]:

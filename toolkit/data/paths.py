@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -12,7 +11,7 @@ from typing import NamedTuple
 from toolkit.data.choice import first_three
 from toolkit.data.endings import READERS, ending_of, left_out, suffixes, unread
 from toolkit.data.spelling import nfc, spelled
-from toolkit.errors import InputError
+from toolkit.errors import InputError, warn_caller
 
 UNTIDY = re.compile(r"\\|//|(^|/)\.(/|$)|/$")
 SYSTEM = frozenset({
@@ -81,7 +80,7 @@ def images_below(root: Path) -> Below:
         gone = {path.split("/")[0] for path in others if "/" in path} - {path.split("/")[0] for path in paths}
         notes.append(left_out(sorted(others), sorted(gone)) + ".")
         if paths:
-            warnings.warn(notes[-1], DataWarning, stacklevel=3)
+            warn_caller(notes[-1], DataWarning)
     notes += [f"Folders that are links were not entered: {first_three(linked)}."] if linked else []
     if shut:
         names = [Path(str(error.filename)).relative_to(root).as_posix() for error in shut]

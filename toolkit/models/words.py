@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-import warnings
-
-from toolkit.errors import UnsupportedModelError
+from toolkit.errors import UnsupportedModelError, warn_caller
 
 SUPPORTED = (
     "CLIPs whose image tower is a ViT (class token, average or attention pooling; open_clip's own, timm's plain, EVA,"
@@ -25,7 +22,4 @@ class ModelWarning(UserWarning):
 
 def tell(note: str, operation: str = "load") -> None:
     """A ModelWarning at the line outside the toolkit that led here. operation: what was done."""
-    level, frame = 1, sys._getframe()
-    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "toolkit":
-        level, frame = level + 1, frame.f_back
-    warnings.warn(ModelWarning(f"{operation}: {note}"), stacklevel=level)
+    warn_caller(f"{operation}: {note}", ModelWarning)

@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from toolkit.errors import InputError, StoreError
-from toolkit.store.whole import whole_file
+from toolkit.errors import InputError
+from toolkit.store.whole import saved_file
 
 FORMAT = "clip-head-toolkit edit 1"
 NEEDED = (
@@ -33,20 +33,10 @@ def save_edit(path: str | Path, theta: torch.Tensor, texts: torch.Tensor | None,
     tensors = {"theta": theta.cpu().contiguous()}
     if texts is not None:
         tensors["texts"] = texts.cpu().contiguous()
-    try:
-        with whole_file(target) as part:
-            save_file(tensors, part, {"format": "pt", "edit": written})
-        with whole_file(target.with_suffix(".json")) as part:
-            part.write_text(written + "\n", encoding="utf-8")
-    except OSError as error:
-        reason = error.strerror or str(error)
-        fix = "choose a folder that exists and that you may write to"
-        raise StoreError("edit.save", f"{target.name}: {reason}", "a folder that can be written to", fix) from error
-    except Exception as error:  # safetensors raises its own type for what the system refuses
-        if "os error" not in str(error):
-            raise
-        fix = "choose a folder that exists and that you may write to"
-        raise StoreError("edit.save", f"{target.name}: {error}", "a folder that can be written to", fix) from error
+    with saved_file(target, "edit.save") as part:
+        save_file(tensors, part, {"format": "pt", "edit": written})
+    with saved_file(target.with_suffix(".json"), "edit.save") as part:
+        part.write_text(written + "\n", encoding="utf-8")
     return target
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,7 +17,7 @@ from toolkit.core.heads import HeadSet
 from toolkit.core.moments import head_numbers
 from toolkit.core.objective import Objective
 from toolkit.core.parts import Convention
-from toolkit.errors import InputError
+from toolkit.errors import InputError, warn_caller
 
 
 class EditWarning(UserWarning):
@@ -119,7 +118,7 @@ def edit_problem(
     notes = []
     if chosen.class_set and chosen.class_set != images.classes.hash:
         note = f"the heads {chosen} were found under another class set than these {len(images.classes)} classes"
-        warnings.warn(EditWarning(f"{operation}: {note}; locate them with the classes of the edit"), stacklevel=3)
+        warn_caller(f"{operation}: {note}; locate them with the classes of the edit", EditWarning)
         notes.append(note)
     wrong, kept = _sets(images, tuple(pairs))
     return EditProblem(images, chosen, tuple(pairs), wrong, kept, scale, tuple(notes))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from toolkit.core.heads import HeadSet
 from toolkit.data.banks import Bank
 from toolkit.errors import InputError
-from toolkit.store.whole import whole_file
+from toolkit.store.whole import saved_file
 
 if TYPE_CHECKING:
     import pandas
@@ -150,7 +150,7 @@ class Spans:
             path: of the file; `tk.load_spans` reads it again.
 
         Raises:
-            InputError: where it cannot be written.
+            StoreError: where it cannot be written.
         """
         target = Path(path).expanduser()
         used = sorted({int(j) for j in self.picks.ravel() if j >= 0})
@@ -162,12 +162,8 @@ class Spans:
             **{name: _plain(getattr(self, name)) for name in ARRAYS[1:]},
             "picks": [where.get(int(j), -1) for j in self.picks.ravel()],
         }  # fmt: skip
-        try:
-            with whole_file(target) as part:
-                part.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
-        except OSError as error:
-            given = f"{str(path)!r} ({error.strerror or error})"
-            raise InputError("spans.save", given, "a place to write to", "name another file") from error
+        with saved_file(target, "spans.save") as part:
+            part.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
         return target
 
     def _at(self, head: Any) -> tuple[int, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -26,7 +25,7 @@ from toolkit.core.precision import full_precision
 from toolkit.core.pursuit import METHODS, Method, Picks, pursue
 from toolkit.core.spans import SpanBasis, explained_by, span_basis
 from toolkit.data.banks import Bank
-from toolkit.errors import InputError
+from toolkit.errors import InputError, warn_caller
 
 Check = Callable[[int, int], None]
 SPANS = 0.95
@@ -203,7 +202,7 @@ def _stability(
 def _warn(bank: Bank, vectors: Tensor, picks: NDArray[np.int64], reach: NDArray[np.float64], found: HeadBases) -> None:
     from toolkit.core.pursuit import first_of_equals
 
-    tell = partial(warnings.warn, category=BankWarning, stacklevel=3)
+    tell = partial(warn_caller, category=BankWarning)
     equal = np.flatnonzero(~first_of_equals(vectors))
     if len(equal):
         shown = ", ".join(repr(bank.texts[i]) for i in equal[:4]) + (" …" if len(equal) > 4 else "")

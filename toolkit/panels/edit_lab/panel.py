@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -20,7 +19,7 @@ from toolkit.api.edit.settings import known_scale, known_steps, known_weight
 from toolkit.core.heads import HeadSet
 from toolkit.engine.engine import Engine
 from toolkit.engine.worker import Worker
-from toolkit.errors import InputError
+from toolkit.errors import InputError, warn_caller
 from toolkit.figures.colors import DIVERGING, DIVERGING_DARK
 from toolkit.labs.ablation import known_pair
 from toolkit.labs.edit import STEPS, EditSession, Settings, Visits
@@ -232,7 +231,7 @@ class EditLab(GroupsPanel):
         """Warn of heads that were found under another class set, and keep it in view."""
         self._note = self._session.note(heads)
         if self._note:
-            warnings.warn(EditWarning(f"EditLab: {self._note}"), stacklevel=3)
+            warn_caller(f"EditLab: {self._note}", EditWarning)
 
     @property
     def settings(self) -> Settings:
