@@ -133,7 +133,11 @@ def plain() -> dict[str, Any]:
     return {name: numbers(verb(world)) for name, verb in VERBS.items()}
 
 
-@pytest.mark.parametrize("setting", SETTINGS)
+WIDE = [pytest.param(name, marks=pytest.mark.wide) for name in SETTINGS if name not in ("autocast", "default type")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("setting", ["autocast", "default type", *WIDE])
 def test_what_a_caller_switched_on_changes_no_number(setting, plain, tmp_path, monkeypatch):
     monkeypatch.setenv("TOOLKIT_CACHE", str(tmp_path))  # what another setting left there would hide a fault
     store_texts._held.clear()

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Literal
 
+from toolkit.core.precision import exact
 from toolkit.errors import ToolkitError
 
 State = Literal["waiting", "running", "done", "failed", "superseded", "cancelled"]
@@ -155,7 +156,8 @@ class Engine:
             self._running = True
         try:
             while (request := self._next()) is not None:
-                request.run()
+                with exact():  # the caller's thread has the caller's settings
+                    request.run()
         except BaseException:
             self._running, self._current = False, None
             raise

@@ -61,7 +61,7 @@ def _key(model: Model, texts: Sequence[str]) -> str | None:
     """None where the model itself has to say what is wrong with the texts."""
     if model.tokenizer is None or isinstance(texts, str) or not all(isinstance(t, str) and t.strip() for t in texts):
         return None
-    digest = hashlib.sha256(f"{model.card.fingerprint} {model.card.precision} {len(texts)}".encode())
+    digest = hashlib.sha256(f"exact {model.card.fingerprint} {model.card.precision} {len(texts)}".encode())
     for start in range(0, len(texts), 1024):
         digest.update(model.tokenizer(list(texts[start : start + 1024])).cpu().numpy().tobytes())
     return digest.hexdigest()[:32] if len(texts) else None

@@ -1,0 +1,126 @@
+"""Ctrl-C at any moment leaves a process usable: in its first seconds, while packages are imported, and later."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import patience
+import pytest
+from jupyter_client.manager import start_new_kernel
+
+from toolkit import interrupts
+
+HERE = Path(__file__).parent
+FIRST = """
+import os, signal, sys, threading, time
+import toolkit as tk
+
+threading.Timer(float(sys.argv[1]), os.kill, [os.getpid(), signal.SIGINT]).start()
+came = False
+try:
+    tk.extract(tk.load(), tk.scenes("test", n=64), sys.argv[2], progress=False)
+    time.sleep(5)
+except KeyboardInterrupt:
+    came = True
+time.sleep(0.2)
+acts = tk.extract(tk.load(), tk.scenes("test", n=64), sys.argv[2], progress=False)
+tk.locate(acts, tk.classes(["waterbird", "landbird", "cat"]))
+print("good" if came else "it came too late")
+"""
+MOMENTS = [0.8, *(pytest.param(moment, marks=pytest.mark.wide) for moment in (0.05, 0.2, 0.4, 1.2, 1.8, 2.5, 3.5))]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_in_the_first_extract_of_a_process_which_imports_everything(moment, tmp_path):
+    """Every later call failed, as modules had been executed by half."""
+    command = [sys.executable, "-c", FIRST, str(moment), str(tmp_path / "x.zarr")]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=patience.seconds(240))
+    assert ended.stdout.strip() == "good", ended.stderr[-2000:]
+
+
+@pytest.mark.wide
+@pytest.mark.parametrize("seed", range(3))
+def test_ten_times_in_a_row_in_any_verb_and_constructor(seed):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, str(HERE / "interrupted.py"), str(seed), "10"]
+    ended = subprocess.run(
+        command, capture_output=True, text=True, timeout=patience.seconds(900), env=environment
+    )  # fmt: skip
+    assert ended.stdout.strip().splitlines()[-1].startswith("good after 10"), ended.stdout + ended.stderr[-2000:]
+
+
+@pytest.mark.wide
+def test_ten_times_in_a_row_in_a_kernel():
+    manager, client = start_new_kernel(kernel_name="python3")
+    try:
+        for i in range(10):
+            client.execute("import toolkit as tk; m = tk.load(); x = tk.Explorer(m, tk.scenes('val', n=200)); x.wait()")
+            time.sleep(0.2 + 0.35 * i)
+            manager.interrupt_kernel()
+            client.get_shell_msg(timeout=patience.seconds(120))
+        code = "a = tk.extract(m, tk.scenes('val', n=40), progress=False); n = len(tk.Explorer(m, a).wait().acts)"
+        reply = client.execute(code, reply=True, timeout=patience.seconds(240))
+        assert reply["content"]["status"] == "ok", reply["content"]
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
+# how it is done
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A package that an interrupt reaches while it is executed, in a place of installed ones."""
+    body = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nfor _ in range(1000): pass\nwhole = True\n"
+    (tmp_path / "interrupted_package.py").write_text(body)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(interrupts, "_PLACES", (str(tmp_path),))
+    importlib.invalidate_caches()
+    yield "interrupted_package"
+    sys.modules.pop("interrupted_package", None)
+
+
+def test_an_import_is_done_whole_and_the_interrupt_comes_after_it(package):
+    with pytest.raises(KeyboardInterrupt):  # noqa: PT012 – when it comes is what is tested
+        importlib.import_module(package)
+        assert sys.modules[package].whole
+        time.sleep(patience.seconds(5))
+
+
+def test_what_is_not_installed_is_interrupted_at_once(package, monkeypatch):
+    monkeypatch.setattr(interrupts, "_PLACES", ())
+    with pytest.raises(KeyboardInterrupt):
+        importlib.import_module(package)
+    assert package not in sys.modules
+
+
+def test_the_handler_of_others_is_theirs_again():
+    came = []
+    before = signal.signal(signal.SIGINT, lambda *_: came.append(1))
+    try:
+        with interrupts.held(), interrupts.held():
+            os.kill(os.getpid(), signal.SIGINT)
+            assert not came
+        end = time.monotonic() + patience.seconds(5)
+        while not came and time.monotonic() < end:
+            time.sleep(0.01)
+        assert came == [1]
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_other_threads_import_as_ever():
+    done = []
+    thread = threading.Thread(target=lambda: done.append(importlib.import_module("wave")))
+    thread.start()
+    thread.join(patience.seconds(10))
+    assert done
