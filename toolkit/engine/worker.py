@@ -17,7 +17,7 @@ from toolkit.engine.engine import Engine, Request
 
 IDLE = 5.0
 """Seconds without work after which the thread ends; the next request starts another."""
-AGAIN = 0.2
+AGAIN = 0.1
 """Seconds that work has to end with the process at a check of its own; after that an exception is raised in it wherever
 it is, and again after as many, as what it called may have taken the exception for its own."""
 SAID = 3.0
