@@ -212,6 +212,26 @@ def test_words_the_model_does_not_know_are_said_once_and_in_the_panel(panel):
     assert panel._note == ""
 
 
+def test_two_maps_of_an_image_say_how_far_they_agree(panel):
+    panel.beside = "method"
+    expected = tk.agreement({"a": panel.map, "b": panel.other}).iloc[0, 1]
+    assert panel._note.startswith(f"the two maps agree by {expected:+.2f} (rank correlation over 64 patches")
+    panel.beside = "image"
+    assert "agree" not in panel._note
+    panel.heads, panel.beside = "L3.H1", "ablated"
+    assert "the two maps agree by" in panel._note
+    panel.difference = True
+    assert "agree" not in panel._note, "a difference is no second map"
+
+
+def test_the_patches_are_shown_as_they_are_unless_smoothing_is_asked_for(panel):
+    plain, words = panel.png(), panel.to_matplotlib().axes[-1].get_ylabel()
+    assert "smoothed" not in words
+    panel.raw = False
+    assert panel.png() != plain
+    assert panel.to_matplotlib().axes[-1].get_ylabel().endswith(", smoothed between patches")
+
+
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [

@@ -79,6 +79,16 @@ def test_addresses_are_refused_and_make_no_folder(operation, tmp_path, monkeypat
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("operation", SAVERS)
+def test_a_place_where_nothing_can_be(operation, tmp_path):
+    name, save = SAVERS[operation]
+    (tmp_path / "file").write_text("mine")
+    for place in (tmp_path / "file" / name, tmp_path / ("long" * 80) / name):
+        with pytest.raises(tk.ToolkitError, match=f"{operation}: got"):
+            save(place)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
 def test_no_permission(tmp_path, monkeypatch):
     def refused(*arguments, **options):
         raise PermissionError(errno.EACCES, "Permission denied")

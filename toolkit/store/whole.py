@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from toolkit.errors import StoreError
 from toolkit.store.errors import local, storing
 
 
@@ -26,10 +27,16 @@ def whole_file(target: Path) -> Iterator[Path]:
 @contextlib.contextmanager
 def saved_file(path: str | Path, operation: str) -> Iterator[Path]:
     """The same for what a user saves, in a folder that is made where it is not there: a full disk, a place where one
-    may not write and an address that is no path are a StoreError.
+    may not write, one where nothing can be and an address that is no path are a StoreError.
     """
     target = local(path, operation)
-    with storing(target, operation):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(target) as part:
-            yield part
+    try:
+        with storing(target, operation):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with whole_file(target) as part:
+                yield part
+    except StoreError:
+        raise
+    except OSError as error:  # a file where a folder should be, a name that is too long …
+        given = f"{str(path)!r}, where nothing can be written ({error.strerror or error})"
+        raise StoreError(operation, given, "a place to write to", "name another file") from error

@@ -163,8 +163,9 @@ def test_blank_lines_and_a_byte_order_mark(tmp_path):
 
 
 def test_a_place_that_cannot_be_written(spans, tmp_path):
-    with pytest.raises(tk.InputError, match=r"spans\.save: got .*x\.json"):
-        spans.save(tmp_path / "no folder" / "x.json")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(tk.StoreError, match=r"spans\.save: got .*x\.json"):
+        spans.save(tmp_path / "file" / "x.json")
 
 
 @pytest.mark.parametrize(
@@ -217,6 +218,49 @@ def test_what_a_bank_lacks_is_said(acts):
     with pytest.warns(BankWarning, match="1 texts have the vector of an earlier one.*'a red object'"):
         doubled = tk.textspan(acts, [*tk.bank("world").texts, "a red object"], layers=-2)
     assert not (doubled.picks == len(tk.bank("world"))).any()
+
+
+def test_texts_picked_that_are_nearly_another_one_are_told(acts):
+    with pytest.warns(BankWarning, match=r"texts picked are nearly another one of the bank \(cosine above 0\.99\)"):
+        tk.textspan(acts, "world", size=6, layers=-2)
+    apart = [text for text in tk.bank("world").texts if " " not in text or "background" in text][::4]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*nearly another")
+        warnings.filterwarnings("ignore", message=".*cannot span")
+        tk.textspan(acts, apart, size=3, layers=-1)
+
+
+def test_a_stop_at_chance_ends_lists_earlier_and_keeps_their_beginnings(acts, tmp_path):
+    whole = tk.textspan(acts, "world", size=10, layers=-2)
+    short = tk.textspan(acts, "world", size=10, layers=-2, stop="chance")
+    assert np.isnan(whole.chance).all()
+    kept = short.picks >= 0
+    assert 0 < kept.sum() < (whole.picks >= 0).sum()
+    assert (short.picks[kept] == whole.picks[kept]).all()
+    assert not (np.diff(kept.astype(int), axis=2) > 0).any(), "a list ends once"
+    assert np.isnan(short.explained[~kept]).all()
+    gain = np.diff(np.nan_to_num(short.explained), axis=2, prepend=0)
+    assert (gain[kept] > short.chance[kept]).all()
+    assert short.settings["stop"] == "chance"
+    assert tk.textspan(acts, "world", size=10, layers=-2, stop="chance").picks.tolist() == short.picks.tolist()
+    again = tk.load_spans(short.save(tmp_path / "s.json"))
+    np.testing.assert_allclose(again.chance, short.chance, rtol=1e-6)
+    assert list(short.head("L3.H1").columns)[-1] == "chance"
+    with pytest.raises(tk.InputError, match="'rank' or 'chance'"):
+        tk.textspan(acts, "world", stop="luck")
+
+
+def test_spans_of_an_earlier_version_open(acts, tmp_path):
+    path = tk.textspan(acts, "world", size=2, layers=-1).save(tmp_path / "s.json")
+    content = json.loads(path.read_text())
+    del content["chance"]
+    path.write_text(json.dumps(content))
+    found = tk.load_spans(path)
+    assert np.isnan(found.chance).all()
+    del content["reach"]
+    path.write_text(json.dumps(content))
+    with pytest.raises(tk.InputError, match="reach"):
+        tk.load_spans(path)
 
 
 def test_somp_explains_at_least_as_much_with_its_texts_alone(acts, spans):
