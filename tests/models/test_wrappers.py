@@ -143,6 +143,11 @@ def test_a_tower_alone_keeps_its_names(tower):
     assert set(without_wrappers({f"module.{tower}": torch.ones(1)}, "a file")) == {tower}
 
 
+@pytest.mark.parametrize("names", [["w"], ["a.w"], ["a.b.c"], ["a.w", "a.v"], []])
+def test_what_is_no_clip_keeps_its_names(names):
+    assert list(without_wrappers({name: torch.ones(1) for name in names}, "a file")) == names
+
+
 def test_what_wrappers_put_between_names_is_taken_off():
     name = "visual._fsdp_wrapped_module.transformer.resblocks.0._checkpoint_wrapped_module.ln_1.weight"
     assert plain_name(name) == "visual.transformer.resblocks.0.ln_1.weight"

@@ -61,7 +61,10 @@ def without_wrappers(state: dict[str, Tensor], source: str) -> dict[str, Tensor]
 def _without_shared(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """Without the first parts that all names share, where what is left looks like a CLIP's."""
     shorter = state
-    while shorter and len(first := {name.partition(".")[0] for name in shorter}) == 1 and not first & set(OWN):
+    while shorter and all("." in name for name in shorter):
+        first = {name.partition(".")[0] for name in shorter}
+        if len(first) > 1 or first & set(OWN):
+            break
         shorter = {name.partition(".")[2]: tensor for name, tensor in shorter.items()}
     known = any(name.partition(".")[0] in OWN for name in shorter)
     return shorter if known else state
