@@ -42,6 +42,10 @@ class Place:
         try:
             self._lock.acquire()
         except Timeout as error:
+            if not Path(self._lock.lock_file).exists():  # it could not be made at all
+                given = f"store={str(self.path)!r}, where nothing can be written"
+                fix = "name another place"
+                raise StoreError(self._operation, given, "a folder that can be written to", fix) from error
             given = f"store={self.path.name!r}, which another process is writing at this moment"
             fix = "wait for it, or name another store"
             raise StoreError(self._operation, given, "one writer at a time", fix) from error

@@ -69,7 +69,7 @@ class Spans:
         return [[[self.bank.texts[j] for j in head if j >= 0] for head in row] for row in self.picks]
 
     def head(self, head: Any) -> pandas.DataFrame:
-        """One head, one row per text: text, factor, std, explained, stability, chance.
+        """One head, one row per text: text, factor, std, explained, stability, and chance with stop="chance".
 
         Arguments:
             head: "L2.H6" or (layer, head).
@@ -82,11 +82,12 @@ class Spans:
         row, column = self._at(head)
         kept = [j for j in self.picks[row, column] if j >= 0]
         n = len(kept)
-        return pandas.DataFrame({
+        found = pandas.DataFrame({
             "text": [self.bank.texts[j] for j in kept], "factor": [self.bank.factors[j] for j in kept],
             "std": self.std[row, column, :n], "explained": self.explained[row, column, :n],
             "stability": self.stability[row, column, :n], "chance": self.chance[row, column, :n],
         })  # fmt: skip
+        return found if self.settings.get("stop") == "chance" else found.drop(columns="chance")
 
     def to_dataframe(self) -> pandas.DataFrame:
         """One row per text of every head: layer, head, place, text, factor, std, explained, stability,
