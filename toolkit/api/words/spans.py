@@ -90,9 +90,7 @@ class Spans:
         return found if self.settings.get("stop") == "chance" else found.drop(columns="chance")
 
     def to_dataframe(self) -> pandas.DataFrame:
-        """One row per text of every head: layer, head, place, text, factor, std, explained, stability,
-        chance.
-        """
+        """One row per text of every head: layer, head, place, text, factor, std, explained, stability (chance)."""
         import pandas
 
         tables = []
