@@ -43,6 +43,7 @@ def interrupted(delay: float) -> Any:
 
 def main(seed: int, times: int) -> None:
     """Interrupt verbs and constructors drawn with a seed, then hold every result against one without interrupts."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # who starts this may ignore interrupts
     draw = random.Random(seed)
     world = World()
     everything = VERBS | PANELS

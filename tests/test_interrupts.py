@@ -22,6 +22,7 @@ FIRST = """
 import os, signal, sys, threading, time
 import toolkit as tk
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # who starts the tests may ignore interrupts
 threading.Timer(float(sys.argv[1]), os.kill, [os.getpid(), signal.SIGINT]).start()
 came = False
 try:
@@ -85,7 +86,9 @@ def package(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(interrupts, "_PLACES", (str(tmp_path),))
     importlib.invalidate_caches()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # workers of pytest-xdist ignore them
     yield "interrupted_package"
+    signal.signal(signal.SIGINT, before)
     sys.modules.pop("interrupted_package", None)
 
 

@@ -13,7 +13,20 @@ import toolkit as tk
 
 PACKAGE = Path(tk.__file__).parent
 ORDER = [
-    *("version", "errors", "engine", "core", "models", "data", "organism", "store", "api", "explanations", "labs"),
+    *(
+        "version",
+        "errors",
+        "interrupts",
+        "engine",
+        "core",
+        "models",
+        "data",
+        "organism",
+        "store",
+        "api",
+        "explanations",
+        "labs",
+    ),
     *("figures", "panels", "teach", "cli", "__main__"),
 ]
 FOREIGN = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from PIL import Image
 
@@ -71,3 +73,29 @@ def test_names_that_imagenet_has_twice_are_said(tmp_path):
     assert note.startswith("'crane', 'maillot' are the name of two classes of ImageNet each")
     pictures(tmp_path / "machines", ["crane", "lorry driver", "dumper truck"])
     assert tk.image_folder(tmp_path / "machines").notes == ()
+
+
+def test_a_folder_one_too_high_and_classes_that_vanish_are_noted(tmp_path):
+    for name in ("photos/x/a.png", "photos/y/b.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / name)
+    assert (
+        "All images lie in one folder, 'photos', which holds the folders 'x', 'y'"
+        in tk.image_folder(tmp_path).notes[-1]
+    )
+    below = tmp_path / "photos"
+    assert not tk.image_folder(below).notes
+    (below / "z").mkdir()
+    (below / "z" / "c.jpg?w=200").write_bytes(b"x")
+    assert "no picture by its ending: 'z' (such as 'z/c.jpg?w=200')" in tk.image_folder(below).notes[0]
+
+
+def test_names_that_are_no_text_are_left_out_and_said(tmp_path):
+    for name in (b"a.png", b"\xff.png"):
+        path = os.path.join(os.fsencode(tmp_path), b"x", name)  # noqa: PTH118 – bytes
+        os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103, PTH120
+        Image.new("RGB", (8, 8)).save(tmp_path / "plain.png")
+        os.rename(tmp_path / "plain.png", path)  # noqa: PTH104
+    found = tk.image_folder(tmp_path)
+    assert list(found.ids) == ["x/a.png"]
+    assert "no UTF-8 were left out: 'x/\\\\udcff.png'" in found.notes[0]

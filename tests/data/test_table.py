@@ -137,7 +137,7 @@ def test_empty_cells_are_named_by_row(tmp_path):
         ("a.csv", "path,label\n".encode("utf-16"), "UTF-16"), ("a.csv", b"PK\x03\x04\0\0\0\0", "holds NULs"),
         ("a.csv", b"path,label\n1.png,a,b\n", "row 1 has 3 cells for 2 columns"),
         ("a.csv", b"path,label\n1.png,a\n2.png,a,b\n", "row 2 has 3 cells"),
-        ("a.csv", b'path,label\n"1.png,a\n', "row 1 has 1 cells"),
+        ("a.csv", b'path,label\n"1.png,a\n', "a quote is opened and never closed"),
         ("a.csv", b"path,label,path\n1.png,a,b\n", "'path' as the name of two columns"),
         ("a.tsv", b"path;labels\n1.png;a\n", "label='label'.*did you mean 'labels'"),
         ("a.csv", b"path,label\n1.png\n", "row 1 has 1 cells for 2 columns"),
@@ -293,3 +293,9 @@ def test_other_lists_have_other_separators_too(tmp_path, first):
         words = (top / name).read_text().replace(",", ";")
         (top / name).write_text(first + words)
     pd.testing.assert_frame_equal(tk.celeba(top).to_dataframe(), expected)
+
+
+def test_a_quote_that_is_never_closed_swallows_no_rows(tmp_path):
+    (tmp_path / "t.csv").write_text('path,label\na.png,"x\nb.png,y\nc.png,z\n')
+    with pytest.raises(tk.InputError, match="a quote is opened and never closed"):
+        tk.table(tmp_path / "t.csv")

@@ -183,7 +183,7 @@ def test_settings_that_no_shape_shows_are_told(name, clip, tmp_path):
 def test_an_image_size_that_the_weights_deny_is_an_error(name, clip, tmp_path):
     beside(tmp_path, {**CONFIG, "vision_cfg": {**families.VIT, "image_size": 64}})
     path = saved(clip, tmp_path / "w.pt")
-    with pytest.raises(InputError, match=r"another shape: visual\.positional_embedding"), pytest.warns(ModelWarning):
+    with pytest.raises(InputError, match=r"positional_embedding .* another size"), pytest.warns(ModelWarning):
         tk.load(name, checkpoint=path)
 
 

@@ -92,3 +92,41 @@ def test_a_tokenizer_of_transformers_is_a_tokenizer(clip):
 def test_what_gives_no_ids_is_no_tokenizer(given, clip):
     with pytest.raises(tk.InputError, match=r"wrap: got .*tokenizer.*texts → ids"):
         tk.wrap(clip, tokenizer=given)
+
+
+def test_a_preprocess_gives_floats_and_says_where_it_does_not_normalise(clip):
+    plain = transforms.Compose([transforms.Resize((32, 32)), transforms.PILToTensor()])
+    with pytest.raises(tk.InputError, match=r"returns a tensor of torch\.uint8"):
+        tk.wrap(clip, preprocess=plain)
+    with pytest.raises(tk.InputError, match="returns a ndarray"):
+        tk.wrap(clip, preprocess=lambda picture: np.zeros((3, 32, 32), np.float32))
+    with pytest.warns(tk.ModelWarning, match="wrap: the preprocess makes pixels of 0 … 0.973, not normalised"):
+        tk.wrap(clip, preprocess=transforms.Compose([transforms.Resize((32, 32)), transforms.ToTensor()]))
+
+
+def test_a_transform_that_is_hardly_ever_drawn_is_refused_by_its_name(clip):
+    rare = with_step(transforms.RandomHorizontalFlip(1e-6))
+    with pytest.raises(tk.InputError, match="every time \\(by RandomHorizontalFlip\\)"):
+        tk.wrap(clip, preprocess=rare)
+
+
+def ids(n=8, rows=None, high=40, dtype=torch.long):
+    return lambda texts: torch.full((rows or len(texts), n), high, dtype=dtype)
+
+
+TOKENIZERS = {
+    "one row too few": (ids(rows=1), "1 rows for 2 texts"),
+    "another length": (ids(n=5), "5 tokens for a model of 8"),
+    "beyond the vocabulary": (ids(high=50), "ids from 50 to 50 for a model that knows 50"),
+    "negative": (ids(high=-1), "ids from -1"),
+    "random": (lambda texts: torch.randint(0, 50, (len(texts), 8)), "other ids for the same texts"),
+    "bools": (ids(high=1, dtype=torch.bool), "of torch.bool"),
+    "on no device": (lambda texts: torch.zeros(2, 8, dtype=torch.long, device="meta"), "returns a Tensor"),
+}
+
+
+@pytest.mark.parametrize("case", TOKENIZERS)
+def test_ids_that_the_model_cannot_read_are_refused_when_it_is_wrapped(case, clip):
+    tokenizer, words = TOKENIZERS[case]
+    with pytest.raises(tk.InputError, match=words):
+        tk.wrap(clip, tokenizer=tokenizer)

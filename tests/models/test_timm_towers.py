@@ -359,10 +359,10 @@ def test_gradients_through_checkpointed_layers_are_refused_and_the_sum_is_not():
             verb(model, pictures(2), t)
 
 
-def test_autocast_is_named_where_it_spoils_the_sum():
+def test_autocast_around_a_call_spoils_no_sum():
     model = tk.wrap(build("timm-vit"))
-    with torch.autocast("cpu", torch.bfloat16), pytest.raises(UnsupportedModelError, match=r"leave torch\.autocast"):
-        tk.decompose(model, pictures(2))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert tk.decompose(model, pictures(2)).error < 1e-5
 
 
 def test_weights_written_through_data_are_seen_by_grad_cam_and_by_stores(tmp_path):

@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn.utils import prune
 
 import toolkit as tk
+from toolkit.models.checkpoints import fill, read_state
 from toolkit.models.wrappers import plain_name, without_wrappers
 
 
@@ -40,7 +41,12 @@ def blocks(clip):
     return clip
 
 
-@pytest.mark.parametrize("compiled", [whole, tower_in_place, tower, blocks])
+def method(clip):
+    clip.visual.forward = torch.compile(clip.visual.forward, backend="eager")
+    return clip
+
+
+@pytest.mark.parametrize("compiled", [whole, tower_in_place, tower, blocks, method])
 def test_a_compiled_model_gives_the_numbers_of_the_plain_one_and_saves_as_it(compiled, clip, tmp_path):
     plain, model = tk.wrap(clip), tk.wrap(compiled(copy.deepcopy(clip)))
     images = families.pictures(clip, 2)
@@ -105,7 +111,32 @@ def of_openai(clip):
     return clip
 
 
+def parallel_tower(clip):
+    clip.visual = nn.DataParallel(clip.visual)
+    return clip
+
+
+class Averaged(nn.Module):
+    def __init__(self, model):
+        super().__init__()
+        self.module = model
+
+
+def strange(clip):
+    clip.visual.transformer.resblocks[1] = nn.Identity()
+    return clip
+
+
+def inside(clip):
+    clip.visual.transformer = nn.DataParallel(clip.visual.transformer)
+    return clip
+
+
 REFUSED = {
+    "parallel tower": (parallel_tower, r"clip\.visual = clip\.visual\.module"),
+    "averaged": (Averaged, r"tk\.wrap\(model\.module\)"),
+    "a layer that is none": (strange, "it has no ln_1|its first norm|not built as the known ones"),
+    "parallel layers": (inside, "not built as the known ones are"),
     "parallel": (nn.DataParallel, r"pass the model inside: clip\.module"),
     "peft": (PeftModel, r"clip\.merge_and_unload\(\)"),
     "adapter inside": (adapted, r"mlp\.c_fc is an adapter \(Lora\).*merge_and_unload\(\)"),
@@ -163,3 +194,46 @@ def test_two_models_in_a_file_are_named():
     state = {f"{p}.{n}": torch.ones(()) for p in ("model", "ema") for n in ("logit_scale", "visual.proj")}
     with pytest.raises(tk.InputError, match=r"several models, under 'ema\.', 'model\.'"):
         without_wrappers(state, "a file")
+
+
+def test_of_several_sets_of_weights_one_is_used_and_the_others_are_told(clip, tmp_path):
+    own = clip.state_dict()
+    torch.save({"state_dict": own, "state_dict_ema": own, "optimizer": {"x": torch.ones(1)}}, tmp_path / "a.pt")
+    with pytest.warns(tk.ModelWarning, match=r"'state_dict' is used, 'state_dict_ema' is not"):
+        assert set(read_state(tmp_path / "a.pt")) == set(own)
+    torch.save({"module": own, "epoch": 3}, tmp_path / "b.pt")
+    assert set(read_state(tmp_path / "b.pt")) == set(own)
+    torch.save({"teacher": own, "student": own}, tmp_path / "c.pt")
+    with pytest.raises(tk.InputError, match="several sets of weights, 'teacher', 'student'"):
+        read_state(tmp_path / "c.pt")
+
+
+def test_files_under_other_names_and_pointers(clip, tmp_path):
+    tk.save_checkpoint(tk.wrap(clip), tmp_path / "own.safetensors").rename(tmp_path / "own.pt")
+    assert set(read_state(tmp_path / "own.pt")) == set(clip.state_dict())
+    (tmp_path / "x.pt").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 9\n")
+    with pytest.raises(tk.InputError, match=r"a pointer of git-lfs.*git lfs pull"):
+        read_state(tmp_path / "x.pt")
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    (lambda t: (t * 100).to(torch.int8), "int8 for floats"), (lambda t: t.to("meta"), "on the meta device"),
+])  # fmt: skip
+def test_weights_that_are_no_floats_are_not_taken_for_some(change, words, clip):
+    with pytest.raises(tk.InputError, match=words):
+        fill(copy.deepcopy(clip), {name: change(t) for name, t in clip.state_dict().items()}, "a file")
+
+
+@pytest.mark.parametrize(("given", "words"), [
+    ("https://example.org/a.pt", "the address 'https://example.org/a.pt'"),
+    ("openai/clip-vit-base-patch32", r"create_model_from_pretrained\('hf-hub:openai/clip-vit-base-patch32'\)"),
+    ("hf-hub:laion/CLIP-ViT-B-32", "get_tokenizer"),
+])  # fmt: skip
+def test_names_of_places_that_are_not_here_say_the_way(given, words):
+    with pytest.raises(tk.InputError, match=words):
+        tk.load(given)
+
+
+def test_a_state_dict_is_no_checkpoint_file(clip):
+    with pytest.raises(tk.InputError, match="checkpoint of type OrderedDict"):
+        tk.load("ViT-B-32", checkpoint=clip.state_dict())

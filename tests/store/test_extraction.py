@@ -13,6 +13,7 @@ from pathlib import Path
 
 import families
 import numpy as np
+import open_clip
 import pandas
 import pytest
 import torch
@@ -20,6 +21,7 @@ from PIL import Image
 from store.pictures import Pictures, same
 
 import toolkit as tk
+from toolkit.models.processors import TRIES
 from toolkit.store import extraction, writer
 from toolkit.store import layout as layouts
 from toolkit.store.errors import check_space
@@ -531,7 +533,12 @@ def test_a_linked_place_is_followed(model, tmp_path):
 
 
 def test_a_preprocess_that_fails_is_nobodys_picture(tmp_path):
+    plain, tried = open_clip.image_transform(32, is_train=False), []
+
     def wrong(image):
+        if len(tried) < TRIES:  # as often as `tk.wrap` tries it
+            tried.append(image)
+            return plain(image)
         raise RuntimeError("no such filter")
 
     broken = tk.wrap(families.build("vit"), preprocess=wrong)

@@ -71,6 +71,10 @@ def image_folder(folder: str | Path, split: str = "test") -> ImageFolder:
     tops = sorted({path.partition("/")[0] for path in found.paths if "/" in path})
     usual = tops and set(tops) <= {"train", "training", "val", "valid", "validation", "test", "testing"}
     said = [f"The labels are the folders {first_three(tops)}: read one of them for classes."] if usual else []
+    deeper = sorted({path.split("/")[1] for path in found.paths if path.count("/") > 1})
+    if len(tops) == 1 and len(deeper) > 1 and all("/" in path for path in found.paths) and not usual:
+        folders = f"{tops[0]!r}, which holds the folders {first_three(deeper)}"
+        said.append(f"All images lie in one folder, {folders}: read that one for classes.")
     return ImageFolder(root, found.paths, split, (*found.notes, *said, *_shared(tops)))
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from toolkit.data.characters import sendable
 from toolkit.data.choice import first_three
 from toolkit.data.endings import READERS, ending_of, left_out, suffixes, unread
 from toolkit.data.spelling import nfc, spelled
@@ -60,6 +61,8 @@ def images_below(root: Path) -> Below:
     """
     paths: list[str] = []
     others: list[str] = []
+    rest: list[str] = []
+    odd: list[str] = []
     linked: list[str] = []
     aside: list[Path] = []
     shut: list[OSError] = []
@@ -73,9 +76,17 @@ def images_below(root: Path) -> Below:
         prefix = "" if here == root else here.relative_to(root).as_posix() + "/"
         for name in files:
             ending = ending_of(name)
-            if ending in kinds and not hidden(name):
+            if hidden(name):
+                continue
+            if not _is_text(prefix + name):
+                odd.append(prefix + name)
+            elif ending in kinds:
                 (paths if ending in readable else others).append(prefix + name)
+            else:
+                rest.append(prefix + name)
     notes = _aside(root, aside, kinds)
+    notes += [f"Files whose names are no UTF-8 were left out: {first_three(sendable(sorted(odd)))}."] if odd else []
+    notes += _bare(rest, [*paths, *others])
     if others:
         gone = {path.split("/")[0] for path in others if "/" in path} - {path.split("/")[0] for path in paths}
         notes.append(left_out(sorted(others), sorted(gone)) + ".")
@@ -86,6 +97,25 @@ def images_below(root: Path) -> Below:
         names = [Path(str(error.filename)).relative_to(root).as_posix() for error in shut]
         notes.append(f"Folders that may not be listed were left out: {first_three(names)} ({shut[0].strerror}).")
     return Below(tuple(sorted(paths)), tuple(notes), tuple(sorted(others)))
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name is text: bytes that are no UTF-8 come as halves of characters."""
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _bare(rest: Sequence[str], pictures: Sequence[str]) -> list[str]:
+    """A note on folders at the top that hold files and no picture by its ending: a class that would vanish."""
+    full = {path.split("/")[0] for path in pictures if "/" in path}
+    found = [path for path in sorted(rest) if "/" in path and path.split("/")[0] not in full]
+    names = list(dict.fromkeys(path.split("/")[0] for path in found))
+    if not names:
+        return []
+    return [f"Folders with files but no picture by its ending: {first_three(names)} (such as {found[0]!r})."]
 
 
 def _aside(root: Path, folders: Sequence[Path], kinds: frozenset[str]) -> list[str]:

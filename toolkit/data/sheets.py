@@ -150,6 +150,9 @@ def _separated(
         raise InputError(operation, given, "one row per image", fix) from error
     if not rows:
         raise InputError(operation, f"{path.name}, which is empty", "a table with a line of column names", "fill it")
+    if _left_open(words, separator):
+        given = f"{path.name}, in which a quote is opened and never closed"
+        raise InputError(operation, given, "quotes in pairs", "close it, or double a quote that belongs to a cell")
     names, rows = _names(rows, path, operation, columns)
     for number, row in enumerate(rows, 1):
         if len(row) != len(names):
@@ -157,6 +160,16 @@ def _separated(
             raise InputError(operation, given, f"{len(names)} cells with {between} between them", fix)
     headers = [name or f"Unnamed: {i}" for i, name in enumerate(names)]
     return pandas.DataFrame(rows, columns=headers, dtype=object), notes
+
+
+def _left_open(words: str, separator: str) -> bool:
+    """Whether the last cell is still inside quotes at the end: it holds all lines since."""
+    try:
+        for _ in csv.reader(io.StringIO(words, newline=""), delimiter=separator, strict=True):
+            pass
+    except csv.Error as error:
+        return "unexpected end of data" in str(error)
+    return False
 
 
 def separator_of(words: str, path: Path) -> tuple[str, str, str]:

@@ -9,7 +9,6 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Literal
 
-from toolkit.core.precision import exact
 from toolkit.errors import ToolkitError
 
 State = Literal["waiting", "running", "done", "failed", "superseded", "cancelled"]
@@ -156,8 +155,7 @@ class Engine:
             self._running = True
         try:
             while (request := self._next()) is not None:
-                with exact():  # the caller's thread has the caller's settings
-                    request.run()
+                request.run()
         except BaseException:
             self._running, self._current = False, None
             raise

@@ -32,6 +32,8 @@ from toolkit.models.words import tell
 from toolkit.models.wrappers import without_wrappers
 
 State = dict[str, Tensor]
+NESTED = ("state_dict", "model_state_dict", "model")
+"""Entries of a checkpoint that hold its weights, by their usual names."""
 PICKLE_BYTES = 10_000_000
 """Of a pickle that is no archive, looked at for the names it wants."""
 OTHER_SIZE = (
@@ -56,7 +58,12 @@ def read_state(path: Path) -> State:
         raise MissingWeightsError("load", f"{str(path)!r}, which is not a file", _ACCEPTED, "check the path")
     if not path.stat().st_size:
         raise InputError("load", f"{path.name}, which is empty", _ACCEPTED, "download or write it again")
-    if path.suffix == ".safetensors":
+    with path.open("rb") as file:
+        start = file.read(64)
+    if start.startswith(b"version https://git-lfs"):
+        given = f"{path.name}, a pointer of git-lfs and not the file itself"
+        raise InputError("load", given, _ACCEPTED, "fetch it: git lfs pull")
+    if path.suffix == ".safetensors" or start[8:9] == b"{":  # by another name
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
@@ -68,9 +75,7 @@ def read_state(path: Path) -> State:
             ) from error
     else:
         content = _read_pickle(path)
-    for key in ("state_dict", "model_state_dict", "model"):
-        if isinstance(content, dict) and isinstance(content.get(key), dict):
-            content = content[key]
+    content = _inside(content, path.name)
     named = isinstance(content, dict) and all(isinstance(k, str) and isinstance(t, Tensor) for k, t in content.items())
     if not named or not content:
         raise InputError(
@@ -80,6 +85,34 @@ def read_state(path: Path) -> State:
             "save it with torch.save(model.state_dict(), path)",
         )
     return without_wrappers(content, path.name)
+
+
+def _inside(content: Any, source: str) -> Any:
+    """The state dict in what a checkpoint holds: itself, or the one of its entries that is one."""
+    if not isinstance(content, dict):
+        return content
+    kept = {key: value for key, value in content.items() if _is_state(value)}
+    if not kept:
+        for key in NESTED:
+            if isinstance(content.get(key), dict):
+                return _inside(content[key], source)
+        return content
+    first = next((key for key in NESTED if key in kept), None)
+    if first is None and len(kept) > 1:
+        given = f"{source} with several sets of weights, {', '.join(map(repr, kept))}"
+        raise InputError("load", given, "one set of weights", "save one alone: torch.save(content[name], path)")
+    first = first or next(iter(kept))
+    others = [key for key in kept if key != first and "optim" not in str(key)]
+    if others:
+        tell(f"{source} holds several sets of weights: {first!r} is used, {', '.join(map(repr, others))} is not")
+    return kept[first]
+
+
+def _is_state(value: Any) -> bool:
+    """Whether this is a table of tensors by name."""
+    return isinstance(value, dict) and bool(value) and all(
+        isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in value.items()
+    )  # fmt: skip
 
 
 def read_weights(path: Path) -> State:
@@ -263,6 +296,17 @@ def fill(clip: Any, state: State, source: str) -> None:
     own = clip.state_dict()
     # OpenAI's files hold facts beside the weights; a compiled model's hold the attention mask, which follows from none
     state = {name: t for name, t in state.items() if name in own or name not in FACTS | {"attn_mask"}}
+    absent = [name for name, tensor in state.items() if tensor.is_meta]
+    if absent:
+        given = f"{source} with tensors on the meta device, which hold no numbers: {_listed(absent)}"
+        raise InputError("load", given, "weights", "save the model after it was loaded")
+    whole = [n for n, t in state.items() if n in own and own[n].is_floating_point() and not t.is_floating_point()]
+    if whole:
+        given = f"{source} with {str(state[whole[0]].dtype).removeprefix('torch.')} for floats: {_listed(whole)}"
+        raise InputError("load", given, "weights in a type of floats", "save the model before it is quantised")
+    small = [n for n, t in state.items() if t.is_floating_point() and t.element_size() == 1]
+    if small:
+        tell(f"{source} holds weights of eight bits ({_listed(small)}): they are as rough as that")
     for name in ("logit_scale", "logit_bias"):  # a number, or a list of one
         if name in state and name in own and state[name].numel() == own[name].numel() == 1:
             state[name] = state[name].reshape(own[name].shape)

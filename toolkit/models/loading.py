@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import warnings
 from dataclasses import replace
@@ -97,6 +98,13 @@ def _given(
     name = None if name is None else str(name).removeprefix("local-dir:")
     if pretrained and checkpoint is None and Path(pretrained).suffix and Path(pretrained).exists():
         pretrained, checkpoint = None, pretrained
+    for what, value in (("name", name), ("checkpoint", checkpoint)):
+        if not isinstance(value, str | Path | None):
+            given = f"{what} of type {type(value).__name__}"
+            raise InputError("load", given, "the path of a file", "save it first: torch.save(state_dict, path)")
+        if value is not None and re.match(r"[a-z0-9+]{2,}://", str(value), re.IGNORECASE):
+            given = f"the address {str(value)!r}"
+            raise InputError("load", given, "a file on this machine", "download it, and pass its path")
     if name is not None and (Path(name).exists() or Path(name).suffix in _SUFFIXES):
         if pretrained or checkpoint:
             kind = "folder" if Path(name).is_dir() else "file"
@@ -115,6 +123,9 @@ def _known(name: str) -> None:
     import open_clip
 
     scheme, _, rest = name.partition(":")
+    known = name.replace("/", "-") in open_clip.list_models()
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", name) and not known:
+        name, scheme, rest = f"hf-hub:{name}", "hf-hub", name
     if scheme == "hf-hub" and rest:
         made = f"clip, preprocess = open_clip.create_model_from_pretrained({name!r})"
         fix = f"{made}; tk.wrap(clip, preprocess, open_clip.get_tokenizer({name!r}))"

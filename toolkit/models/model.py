@@ -371,14 +371,16 @@ def wrap(
     >>> tk.wrap(tk.load().clip).card.heads
     8
     """
-    clip = adapted(unwrapped(clip))
+    clip = unwrapped(clip)
+    name = name or type(clip).__name__
+    clip = adapted(clip)
     tower_of(clip)
     check_weights(clip)
     if preprocess is not None:
         preprocess = as_preprocess(preprocess, image_size(clip))
     if tokenizer is not None:
-        tokenizer = as_tokenizer(tokenizer, getattr(clip, "context_length", None))
-    return Model(clip, preprocess, tokenizer, name or type(clip).__name__)
+        tokenizer = as_tokenizer(tokenizer, getattr(clip, "context_length", None), getattr(clip, "vocab_size", None))
+    return Model(clip, preprocess, tokenizer, name)
 
 
 def check_device(device: str | torch.device, operation: str) -> torch.device:

@@ -14,11 +14,15 @@ from PIL import Image
 from torch import Tensor
 
 from toolkit.errors import InputError
+from toolkit.models.words import tell
 
 Preprocess = Callable[..., Tensor]
 Tokenizer = Callable[..., Tensor]
 TRIES = 8
 """Times a picture goes through a preprocess, each with other random numbers: a flip of every second picture shows."""
+AUGMENTS = ("ColorJitter", "AutoAugment", "RandAugment", "TrivialAugmentWide", "AugMix", "ElasticTransform")
+"""Transforms of torchvision that draw random numbers and do not say so in their name."""
+TEXTS = ("a photo of a dog", "two")
 FIX = "pass open_clip.image_transform(size, is_train=False), or leave preprocess out"
 
 
@@ -64,25 +68,35 @@ def as_preprocess(given: Any, size: tuple[int, int]) -> Preprocess:
     if not callable(found):
         accepted = "a function PIL image → [3, H, W], or an image processor of transformers"
         raise InputError("wrap", f"preprocess={given!r:.80}", accepted, FIX)
+    steps = [type(step).__name__ for step in getattr(found, "transforms", [])]
+    drawn = [name for name in steps if name.startswith("Random") or name in AUGMENTS]
     picture = _test_picture(size)
     try:
         with _own_random_numbers():
             first = found(picture)
-            same = all(_equal(first, _again(found, picture, seed)) for seed in range(1, TRIES))
+            same = not drawn and all(_equal(first, _again(found, picture, seed)) for seed in range(1, TRIES))
     except Exception as error:
         said = f"a preprocess that raises {type(error).__name__} on an RGB picture ({str(error).strip()[:200]})"
         raise InputError("wrap", said, "a function PIL image → [3, H, W]", FIX) from error
+    if not isinstance(first, Tensor) or not first.is_floating_point():
+        kind = f"a tensor of {first.dtype}" if isinstance(first, Tensor) else f"a {type(first).__name__}"
+        raise InputError("wrap", f"a preprocess that returns {kind}", "a function PIL image → floats [3, H, W]", FIX)
     if not same:
-        said = "a preprocess that makes other numbers of the same picture every time (a training transform, it seems)"
+        by = f" (by {', '.join(drawn)})" if drawn else " (a training transform, it seems)"
+        said = f"a preprocess that makes other numbers of the same picture every time{by}"
         raise InputError("wrap", said, "one that always does the same", FIX)
+    stated = [step for step in getattr(found, "transforms", []) if hasattr(step, "mean")]
+    normalises = bool(stated) or isinstance(found, ImageProcessor)
+    if not normalises and first.min() >= 0 and first.max() > 0:
+        tell(f"the preprocess makes pixels of 0 … {first.max():.3g}, not normalised as the model was trained", "wrap")
     return found
 
 
-def as_tokenizer(given: Any, length: int | None) -> Tokenizer:
+def as_tokenizer(given: Any, length: int | None, words: int | None = None) -> Tokenizer:
     """A tokenizer as a function: texts → ids [t, n].
 
     given: such a function, or a tokenizer (or processor of both kinds) of the transformers library. length: tokens of a
-    text that the model takes. Raises InputError for what gives no table of whole numbers.
+    text that the model takes. words: how many tokens it knows. Raises InputError for what gives no table of such ids.
     """
     given = given if not hasattr(given, "image_processor") else getattr(given, "tokenizer", given)
     found = TextProcessor(given, length) if hasattr(given, "model_max_length") and callable(given) else given
@@ -93,13 +107,22 @@ def as_tokenizer(given: Any, length: int | None) -> Tokenizer:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of words it does not know
-            ids = found(["a photo of a dog"])
+            ids, again = found(list(TEXTS)), found(list(TEXTS))
     except Exception as error:
         said = f"a tokenizer that raises {type(error).__name__} on a list of texts ({str(error).strip()[:200]})"
         raise InputError("wrap", said, accepted, fix) from error
-    if not isinstance(ids, Tensor) or ids.ndim != 2 or ids.is_floating_point():
+    if not isinstance(ids, Tensor) or ids.ndim != 2 or ids.dtype not in (torch.int32, torch.int64) or ids.is_meta:
         shape = f" {tuple(ids.shape)} of {ids.dtype}" if isinstance(ids, Tensor) else ""
         raise InputError("wrap", f"a tokenizer that returns a {type(ids).__name__}{shape}", accepted, fix)
+    if len(ids) != len(TEXTS):
+        raise InputError("wrap", f"a tokenizer that returns {len(ids)} rows for {len(TEXTS)} texts", accepted, fix)
+    if not torch.equal(ids, again):
+        raise InputError("wrap", "a tokenizer that returns other ids for the same texts every time", accepted, fix)
+    if length is not None and ids.shape[1] != length:
+        raise InputError("wrap", f"a tokenizer of {ids.shape[1]} tokens for a model of {length}", accepted, fix)
+    if int(ids.min()) < 0 or (words is not None and int(ids.max()) >= words):
+        given_ = f"a tokenizer with ids from {int(ids.min())} to {int(ids.max())} for a model that knows {words}"
+        raise InputError("wrap", given_, accepted, fix)
     return found
 
 

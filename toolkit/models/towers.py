@@ -41,7 +41,10 @@ def tower_of(clip: Any, view: str = "pool") -> Tower:
         raise refuse(name, "it has no encode_image")
     if isinstance(clip, torch.jit.ScriptModule):
         raise refuse(name, "it is compiled TorchScript, whose calls cannot be seen")
-    return visual_tower(visual, name, view)
+    try:
+        return visual_tower(visual, name, view)
+    except (AttributeError, TypeError) as error:
+        raise refuse(name, f"its image tower is not built as the known ones are ({error})") from error
 
 
 def visual_tower(visual: Any, name: str, view: str = "pool") -> Tower:

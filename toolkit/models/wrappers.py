@@ -83,6 +83,14 @@ def unwrapped(clip: Any) -> Any:
         raise refuse(given, "it holds the model for several devices", "pass the model inside: clip.module")
     if any(kind.startswith("PeftModel") for kind in kinds):
         raise refuse(given, "its adapters are no part of the layers", MERGE)
+    visual = getattr(clip, "visual", None)
+    if {base.__name__ for base in type(visual).__mro__} & set(PARALLEL):
+        fix = "clip.visual = clip.visual.module"
+        raise refuse(given, f"its image tower is a {type(visual).__name__}", fix)
+    if isinstance(clip, nn.Module) and visual is None and not hasattr(clip, "vision_model"):
+        for name, child in clip.named_children():
+            if hasattr(child, "visual") or hasattr(child, "vision_model"):
+                raise refuse(given, f"the model is inside it, as .{name}", f"pass that: tk.wrap(model.{name})")
     if type(clip).__module__ in ("clip.model", "clip.clip") and hasattr(clip, "visual"):
         fix = "save its weights, torch.save(clip.state_dict(), 'own.pt'), and load them: tk.load('own.pt')"
         raise refuse(f"{given} of OpenAI's own package", "its layers have other names than open_clip's", fix)
@@ -107,11 +115,13 @@ def check_weights(clip: Any) -> None:
 
 
 def is_compiled(clip: nn.Module) -> bool:
-    """Whether some module of a model is compiled, by torch.compile(module) or by module.compile()."""
-    return any(
-        getattr(module, "_compiled_call_impl", None) is not None or type(module).__name__ == "OptimizedModule"
-        for module in clip.modules()
-    )
+    """Whether some module of a model, or a method of one, is compiled: by torch.compile(…) or module.compile()."""
+    for module in clip.modules():
+        if getattr(module, "_compiled_call_impl", None) is not None or type(module).__name__ == "OptimizedModule":
+            return True
+        if any(hasattr(made, "_torchdynamo_orig_callable") for made in vars(module).values()):  # a method of it
+            return True
+    return False
 
 
 @contextmanager

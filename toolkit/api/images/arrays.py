@@ -62,8 +62,9 @@ def from_arrays(
     >>> tk.from_arrays(rng.normal(size=(30, 2, 3, 8)) @ rng.normal(size=(8, 16)), labels=["a", "b"] * 15)
     Acts(30 images, split 'test', arrays, 2 layers × 3 heads × 8, convention='separate')
     """
-    tolerance = TOLERANCE.get(str(getattr(heads, "dtype", "float64")).removeprefix("torch."), TOLERANCE["float32"])
+    made_as = str(getattr(heads, "dtype", "")).removeprefix("torch.")
     heads = _array("heads", heads, 4)
+    tolerance = TOLERANCE.get(made_as, TOLERANCE.get(str(heads.dtype), TOLERANCE["float32"]))
     b, layers, count, d = heads.shape
     parts = {
         "mlps": None if mlps is None else _array("mlps", mlps, 3),
@@ -107,8 +108,10 @@ def _mapped(path: Path) -> Any:
 def _array(what: str, values: Any, ndim: int) -> Any:
     axes = {"heads": "[b, l, h, d]", "mlps": "[b, m, d]", "rest": "[b, d]"}[what]
     if isinstance(values, torch.Tensor):
-        values = values.detach().cpu()
-        values = (values.float() if values.dtype == torch.bfloat16 else values).numpy()
+        values = _plain(what, values)
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        given = f"{what} of shape {values.shape}, {int(values.mask.sum())} numbers of which are masked"
+        raise InputError("from_arrays", given, f"numbers {axes}", "leave these images out, or fill what is masked")
     try:
         array = values if isinstance(values, np.ndarray) else np.asarray(values)
     except (TypeError, ValueError) as error:  # rows of different lengths
@@ -117,12 +120,29 @@ def _array(what: str, values: Any, ndim: int) -> Any:
     if array.ndim != ndim or array.dtype.kind != "f" or 0 in array.shape:
         given = f"{what} of shape {array.shape} and type {array.dtype}"
         raise InputError("from_arrays", given, f"floating-point numbers {axes}, none of them 0", "pass such an array")
-    return array
+    if array.dtype.itemsize > 8:  # long doubles
+        return array.astype(np.float64)
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
-def _column(what: str, values: Sequence[Any] | None, b: int) -> list[str]:
+def _plain(what: str, tensor: torch.Tensor) -> Any:
+    """A tensor of any layout as an array; bfloat16 as float32. Raises InputError for one without numbers in it."""
+    if tensor.is_meta:
+        given = f"{what} on the meta device, which hold no numbers"
+        raise InputError("from_arrays", given, "numbers", "compute them on a device")
+    if tensor.layout is not torch.strided:
+        tensor = tensor.to_dense()
+    own = tensor.detach().cpu().resolve_conj().resolve_neg()
+    return (own.float() if own.dtype == torch.bfloat16 or own.element_size() == 1 else own).numpy()
+
+
+def _column(what: str, values: Any, b: int) -> list[str]:
     if values is None:
         return [str(i) for i in range(b)] if what == "ids" else [""] * b
+    values = values.tolist() if isinstance(values, torch.Tensor | np.ndarray) else list(values)
+    if any(isinstance(value, list | tuple | np.ndarray | torch.Tensor) and np.ndim(value) for value in values):
+        fix = "pass one name or number for every image: one_hot.argmax(1) for a table"
+        raise InputError("from_arrays", f"{what} of several values an image", f"{b}, one per image", fix)
     column = [sendable(_word(v) if what == "ids" else nfc(_word(v))) for v in values]
     if len(column) != b or (what == "ids" and len(set(column)) != b):
         given = f"{len(column)} {what}, {len(set(column))} of them different"
@@ -134,6 +154,8 @@ def _column(what: str, values: Sequence[Any] | None, b: int) -> list[str]:
 
 def _word(value: Any) -> str:
     """A label as a text; a whole number that another cell of its column made a float is one again."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
     return str(int(value)) if isinstance(value, float | np.floating) and float(value).is_integer() else str(value)
 
 

@@ -82,7 +82,5 @@ def exact_sum(model: Model, make: Callable[[Readout], T], error: Callable[[T], f
         given = f"a model whose parts miss its embedding by {error(made):.1e} (relative)"
         accepted = f"at most {INEXACT[model.dtype]:g} in {model.card.precision}"
         fix = "take off forward hooks and wrappers that change what its layers return, or look for NaN weights"
-        if torch.is_autocast_enabled(model.device.type):
-            fix = "leave torch.autocast, and load the model in the precision it is to run in"
         raise UnsupportedModelError(operation, given, accepted, fix)
     return made

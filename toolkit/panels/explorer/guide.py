@@ -295,7 +295,8 @@ class Guided(ExplorerParts):
 
         Raises:
             TimeoutError: when they are over, naming what still runs.
-            what the work raised: where some of it failed and nothing newer took its place.
+            what the work raised: where some of it failed and nothing newer took its place; what a panel cannot do with
+                these images (an InputError) stands in that panel alone.
             InputError: where others could not go on meanwhile (in an observer).
         """
         if not isinstance(timeout, int | float) or not timeout >= 0:
@@ -312,6 +313,8 @@ class Guided(ExplorerParts):
             time.sleep(PAUSE)
         for panel in (self, *self.parts.values()):
             for part, error in list(getattr(panel, "_failed", {}).items()):
+                if panel is not self and isinstance(error, InputError):  # nothing to do there, which the panel says
+                    continue
                 error.add_note(f"In Explorer.wait: {part} of {type(panel).__name__}.")
                 raise error
         return self
