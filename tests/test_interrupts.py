@@ -121,6 +121,24 @@ def test_the_handler_of_others_is_theirs_again():
         signal.signal(signal.SIGINT, before)
 
 
+class Asks:
+    """A finder of another package, which asks all the others too."""
+
+    def find_spec(self, name, path, target=None):
+        others = (finder for finder in sys.meta_path if finder is not self)
+        return next(filter(None, (finder.find_spec(name, path, target) for finder in others)), None)
+
+
+@pytest.mark.parametrize("asking", [interrupts.Whole, Asks])
+def test_beside_other_finders_that_ask_every_finder(asking, package, monkeypatch):
+    """Two copies of the toolkit in one process called each other without end."""
+    monkeypatch.setattr(sys, "meta_path", [interrupts.Whole(), asking(), *sys.meta_path])
+    with pytest.raises(KeyboardInterrupt):  # noqa: PT012 – when it comes is what is tested
+        importlib.import_module(package)
+        assert sys.modules[package].whole
+        time.sleep(patience.seconds(5))
+
+
 def test_other_threads_import_as_ever():
     done = []
     thread = threading.Thread(target=lambda: done.append(importlib.import_module("wave")))

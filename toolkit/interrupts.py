@@ -38,25 +38,41 @@ def held() -> Iterator[None]:
         _inside -= 1
         signal.signal(signal.SIGINT, before)
         if came:
-            threading.Timer(LATER, signal.raise_signal, [signal.SIGINT]).start()
+            threading.Timer(LATER, _interrupt).start()
+
+
+def _interrupt() -> None:
+    """Interrupt the main thread, in whatever call of the system it waits: a signal to this thread would not."""
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+    else:
+        signal.raise_signal(signal.SIGINT)
 
 
 class Whole(importlib.abc.MetaPathFinder):
-    """A finder that finds nothing itself: what the others find among installed packages is executed as a whole."""
+    """A finder that finds nothing itself: what the others find among installed packages is executed as a whole.
+
+    Others work in this way too, asking every finder, this one among them: it keeps silent while it asks them.
+    """
+
+    def __init__(self) -> None:
+        self._asking = set[str]()
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: types.ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
         """The spec that the next finder has, whose loader holds interrupts."""
-        if threading.current_thread() is not threading.main_thread():
+        if threading.current_thread() is not threading.main_thread() or name in self._asking:
             return None
-        for finder in sys.meta_path:
-            if finder is self or not hasattr(finder, "find_spec"):
-                continue
-            spec = finder.find_spec(name, path, target)
-            if spec is not None:
-                _hold(spec)
-                return spec
+        self._asking.add(name)
+        try:
+            for finder in sys.meta_path:
+                spec = finder.find_spec(name, path, target) if hasattr(finder, "find_spec") else None
+                if spec is not None:
+                    _hold(spec)
+                    return spec
+        finally:
+            self._asking.discard(name)
         return None
 
 

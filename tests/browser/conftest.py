@@ -9,7 +9,7 @@ import patience
 import pytest
 from narrow import NarrowHost
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from servers import FONTS, TOKEN, Server, lab_server, run_all
+from servers import FONTS, TOKEN, Server, all_done, lab_server, run_all
 from warm import Warm
 
 FLAGS = [
@@ -85,13 +85,13 @@ def notebook7(tmp_path_factory: pytest.TempPathFactory, warm: Warm) -> Iterator[
 
 @pytest.fixture
 def open_lab(lab: Server, page: Page) -> Iterator[Callable[[str, list[str]], Page]]:
-    """Writes a notebook whose last cell prints ALLDONE, opens it in JupyterLab and runs it."""
+    """Writes a notebook whose last cell prints ALLDONE, opens it in JupyterLab and runs it; a cell's error is told."""
 
     def open_(name: str, cells: list[str]) -> Page:
         lab.notebook(name, cells)
         page.goto(f"{lab.url}/doc/tree/{name}?token={TOKEN}")
         run_all(page)
-        page.get_by_text("ALLDONE", exact=True).wait_for()
+        all_done(page)
         return page
 
     yield open_

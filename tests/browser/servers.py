@@ -172,6 +172,13 @@ def run_all(page: Page, token: str = "notebook:run-all-cells") -> None:
     page.evaluate(f"() => {{ window.jupyterapp.commands.execute('{token}'); }}")
 
 
+def all_done(page: Page) -> None:
+    """Wait for the last cell of a notebook, which prints ALLDONE; the error of a cell before it is told at once."""
+    failed = page.locator("[data-mime-type='application/vnd.jupyter.error']")
+    page.get_by_text("ALLDONE", exact=True).or_(failed).first.wait_for()
+    assert failed.all_inner_texts() == []
+
+
 def cell_count(page: Page) -> int:
     """Cells in the open notebook."""
     return int(page.evaluate("() => window.jupyterapp.shell.currentWidget.content.widgets.length"))

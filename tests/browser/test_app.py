@@ -239,6 +239,7 @@ def test_the_page_in_light_and_dark(grid: App, strict: Page, screenshots: Path) 
 
 def test_nothing_in_a_page_can_reach_another_host(grid: App, chromium: Browser) -> None:
     context = chromium.new_context()
+    context.set_default_timeout(patience.milliseconds())
     page = opened(context.new_page(), grid)
     blocked = page.evaluate(
         """async () => {

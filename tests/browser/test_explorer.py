@@ -7,10 +7,11 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import patience
 import pytest
 from narrow import NarrowHost
 from playwright.sync_api import Locator, Page, WebSocket, expect
-from servers import TOKEN, Server, cell_count, dark, pixels, press, run_all, wait
+from servers import TOKEN, Server, all_done, cell_count, dark, pixels, press, run_all, wait
 
 import toolkit as tk
 from toolkit.explanations import workbook
@@ -205,7 +206,7 @@ def test_lab_without_subshells(lab_without_subshells: Server, page: Page) -> Non
     server.notebook("plain.ipynb", [SETUP, "explorer", DONE])
     page.goto(f"{server.url}/doc/tree/plain.ipynb?token={TOKEN}")
     run_all(page)
-    page.get_by_text("ALLDONE", exact=True).wait_for()
+    all_done(page)
     assert page.evaluate(
         "() => window.jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.commsOverSubshells"
     ) in ("disabled", None)
@@ -216,7 +217,7 @@ def test_notebook_7(notebook7: Server, page: Page, screenshots: Path) -> None:
     notebook7.notebook("seven.ipynb", [SETUP, "explorer", DONE])
     page.goto(f"{notebook7.url}/notebooks/seven.ipynb?token={TOKEN}")
     run_all(page)
-    page.get_by_text("ALLDONE", exact=True).wait_for()
+    all_done(page)
     seen = Seen(page)
     short_loop(seen, notebook7.kernel)
     seen.root.screenshot(path=screenshots / "explorer-notebook7.png")
@@ -325,6 +326,7 @@ def test_the_report_hands_in_what_was_predicted(
     assert (row.name, row.kind, row.answer, row.truth) == ("Ada", "prediction", 5, 7)
 
     reader = page.context.browser.new_context(viewport={"width": 900, "height": 1200}).new_page()
+    reader.set_default_timeout(patience.milliseconds())
     reader.goto(path.as_uri())
     assert reader.get_by_role("heading", name="Predictions of Ada").is_visible()
     line = reader.get_by_role("row", name="How many are wrong?")

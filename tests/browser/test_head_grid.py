@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 from playwright.sync_api import Locator, Page, expect
-from servers import TOKEN, Server, cell_count, dark, pixels, press, wait
+from servers import TOKEN, Server, all_done, cell_count, dark, pixels, press, wait
 
 from toolkit.figures.colors import NAN, color
 
@@ -160,7 +160,7 @@ def test_lab_restart_and_run_all_then_handed_on_as_a_file(open_lab, lab: Server,
     page.evaluate("() => { window.jupyterapp.commands.execute('notebook:restart-run-all'); }")
     page.locator(".jp-Dialog .jp-mod-accept").click()
     wait(lambda: page.get_by_text("PID").count() and page.get_by_text("PID").last.inner_text() != first)
-    page.get_by_text("ALLDONE", exact=True).wait_for()
+    all_done(page)
     grid = Grid(page, 0)
     assert grid.selected() == set()
     grid.cell(8, 2).click()

@@ -12,7 +12,7 @@ import nbformat
 import pytest
 from nbformat.sign import NotebookNotary
 from playwright.sync_api import Locator, Page, expect
-from servers import TOKEN, Server, pixels, run_all, wait
+from servers import TOKEN, Server, all_done, pixels, run_all, wait
 
 EVIL = '<img src=x onerror="window.hacked=1">'
 SETUP = f"""
@@ -55,7 +55,7 @@ class Host:
         self.server.notebook(name, cells)
         self.open(name)
         run_all(self.page)
-        self.page.get_by_text("ALLDONE", exact=True).wait_for()
+        all_done(self.page)
 
     def saved(self, name: str, *words: str) -> list[dict[str, Any]]:
         """What is kept in the file, once the notebook in the page keeps these words, one after the other."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import patience
 import pytest
 from attacks import ATTACKS
 from servers import dialogs_of
@@ -23,6 +24,7 @@ def test_hostile_words_are_shown_and_not_run(chromium, tmp_path, screenshots, sc
     classes = tk.classes([ATTACKS[0], ATTACKS[2]], vectors=rng.normal(size=(2, 8)))
     path = tk.report(tmp_path / "x.html", acts, classes, "L1.H2 L0.H0", title=ATTACKS[1])
     context = chromium.new_context(viewport={"width": 900, "height": 1200}, color_scheme=scheme)
+    context.set_default_timeout(patience.milliseconds())
     page = context.new_page()
     requests, dialogs = [], dialogs_of(page)
     page.on("request", lambda request: requests.append(request.url))
