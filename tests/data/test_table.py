@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 from data import trees
@@ -299,3 +301,34 @@ def test_a_quote_that_is_never_closed_swallows_no_rows(tmp_path):
     (tmp_path / "t.csv").write_text('path,label\na.png,"x\nb.png,y\nc.png,z\n')
     with pytest.raises(tk.InputError, match="a quote is opened and never closed"):
         tk.table(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("path,label\nhttps://example.org/a.png,x\n", "addresses in the column 'path'"),
+        ("path,label\nfile:///a.png,x\n", "addresses in the column 'path'"),
+        ("# mine\npath,label\na.png,x\n", "whose first line is a remark"),
+        ("path label\na.png x\n", "in place of spaces"),
+        ("a.png 0\nb.png 1\n", "a table of one column"),
+        ("path:label\na.png:x\n", "in place of ':'"),
+    ],
+)
+def test_text_that_is_no_table_of_paths(tmp_path, text, said):
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(tk.InputError, match=said):
+        tk.table(tmp_path / "t.csv")
+
+
+def test_cells_of_parquet_that_are_no_strings(tmp_path):
+    trees.table(tmp_path)
+    paths = [f"images/{i}.png" for i in range(2)]
+    file = tmp_path / "t.parquet"
+    pd.DataFrame({"path": [path.encode() for path in paths], "label": ["Möwe".encode(), b"wren"]}).to_parquet(file)
+    assert list(tk.table(file).labels) == ["Möwe", "wren"]
+    pd.DataFrame({"path": paths, "label": [["a"], ["b", "c"]]}).to_parquet(file)
+    with pytest.raises(tk.InputError, match=r"a label that is a ndarray.*one label for every image"):
+        tk.table(file)
+    pd.DataFrame({"path": [Path(tmp_path / path).read_bytes() for path in paths], "label": "a"}).to_parquet(file)
+    with pytest.raises(tk.InputError, match="images inside the table"):
+        tk.table(file)

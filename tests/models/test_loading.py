@@ -102,6 +102,14 @@ def test_open_clip_folder_with_its_normalisation(clip, tmp_path, weights):
     assert (model.card.mean, model.card.std) == ((0.1, 0.2, 0.3), (0.5, 0.6, 0.7))
 
 
+@pytest.mark.parametrize(("content", "mark"), [({"model_cfg": CONFIG}, b"\xef\xbb\xbf"), (CONFIG, b"")])
+def test_a_config_with_a_byte_order_mark_and_one_that_is_a_model_cfg_alone(clip, tmp_path, content, mark):
+    (tmp_path / "open_clip_config.json").write_bytes(mark + json.dumps(content).encode())
+    save_file(clip.state_dict(), tmp_path / "open_clip_model.safetensors")
+    for place in (tmp_path, tmp_path / "open_clip_model.safetensors"):
+        assert torch.equal(encode(tk.load(str(place)).clip), encode(clip))
+
+
 def huggingface_state(clip):
     """The same weights under the names of a Hugging Face CLIPModel."""
     out = {

@@ -156,9 +156,15 @@ def test_a_preprocess_of_the_users_is_used_for_pixels_too():
 
 
 def test_a_preprocess_of_the_wrong_size_is_named():
-    model = wrap(families.build("vit"), preprocess=open_clip.image_transform(16, is_train=False))
-    with pytest.raises(InputError, match=r"preprocess that returns \(3, 16, 16\)"):
-        model.encode_image(photo(40, 40))
+    with pytest.raises(InputError, match=r"preprocess that returns \[3, 16, 16\].*\[3, 32, 32\]"):
+        wrap(families.build("vit"), preprocess=open_clip.image_transform(16, is_train=False))
+
+
+def test_a_preprocess_whose_size_depends_on_the_picture_is_named():
+    usual = open_clip.image_transform(32, is_train=False)
+    model = wrap(families.build("vit"), preprocess=lambda picture: usual(picture)[:, :, : picture.width])
+    with pytest.raises(InputError, match=r"preprocess that returns \(3, 32, 20\)"):
+        model.encode_image(photo(20, 20))
 
 
 @pytest.mark.parametrize(("pixels", "words"), [(1.0, r"pixels of 0 … 1,"), (255.0, r"pixels of 0 … 255,")])

@@ -31,6 +31,10 @@ RANDOM = {
     "colours": with_step(transforms.ColorJitter(0.1)),
     "grey": with_step(transforms.RandomGrayscale(0.3)),
     "erasing": with_step(transforms.RandomErasing(0.3), before=False),
+    "one in a hundred": with_step(
+        transforms.Lambda(lambda picture: picture.convert("L") if random.random() < 0.01 else picture)
+    ),
+    "inside another": with_step(transforms.Compose([transforms.RandomGrayscale(0.01)])),
     "numpy's": lambda picture: torch.from_numpy(np.random.rand(3, 32, 32)),  # noqa: NPY002
     "Python's": lambda picture: torch.full((3, 32, 32), random.random()),
 }
@@ -53,6 +57,46 @@ def test_what_fails_and_what_is_none_is_refused(clip):
         tk.wrap(clip, preprocess=transforms.ToPILImage())
     with pytest.raises(tk.InputError, match="preprocess=3"):
         tk.wrap(clip, preprocess=3)
+
+
+USUAL = open_clip.image_transform(32, is_train=False)
+OTHER = {
+    "of another size": (open_clip.image_transform(48, is_train=False), r"\[3, 48, 48\]"),
+    "by the short edge alone": (transforms.Compose([transforms.Resize(32), transforms.ToTensor()]), r"\[3, 32, 42\]"),
+    "a batch": (lambda picture: USUAL(picture)[None], r"\[1, 3, 32, 32\]"),
+    "grey": (lambda picture: USUAL(picture)[:1], r"\[1, 32, 32\]"),
+    "channels last": (lambda picture: USUAL(picture).permute(1, 2, 0), r"\[32, 32, 3\]"),
+    "NaN": (lambda picture: USUAL(picture) * float("nan"), "NaN"),
+    "no tensor": (lambda picture: USUAL(picture).numpy(), "ndarray"),
+}
+
+
+@pytest.mark.parametrize("kind", OTHER)
+def test_pixels_that_the_model_does_not_take_are_refused(kind, clip):
+    preprocess, said = OTHER[kind]
+    with pytest.raises(tk.InputError, match=f"a preprocess that returns .*{said}"):
+        tk.wrap(clip, preprocess=preprocess)
+
+
+def test_a_class_and_a_tuple_are_not_what_they_make(clip):
+    from transformers import CLIPImageProcessor
+
+    with pytest.raises(tk.InputError, match="preprocess=the class CLIPImageProcessor"):
+        tk.wrap(clip, preprocess=CLIPImageProcessor)
+    with pytest.raises(tk.UnsupportedModelError, match="it is a class; pass a model of it"):
+        tk.wrap(open_clip.CLIP)
+    with pytest.raises(
+        tk.UnsupportedModelError, match=r"it is 3 things; pass the model alone, as in tk\.wrap\(it\[0\]"
+    ):
+        tk.wrap((clip, None, None))
+
+
+def test_a_processor_that_does_not_normalise_is_told(clip):
+    from transformers import CLIPImageProcessor
+
+    sizes = {"size": {"shortest_edge": 32}, "crop_size": {"height": 32, "width": 32}}
+    with pytest.warns(tk.ModelWarning, match="not normalised as the model was trained"):
+        tk.wrap(clip, preprocess=CLIPImageProcessor(**sizes, do_normalize=False))
 
 
 def test_an_image_processor_of_transformers_is_a_preprocess(clip):

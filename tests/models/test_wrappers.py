@@ -203,6 +203,8 @@ def test_of_several_sets_of_weights_one_is_used_and_the_others_are_told(clip, tm
         assert set(read_state(tmp_path / "a.pt")) == set(own)
     torch.save({"module": own, "epoch": 3}, tmp_path / "b.pt")
     assert set(read_state(tmp_path / "b.pt")) == set(own)
+    torch.save({"state": {"model": {"state_dict": own}}, "epoch": 3, "args": {}}, tmp_path / "d.pt")
+    assert set(read_state(tmp_path / "d.pt")) == set(own)
     torch.save({"teacher": own, "student": own}, tmp_path / "c.pt")
     with pytest.raises(tk.InputError, match="several sets of weights, 'teacher', 'student'"):
         read_state(tmp_path / "c.pt")

@@ -15,6 +15,7 @@ from PIL import Image, UnidentifiedImageError
 
 from toolkit.data.choice import counts_note, first_three, tally, unknown
 from toolkit.data.decoder import shown, upright_size
+from toolkit.data.doubtful import doubts
 from toolkit.data.endings import left_out, remedy, suffixes, unread
 from toolkit.data.masks import box_around, mask_from
 from toolkit.data.paths import DataWarning, folder_given, located, plain
@@ -54,7 +55,8 @@ class FileSamples(Samples):
         attributes: what else is known of every image, a DataFrame by id.
         class_names: of all labels.
         notes: sentences on what was noticed; one, and a DataWarning, on pictures of kinds that Pillow here cannot
-            read (HEIC, raw …), whose rows are left out.
+            read (HEIC, raw …), whose rows are left out; the same on labels that read alike ("Cat", "cat") and on such
+            that may stand for none ("NaN").
         missing: ids whose file is not there: these are left out, with a DataWarning.
 
     Raises:
@@ -101,6 +103,9 @@ class FileSamples(Samples):
             notes = (*notes, f"{said}: {first_three(self.missing)}.")
             warn_caller(f"{source}: {said}: {first_three(self.missing)}", DataWarning)
         part = table.iloc[rows]
+        if said := "; ".join(doubts(map(str, part["label"]), map(str, part["group"]))):
+            notes = (*notes, f"{said[0].upper()}{said[1:]}.")
+            warn_caller(f"{source}: {said}", DataWarning)
         self._paths = np.array([found[row] for row in rows], dtype=object)
         columns = [[str(value) for value in part[name]] for name in OWN[1:]]
         super().__init__(columns[0], columns[1], columns[2], split)

@@ -154,10 +154,20 @@ def _separated(
         given = f"{path.name}, in which a quote is opened and never closed"
         raise InputError(operation, given, "quotes in pairs", "close it, or double a quote that belongs to a cell")
     names, rows = _names(rows, path, operation, columns)
+    if names[0].startswith("#") and any(len(row) != len(names) for row in rows):
+        given = f"{path.name}, whose first line is a remark: {','.join(names)!r:.60}"
+        raise InputError(
+            operation, given, "a table and nothing else", "delete the lines above the names of the columns"
+        )
     for number, row in enumerate(rows, 1):
         if len(row) != len(names):
             given = f"{path.name}, whose row {number} has {len(row)} cells for {len(names)} columns ({row[0]!r} …)"
             raise InputError(operation, given, f"{len(names)} cells with {between} between them", fix)
+    if len(names) == 1 and (odd := re.search(r"\s|[^\w\s./-]", names[0])):
+        given = f"{path.name}, a table of one column, {names[0]!r}"
+        between = ", ".join(SEPARATORS.values())
+        said = "spaces" if odd[0].isspace() else repr(odd[0])
+        raise InputError(operation, given, f"{between} between the columns", f"write one of these in place of {said}")
     headers = [name or f"Unnamed: {i}" for i, name in enumerate(names)]
     return pandas.DataFrame(rows, columns=headers, dtype=object), notes
 

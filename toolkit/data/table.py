@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from toolkit.core.outcomes import missing
-from toolkit.data.choice import tally, unknown
+from toolkit.data.choice import first_three, tally, unknown
 from toolkit.data.files import OWN, FileSamples
-from toolkit.data.paths import folder_given, plain
+from toolkit.data.paths import folder_given, is_picture, plain
 from toolkit.data.readers import reader
 from toolkit.data.sheets import column, read_sheet, typed
 from toolkit.data.spelling import nfc, spelled
@@ -67,7 +70,7 @@ def table(
     if not groups:
         raise InputError("table", "group=[], no column", "a column or several", "leave it out to group by label")
     named: dict[str, Any] = {"path": column(cells, image, "table", "image")}
-    if isinstance(named["path"].iloc[0], dict | bytes):
+    if _holds_images(named["path"].iloc[0]):
         fix = "save the images as files, and their paths as a column"
         raise InputError("table", f"images inside the table (column {image!r})", "a column of paths", fix)
     named["id"] = column(cells, id, "table", "id") if id else named["path"]
@@ -79,6 +82,10 @@ def table(
     }
     kept_too = {str(found.name) for found in parts} - {str(named["label"].name), *OWN}
     words = {name: _words(values, name, cells) for name, values in named.items()}
+    if addresses := [word for word in words["path"] if ADDRESS.match(word)]:
+        given = f"addresses in the column {image!r}: {first_three(addresses)}"
+        fix = "get the pictures first, and write their paths into the table"
+        raise InputError("table", given, "paths of files on this machine", fix)
     words["path"] = [plain(value) for value in words["path"]]
     if id is None:
         words["id"] = words["path"]
@@ -92,6 +99,7 @@ def table(
 
 
 MASK = "mask of the image"
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # two letters and more: C:/ is a disk
 
 
 def _of_split(cells: pandas.DataFrame, split: str | None, name: str) -> tuple[pandas.DataFrame, str]:
@@ -114,6 +122,10 @@ def _of_split(cells: pandas.DataFrame, split: str | None, name: str) -> tuple[pa
 
 def _words(values: Any, name: str, cells: pandas.DataFrame) -> list[str]:
     """A column as strings. Raises InputError naming the rows of empty cells, counted from 1 below the header."""
+    no_words = [value for value in values if isinstance(value, list | tuple | dict | set | np.ndarray)]
+    if no_words:
+        given = f"a {name} that is a {type(no_words[0]).__name__}: {no_words[0]!r:.60}"
+        raise InputError("table", given, f"one {name} for every image, a word or a number", "write one into the table")
     found = [_word(value) for value in values]
     empty = [int(row) + 1 for row, word in zip(cells.index, found, strict=True) if not word]
     if empty:
@@ -123,12 +135,21 @@ def _words(values: Any, name: str, cells: pandas.DataFrame) -> list[str]:
     return found
 
 
+def _holds_images(cell: Any) -> bool:
+    """Whether a cell is no path but a picture: a record, or the bytes of a file, which are no text."""
+    return isinstance(cell, dict) or (
+        isinstance(cell, bytes) and (b"\0" in cell or not is_picture(cell.decode("latin-1")))
+    )
+
+
 def _word(value: Any) -> str:
     """A cell as a string: 1.0, which other cells of its column made a float, is "1"."""
     if missing(value):
         return ""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace").strip()
     return str(value).strip()
 
 

@@ -88,24 +88,26 @@ def read_state(path: Path) -> State:
 
 
 def _inside(content: Any, source: str) -> Any:
-    """The state dict in what a checkpoint holds: itself, or the one of its entries that is one."""
-    if not isinstance(content, dict):
+    """The state dict in what a checkpoint holds: itself, or the one of its entries that is one, however deep."""
+    if not isinstance(content, dict) or _is_state(content):
         return content
-    kept = {key: value for key, value in content.items() if _is_state(value)}
+    kept = {key: value for key, value in content.items() if _holds_state(value) and "optim" not in str(key)}
     if not kept:
-        for key in NESTED:
-            if isinstance(content.get(key), dict):
-                return _inside(content[key], source)
         return content
     first = next((key for key in NESTED if key in kept), None)
     if first is None and len(kept) > 1:
         given = f"{source} with several sets of weights, {', '.join(map(repr, kept))}"
         raise InputError("load", given, "one set of weights", "save one alone: torch.save(content[name], path)")
     first = first or next(iter(kept))
-    others = [key for key in kept if key != first and "optim" not in str(key)]
-    if others:
+    if others := [key for key in kept if key != first]:
         tell(f"{source} holds several sets of weights: {first!r} is used, {', '.join(map(repr, others))} is not")
-    return kept[first]
+    return _inside(kept[first], source)
+
+
+def _holds_state(value: Any, depth: int = 8) -> bool:
+    """Whether this is a table of tensors by name, or one of its entries is; optimisers count their tables."""
+    inner = value.items() if isinstance(value, dict) and depth else ()
+    return _is_state(value) or any(isinstance(name, str) and _holds_state(entry, depth - 1) for name, entry in inner)
 
 
 def _is_state(value: Any) -> bool:

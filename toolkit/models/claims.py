@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-from toolkit.models.configs import check_config, check_preprocess, read_config
+from toolkit.models.configs import check_config, check_preprocess, model_config, read_config
 
 
 def computes_quick(clip: Any) -> bool:
@@ -42,7 +42,7 @@ def claims_beside(path: Path) -> Claims | None:
     if not own.is_file():
         return None
     config = read_config(own)
-    model = check_config(config.get("model_cfg"), own.name)
+    model = check_config(model_config(config), own.name)
     preprocess = check_preprocess(config.get("preprocess_cfg") or {}, own.name)
     return Claims(f"the {own.name} beside it", model, preprocess, model.get("quick_gelu", False))
 

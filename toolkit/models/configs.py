@@ -29,7 +29,7 @@ TOKENIZER_OPTIONS = {"clean", "strip_sep_token", "language", "tokenizer_mode", "
 def read_config(path: Path) -> dict[str, Any]:
     """A JSON object from a file; InputError where it is none."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, OSError, RecursionError) as error:
         raise InputError(
             "load", f"{path.name}, which is no JSON ({error})", "a model's config", "fetch it again"
@@ -37,6 +37,13 @@ def read_config(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise InputError("load", f"{path.name}, which is no JSON object", "a model's config", "fetch it again")
     return content
+
+
+def model_config(content: dict[str, Any]) -> Any:
+    """The model_cfg in the content of an open_clip_config.json; the content itself where it is no more than that, as in
+    the files that open_clip has of its own architectures.
+    """
+    return content if "embed_dim" in content and "model_cfg" not in content else content.get("model_cfg")
 
 
 def check_config(config: Any, source: str) -> dict[str, Any]:

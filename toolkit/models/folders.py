@@ -7,7 +7,7 @@ from typing import Any
 
 from toolkit.errors import InputError
 from toolkit.models.checkpoints import build, fill, from_huggingface, prepare, read_weights, weights_in
-from toolkit.models.configs import check_config, check_preprocess, read_config
+from toolkit.models.configs import check_config, check_preprocess, model_config, read_config
 from toolkit.models.huggingface_files import huggingface_config, huggingface_preprocess
 from toolkit.models.processors import Tokenizer
 from toolkit.models.words import tell
@@ -24,7 +24,7 @@ def from_folder(folder: Path) -> tuple[Any, Tokenizer | None]:
     tokenizer = None
     if own.is_file():
         config = read_config(own)
-        arguments = check_config(config.get("model_cfg"), own.name)
+        arguments = check_config(model_config(config), own.name)
         preprocess, source = check_preprocess(config.get("preprocess_cfg") or {}, own.name), own.name
         if other.is_file() and "model_type" in read_config(other):
             tell(f"the folder {folder.name!r} has {own.name} and {other.name}: {own.name} is used")

@@ -63,18 +63,22 @@ def as_preprocess(given: Any, size: tuple[int, int]) -> Preprocess:
     given: such a function, or an image processor (or processor of both kinds) of the transformers library. size:
     (height, width) that the model takes. Raises InputError for what cannot be called so, and for random ones.
     """
-    given = getattr(given, "image_processor", given)
-    found = ImageProcessor(given) if hasattr(given, "image_mean") and callable(given) else given
-    if not callable(found):
+    if not callable(given := getattr(given, "image_processor", given)) or isinstance(given, type):
         accepted = "a function PIL image → [3, H, W], or an image processor of transformers"
-        raise InputError("wrap", f"preprocess={given!r:.80}", accepted, FIX)
+        what = f"the class {given.__name__}" if isinstance(given, type) else f"{given!r:.80}"
+        raise InputError("wrap", f"preprocess={what}", accepted, FIX)
+    found = ImageProcessor(given) if hasattr(given, "image_mean") else given
     steps = [type(step).__name__ for step in getattr(found, "transforms", [])]
     drawn = [name for name in steps if name.startswith("Random") or name in AUGMENTS]
     picture = _test_picture(size)
     try:
-        with _own_random_numbers():
+        with _own_random_numbers() as has_drawn:
             first = found(picture)
-            same = not drawn and all(_equal(first, _again(found, picture, seed)) for seed in range(1, TRIES))
+            same = (
+                not drawn
+                and not has_drawn()
+                and all(_equal(first, _again(found, picture, seed)) for seed in range(1, TRIES))
+            )
     except Exception as error:
         said = f"a preprocess that raises {type(error).__name__} on an RGB picture ({str(error).strip()[:200]})"
         raise InputError("wrap", said, "a function PIL image → [3, H, W]", FIX) from error
@@ -85,8 +89,13 @@ def as_preprocess(given: Any, size: tuple[int, int]) -> Preprocess:
         by = f" (by {', '.join(drawn)})" if drawn else " (a training transform, it seems)"
         said = f"a preprocess that makes other numbers of the same picture every time{by}"
         raise InputError("wrap", said, "one that always does the same", FIX)
+    if not torch.isfinite(first).all():
+        raise InputError("wrap", "a preprocess that returns NaN or infinite pixels", "a function to floats", FIX)
+    if first.shape != (3, *size):
+        accepted = f"a function PIL image → {[3, *size]}, as this model takes it"
+        raise InputError("wrap", f"a preprocess that returns {list(first.shape)}", accepted, FIX)
     stated = [step for step in getattr(found, "transforms", []) if hasattr(step, "mean")]
-    normalises = bool(stated) or isinstance(found, ImageProcessor)
+    normalises = bool(stated) or (isinstance(found, ImageProcessor) and getattr(given, "do_normalize", True))
     if not normalises and first.min() >= 0 and first.max() > 0:
         tell(f"the preprocess makes pixels of 0 … {first.max():.3g}, not normalised as the model was trained", "wrap")
     return found
@@ -149,12 +158,24 @@ def _equal(a: Any, b: Any) -> bool:
 
 
 @contextmanager
-def _own_random_numbers() -> Iterator[None]:
-    """Whatever is drawn inside, the caller's random numbers go on as if nothing had been."""
-    of_numpy, of_python = np.random.get_state(), random.getstate()  # noqa: NPY002
+def _own_random_numbers() -> Iterator[Callable[[], bool]]:
+    """Whatever is drawn inside, the caller's random numbers go on as if nothing had been.
+
+    Gives a function that says whether something has been drawn.
+    """
+    of_numpy, of_python = np.random.get_state(legacy=False), random.getstate()  # noqa: NPY002
+    of_torch = torch.random.get_rng_state()
+
+    def drawn() -> bool:
+        now = np.random.get_state(legacy=False)  # noqa: NPY002
+        same = now["state"]["pos"] == of_numpy["state"]["pos"] and np.array_equal(
+            now["state"]["key"], of_numpy["state"]["key"]
+        )
+        return not same or random.getstate() != of_python or not torch.equal(torch.random.get_rng_state(), of_torch)
+
     try:
         with torch.random.fork_rng(devices=[]):
-            yield
+            yield drawn
     finally:
         np.random.set_state(of_numpy)  # noqa: NPY002
         random.setstate(of_python)

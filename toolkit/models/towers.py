@@ -32,6 +32,10 @@ def tower_of(clip: Any, view: str = "pool") -> Tower:
             reason = "it is an image tower alone; pass the whole CLIP model"
         if isinstance(clip, str):
             reason = f"it is a name; use tk.load({clip!r}, pretrained=…)"
+        if isinstance(clip, tuple | list):
+            reason = f"it is {len(clip)} things; pass the model alone, as in tk.wrap(it[0], preprocess=it[-1])"
+        if isinstance(clip, type):
+            reason = "it is a class; pass a model of it"
         if isinstance(clip, nn.Module) and hasattr(clip, "token_embedding"):
             reason = "it is a text model without an open_clip image tower"
         raise refuse(name, reason)
