@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from data import trees
 
@@ -45,3 +46,27 @@ def test_a_table_says_it(tmp_path):
     with pytest.warns(tk.DataWarning, match="'Wren' and 'wren' read alike"):
         data = tk.table(file, split="train")
     assert any("read alike" in note for note in data.notes)
+
+
+def labelled(labels):
+    rng = np.random.default_rng(0)
+    parts = {"heads": (40, 2, 3, 8), "mlps": (40, 3, 8), "rest": (40, 8)}
+    arrays = {name: rng.normal(size=shape) for name, shape in parts.items()}
+    return tk.from_arrays(**arrays, labels=labels, scale="raw"), tk.classes(
+        ["a b", "c"], vectors=rng.normal(size=(2, 8))
+    )
+
+
+def test_labels_that_read_like_a_class_are_told_and_named_in_the_result():
+    acts, classes = labelled(["a_b", "c", "dog", "c"] * 10)
+    with pytest.warns(tk.ClassWarning, match="left out: 'a_b' is not 'a b'"):
+        found = tk.ablate(acts, classes, "L0.H0")
+    assert found.before.others == ("a_b", "dog")
+    assert "(20 left out: label not in the class set: 'a_b', 'dog')" in str(found)
+    with pytest.raises(tk.InputError, match="'A B' is not 'a b'"):
+        tk.ablate(labelled(["A B", "dog"] * 20)[0], classes, "L0.H0")
+
+
+def test_labels_of_minus_one_are_named_too():
+    acts, classes = labelled([-1, 1] * 20)
+    assert "(20 left out: label not in the class set: '-1')" in str(tk.ablate(acts, classes, "L0.H0"))

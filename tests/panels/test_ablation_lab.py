@@ -329,7 +329,7 @@ def test_resampled_heads_and_images_left_out(acts, birds):
     expected = tk.ablate(mixed, birds, "L3.H7", how="resample")
     assert lab._groups[-1]["after"] == pytest.approx(expected.average().value)
     assert expected.before.left_out == expected.confusion.left_out == len(mixed) - lab._facts["n"] > 0
-    assert f"{expected.before.left_out} left out (label not in the class set)" in lab.summary
+    assert f"{expected.before.left_out} left out (label not in the class set: " in lab.summary
     assert "left out" in str(expected)
     effects = tk.head_effects(mixed, birds, ["L3.H7"], how="resample")
     assert effects.change("average")[0] == pytest.approx(expected.change.average().value)

@@ -63,6 +63,7 @@ class Accuracy:
         level: of the intervals, 0 to 1.
         replicates: bootstrap samples.
         seed: of the bootstrap.
+        others: the labels of the images left out, where they are known.
     """
 
     names: tuple[str, ...]
@@ -74,6 +75,7 @@ class Accuracy:
     level: float
     replicates: int
     seed: int
+    others: tuple[str, ...] = ()
 
     @property
     def n(self) -> int:
@@ -373,7 +375,8 @@ def confusion(labels: Any, predictions: Any, names: Sequence[str]) -> Confusion:
 
 
 def _subject(result: Accuracy) -> str:
-    left = f" ({result.left_out} left out: label not in the class set)" if result.left_out else ""
+    which = f": {listed(result.others, 3)}" if result.others else ""
+    left = f" ({result.left_out} left out: label not in the class set{which})" if result.left_out else ""
     return f"split {result.split!r}, n = {result.n}{left}"
 
 

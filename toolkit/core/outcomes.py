@@ -128,9 +128,9 @@ def missing(value: object) -> bool:
     return value is None or is_nan or type(value).__name__ in ("NAType", "NaTType")
 
 
-def listed(names: Sequence[str]) -> str:
-    """Names in quotes for a message; eight at most, then a count."""
-    return ", ".join(repr(name) for name in names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+def listed(names: Sequence[str], most: int = 8) -> str:
+    """Names in quotes for a message; so many at most, then a count."""
+    return ", ".join(map(repr, names[:most])) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _values(what: str, values: Any, b: int) -> list[Any]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class ClassWarning(UserWarning):
-    """Classes of a set that a model cannot tell apart."""
+    """Classes of a set that a model cannot tell apart, and labels that read like a class and are none."""
 
 
 class TextModel(Protocol):

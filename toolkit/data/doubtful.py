@@ -23,6 +23,17 @@ def doubts(labels: Iterable[str], groups: Iterable[str] = ()) -> list[str]:
     return [*_of(names, "label"), *_of(others, "group")]
 
 
+def near(labels: Iterable[str], names: Iterable[str]) -> list[tuple[str, str]]:
+    """Labels that are no names but read like one, with the name.
+
+    >>> near(["black_cat", "dog"], ["black cat", "fox"])
+    [('black_cat', 'black cat')]
+    """
+    by_look = {_look(name): name for name in names}
+    known = set(by_look.values())
+    return [(label, by_look[_look(label)]) for label in labels if label not in known and _look(label) in by_look]
+
+
 def _of(names: list[str], what: str) -> list[str]:
     by_look: dict[str, list[str]] = {}
     for name in names:

@@ -28,6 +28,7 @@ from toolkit.api.switch_off.total import How, total_outputs
 from toolkit.core.choice import By
 from toolkit.core.heads import HeadSet
 from toolkit.core.metrics import Accuracy, Change, change
+from toolkit.core.outcomes import listed
 from toolkit.core.ranked import Rank
 from toolkit.core.sums import ClassSums, Instead, right_by_group
 from toolkit.errors import InputError
@@ -205,7 +206,8 @@ class AblationSession:
         replaced = {"zero": "zero-ablation", "mean": "mean over these images", "resample": "other images' heads"}
         means, effect = replaced[of["how"]], of["effect"]
         worst, average = (f"{r['name']} {100 * r['before']:.1f} → {100 * r['after']:.1f} %" for r in rows[-2:])
-        left = f", {self.images.left_out} left out (label not in the class set)" if self.images.left_out else ""
+        which = f": {listed(self.images.others, 3)}" if self.images.others else ""
+        left = f", {self.images.left_out} left out (label not in the class set{which})" if self.images.left_out else ""
         split = self.images.acts.split
         ties = f"; {close} with two classes within 1e-6, decided in double precision" if close else ""
         n = f"{len(self.images)} images ({split}){left}{ties}"

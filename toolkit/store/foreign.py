@@ -21,6 +21,9 @@ from toolkit.store.writer import Arrays, Writer
 BLOCK_BYTES = 64_000_000
 """Of contributions that are in memory at a time."""
 
+LARGEST = 1e100
+"""Above this the squares of numbers soon have no finite sum."""
+
 
 @dataclass(frozen=True)
 class Foreign:
@@ -94,9 +97,7 @@ class Foreign:
             "rest": np.asarray(rest, self.kind),
         }
         for what, values in found.items():
-            if not np.isfinite(values).all():
-                given = f"{what} that are not finite among images {rows.start}…{rows.start + n - 1}"
-                raise InputError("from_arrays", given, "finite numbers", "clean the arrays first")
+            _check(values, what, range(rows.start, rows.start + n))
         return found["heads"], found["mlps"], found["rest"]
 
 
@@ -118,6 +119,16 @@ def write_foreign(given: Foreign, place: Path | None) -> Store:
     return Store(run.group, run.words) if place is None else open_store(place, "from_arrays")
 
 
+def _check(values: NDArray[Any], what: str, rows: range) -> None:
+    """Raises InputError for numbers that are not finite, or too large for the sum of their squares to be."""
+    if not np.isfinite(values).all():
+        given = f"{what} that are not finite among images {rows.start}…{rows.stop - 1}"
+        raise InputError("from_arrays", given, "finite numbers", "clean the arrays first")
+    if values.size and (largest := float(np.abs(values).max())) > LARGEST:
+        given = f"{what} as large as {largest:.3g} among images {rows.start}…{rows.stop - 1}"
+        raise InputError("from_arrays", given, f"numbers of {LARGEST:.0g} at most", "divide all parts by one number")
+
+
 def head_maps(heads: Any, tolerance: float) -> NDArray[np.float64]:
     """[l, h, r, d]: an orthonormal basis of every head's span; r the largest rank of all, smaller ones end in zeros."""
     b, layers, count, d = heads.shape
@@ -127,9 +138,7 @@ def head_maps(heads: Any, tolerance: float) -> NDArray[np.float64]:
         def read() -> Iterator[NDArray[np.float64]]:
             for start in range(0, b, step):
                 block = np.asarray(heads[start : start + step, layer, head], np.float64)
-                if not np.isfinite(block).all():
-                    given = f"heads of layer {layer} that are not finite among images {start}…{start + len(block) - 1}"
-                    raise InputError("from_arrays", given, "finite numbers", "clean the arrays first")
+                _check(block, f"heads of layer {layer}", range(start, start + len(block)))
                 yield block
 
         return read

@@ -38,6 +38,14 @@ def test_what_holds_no_numbers_is_refused():
     tk.from_arrays(np.ma.masked_array(HEADS), scale="raw")
 
 
+@pytest.mark.parametrize("what", ["heads", "mlps"])
+def test_numbers_whose_squares_overflow_are_refused(what):
+    parts = {"heads": HEADS, "mlps": np.ones((12, 3, 16))}
+    parts[what] = parts[what] * 1e300
+    with pytest.raises(tk.InputError, match=f"{what}.* as large as .*e\\+300.*divide all parts by one number"):
+        tk.from_arrays(**parts, scale="raw")
+
+
 def test_labels_of_any_make():
     for labels in (torch.tensor([0, 1] * 6), np.array([0, 1] * 6), [b"0", b"1"] * 6, [0.0, 1.0] * 6):
         assert tk.from_arrays(HEADS, scale="raw", labels=labels).labels.tolist() == ["0", "1"] * 6

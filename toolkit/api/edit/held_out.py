@@ -110,7 +110,7 @@ class HeldOut:
             return None
         right = (images.guess == images.truth)[self.target]
         found = accuracy(right, groups=images.group_names[rows], split=self.split, ids=images.acts.ids[rows])
-        return replace(found, left_out=images.left_out)
+        return images.without_others(found)
 
     @cached_property
     def sizes(self) -> dict[str, int]:

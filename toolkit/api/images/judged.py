@@ -17,9 +17,10 @@ from toolkit.core.metrics import Accuracy, accuracy
 from toolkit.core.outcomes import group_members
 from toolkit.core.parts import Convention
 from toolkit.core.sums import ROWS, arg_max
-from toolkit.data.classes import ClassSet
+from toolkit.data.classes import ClassSet, ClassWarning
+from toolkit.data.doubtful import near
 from toolkit.data.label_numbers import as_numbers
-from toolkit.errors import InputError
+from toolkit.errors import InputError, warn_caller
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,8 +28,8 @@ class Judged:
     """The images of `acts` whose label is in a class set, and what the model says of them.
 
     acts: those images. classes: the class set. texts [c, d]: its unit vectors. truth, guess [b]: label and arg-max
-    prediction. left_out: images whose label is not in the class set. close: images whose two best classes float32
-    could not tell apart, decided in float64.
+    prediction. left_out: images whose label is not in the class set. others: these labels. close: images whose two
+    best classes float32 could not tell apart, decided in float64.
     """
 
     acts: Acts
@@ -39,6 +40,7 @@ class Judged:
     guess: Tensor
     left_out: int
     close: int = 0
+    others: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.acts)
@@ -81,7 +83,11 @@ class Judged:
         """Accuracy of predictions [b] by group."""
         names = self.group_names
         found = accuracy(guess, self.truth, names, split=self.acts.split, ids=self.acts.ids, replicates=replicates)
-        return replace(found, left_out=self.left_out)
+        return self.without_others(found)
+
+    def without_others(self, found: Accuracy) -> Accuracy:
+        """An accuracy of some of these images, which says what was left out."""
+        return replace(found, left_out=self.left_out, others=self.others)
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -115,9 +121,14 @@ def judged(acts: Any, classes: Any, operation: str, convention: Convention | Non
         raise InputError(operation, given, "vectors of the model the parts were made with", "encode them with it")
     truth = truth_of(acts, classes)
     rows = np.flatnonzero(truth >= 0)
+    others = tuple(sorted(set(map(str, acts.labels[truth < 0].tolist())) - {""}))
+    nearly = ", ".join(f"{label!r} is not {name!r}" for label, name in near(others, classes.names)[:3])
     if not len(rows):
         given = f"{len(acts)} images, none with a label in the class set (labels such as {acts.labels[0]!r})"
-        raise InputError(operation, given, ", ".join(map(repr, classes.names[:8])), "use classes that are labels")
+        fix = "use classes that are labels" + (f": {nearly}" if nearly else "")
+        raise InputError(operation, given, ", ".join(map(repr, classes.names[:8])), fix)
+    if nearly:
+        warn_caller(f"{operation}: images with labels that read like classes are left out: {nearly}", ClassWarning)
     if len(rows) < len(acts):
         embedding = embedding[torch.from_numpy(rows).to(embedding.device)]
     bad = (~embedding.isfinite().all(1)).nonzero()[:, 0].tolist()
@@ -128,7 +139,7 @@ def judged(acts: Any, classes: Any, operation: str, convention: Convention | Non
     guess, close = predictions(embedding, texts.to(embedding).cpu())
     some = acts if len(rows) == len(acts) else acts.take(rows.tolist())
     kept = torch.from_numpy(truth[rows])
-    return Judged(some, classes, texts, embedding, kept, guess, len(acts) - len(rows), close)
+    return Judged(some, classes, texts, embedding, kept, guess, len(acts) - len(rows), close, others)
 
 
 def predictions(embedding: Tensor, texts: Tensor) -> tuple[Tensor, int]:
