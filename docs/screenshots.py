@@ -1,6 +1,6 @@
-"""Takes the explorer's pictures in a real JupyterLab: `python docs/screenshots.py`. Needs Chromium, and the extra test.
+"""Takes the pictures of the explorer and of a map in a real JupyterLab: `python docs/screenshots.py`.
 
-Every picture is what a user sees after the steps written here, on the built-in world.
+Needs Chromium, and the extra test. Every picture is what a user sees after the steps written here, on the built-in world.
 """
 
 from __future__ import annotations
@@ -20,6 +20,14 @@ SETUP = """
 import toolkit as tk
 explorer = tk.Explorer()
 """
+MAP = """
+import toolkit as tk
+shown = tk.TokenMap(
+    tk.load(), tk.scenes("val", n=40, seed=5, kind="birds"), heads="L3.H7 L3.H5", text="a landbird",
+    against="a waterbird", image="val-5-birds1-000010", beside="ablated", patch=[4, 4],
+)
+shown
+"""
 
 
 def keep(root: Any, name: str) -> None:
@@ -38,7 +46,23 @@ def still(servers: Any, server: Any, root: Any) -> None:
 
 
 def main() -> None:
-    """All pictures, in the order of the way through the explorer."""
+    """All pictures."""
+    explorer()
+    token_map()
+
+
+def token_map() -> None:
+    """A map, and the same one without two heads beside it."""
+    with browser.lab(1180, 900) as (servers, server, page):
+        browser.opened(servers, server, page, "map.ipynb", [MAP])
+        root = page.locator(".tkt")
+        servers.wait(lambda: root.locator("canvas").count())
+        page.wait_for_timeout(2000)
+        keep(root, "token_map")
+
+
+def explorer() -> None:
+    """In the order of the way through the explorer."""
     with browser.lab(1180, 1700) as (servers, server, page):
         browser.opened(servers, server, page, "explorer.ipynb", [SETUP, "explorer"])
         root = page.locator(".tkex")

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterable
 
 from toolkit.data.choice import first_three
+from toolkit.data.spelling import nfc
 
 NONE = frozenset({"nan", "na", "n/a", "#n/a", "null", "none", "nil", "<na>", "nat"})
 """What programs write into a cell in which nothing was."""
@@ -18,8 +19,8 @@ def doubts(labels: Iterable[str], groups: Iterable[str] = ()) -> list[str]:
     >>> doubts(["cat", "Cat", "NaN"])
     ["'Cat' and 'cat' read alike and count as two labels", "the label 'NaN' counts as a name"]
     """
-    names = sorted({*labels} - {""})
-    others = sorted({*groups} - {"", *names})
+    names = sorted({*map(nfc, labels)} - {""})
+    others = sorted({*map(nfc, groups)} - {"", *names})
     return [*_of(names, "label"), *_of(others, "group")]
 
 
