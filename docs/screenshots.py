@@ -1,6 +1,7 @@
 """Takes the pictures of the explorer and of a map in a real JupyterLab: `python docs/screenshots.py`.
 
-Needs Chromium, and the extra test. Every picture is what a user sees after the steps written here, on the built-in world.
+Needs Chromium, and the extra test. Every picture is what a user sees after the steps written here, on the built-in
+world.
 """
 
 from __future__ import annotations
