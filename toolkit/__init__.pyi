@@ -1,6 +1,8 @@
 """The public names: a line each. `toolkit/__init__.py` reads them here, and so do type checkers and editors."""
 
 from toolkit import teach as teach
+from toolkit.api.doctor.checkup import Checkup as Checkup
+from toolkit.api.doctor.doctor import doctor as doctor
 from toolkit.api.edit.compare import compare as compare
 from toolkit.api.edit.edit import edit as edit
 from toolkit.api.edit.frontier import frontier as frontier

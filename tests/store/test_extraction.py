@@ -545,7 +545,8 @@ def test_a_preprocess_that_fails_is_nobodys_picture(tmp_path):
     for data in (Pictures(5), tk.scenes("val", n=5)):
         with pytest.raises(RuntimeError, match="no such filter"):
             tk.extract(broken, data, tmp_path / "s.zarr", progress=False)
-    shape = tk.wrap(families.build("vit"), preprocess=lambda image: torch.zeros(3, 5, 5))
+    shape = tk.wrap(families.build("vit"), preprocess=plain)
+    shape.preprocess = lambda image: torch.zeros(3, 5, 5)  # which tk.wrap would not have taken
     with pytest.raises(tk.InputError, match="a preprocess that returns"):
         tk.extract(shape, Pictures(5), tmp_path / "s2.zarr", progress=False)
     assert not (tmp_path / "s.zarr").exists()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from toolkit.cli import app, measure, papers, parts, tour
+from toolkit.cli import app, doctor, measure, papers, parts, tour
 from toolkit.cli.group import main
 
-__all__ = ["app", "main", "measure", "papers", "parts", "tour"]
+__all__ = ["app", "doctor", "main", "measure", "papers", "parts", "tour"]

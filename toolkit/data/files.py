@@ -120,6 +120,14 @@ class FileSamples(Samples):
         self.class_names = tuple(map(nfc, names))
         self.notes: tuple[str, ...] = notes
 
+    def file(self, row: int) -> Path:
+        """The path of an image on disk.
+
+        Arguments:
+            row: which, from 0.
+        """
+        return Path(self.root / self._paths[row])
+
     def read(self, row: int) -> Read:
         """One image, or why there is none.
 
@@ -129,7 +137,7 @@ class FileSamples(Samples):
         Raises:
             OSError: where the fault is not this file's (the folder is gone …).
         """
-        path = self.root / self._paths[row]
+        path = self.file(row)
         try:
             if not path.stat().st_size:
                 return Read(None, "an empty file")

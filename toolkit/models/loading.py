@@ -25,7 +25,7 @@ from toolkit.models.claims import (
     claims_of_tag,
     claims_of_written,
 )
-from toolkit.models.folders import from_folder, local_tokenizer
+from toolkit.models.folders import claims_of_folder, from_folder, local_tokenizer
 from toolkit.models.model import Model, check_device, wrap
 from toolkit.models.processors import Tokenizer
 from toolkit.models.torchscript import (
@@ -59,14 +59,15 @@ def load_open_clip(
         raise InputError("load", f"precision={precision!r}", ", ".join(PRECISIONS), "pass one of these")
     name, pretrained, checkpoint = _given(name, pretrained, checkpoint)
     if name is not None and Path(name).is_dir():
-        clip, tokenizer = from_folder(Path(name))
-        return wrap(_placed(clip, target, precision), tokenizer=tokenizer, name=Path(name).absolute().name)
+        clip, tokenizer, claims = from_folder(Path(name))
+        placed = _placed(clip, target, precision)
+        return _claimed(wrap(placed, tokenizer=tokenizer, name=Path(name).absolute().name), claims)
     if name is not None:
         _known(name)
     if checkpoint is not None:
-        clip, tokenizer = _from_file(name, checkpoint)
+        clip, tokenizer, claims = _from_file(name, checkpoint)
         own = written_facts(checkpoint).get("id") or ":".join(filter(None, (name, checkpoint.name)))
-        return wrap(_placed(clip, target, precision), tokenizer=tokenizer, name=own)
+        return _claimed(wrap(_placed(clip, target, precision), tokenizer=tokenizer, name=own), claims)
     assert name is not None
     if not pretrained:
         raise InputError(
@@ -85,7 +86,32 @@ def load_open_clip(
             "pass one of these, or checkpoint= a file",
         )
     clip = _placed(_pretrained(name, pretrained), target, precision)
-    return wrap(clip, tokenizer=_named_tokenizer(name), name=f"{name}:{pretrained}")
+    found = wrap(clip, tokenizer=_named_tokenizer(name), name=f"{name}:{pretrained}")
+    return _claimed(found, claims_of_tag(name, pretrained))
+
+
+def claims_of(checkpoint: str | Path, operation: str) -> Claims:
+    """What is said about weights: an open_clip "name:tag", or the path of their file or folder.
+
+    Raises InputError for a tag that open_clip does not have, and what `read_state` raises for files.
+    """
+    path = Path(checkpoint).expanduser()
+    if path.is_dir():
+        return claims_of_folder(path)
+    if path.is_file():
+        return _claims(None, path, read_state(path))
+    name, _, tag = str(checkpoint).partition(":")
+    found = claims_of_tag(name, tag) if tag else None
+    if found is None:
+        accepted = 'an open_clip "name:tag", or the path of a weight file or folder'
+        raise InputError(operation, f"checkpoint={str(checkpoint)!r}", accepted, "name what the weights are")
+    return found
+
+
+def _claimed(model: Model, claims: Claims | None) -> Model:
+    """A model that knows what is said of its weights."""
+    model.claims = claims
+    return model
 
 
 def _given(
@@ -235,9 +261,9 @@ def cached() -> list[tuple[str, str]]:
     return [(name, tag) for name, tag in open_clip.list_pretrained() if cached_file(name, tag)]
 
 
-def _from_file(name: str | None, path: Path) -> tuple[Any, Tokenizer | None]:
-    """The model of a weight file and its tokenizer, with what lies beside the weights put to use and contradictions
-    told.
+def _from_file(name: str | None, path: Path) -> tuple[Any, Tokenizer | None, Claims]:
+    """The model of a weight file, its tokenizer and what is said of it, with what lies beside the weights put to use
+    and contradictions told.
     """
     state = read_state(path)
     claims = _claims(name, path, state)
@@ -259,7 +285,7 @@ def _from_file(name: str | None, path: Path) -> tuple[Any, Tokenizer | None]:
         fill(clip, state, f"{path.name}, under {claims.source},")
     prepare(clip, claims.preprocess, claims.source)
     local = claims.model and "hf_tokenizer_name" in claims.model["text_cfg"]
-    return clip, (local_tokenizer(path.parent) if local else _named_tokenizer(named) if named else None)
+    return clip, (local_tokenizer(path.parent) if local else _named_tokenizer(named) if named else None), claims
 
 
 def _claims(name: str | None, path: Path, state: dict[str, Any]) -> Claims:

@@ -20,6 +20,7 @@ from toolkit.core.tower import Tower
 from toolkit.errors import DeviceError, InputError
 from toolkit.models.adapted import adapted
 from toolkit.models.card import ModelCard, card_of, image_size
+from toolkit.models.claims import Claims
 from toolkit.models.images import Images
 from toolkit.models.processors import ImageProcessor, Tokenizer, as_preprocess, as_tokenizer
 from toolkit.models.towers import VIEWS, refuse_reruns, tower_of, training_state
@@ -37,7 +38,10 @@ class Model:
         card: its geometry (`ModelCard`).
         preprocess: PIL image → [3, H, W].
         tokenizer: texts → ids [t, n]; None where there is none.
+        claims: what is said of the checkpoint's activation and preprocess (`Claims`); None where nothing is known.
     """
+
+    claims: Claims | None = None
 
     def __init__(
         self, clip: Any, preprocess: Callable[..., Tensor] | None, tokenizer: Tokenizer | None, name: str,
@@ -47,7 +51,7 @@ class Model:
         self._view = view
         tower_of(clip, view)
         self._name = name
-        self._own = _own_preprocess(clip) if preprocess is None else None
+        self._own = own_preprocess(clip) if preprocess is None else None
         self._normalisation = _normalisation(clip, preprocess)
         self._card: tuple[Any, ModelCard] | None = None
         self._readout: tuple[Any, Readout] | None = None
@@ -109,7 +113,9 @@ class Model:
 
     def _again(self, clip: Any, name: str, view: str) -> Model:
         preprocess = None if self._own is not None else self.preprocess
-        return Model(clip, preprocess, self.tokenizer, name, view)
+        found = Model(clip, preprocess, self.tokenizer, name, view)
+        found.claims = self.claims
+        return found
 
     @property
     def device(self) -> torch.device:
@@ -419,7 +425,7 @@ def _normalisation(clip: Any, preprocess: Any) -> tuple[tuple[float, ...], tuple
     return tuple(config.get("mean", OPENAI_MEAN)), tuple(config.get("std", OPENAI_STD))
 
 
-def _own_preprocess(clip: Any) -> Callable[..., Tensor]:
+def own_preprocess(clip: Any) -> Callable[..., Tensor]:
     """The evaluation transform of the config open_clip attached to the model, else OpenAI's."""
     from dataclasses import fields
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -385,6 +386,11 @@ class Acts:
             fix = "attach it with acts.attach(model, data), or pass vectors instead of texts"
             raise InputError("acts.model", "parts without a live model", f"{self.card.id!r}", fix)
         return self._model
+
+    @property
+    def folder(self) -> Path | None:
+        """Where the store lies on disk; None for one in memory."""
+        return self._store.folder
 
     @property
     def live(self) -> Model | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from toolkit.core.precision import full_precision
 from toolkit.errors import InputError
+from toolkit.models.claims import Claims, computes_quick
 from toolkit.models.loading import PRECISIONS, load_open_clip
 from toolkit.models.model import Model, check_device, wrap
 
@@ -64,7 +65,9 @@ def load(
     clip, tokenizer, provenance = load_clip()
     clip.visual.preprocess_cfg = {"mean": MEAN, "std": STD}
     clip = clip.to(device=target, dtype=PRECISIONS[precision])
-    return wrap(clip, tokenizer=tokenizer, name=f"{BUILT_IN}, seed {provenance['seed']}")
+    found = wrap(clip, tokenizer=tokenizer, name=f"{BUILT_IN}, seed {provenance['seed']}")
+    found.claims = Claims("the built-in world", preprocess={"mean": MEAN, "std": STD}, quick_gelu=computes_quick(clip))
+    return found
 
 
 def _with_words(model: Model) -> Model:
@@ -77,4 +80,6 @@ def _with_words(model: Model) -> Model:
     tokenizer = WordTokenizer.load(WEIGHTS / "tokenizer.json")
     if model.tokenizer is not None or getattr(model.clip, "vocab_size", None) != tokenizer.vocab_size:
         return model
-    return wrap(model.clip, tokenizer=tokenizer, name=model.card.id)
+    found = wrap(model.clip, tokenizer=tokenizer, name=model.card.id)
+    found.claims = model.claims
+    return found

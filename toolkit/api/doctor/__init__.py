@@ -1,0 +1,1 @@
+"""What a careful person checks before believing a number."""

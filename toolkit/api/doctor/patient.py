@@ -1,0 +1,108 @@
+"""What the doctor looks at: a model, data of one split or several, and a class set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from toolkit.api.checks import Check
+from toolkit.api.images.acts import Acts
+from toolkit.data.classes import ClassSet
+from toolkit.data.samples import Samples
+from toolkit.models.claims import Claims
+from toolkit.models.model import Model
+
+FEW = 8
+"""Images that are taken apart and encoded in several ways."""
+
+
+class Shown:
+    """Some images of one split: a seeded draw of `n`, decoded and encoded once. data: samples or parts of them."""
+
+    def __init__(self, model: Model, data: Samples | Acts, n: int, check: Check) -> None:
+        self.data, self._model, self._check = data, model, check
+        drawn = np.random.default_rng(0).permutation(len(data))[:n]
+        self.rows: list[int] = np.sort(drawn).tolist()
+        self.whole = len(self.rows) == len(data)
+        self.broken: list[tuple[str, str]] = []
+
+    @property
+    def split(self) -> str:
+        return self.data.split
+
+    @property
+    def labels(self) -> list[str]:
+        """Of all images of the split, not of the draw alone."""
+        return [str(label) for label in self.data.labels]
+
+    @property
+    def groups(self) -> list[str]:
+        """Of all images of the split."""
+        return [str(group) for group in self.data.groups]
+
+    @cached_property
+    def images(self) -> dict[int, Image.Image]:
+        """Row → picture, of the draw; what cannot be read is in `broken`. Empty for parts without their images."""
+        source = self.data.samples if isinstance(self.data, Acts) and self.data.has_images else self.data
+        if isinstance(source, Acts):
+            return {}
+        found = {}
+        for row in self.rows:
+            read = source.read(row)
+            if read.image is None:
+                self.broken.append((str(source.ids[row]), read.note))
+            else:
+                found[row] = read.image
+        return found
+
+    @cached_property
+    def embedded(self) -> tuple[list[int], Tensor]:
+        """The rows of the draw that can be read, and their unit embeddings [n, d]."""
+        if isinstance(self.data, Acts):
+            rows, found = self.rows, self.data.take(self.rows).embedding.cpu().float()
+        else:
+            rows, pictures = list(self.images), list(self.images.values())
+            parts = []
+            for start in range(0, len(pictures), 32):
+                parts.append(self._model.encode_image(pictures[start : start + 32]).cpu())
+                self._check(min(start + 32, len(pictures)), len(pictures))
+            found = torch.cat(parts) if parts else torch.zeros(0, self._model.card.embed_dim)
+        return rows, torch.nn.functional.normalize(found, dim=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Patient:
+    """model: a live one. splits: of the data. classes: the class set, None without one. claims: what is said of the
+    checkpoint, None where nothing is known. check: called with (done, of) now and then.
+    """
+
+    model: Model
+    splits: Sequence[Shown]
+    classes: ClassSet | None
+    claims: Claims | None
+    check: Check
+
+    @cached_property
+    def few(self) -> tuple[list[Image.Image], str]:
+        """Some pictures, and what they are in words: of the data, else made up."""
+        for shown in self.splits:
+            if shown.images:
+                pictures = list(shown.images.values())[:FEW]
+                return pictures, f"{len(pictures)} images"
+        pictures = [made_up(seed, self.model.card.image_size) for seed in range(FEW)]
+        return pictures, f"{FEW} made-up pictures"
+
+
+def made_up(seed: int, size: tuple[int, int]) -> Image.Image:
+    """A picture of smooth colours, larger than the model takes and not square."""
+    rng = np.random.default_rng(seed)
+    small: NDArray[Any] = rng.integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    return Image.fromarray(small).resize((size[1] + size[1] // 2, size[0] + size[0] // 4), Image.Resampling.BICUBIC)
