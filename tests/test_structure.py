@@ -52,7 +52,9 @@ def test_the_picture_shows_the_package_as_it_is() -> None:
     run = subprocess.run([sys.executable, SCRIPT, "--check"], capture_output=True, text=True, encoding="utf-8")
     assert run.returncode == 0, run.stdout + run.stderr
     assert "\n0 circles of files\n" in run.stdout
-    assert "api at first sight: 7 rooms (edit, images, locate, protocol, switch_off, where, words)" in run.stdout
+    assert (
+        "api at first sight: 8 rooms (doctor, edit, images, locate, protocol, switch_off, where, words)" in run.stdout
+    )
 
 
 def test_rooms_arrows_and_floors_of_a_small_package(structure: ModuleType, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from toolkit.api.checks import check_model, quiet, whole
 from toolkit.api.doctor import of_data, of_machine, of_model
 from toolkit.api.doctor.checkup import Checkup, Finding
 from toolkit.api.doctor.of_model import Said
-from toolkit.api.doctor.patient import Patient, Shown
+from toolkit.api.doctor.patient import Patient, Drawn
 from toolkit.api.images.acts import Acts
 from toolkit.api.images.extract import bar
 from toolkit.core.precision import full_precision
@@ -27,7 +27,7 @@ OF_MODEL: dict[str, tuple[Callable[[Patient], Said], str]] = {
     "batches": (of_model.batches, "an image must not count otherwise for what it is read with"),
     "texts": (of_model.tokens, "a class whose words are lost or cut off is another class"),
 }
-OF_SPLIT: dict[str, tuple[Callable[[Patient, Shown], Said], str]] = {
+OF_SPLIT: dict[str, tuple[Callable[[Patient, Drawn], Said], str]] = {
     "images": (of_data.readable, "what cannot be read is missing from every number"),
     "labels": (
         of_data.labels,
@@ -85,7 +85,7 @@ def doctor(
     n = whole("n", n, 1, "doctor")
     claims = model.claims if checkpoint is None else claims_of(checkpoint, "doctor")
     splits = _splits(data)
-    shown = [Shown(model, one, n, quiet) for one in splits]
+    shown = [Drawn(model, one, n, quiet) for one in splits]
     patient = Patient(model, shown, classes, claims, quiet)
     tasks: list[Task] = [(name, why, partial(check, patient)) for name, (check, why) in OF_MODEL.items()]
     several = len({one.split for one in shown}) > 1
@@ -120,7 +120,7 @@ def _without_classes() -> Said:
     return "not checked", "no classes", "pass classes=tk.classes([…])"
 
 
-def _of_split(patient: Patient, shown: Shown, name: str, check: Callable[[Patient, Shown], Said]) -> Callable[[], Said]:
+def _of_split(patient: Patient, shown: Drawn, name: str, check: Callable[[Patient, Drawn], Said]) -> Callable[[], Said]:
     """A check of one split; of one that needs classes, what it would need."""
     if name in LABELLED and patient.classes is None:
         return _without_classes

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from toolkit.api.doctor.of_model import Said
-from toolkit.api.doctor.patient import Patient, Shown
+from toolkit.api.doctor.patient import Patient, Drawn
 from toolkit.core.intervals import wilson
 from toolkit.data.choice import first_three
 from toolkit.data.classes import ClassSet
@@ -34,7 +34,7 @@ COSINE, LEVELS = 0.99, 6.0
 """Two images are near-duplicates from this cosine on, where small copies of them differ by fewer grey levels."""
 
 
-def readable(patient: Patient, shown: Shown) -> Said:
+def readable(patient: Patient, shown: Drawn) -> Said:
     """Whether the images can be read."""
     total = len(shown.rows)
     if not shown.images and not shown.broken:
@@ -45,7 +45,7 @@ def readable(patient: Patient, shown: Shown) -> Said:
     return "ok", f"{total} of {len(shown.data)} were read" if not shown.whole else f"all {total} were read", ""
 
 
-def labels(patient: Patient, shown: Shown) -> Said:
+def labels(patient: Patient, shown: Drawn) -> Said:
     """Whether the labels are the classes."""
     classes = _classes(patient)
     try:
@@ -74,7 +74,7 @@ def labels(patient: Patient, shown: Shown) -> Said:
     return "ok", f"all {len(truth)} labels are classes; {there} of {len(classes)} classes have images", ""
 
 
-def zero_shot(patient: Patient, shown: Shown) -> Said:
+def zero_shot(patient: Patient, shown: Drawn) -> Said:
     """Whether the model does better than chance, and than with the labels permuted."""
     classes = _classes(patient)
     rows, embedded = shown.embedded
@@ -103,7 +103,7 @@ def zero_shot(patient: Patient, shown: Shown) -> Said:
     return "ok", said, ""
 
 
-def groups(patient: Patient, shown: Shown) -> Said:
+def groups(patient: Patient, shown: Drawn) -> Said:
     """Whether every group is large enough for its accuracy to say something."""
     counts = Counter(group for group in shown.groups if group not in ("", "None", "nan"))
     if not counts:
@@ -149,7 +149,7 @@ def _truth(labels: list[str], classes: ClassSet) -> NDArray[np.int64]:
     return truth
 
 
-def _shares(patient: Patient, shown: Shown) -> dict[str, float]:
+def _shares(patient: Patient, shown: Drawn) -> dict[str, float]:
     """The share of right answers of every group, of the images drawn; nothing without classes."""
     if patient.classes is None:
         return {}
@@ -171,7 +171,7 @@ def _variance(share: float) -> float:
     return max(share * (1 - share), 0.05)
 
 
-def _same_files(first: Shown, second: Shown) -> list[tuple[str, str]]:
+def _same_files(first: Drawn, second: Drawn) -> list[tuple[str, str]]:
     """Pairs of ids whose files are the same bytes, of all images; only files of one size are read."""
     if not isinstance(first.data, FileSamples) or not isinstance(second.data, FileSamples):
         return []
@@ -191,7 +191,7 @@ def _same_files(first: Shown, second: Shown) -> list[tuple[str, str]]:
     return found
 
 
-def _alike(first: Shown, second: Shown) -> list[tuple[str, str]]:
+def _alike(first: Drawn, second: Drawn) -> list[tuple[str, str]]:
     """Pairs of ids of images drawn whose embeddings and small copies are nearly the same."""
     (rows, embedded), (others, theirs) = first.embedded, second.embedded
     close = (embedded @ theirs.T >= COSINE).nonzero().tolist()

@@ -24,7 +24,7 @@ FEW = 8
 """Images that are taken apart and encoded in several ways."""
 
 
-class Shown:
+class Drawn:
     """Some images of one split: a seeded draw of `n`, decoded and encoded once. data: samples or parts of them."""
 
     def __init__(self, model: Model, data: Samples | Acts, n: int, check: Check) -> None:
@@ -85,7 +85,7 @@ class Patient:
     """
 
     model: Model
-    splits: Sequence[Shown]
+    splits: Sequence[Drawn]
     classes: ClassSet | None
     claims: Claims | None
     check: Check
