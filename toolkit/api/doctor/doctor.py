@@ -11,7 +11,7 @@ from toolkit.api.checks import check_model, quiet, whole
 from toolkit.api.doctor import of_data, of_machine, of_model
 from toolkit.api.doctor.checkup import Checkup, Finding
 from toolkit.api.doctor.of_model import Said
-from toolkit.api.doctor.patient import Patient, Drawn
+from toolkit.api.doctor.patient import Drawn, Patient
 from toolkit.api.images.acts import Acts
 from toolkit.api.images.extract import bar
 from toolkit.core.precision import full_precision

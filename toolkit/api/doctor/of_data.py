@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from toolkit.api.doctor.of_model import Said
-from toolkit.api.doctor.patient import Patient, Drawn
+from toolkit.api.doctor.patient import Drawn, Patient
 from toolkit.core.intervals import wilson
 from toolkit.data.choice import first_three
 from toolkit.data.classes import ClassSet
