@@ -14,6 +14,7 @@ import torch
 from click.testing import CliRunner
 from PIL import Image
 
+import toolkit as tk
 from toolkit.cli import main
 
 
@@ -179,6 +180,34 @@ def test_extract_a_folder_then_info_on_the_store(tmp_path):
     assert "Traceback" not in failed.output
     assert "a store or a model" in run("info", store, "--model", "ViT-B-32", ok=False).output
     assert "does not exist" in run("info", tmp_path / "none.zarr", ok=False).output
+
+
+def test_the_doctor_reads_folders_tables_and_stores_and_says_it_by_its_exit_status(tmp_path):
+    for split, seed in (("val", 1), ("test", 2)):
+        for i, sample in enumerate(tk.scenes(split, n=24, seed=seed, kind="birds")):
+            (tmp_path / split / sample.label).mkdir(parents=True, exist_ok=True)
+            sample.image.save(tmp_path / split / sample.label / f"{i}.png")
+    places = ["--data", tmp_path / "val", "--data", tmp_path / "test"]
+    found = run("doctor", *places, "--json", ok=False)
+    facts = json.loads(found.stdout)
+    lines = {one["check"]: one for one in facts["findings"]}
+    assert found.exit_code == facts["exit_code"] == 3  # of so few images no interval is narrow
+    assert lines["groups, test"]["verdict"] == "warning"
+    assert lines["labels, val"]["verdict"] == lines["duplicates"]["verdict"] == "ok"
+    wrong = run("doctor", "--data", tmp_path / "test", "--classes", "Landbird, Waterbird", ok=False)
+    assert wrong.exit_code == 4
+    assert "'landbird' is not 'Landbird'" in wrong.stdout
+    assert "why:" in wrong.stdout
+    run("extract", tmp_path / "test", "--store", tmp_path / "a.zarr", "--json")
+    rows = [
+        "path,label",
+        *(f"test/{p.parent.name}/{p.name},{p.parent.name}" for p in (tmp_path / "test").rglob("*.png")),
+    ]
+    (tmp_path / "t.csv").write_text("\n".join(rows))
+    places = ["--data", tmp_path / "a.zarr", "--data", tmp_path / "t.csv"]
+    lines = {one["check"]: one for one in json.loads(run("doctor", *places, "--json", ok=False).stdout)["findings"]}
+    assert "are as they were written" in lines["stores"]["said"]
+    assert lines["duplicates"]["said"].startswith("24 pairs")
 
 
 def test_python_m_toolkit_is_the_console():

@@ -23,6 +23,8 @@ from toolkit.errors import ToolkitError
 
 LEAST = 20
 """Labelled images from which on an accuracy is looked at."""
+ENOUGH = 50
+"""Labelled images from which on an accuracy no better than with permuted labels is called wrong."""
 WIDE = 0.10
 """Half an interval of a group, in accuracy, from which on its group is called too small."""
 WANTED = 0.05
@@ -99,6 +101,8 @@ def zero_shot(patient: Patient, shown: Drawn) -> Said:
             given = f"{said}; with labels moved by {shift:+d}, {100 * moved:.1f} %"
             return "wrong", given, "the labels seem to be counted otherwise than the classes: give them as names"
     if right / n <= level:
+        if n < ENOUGH:
+            return "warning", said, "pass more images: of so few, a good model may do no better than that"
         return "wrong", said, "look at labels, class texts and preprocess before anything else"
     return "ok", said, ""
 

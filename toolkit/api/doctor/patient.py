@@ -17,9 +17,12 @@ from toolkit.api.checks import Check
 from toolkit.api.images.acts import Acts
 from toolkit.data.classes import ClassSet
 from toolkit.data.samples import Samples
+from toolkit.errors import ToolkitError
 from toolkit.models.claims import Claims
 from toolkit.models.model import Model
 
+BLOCK = 64
+"""Images that are asked for at a time."""
 FEW = 8
 """Images that are taken apart and encoded in several ways."""
 
@@ -54,8 +57,18 @@ class Drawn:
         source = self.data.samples if isinstance(self.data, Acts) and self.data.has_images else self.data
         if isinstance(source, Acts):
             return {}
+        found: dict[int, Image.Image] = {}
+        for start in range(0, len(self.rows), BLOCK):
+            some = self.rows[start : start + BLOCK]
+            try:
+                found |= zip(some, map(_picture, source.pixels(some)), strict=True)
+            except (ToolkitError, OSError):  # one of them cannot be shown: which?
+                found |= self._one_by_one(source, some)
+        return found
+
+    def _one_by_one(self, source: Samples, rows: Sequence[int]) -> dict[int, Image.Image]:
         found = {}
-        for row in self.rows:
+        for row in rows:
             read = source.read(row)
             if read.image is None:
                 self.broken.append((str(source.ids[row]), read.note))
@@ -76,6 +89,10 @@ class Drawn:
                 self._check(min(start + 32, len(pictures)), len(pictures))
             found = torch.cat(parts) if parts else torch.zeros(0, self._model.card.embed_dim)
         return rows, torch.nn.functional.normalize(found, dim=1)
+
+
+def _picture(given: Any) -> Image.Image:
+    return given if isinstance(given, Image.Image) else Image.fromarray(given.permute(1, 2, 0).numpy())
 
 
 @dataclass(frozen=True, eq=False)
