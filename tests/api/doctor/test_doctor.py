@@ -219,6 +219,14 @@ def test_what_cannot_be_read(model, birds, data, folder, tmp_path):
     assert one.said.startswith("1 of 12 cannot be read: '3.png (")
 
 
+def test_head_contributions_alone_are_looked_at_as_far_as_they_go(model, birds):
+    heads = np.random.default_rng(0).normal(size=(60, 4, 8, 96))
+    acts = tk.from_arrays(heads, labels=NAMES * 30, groups=NAMES * 30)
+    found = looked(model, [acts, acts], birds)
+    assert {one.verdict for one in found if one.check in ("zero-shot", "duplicates", "images")} == {"not checked"}
+    assert found.counts["wrong"] == 0
+
+
 # faults of the machine
 
 

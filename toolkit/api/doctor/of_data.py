@@ -13,6 +13,7 @@ from PIL import Image
 
 from toolkit.api.doctor.of_model import Said
 from toolkit.api.doctor.patient import Drawn, Patient
+from toolkit.api.images.acts import Acts
 from toolkit.core.intervals import wilson
 from toolkit.data.choice import first_three
 from toolkit.data.classes import ClassSet
@@ -128,6 +129,8 @@ def duplicates(patient: Patient) -> Said:
     """Whether an image stands in two splits."""
     if len(patient.splits) < 2:
         return "not checked", "one split alone", "pass all that are used: data=[few, val, test]"
+    if any(isinstance(shown.data, Acts) and shown.data.partial for shown in patient.splits):
+        return "not checked", "head contributions alone, without images and embeddings", "pass samples, or all parts"
     found, compared = [], []
     for first, second in combinations(patient.splits, 2):
         found += _same_files(first, second)
@@ -155,7 +158,7 @@ def _truth(labels: list[str], classes: ClassSet) -> NDArray[np.int64]:
 
 def _shares(patient: Patient, shown: Drawn) -> dict[str, float]:
     """The share of right answers of every group, of the images drawn; nothing without classes."""
-    if patient.classes is None:
+    if patient.classes is None or (isinstance(shown.data, Acts) and shown.data.partial):
         return {}
     rows, embedded = shown.embedded
     try:

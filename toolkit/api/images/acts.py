@@ -388,6 +388,11 @@ class Acts:
         return self._model
 
     @property
+    def partial(self) -> bool:
+        """Whether these are head contributions alone, of which the embedding is not known (`tk.from_arrays`)."""
+        return bool(self._store.partial)
+
+    @property
     def folder(self) -> Path | None:
         """Where the store lies on disk; None for one in memory."""
         return self._store.folder
