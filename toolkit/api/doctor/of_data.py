@@ -138,7 +138,7 @@ def duplicates(patient: Patient) -> Said:
         compared.append(f"{len(first.embedded[0])} of {first.split!r} × {len(second.embedded[0])} of {second.split!r}")
     pairs = list(dict.fromkeys(found))
     if pairs:
-        given = f"{len(pairs)} pairs: {first_three([f'{a} = {b}' for a, b in pairs])}"
+        given = f"{len(pairs)} pair{'s' * (len(pairs) > 1)}: {first_three([f'{a} = {b}' for a, b in pairs])}"
         return "warning", given, "leave them out of one split: what is chosen on an image is not judged on it"
     return "ok", f"none among {', '.join(compared)}", ""
 

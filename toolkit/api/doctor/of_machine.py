@@ -49,7 +49,7 @@ def device(patient: Patient) -> Said:
 
 def caches(patient: Patient) -> Said:
     """Whether texts that were encoded can be kept."""
-    folder = cache_folder()
+    folder = cache_folder() / "texts"
     there = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(there).free
     kept = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else 0
