@@ -14,12 +14,12 @@ from PIL import Image
 from toolkit.api.doctor.of_model import Said
 from toolkit.api.doctor.patient import Drawn, Patient
 from toolkit.api.images.acts import Acts
+from toolkit.api.images.judged import predictions, truth_of
 from toolkit.core.intervals import wilson
 from toolkit.data.choice import first_three
 from toolkit.data.classes import ClassSet
 from toolkit.data.doubtful import doubts, near
 from toolkit.data.files import FileSamples
-from toolkit.data.label_numbers import as_numbers
 from toolkit.errors import ToolkitError
 
 LEAST = 20
@@ -52,7 +52,7 @@ def labels(patient: Patient, shown: Drawn) -> Said:
     """Whether the labels are the classes."""
     classes = _classes(patient)
     try:
-        truth = _truth(shown.labels, classes)
+        truth = truth_of(shown.labels, classes)
     except ToolkitError as error:
         return "wrong", error.given, error.fix
     others = sorted({label for label, index in zip(shown.labels, truth, strict=True) if index < 0})
@@ -81,14 +81,14 @@ def zero_shot(patient: Patient, shown: Drawn) -> Said:
     """Whether the model does better than chance, and than with the labels permuted."""
     classes = _classes(patient)
     rows, embedded = shown.embedded
-    truth = _truth([shown.labels[row] for row in rows], classes)
+    truth = truth_of([shown.labels[row] for row in rows], classes)
     kept = truth >= 0
     truth = truth[kept]
     if len(truth) < LEAST or len(set(truth.tolist())) < 2:
         given = f"{len(truth)} images with a label, of {len(set(truth.tolist()))} classes"
         return "not checked", given, f"pass {LEAST} images of two classes at least"
     texts = classes.vectors(patient.model).cpu().float()
-    guess: NDArray[np.int64] = (embedded[torch.from_numpy(kept)] @ texts.T).argmax(1).numpy()
+    guess: NDArray[np.int64] = predictions(embedded[torch.from_numpy(kept)], texts)[0].numpy()
     right, n = int((guess == truth).sum()), len(truth)
     interval = wilson(right, n)
     rng = np.random.default_rng(0)
@@ -148,24 +148,16 @@ def _classes(patient: Patient) -> ClassSet:
     return patient.classes
 
 
-def _truth(labels: list[str], classes: ClassSet) -> NDArray[np.int64]:
-    """Labels as class indices, as every verb reads them."""
-    truth = classes.encode(labels)
-    if (truth < 0).all() and (numbers := as_numbers(labels)) is not None:
-        return classes.encode(numbers)
-    return truth
-
-
 def _shares(patient: Patient, shown: Drawn) -> dict[str, float]:
     """The share of right answers of every group, of the images drawn; nothing without classes."""
     if patient.classes is None or (isinstance(shown.data, Acts) and shown.data.partial):
         return {}
     rows, embedded = shown.embedded
     try:
-        truth = _truth([shown.labels[row] for row in rows], patient.classes)
+        truth = truth_of([shown.labels[row] for row in rows], patient.classes)
     except ToolkitError:
         return {}
-    guess = (embedded @ patient.classes.vectors(patient.model).cpu().float().T).argmax(1).numpy()
+    guess = predictions(embedded, patient.classes.vectors(patient.model).cpu().float())[0].numpy()
     hits: dict[str, list[bool]] = {}
     for row, right, known in zip(rows, guess == truth, truth >= 0, strict=True):
         if known:

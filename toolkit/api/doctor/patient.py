@@ -41,12 +41,12 @@ class Drawn:
     def split(self) -> str:
         return self.data.split
 
-    @property
+    @cached_property
     def labels(self) -> list[str]:
         """Of all images of the split, not of the draw alone."""
         return [str(label) for label in self.data.labels]
 
-    @property
+    @cached_property
     def groups(self) -> list[str]:
         """Of all images of the split."""
         return [str(group) for group in self.data.groups]

@@ -260,5 +260,5 @@ def _others(problem: EditProblem, name: str, given: Any) -> Others:
         given = f"unrelated {name!r} with class vectors [{len(texts)}, {texts.shape[1]}]"
         raise InputError("edit", given, f"vectors of d = {embedding.shape[1]}", "encode them with the edit's model")
     texts = texts.to(embedding).cpu()
-    truth = torch.from_numpy(truth_of(acts, classes))
+    truth = torch.from_numpy(truth_of(acts.labels, classes))
     return Others(name, acts, embedding, texts, truth, (embedding @ texts.T).argmax(-1))

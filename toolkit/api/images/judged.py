@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import permutations
@@ -119,7 +120,7 @@ def judged(acts: Any, classes: Any, operation: str, convention: Convention | Non
     if texts.shape[1] != embedding.shape[1]:
         given = f"class vectors [{len(texts)}, {texts.shape[1]}] for embeddings of d = {embedding.shape[1]}"
         raise InputError(operation, given, "vectors of the model the parts were made with", "encode them with it")
-    truth = truth_of(acts, classes)
+    truth = truth_of(acts.labels, classes)
     rows = np.flatnonzero(truth >= 0)
     others = tuple(sorted(set(map(str, acts.labels[truth < 0].tolist())) - {""}))
     nearly = ", ".join(f"{label!r} is not {name!r}" for label, name in near(others, classes.names)[:3])
@@ -154,9 +155,9 @@ def predictions(embedding: Tensor, texts: Tensor) -> tuple[Tensor, int]:
     return torch.cat(found), close
 
 
-def truth_of(acts: Acts, classes: ClassSet) -> NDArray[np.int64]:
+def truth_of(labels: Sequence[Any] | NDArray[np.object_], classes: ClassSet) -> NDArray[np.int64]:
     """Labels as class indices [b], −1 for others; numbers that a store kept as texts are numbers again."""
-    truth = classes.encode(acts.labels)
-    if (truth < 0).all() and (numbers := as_numbers(acts.labels.tolist())) is not None:
+    truth = classes.encode(labels)
+    if (truth < 0).all() and (numbers := as_numbers(list(labels))) is not None:
         return classes.encode(numbers)  # stores keep labels as texts
     return truth
