@@ -225,6 +225,8 @@ def test_head_contributions_alone_are_looked_at_as_far_as_they_go(model, birds):
     found = looked(model, [acts, acts], birds)
     assert {one.verdict for one in found if one.check in ("zero-shot", "duplicates", "images")} == {"not checked"}
     assert found.counts["wrong"] == 0
+    vectors = tk.classes(NAMES, vectors=np.eye(2, 96))
+    assert line(looked(model, acts, vectors), "texts").said == "the classes have vectors and no texts"
 
 
 # faults of the machine

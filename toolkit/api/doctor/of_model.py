@@ -101,8 +101,10 @@ def tokens(patient: Patient) -> Said:
     model, classes = patient.model, patient.classes
     if model.tokenizer is None:
         return "not checked", "the model has no tokenizer", "pass one: tk.wrap(clip, tokenizer=…)"
-    if classes is None or not any(classes.prompts):
-        return "not checked", "no texts of classes", "pass classes=tk.classes([…])"
+    if classes is None:
+        return "not checked", "no classes", "pass classes=tk.classes([…])"
+    if not any(classes.prompts):
+        return "not checked", "the classes have vectors and no texts", ""
     texts = list(dict.fromkeys(prompt for prompts in classes.prompts for prompt in prompts))[:TEXTS]
     unknown = classes.unknown(model)
     if unknown:
