@@ -17,6 +17,7 @@ ORDER = [
         "version",
         "errors",
         "interrupts",
+        "signs",
         "engine",
         "core",
         "models",

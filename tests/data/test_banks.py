@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import toolkit as tk
+from toolkit.data.banks import common_first
 from toolkit.data.descriptions import EACH, FRAMES, article, descriptions, plural
 from toolkit.data.words import WORDS
 from toolkit.organism.factors import FACTORS
@@ -163,3 +164,14 @@ def test_pairs_by_words_are_those_of_all_pairs():
     found = tk.near_duplicates(texts, words=0.6)
     assert {(row.first, row.second) for row in found.itertuples()} == slow
     assert slow
+
+
+def test_common_texts_come_first():
+    texts = ["a cat on a mat", "cat", "zebra", "a dog", "a cat", "cat food", "noon", "dusk"]
+    factors = ["scene", "animal", "animal", "animal", "animal", "food", "light", "light"]
+    order = [texts[i] for i in common_first(tk.bank(texts, factors))]
+    assert order[:4] == ["cat", "noon", "zebra", "dusk"], "the word that is used most, then every factor in turn"
+    assert [len(text.split()) for text in order] == sorted(len(text.split()) for text in texts)
+    bank = tk.bank("descriptions")
+    assert sorted(common_first(bank)) == list(range(len(bank)))
+    assert len({bank.factors[i] for i in common_first(bank)[:200]}) > 15

@@ -20,6 +20,7 @@ from toolkit.engine import engine as engines
 from toolkit.engine import worker as workers
 from toolkit.engine.engine import Engine, StoppedError
 from toolkit.engine.worker import Worker, engine_for
+from toolkit.signs import counted
 
 ENGINES = [Engine, Worker]
 
@@ -46,7 +47,9 @@ def test_a_result_reaches_the_callback_and_the_ticket(engine):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_partial_results_and_progress_come_in_order_before_the_result(engine):
+def test_partial_results_and_signs_come_in_order_before_the_result(engine, monkeypatch):
+    monkeypatch.setattr(engines, "QUIET", 0)
+    monkeypatch.setattr(engines, "EVERY", 0)
     seen = []
 
     def work(request):
@@ -56,11 +59,43 @@ def test_partial_results_and_progress_come_in_order_before_the_result(engine):
         return "end"
 
     request = engine().submit(
-        "a", work, lambda v: seen.append(v), partial=seen.append, progress=lambda d, of: seen.append((d, of))
+        "a", work, lambda v: seen.append(v), partial=seen.append, signs=lambda sign: seen.append((sign.done, sign.of))
     )
     request.result(10)
     assert [s for s in seen if not isinstance(s, tuple)] == [0, 1, 2, "end"]
-    assert (3, 3) in seen
+    assert [s for s in seen if isinstance(s, tuple)] == [(1, 3), (2, 3), (3, 3)]
+    assert seen[0] == 0
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_work_that_is_quick_says_nothing_of_itself(engine):
+    seen = []
+
+    def work(request):
+        for i in range(100):
+            request.progress(i, 100)
+
+    engine().submit("a", work, signs=seen.append).result(10)
+    assert seen == []
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_verb_inside_says_what_it_does_and_ends_where_it_is_cancelled(engine, monkeypatch):
+    monkeypatch.setattr(engines, "QUIET", 0)
+    monkeypatch.setattr(engines, "EVERY", 0)
+    seen, done = [], []
+
+    def work(request):
+        for i in counted(range(9), "count", "sheep"):
+            done.append(i)
+            if i == 4:
+                request.cancel()
+
+    request = engine().submit("a", work, signs=lambda sign: seen.append((sign.what, sign.unit, sign.done, sign.of)))
+    with pytest.raises(StoppedError):
+        request.result(10)
+    assert done == [0, 1, 2, 3, 4]
+    assert seen == [("count", "sheep", i, 9) for i in (1, 2, 3, 4)]
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -152,19 +187,23 @@ def test_without_patience_cancelling_alone_would_starve_it(monkeypatch):
     """The other half of the test above: it can fail."""
     monkeypatch.setattr(engines, "PATIENCE", float("inf"))
     e, painted = Worker(), []
+    go, gone = threading.Semaphore(0), threading.Semaphore(0)
     e.mark("slider")
 
     def work(request):
         for _ in range(10):
-            time.sleep(0.006)
+            go.acquire()
+            gone.release()
             request.check()
 
-    for _ in range(80):
+    for _ in range(80):  # a newer one for every step of an older
         e.submit("slider", work, lambda v: painted.append(v))
         e.mark("slider")
-        time.sleep(0.005)
+        go.release()
+        assert gone.acquire(timeout=patience.seconds())
     assert not painted
     e.cancel()
+    go.release(20)
     assert e.wait(patience.seconds())
 
 
@@ -207,7 +246,7 @@ def test_cancelling_reaches_what_runs_behind_what_waits():
             time.sleep(0.002)
         return "old"
 
-    old = e.submit("a", work, seen.append, progress=lambda d, of: None)
+    old = e.submit("a", work, seen.append, signs=lambda sign: None)
     assert started.wait(patience.seconds())
     new = e.submit("a", lambda r: "new", seen.append)
     e.cancel()
@@ -235,7 +274,8 @@ def test_when_only_the_newer_one_is_cancelled_the_older_does_not_come_back():
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_no_progress_is_told_after_a_cancel(engine):
+def test_no_sign_comes_after_a_cancel(engine, monkeypatch):
+    monkeypatch.setattr(engines, "QUIET", 0)
     seen = []
 
     def work(request):
@@ -243,7 +283,7 @@ def test_no_progress_is_told_after_a_cancel(engine):
         request.progress(2, 2)
 
     engine_ = engine()
-    engine_.submit("a", work, progress=lambda d, of: seen.append(d))
+    engine_.submit("a", work, signs=seen.append)
     assert engine_.wait(patience.seconds())
     assert seen == []
 

@@ -106,7 +106,7 @@ def test_curves_words_and_the_plane(session):
     assert sum(told["pulls"].values()) == pytest.approx(1)
     assert [(one["name"], one["ratio"]) for one in told["down"]] == made.inspect().turned()[0]
     part = []
-    grid = session.frontier(FIRST, lambda done, of: None, part.append, [0, 10])
+    grid = session.frontier(FIRST, part.append, [0, 10])
     flat = plane(grid, FIRST.told)
     assert flat["alphas"] == [0, 10]
     assert flat["success"] == [round(float(v), 5) for v in grid.success[0].ravel()]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import open_clip
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 import toolkit as tk
-from toolkit.models.batch import CPU_BATCH, MOST, SHARE, best_batch, fitting
+from toolkit.models.batch import CPU_BATCH, CPU_LEAST, MOST, SHARE, best_batch, fitting
 
 
 @given(st.integers(0, 10**9), st.integers(1, 10**9), st.integers(0, 10**12))
@@ -26,8 +29,14 @@ def test_a_device_that_frees_memory_between_batches_does_not_break_it():
     assert fitting(lambda n: 1000 - n, 10**9) == MOST
 
 
-def test_without_a_gpu_it_is_the_usual_number():
+def test_without_a_gpu_it_is_what_takes_a_few_seconds():
     assert best_batch(tk.load()) == CPU_BATCH
+    with torch.device("meta"):
+        large = open_clip.CLIP(**open_clip.get_model_config("ViT-L-14"))
+    model = SimpleNamespace(device=torch.device("cpu"), clip=large, card=SimpleNamespace(grid=(16, 16), prefix=1))
+    assert best_batch(model) == CPU_LEAST
+    model.card.grid = (4, 4)
+    assert CPU_LEAST < best_batch(model) < CPU_BATCH
 
 
 @pytest.mark.cuda

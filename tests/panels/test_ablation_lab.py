@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import threading
 import time
 
@@ -17,6 +18,7 @@ from toolkit.core import sums
 from toolkit.engine.engine import Engine
 from toolkit.engine.worker import Worker
 from toolkit.labs.ablation import AblationSession
+from toolkit.signs import counted
 
 
 @pytest.fixture(scope="module")
@@ -253,13 +255,13 @@ def test_a_slow_run_can_be_ended_and_keeps_nobody_waiting(acts, birds):
     assert settled(lab)
     started, outcome = threading.Event(), lab._session.outcome
 
-    def slow(scale, how, effect, check):
+    def slow(scale, how, effect):
         if effect == "direct":
             return outcome(scale, how, effect)
         started.set()
-        while True:
-            check(1, 2)
+        for _ in counted(itertools.count(), "run", "image"):
             time.sleep(0.001)
+        return None
 
     lab._session.outcome = slow
     lab.effect = "total"
@@ -273,6 +275,7 @@ def test_a_slow_run_can_be_ended_and_keeps_nobody_waiting(acts, birds):
     lab._asked = [{"id": "y 1", "do": "stop"}]
     assert settled(lab)
     assert lab._work == []
+    assert lab._signs["outcome"]["stopped"]
     assert lab._facts["shown"] == {
         "off": [],
         "how": "zero",
@@ -282,7 +285,7 @@ def test_a_slow_run_can_be_ended_and_keeps_nobody_waiting(acts, birds):
     lab.effect = "direct"
     assert settled(lab)
     assert lab._facts["shown"] == {"off": [{"head": [3, 5], "strength": 0.0}], "how": "zero", "effect": "direct"}
-    assert lab._progress["outcome"] == 0
+    assert lab._signs == {}
     lab._session.outcome = outcome
     lab.effect = "total"
     assert settled(lab)

@@ -16,6 +16,7 @@ import toolkit as tk
 from toolkit.engine.engine import Engine
 from toolkit.engine.worker import Worker
 from toolkit.labs.edit import EditSession, Settings
+from toolkit.signs import sign
 
 HEADS = "L3.H7 L3.H5"
 
@@ -307,15 +308,15 @@ def test_with_workers_the_newest_wins_and_a_slow_solve_keeps_nobody_waiting(few,
     # a solve that takes long is painted as far as it is, and can be ended
     solve, go = lab._session.solve, threading.Event()
 
-    def slow(settings, check, partial):
+    def slow(settings, partial):
         made = solve(settings)
         partial(made.at(10))
-        while not go.wait(0.02):
-            check(10, 100)
+        with sign("solve", "step") as report:
+            while not go.wait(0.02):
+                report(10, 100)
         return made
 
     monkeypatch.setattr(lab._session, "solve", slow)
-    monkeypatch.setattr("toolkit.panels.edit_lab.panel.QUICK", 0)
     lab.alpha = 3
     assert lab._can["undo"]
     end = time.monotonic() + 20
@@ -330,10 +331,11 @@ def test_with_workers_the_newest_wins_and_a_slow_solve_keeps_nobody_waiting(few,
     go.set()
     ask(lab, "stop")
     assert lab._can["undo"]
-    ask(lab, "solve")  # what was ended can be asked for again
+    assert lab._signs["solve"]["stopped"]
+    lab.go_on()  # what was ended can be asked for again
     assert wait(lab)
     agrees(lab, expected(few, every, val, alpha=3))
-    assert not lab._progress.get("solve")
+    assert lab._signs == {}
     lab.beta = 4
     assert wait(lab)
     agrees(lab, expected(few, every, val, alpha=3, beta=4))

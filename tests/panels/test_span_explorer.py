@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 import toolkit as tk
+from toolkit.data.banks import common_first
 from toolkit.engine.engine import Engine
 from toolkit.engine.worker import Worker
 from toolkit.labs.words import WordsSession
@@ -253,38 +254,119 @@ def test_an_answer_keeps_its_own_head(acts):
         assert f"L{layer}.H{head}: 1. {texts[layer][head][0]} " in words
 
 
-def test_stopping_leaves_nothing_behind(acts):
+def test_stopping_leaves_nothing_behind_and_it_can_go_on(acts):
     engine = Worker()
     explorer = tk.SpanExplorer(acts, head="L3.H7", engine=engine)
     assert engine.wait(patience.seconds())
-    held = explorer._session.layer
+    whole, held = explorer.spans, explorer._session.layer
     explorer._session.layer = lambda *given: (time.sleep(0.2), held(*given))[1]
+    explorer.spans = None
     explorer.everything()
     time.sleep(0.1)
     explorer._asked = [{"id": "x", "do": "stop"}]
     assert engine.wait(patience.seconds())
     assert explorer._work == []
-    explorer.spans = None
+    assert explorer._signs["all"]["stopped"]
+    assert explorer.spans is None
+    explorer._asked = [{"id": "y", "do": "go on", "part": "all"}]
+    assert engine.wait(patience.seconds())
+    assert explorer._signs == {}
+    np.testing.assert_array_equal(explorer.spans.picks, whole.picks)
+
+
+@pytest.fixture
+def fresh(monkeypatch, tmp_path):
+    """Nothing is known of any text."""
+    from toolkit.store import texts
+
+    monkeypatch.setenv("TOOLKIT_CACHE", str(tmp_path / "cache"))
+    texts._held.clear()
+    return texts
+
+
+class Slow:
+    """The model's texts, one at a time and when they are let through."""
+
+    def __init__(self, model, monkeypatch):
+        self.encode, self.go, self.threads, self.texts = model.encode_text, threading.Event(), set(), []
+        monkeypatch.setattr(model, "encode_text", self)
+
+    def __call__(self, texts):
+        self.threads.add(threading.current_thread())
+        if len(self.texts) > 50:
+            assert self.go.wait(patience.seconds())
+        self.texts += texts
+        return self.encode(texts)
+
+
+def test_texts_are_chosen_from_what_is_encoded_so_far(acts, fresh, monkeypatch):
+    monkeypatch.setattr(fresh, "LARGEST", 32)
+    slow = Slow(acts.model, monkeypatch)
+    engine = Worker()
+    explorer = tk.SpanExplorer(acts, head="L3.H7", engine=engine)
+    end = time.monotonic() + patience.seconds()
+    while not (len(slow.texts) > 50 and explorer._rows and explorer._facts["among"] > 50) and time.monotonic() < end:
+        time.sleep(0.01)
+    there, among = explorer._session.bank.now.bank, explorer._facts["among"]
+    assert 50 < among <= len(there) < len(explorer.bank) == explorer._facts["bank"]
+    assert {row["text"] for row in explorer._rows} <= set(there.texts)
+    assert explorer._signs["bank"]["done"] >= among
+    assert explorer._signs["bank"]["of"] == len(explorer.bank)
+    assert slow.texts[:50] == [explorer.bank.texts[i] for i in common_first(explorer.bank)[:50]]
+    assert threading.current_thread() not in slow.threads
+    slow.go.set()
+    assert engine.wait(patience.seconds())
+    assert [row["text"] for row in explorer._rows] == tk.textspan(acts, "world", size=10, layers=None).texts[3][7]
+    assert explorer._facts["among"] == len(explorer.bank)
+    assert explorer.spans is not None
+    assert explorer._signs == {}
+
+
+def test_a_bank_that_is_stopped_is_used_as_far_as_it_is_and_goes_on(acts, fresh, monkeypatch):
+    monkeypatch.setattr(fresh, "LARGEST", 16)
+    slow = Slow(acts.model, monkeypatch)
+    engine = Worker()
+    explorer = tk.SpanExplorer(acts, head="L3.H7", engine=engine)
+    end = time.monotonic() + patience.seconds()
+    while len(slow.texts) <= 50 and time.monotonic() < end:
+        time.sleep(0.01)
+    explorer.stop("bank")
+    slow.go.set()
+    assert engine.wait(patience.seconds())
+    assert explorer._signs["bank"]["stopped"]
+    assert explorer._work == []
+    there = explorer._session.bank.now.bank
+    assert len(there) < len(explorer.bank)
+    explorer.add("the sea at night")  # edits, another head and all heads work with what is there
+    explorer.head = "L2.H2"
     explorer.everything()
     assert engine.wait(patience.seconds())
-    assert explorer.spans is not None
-
-
-def test_the_bank_is_encoded_by_the_worker(acts, monkeypatch):
-    from toolkit.labs import words as explore
-
-    threads = []
-    encode = explore.vectors_of
-    monkeypatch.setattr(explore, "vectors_of", lambda *a: (threads.append(threading.current_thread()), encode(*a))[1])
-    engine = Worker()
-    explorer = tk.SpanExplorer(acts, engine=engine)
+    assert set(explorer.spans.bank.texts) == {*there.texts, "the sea at night"}
+    assert f"{len(there) + 1:,} texts of" in explorer.spans.bank.name
+    explorer.remove("the sea at night")
+    explorer.reset()
+    explorer.go_on()
     assert engine.wait(patience.seconds())
-    assert len(explorer._rows) == 10
-    assert len(threads) == 1
-    assert threads[0] is not threading.current_thread()
+    assert explorer._session.bank.whole
+    want = tk.textspan(acts, "world", size=10, layers=None)
+    assert explorer.spans.texts == want.texts
+    assert explorer.spans.bank == want.bank
+
+
+def test_nothing_waits_behind_the_bank(acts, fresh, monkeypatch):
+    """Between two steps of the bank whoever else wants the model has it."""
+    monkeypatch.setattr(fresh, "LARGEST", 4)
+    engine, order = Worker(), []
+    explorer = tk.SpanExplorer(acts, head="L3.H7", engine=engine)
+    engine.submit("another", lambda request: order.append(explorer._session.bank.encoded)).result(patience.seconds())
+    assert order[0] < len(explorer.bank) / 2
+    assert engine.wait(patience.seconds())
+
+
+def test_a_bank_needs_a_model(acts):
     bare = tk.from_arrays(np.random.default_rng(0).normal(size=(9, 1, 2, 4)))
     with pytest.raises(tk.InputError, match="attach it"):
-        tk.SpanExplorer(bare, engine=engine)
+        tk.SpanExplorer(bare, engine=Worker())
 
 
 def test_a_linked_choice_of_several_heads_stays(explorer):

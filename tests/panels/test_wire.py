@@ -15,7 +15,8 @@ from toolkit.api.switch_off import flips
 from toolkit.explanations import why
 from toolkit.labs import ablation_records, edit_records, explorer, maps, ranked, two_models
 from toolkit.labs.edit import PlaceName, Settings
-from toolkit.panels.base import told_maps, turned
+from toolkit.panels.base import live, told_maps, turned
+from toolkit.panels.doctor import panel as doctor_panel
 from toolkit.panels.explorer import panel as explorer_panel
 from toolkit.panels.gallery import panel as gallery_panel
 from toolkit.panels.predict import panel as predict_panel
@@ -32,6 +33,8 @@ SENT = {
     "span_explorer/view.js": [span_panel.TextRow, span_panel.EndImage, span_panel.EndsSent, span_panel.HeadFacts,
                               span_panel.NoteSent],
     "gallery/view.js": [gallery_panel.GalleryImage],
+    "doctor/view.js": [doctor_panel.FindingSent],
+    "base/signs.js": [live.SignSent],
     "predict/view.js": [predict_panel.BarEnds, predict_panel.OptionRow],
     "token_map/view.js": [maps.AskedSent],
     "two_models/view.js": [two_models.ModelNames, two_panel.HeadTable],

@@ -21,6 +21,7 @@ from PIL import Image
 from store.pictures import Pictures, same
 
 import toolkit as tk
+from toolkit import signs
 from toolkit.models.processors import TRIES
 from toolkit.store import extraction, writer
 from toolkit.store import layout as layouts
@@ -415,7 +416,8 @@ def test_the_store_is_plain_labelled_zarr(model, tmp_path):
     assert json.loads((tmp_path / "s.zarr" / "zarr.json").read_text())["zarr_format"] == 3
 
 
-def test_a_bar_shows_rate_and_time_left(model, capsys):
+def test_a_bar_shows_rate_and_time_left(model, capsys, monkeypatch):
+    monkeypatch.setattr(signs, "LATER", 0)
     tk.extract(model, Pictures(40), batch_size=8)
     shown = capsys.readouterr().err
     assert "40/40" in shown
@@ -624,6 +626,7 @@ def test_a_damaged_store_is_replaced_where_asked(model, tmp_path):
 
 def test_the_bar_of_a_resumed_run_starts_where_it_takes_up(model, tmp_path, monkeypatch, small_chunks, capsys):
     half_written(model, tmp_path / "s.zarr", monkeypatch)
+    monkeypatch.setattr(signs, "LATER", 0)
     capsys.readouterr()
     tk.extract(model, Pictures(60), tmp_path / "s.zarr", batch_size=8)
     shown = capsys.readouterr().err

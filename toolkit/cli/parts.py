@@ -92,10 +92,10 @@ def info(
 
 
 def _upgraded(store: Path, quiet: bool) -> None:
-    from toolkit.api.images.extract import bar
+    from toolkit.signs import sign
     from toolkit.store.upgrade import upgrade
 
-    with bar(not quiet, "upgrade") as report:
+    with sign("upgrade", "image", not quiet) as report:
         upgrade(store, report)
 
 

@@ -13,6 +13,7 @@ from toolkit.core.estimates import OneNumber
 from toolkit.core.headspace import HeadSpace
 from toolkit.core.precision import full_precision
 from toolkit.core.room import ROWS
+from toolkit.signs import counted
 
 By = Literal["utility", "balanced", "accuracy", "worst_group", "group_mean"]
 CRITERIA: tuple[By, ...] = ("utility", "balanced", "accuracy", "worst_group", "group_mean")
@@ -122,7 +123,8 @@ def choose(judge: Judge, lists: Mapping[str, Sequence[Head]], by: By, guard: boo
 
     guard: compare t = 0 as well (R25's algorithm always takes at least one head).
     """
-    curves = {name: tuple(prefix_values(judge, order, by)) for name, order in lists.items()}
+    shown = counted(lists.items(), "switch the worst heads off", "list", len(lists))
+    curves = {name: tuple(prefix_values(judge, order, by)) for name, order in shown}
     first = next(iter(curves.values()), None)
     base = set_value(judge, (), by) if first is None else first[0]
     found: Choice | None = Choice((), "", base, base, curves) if guard else None

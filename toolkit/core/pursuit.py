@@ -22,6 +22,7 @@ from torch import Tensor
 from toolkit.core.precision import full_precision
 from toolkit.core.spans import CHUNK, SpanBasis
 from toolkit.core.threads import one_blas_thread
+from toolkit.signs import both, sign
 
 Method = Literal["greedy", "somp"]
 METHODS: tuple[Method, ...] = ("greedy", "somp")
@@ -82,12 +83,13 @@ def pursue(
     """
     allowed = first_of_equals(texts)
     found: list[Picks] = []
-    for at, some in basis.blocks(len(texts)):
-        inside = partial(_report, check, at.start, len(basis))
-        inside(0)
-        scan = torch.float64 if basis.vectors.is_cuda else torch.float32
-        projected = some.project(texts, scan) if method == "greedy" else None
-        found.append(chosen(some, projected, texts, size, method, allowed, inside))
+    with sign("choose texts", "head") as report:
+        for at, some in basis.blocks(len(texts)):
+            inside = partial(_report, both(report, check), at.start, len(basis))
+            inside(0)
+            scan = torch.float64 if basis.vectors.is_cuda else torch.float32
+            projected = some.project(texts, scan) if method == "greedy" else None
+            found.append(chosen(some, projected, texts, size, method, allowed, inside))
     return Picks(*(np.concatenate([getattr(p, name) for p in found]) for name in ("index", "std", "explained")))
 
 

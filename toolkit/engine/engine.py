@@ -10,13 +10,18 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from toolkit.errors import ToolkitError
+from toolkit.signs import Sign, shown_by
 
 State = Literal["waiting", "running", "done", "failed", "superseded", "cancelled"]
 PATIENCE = 0.25
 """Seconds a key may go without a painted result before its running work is let on to the next one although a newer
 request waits: cancelling alone would starve the picture while a slider moves."""
-EVERY = 0.05
-"""Seconds between two reports of progress."""
+EVERY = 0.1
+"""Seconds between two signs of how far the work is."""
+QUICK = 0.1
+"""Seconds in which work goes on although a newer one waits: what is nearly done is best done."""
+QUIET = 0.5
+"""Seconds of work before the first of them: what is quick says nothing."""
 
 
 class Engine:
@@ -45,7 +50,7 @@ class Engine:
         done: Callable[[Any], None] | None = None,
         *,
         partial: Callable[[Any], None] | None = None,
-        progress: Callable[[int, int], None] | None = None,
+        signs: Callable[[Sign], None] | None = None,
         failed: Callable[[BaseException], None] | None = None,
         over: Callable[[], None] | None = None,
     ) -> Request:
@@ -58,11 +63,12 @@ class Engine:
             work: called with the request; long work calls its `.partial`, `.progress` or `.check` now and then.
             done: called with the result, from the thread that works; default nothing.
             partial: called with an intermediate result, from the thread that works; default nothing.
-            progress: called with (done, of), from the thread that works; default nothing.
+            signs: called with how far the work is (`Sign`), which verbs of the toolkit say by themselves, from the
+                thread that works, once that has taken a moment; default nothing.
             failed: called with an exception, from the thread that works; default nothing.
             over: called at the end of every request, however it ended, from the thread that ended it; default nothing.
         """
-        request = Request(self, key, work, done, partial, progress, failed, over)
+        request = Request(self, key, work, done, partial, signs, failed, over)
         with self._lock:
             old = self._waiting.get(key)
             self._waiting[key] = request  # takes the place in the queue of the one it replaces
@@ -179,7 +185,7 @@ class Request:
         work: Callable[[Request], Any],
         done: Callable[[Any], None] | None,
         partial: Callable[[Any], None] | None,
-        progress: Callable[[int, int], None] | None,
+        signs: Callable[[Sign], None] | None,
         failed: Callable[[BaseException], None] | None,
         over: Callable[[], None] | None = None,
     ) -> None:
@@ -187,9 +193,10 @@ class Request:
         self.state: State = "waiting"
         self._engine: Engine | None = engine
         self._work: Callable[[Request], Any] | None = work
-        self._done, self._partial, self._progress, self._failed = done, partial, progress, failed
+        self._done, self._partial, self._signs, self._failed = done, partial, signs, failed
         self._ended = over
-        self._painted, self._reported = False, 0.0
+        self._own = Sign("")
+        self._painted, self._began, self._told = False, 0.0, 0.0
         self._value: Any = None
         self._error: BaseException | None = None
         self._over, self._gate = threading.Event(), threading.Lock()
@@ -223,14 +230,21 @@ class Request:
         self.check()
 
     def progress(self, done: int, of: int) -> None:
-        """Say how far the work is (at most every EVERY seconds, and at the end), then `check`."""
+        """Say how far the work is, then `check`."""
+        self._own.at(done, of)
+        self.show(self._own)
+        self.check()
+
+    def show(self, sign: Sign) -> None:
+        """Hand on how far the work is, at most every EVERY seconds; then, unless it has just begun, `check`."""
         if self.state == "cancelled":
             raise self._stopped()
         now = time.monotonic()
-        if self._progress is not None and (done >= of or now - self._reported >= EVERY):
-            self._reported = now
-            self._progress(done, of)
-        self.check()
+        if self._signs is not None and now - max(self._told, self._began + QUIET - EVERY) >= EVERY:
+            self._told = now
+            self._signs(sign)
+        if now - self._began > QUICK:
+            self.check()
 
     def cancel(self) -> None:
         """End it: at once if it waits, at its next `check` if it runs; nothing of it is handed on any more."""
@@ -262,7 +276,9 @@ class Request:
             self.state = "running"
         try:
             assert self._work is not None
-            value = self._work(self)
+            self._began = time.monotonic()
+            with shown_by(self.show):
+                value = self._work(self)
             if self.state == "running" and self._done is not None:
                 self._done(value)
                 self._mark()
@@ -319,7 +335,7 @@ class Request:
         if self._engine is not None:
             self._engine.over(self)
         ended, self._ended = self._ended, None
-        self._work = self._done = self._partial = self._progress = self._failed = None
+        self._work = self._done = self._partial = self._signs = self._failed = None
         self._engine = None
         self._over.set()
         if ended is not None:

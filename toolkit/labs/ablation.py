@@ -14,7 +14,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from toolkit.api.checks import Check, quiet
 from toolkit.api.images.judged import Judged, judged
 from toolkit.api.images.kept import layers_of
 from toolkit.api.locate.evidence import LocateEvidence
@@ -34,6 +33,7 @@ from toolkit.core.sums import ClassSums, Instead, right_by_group
 from toolkit.errors import InputError
 from toolkit.labs.ablation_records import ImageFacts, Off, OutcomeOf, Sure
 from toolkit.labs.ranked import ErrorsSent, errors_sent
+from toolkit.signs import counted
 
 Array = NDArray[np.float64]
 Pair = tuple[str, str] | None
@@ -144,24 +144,24 @@ class AblationSession:
             self._scores[pair] = scores_of(self._session, pair or (None, None), among)
         return self._scores[pair]
 
-    def map(self, name: str, pair: Pair, how: How, text: str, check: Check = quiet) -> Array:
+    def map(self, name: str, pair: Pair, how: How, text: str) -> Array:
         """[l, h]: a score of the candidate layers by name (`tk.head_score`), for a pair or for None all mistakes.
 
         text: for a score along a text. Raises InputError where the score does not exist for this error, and for what a
         registered function returns or raises.
         """
         error = Error(pair, self.among if pair is None else None)
-        return table_of(self._session, known_score(name, "AblationLab.score"), error, how, text, check)
+        return table_of(self._session, known_score(name, "AblationLab.score"), error, how, text)
 
-    def sure(self, name: str, pair: Pair, check: Check = quiet) -> Sure:
+    def sure(self, name: str, pair: Pair) -> Sure:
         """How sure a map is, head by head [l · h]; {} for scores without an interval."""
         score, wrong = known_score(name, "AblationLab.score"), self.images.mistakes
         if not score.interval or not (wrong if pair is None else wrong.get(pair)):
             return {}
         scores = self.scores(pair)
-        band = scores.band(name, check)
+        band = scores.band(name)
         assert band is not None
-        steady = scores.stability(name, STEPS, check)
+        steady = scores.stability(name, STEPS)
         sizes = "; ".join(f"|{key}| = {size}" for key, size in scores.sizes.items())
         if scores.empty:
             sizes += f"; {', '.join(scores.empty)} is empty: a zero vector stands for its mean"
@@ -181,11 +181,11 @@ class AblationSession:
         strengths(heads, list(named.values()), *self.shape)
         return [{"head": list(head), "strength": named[head]} for head in heads]
 
-    def outcome(self, off: list[Off], how: How, effect: Effect, check: Check = quiet) -> HeadsOffOutcome:
+    def outcome(self, off: list[Off], how: How, effect: Effect) -> HeadsOffOutcome:
         """What heads with these strengths do."""
         heads = HeadSet(tuple((one["head"][0], one["head"][1]) for one in off))
         scale = strengths(heads, [one["strength"] for one in off], *self.shape)
-        guess, close = self._direct(scale, how) if effect == "direct" else (self._total(scale, how, check), 0)
+        guess, close = self._direct(scale, how) if effect == "direct" else (self._total(scale, how), 0)
         hits = guess == self.images.truth.numpy()
         after = replace(self.before, hits=hits)
         return HeadsOffOutcome(change(self.before, after), self.images.guess.numpy(), guess, effect, close)
@@ -233,11 +233,11 @@ class AblationSession:
         """What takes a head's place."""
         return replacement(how, len(self.images))
 
-    def _total(self, scale: Tensor, how: How, check: Check) -> NDArray[np.int64]:
+    def _total(self, scale: Tensor, how: How) -> NDArray[np.int64]:
         key = (scale.numpy().tobytes(), how)
         if key not in self._totals:
             acts = self.images.acts
-            logits = total_outputs(acts.model, acts.samples, scale[None], how, check=check, texts=self.images.texts)
+            logits = total_outputs(acts.model, acts.samples, scale[None], how, texts=self.images.texts)
             self._totals[key] = logits[0].argmax(-1).numpy()
         return self._totals[key]
 
@@ -245,7 +245,7 @@ class AblationSession:
         """Algorithm 1 of R25 on these images."""
         return self.scores(pair).choose(by=by)
 
-    def curve(self, table: Array, how: How, seed: int = 0, check: Check = quiet) -> OrderCurve:
+    def curve(self, table: Array, how: How, seed: int = 0) -> OrderCurve:
         """Direct effect of the worst t heads of a map off, against random orders of the same candidates."""
         flat = np.nan_to_num(table, nan=-np.inf).ravel()
         heads = self.shape[1]
@@ -257,8 +257,7 @@ class AblationSession:
         names, member = self.images.members
         sizes = torch.bincount(member, minlength=len(names)).double()
         found = []
-        for done, order in enumerate(several):
-            check(done, len(several))
+        for order in counted(several, "switch heads off in random orders", "order"):
             hits = torch.stack([right_by_group(right, member, len(names)) for right in self._prefixes(order, how)])
             found.append(((hits / sizes).min(1).values.numpy(), (hits.sum(1) / sizes.sum()).numpy()))
         low, high = np.quantile([worst for worst, _ in found[1:]], [0.1, 0.9], axis=0)

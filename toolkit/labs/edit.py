@@ -11,7 +11,6 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from torch import Tensor
 
-from toolkit.api.checks import Check, quiet
 from toolkit.api.edit.frontier import default_weights, grid
 from toolkit.api.edit.frontier_result import Frontier
 from toolkit.api.edit.held_out import HeldOut, held_out
@@ -196,7 +195,7 @@ class EditSession:
         true, predicted = pair or (None, None)
         return locate(self.images.acts, self.images.classes, true, predicted, resamples=1).choose()
 
-    def solve(self, settings: Settings, check: Check = quiet, partial: Callable[[Edit], None] | None = None) -> Edit:
+    def solve(self, settings: Settings, partial: Callable[[Edit], None] | None = None) -> Edit:
         """The edit of some settings: read off a trajectory that is known, or solved. partial: called now and then with
         the edit as far as a long solve is.
         """
@@ -217,7 +216,7 @@ class EditSession:
                 painted = time.monotonic()
                 pause = max(PAINT, 4 * (painted - start))  # most of the time is for solving
 
-        made = solved(problem, way, alpha, beta, steps, nonnegative=floor, held=held, check=check, each=each)
+        made = solved(problem, way, alpha, beta, steps, nonnegative=floor, held=held, each=each)
         self._keep(self._paths, settings.path, made)
         return made
 
@@ -230,14 +229,14 @@ class EditSession:
         check_possible(self.problem(settings.heads, settings.pair, settings.scale)[0], settings.alpha)
 
     def frontier(
-        self, settings: Settings, check: Check, each: Callable[[Frontier], None], weights: Sequence[float] | None = None
+        self, settings: Settings, each: Callable[[Frontier], None], weights: Sequence[float] | None = None
     ) -> Frontier:
         """The grid of the plane that settings lie in."""
         problem, held = self.problem(settings.heads, settings.pair, settings.scale)
         values = default_weights(problem.scale) if weights is None else weights
         return grid(
             [problem], [held], values, values, settings.steps, settings.strategy, nonnegative=settings.nonnegative,
-            check=check, each=each,
+            each=each,
         )  # fmt: skip
 
     @cached_property

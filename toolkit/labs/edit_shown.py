@@ -124,18 +124,17 @@ def curve(edit: Edit, of: SettingsSent) -> CurveSent:
     return {"step": column("step"), **_columns(column), "total": column("total"), "of": of}
 
 
-def words(edit: Edit, check: Callable[[], None]) -> EditWords:
+def words(edit: Edit) -> EditWords:
     """What the edit did and how far it is: pulls, gap, bound, dimensions; with a live model texts and heads."""
     moved, pulls = edit.moved, edit.pulls()
     found: EditWords = {
         "pulls": {"ce": pulls["ce"], "success": pulls["success"], "locality": pulls["locality"]},
-        "gap": edit.gap_to(check) if edit.strategy.size <= LARGE else None,
+        "gap": edit.gap if edit.strategy.size <= LARGE else None,
         "negative": edit.negative if edit.strategy.name == "diagonal" else None,
         "moved": [
             {"dimension": int(i), "by": float(moved[i])} for i in np.argsort(-np.abs(moved), kind="stable")[:5]
         ],
     }  # fmt: skip
-    check()
     seen_on = edit.on().held
     if edit.problem.images.acts.live is not None and max(int(seen_on.target.sum()), 3 * seen_on.own) > 2:
         seen = edit.inspect()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from toolkit.api.checks import check_model
 from toolkit.api.images.acts import Acts
-from toolkit.api.images.extract import extract
+from toolkit.api.images.extract import InMemory, extract
 from toolkit.api.images.judged import Judged
 from toolkit.api.images.load import load
 from toolkit.api.images.search import search
@@ -89,6 +88,7 @@ class ExplorerSession:
             if value is not None:
                 self._given[name] = _known_data(value, self.model, name)
         self._acts: Acts | None = self.data if isinstance(self.data, Acts) else None
+        self._taken: InMemory | None = None
         self._lock = threading.RLock()
 
     @property
@@ -96,11 +96,14 @@ class ExplorerSession:
         """The images themselves."""
         return self.data.samples if isinstance(self.data, Acts) else self.data
 
-    def prepare(self, progress: Callable[[int, int], None] | None = None) -> Acts:
-        """The parts of all images; extracted by whoever asks first."""
+    def prepare(self) -> Acts:
+        """The parts of all images; extracted by whoever asks first, and taken up where that was stopped."""
         with self._lock:
             if self._acts is None:
-                self._acts = extract(self.model, self.samples, progress=progress or False)
+                if self._taken is None:
+                    self._taken = InMemory(self.model, self.samples)
+                self._acts = self._taken.extract()
+                self._taken = None
             return self._acts
 
     @property
@@ -276,7 +279,7 @@ class ExplorerSession:
     def _parts_of(self, given: Any) -> Acts | None:
         if given is None or isinstance(given, Acts):
             return given
-        return extract(self.model, given, progress=False)
+        return extract(self.model, given)
 
 
 def _words(show: Show, pair: Pair, n: int) -> str:

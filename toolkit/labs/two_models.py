@@ -9,7 +9,6 @@ from typing import Any, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.api.checks import Check, quiet
 from toolkit.api.edit.result import Edit
 from toolkit.api.images.extract import extract
 from toolkit.api.locate.evidence import AbsentScoreError
@@ -81,7 +80,7 @@ class SecondModel:
             self._model = self.given.fold(self.first) if isinstance(self.given, Edit) else self.given
         return self._model
 
-    def labs(self, check: Check = quiet) -> tuple[AblationSession, AblationSession]:
+    def labs(self) -> tuple[AblationSession, AblationSession]:
         """The images under either model; the second's parts are extracted when first asked for."""
         with self._lock:
             if self._labs is None:
@@ -89,7 +88,7 @@ class SecondModel:
                 acts = lab.images.acts.take(self._rows)
                 same = model.card.layers == self.first.card.layers
                 layers = list(lab.layers) if same else -min(len(lab.layers), model.card.layers)
-                found = extract(model, acts.samples, progress=check).using(acts.convention)
+                found = extract(model, acts.samples).using(acts.convention)
                 classes, minority = lab.images.classes, lab.minority
                 self._labs = (
                     lab if not self.used else AblationSession(acts, classes, list(lab.layers), minority),
@@ -97,9 +96,9 @@ class SecondModel:
                 )
             return self._labs
 
-    def outcome(self, check: Check = quiet) -> HeadsOffOutcome:
+    def outcome(self) -> HeadsOffOutcome:
         """What the second predicts otherwise, on the images both could read."""
-        first, second = (lab.images for lab in self.labs(check))
+        first, second = (lab.images for lab in self.labs())
         place = {str(name): i for i, name in enumerate(second.acts.ids)}
         ids = [str(name) for name in first.acts.ids]
         if any(name not in place for name in ids):
@@ -108,10 +107,10 @@ class SecondModel:
         before, after = first.guess.numpy(), second.guess.numpy()[[place[name] for name in ids]]
         return HeadsOffOutcome(change(first.accuracy(before), first.accuracy(after)), before, after, "total")
 
-    def maps(self, name: str, pair: Pair, check: Check = quiet) -> list[Side]:
+    def maps(self, name: str, pair: Pair) -> list[Side]:
         """A score of the heads of both."""
         found = []
-        for lab in self.labs(check):
+        for lab in self.labs():
             wrong = lab.images.mistakes
             try:
                 table = lab.map(name, pair, "zero", "") if (wrong.get(pair) if pair else wrong) else None

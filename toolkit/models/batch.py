@@ -8,7 +8,9 @@ import torch
 
 from toolkit.models.model import Model
 
-CPU_BATCH = 64
+CPU_BATCH, CPU_LEAST = 64, 4
+CPU_WORK = 4e11
+"""Operations of a batch on a CPU: a few seconds, between which the work says how far it is and can be ended."""
 MOST = 1024
 SHARE = 0.7
 """Of the free memory that a batch may take: the rest is for fragmentation and for others."""
@@ -17,11 +19,12 @@ PROBES = (2, 8)
 
 def best_batch(model: Model) -> int:
     """Images at a time for captured forwards: on a CUDA device the largest power of two whose working memory, measured
-    on small batches, takes at most SHARE of what is free (and at most MOST); elsewhere CPU_BATCH.
+    on small batches, takes at most SHARE of what is free (and at most MOST); elsewhere as many as take a few seconds,
+    CPU_LEAST to CPU_BATCH.
     """
     device = model.device
     if device.type != "cuda":
-        return CPU_BATCH
+        return short_batch(model)
     height, width = model.card.image_size
 
     def measure(images: int) -> int:
@@ -41,6 +44,21 @@ def best_batch(model: Model) -> int:
     except torch.OutOfMemoryError:  # not even the small batches fit: one at a time is tried, and says so if it does not
         torch.cuda.empty_cache()
         return 1
+
+
+def short_batch(model: Model) -> int:
+    """Images at a time that take a few seconds on a CPU, by the operations of an image: two for every weight and every
+    token. Elsewhere CPU_BATCH.
+    """
+    if model.device.type != "cpu":
+        return CPU_BATCH
+    rows, columns = model.card.grid
+    weights = sum(p.numel() for p in model.clip.visual.parameters())
+    each = 2 * weights * (rows * columns + model.card.prefix)
+    best = CPU_BATCH
+    while best > CPU_LEAST and best * each > CPU_WORK:
+        best //= 2
+    return best
 
 
 def fitting(measure: Callable[[int], int], free: int) -> int:

@@ -25,6 +25,7 @@ from toolkit.models.images import Images
 from toolkit.models.processors import ImageProcessor, Tokenizer, as_preprocess, as_tokenizer
 from toolkit.models.towers import VIEWS, refuse_reruns, tower_of, training_state
 from toolkit.models.wrappers import check_weights, eager, unwrapped
+from toolkit.signs import counted
 
 OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
 OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -166,7 +167,8 @@ class Model:
 
         source = self.images(images, "encode_image")
         with torch.no_grad():
-            return torch.cat([run(batch) for batch in source.batches(batch_size)])
+            batches = counted(source.batches(batch_size), "encode images", "batch", -(-len(source) // batch_size))
+            return torch.cat([run(batch) for batch in batches])
 
     @full_precision
     def trace(

@@ -51,6 +51,7 @@ class Extraction:
         self.keep, self.header = keep, layout.header_of(model, data, precision, keep)
         self.batch = min(batch_size, self.header.chunk)
         self._workers, self._size, self._halved = workers, self.batch, 0
+        self._in_memory: Writer | None = None
         self._limit = max(TOLERATED[precision], TOLERATED.get(self.header.key["weights as"], 0))
 
     @cached_property
@@ -63,10 +64,11 @@ class Extraction:
 
     def run(self, place: Path | None, overwrite: bool = False) -> Writer:
         """To the end, or to the first error: a store at a place, or in memory; what wrote it. What is written stays and
-        is taken up by the next run.
+        is taken up by the next run; in memory, by the next of this object.
         """
-        arrays, normed = layout.readout_arrays(self._readout), self._readout.normed
-        writer = Writer(place, self.header, Words.of(self.data), arrays, normed, overwrite=overwrite)
+        writer = self._writer(place, overwrite) if place is not None else self._in_memory or self._writer(None, False)
+        if place is None:
+            self._in_memory = writer
         with writer, self._feeding() as feed:
             self.report(min(writer.written * self.header.chunk, len(self.data)), len(self.data))
             while writer.written < writer.shards:
@@ -76,6 +78,10 @@ class Extraction:
                 facts["batch halved, times"] = self._halved
             writer.finish(facts)
         return writer
+
+    def _writer(self, place: Path | None, overwrite: bool) -> Writer:
+        arrays, normed = layout.readout_arrays(self._readout), self._readout.normed
+        return Writer(place, self.header, Words.of(self.data), arrays, normed, overwrite=overwrite)
 
     def repair(self, place: Path, shards: Sequence[int]) -> None:
         """Shards of a whole store at a place anew, in batches of the same rows as when it was made."""

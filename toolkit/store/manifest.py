@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from toolkit.signs import counted
 from toolkit.store.layout import ABOUT
 from toolkit.store.whole import whole_file
 
@@ -64,7 +65,7 @@ class Manifest:
 
     def changed(self, folder: Path, names: Iterable[str] | None = None) -> Iterator[tuple[str, str]]:
         """Files whose bytes are not those that were written, with what is wrong in words. names: default all."""
-        for name in self.files if names is None else names:
+        for name in counted(list(self.files if names is None else names), "read the store", "file"):
             seal, found = self.files[name], sealed(folder / name)
             if found.size != seal.size:
                 yield name, _differs(found.size, seal.size)

@@ -16,6 +16,12 @@ EXITS = {"warning": 3, "wrong": 4}
 """Exit status of the command; 1 and 2 are the command's own, for errors and for options that there are not."""
 
 
+def in_words(counts: dict[str, int]) -> str:
+    """Lines of every verdict in words: "5 ok, 2 warnings"."""
+    plural = {"warning": "warnings" if counts.get("warning", 0) > 1 else "warning"}
+    return ", ".join(f"{n} {plural.get(verdict, verdict)}" for verdict, n in counts.items() if n)
+
+
 @dataclass(frozen=True)
 class Finding:
     """One line: what was looked at, the verdict, what was seen, why it matters, and what to do about it."""
@@ -77,10 +83,7 @@ class Checkup:
     @property
     def summary(self) -> str:
         """One sentence: how many of which verdict."""
-        counts = self.counts
-        plural = {"warning": "warnings" if counts["warning"] > 1 else "warning"}
-        said = [f"{n} {plural.get(verdict, verdict)}" for verdict, n in counts.items() if n]
-        return f"{self.subject}: {', '.join(said)}"
+        return f"{self.subject}: {in_words(self.counts)}"
 
     def __repr__(self) -> str:
         width = max((len(one.check) for one in self.findings), default=0)

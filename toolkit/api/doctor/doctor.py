@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,14 @@ from toolkit.api.checks import check_model, quiet, whole
 from toolkit.api.doctor import of_data, of_machine, of_model
 from toolkit.api.doctor.checkup import Checkup, Finding
 from toolkit.api.doctor.of_model import Said
-from toolkit.api.doctor.patient import Drawn, Patient
+from toolkit.api.doctor.patient import FEW, Drawn, Patient
 from toolkit.api.images.acts import Acts
-from toolkit.api.images.extract import bar
 from toolkit.core.precision import full_precision
 from toolkit.data.classes import ClassSet
 from toolkit.data.samples import Samples
 from toolkit.errors import InputError, ToolkitError
 from toolkit.models.loading import claims_of
+from toolkit.signs import sign
 
 OF_MODEL: dict[str, tuple[Callable[[Patient], Said], str]] = {
     "parts": (of_model.parts, "every score, map and ablation adds and takes away parts of this sum"),
@@ -81,13 +81,53 @@ def doctor(
     >>> tk.doctor(tk.load(), data, birds, progress=False).counts["wrong"]
     0
     """
-    check_model(model, "doctor")
-    _check_classes(classes)
-    n = whole("n", n, 1, "doctor")
-    claims = model.claims if checkpoint is None else claims_of(checkpoint, "doctor")
-    splits = _splits(data)
-    shown = [Drawn(model, one, n, quiet) for one in splits]
-    patient = Patient(model, shown, classes, claims, quiet)
+    exam = Examination(model, data, classes, checkpoint, n)
+    findings = []
+    with sign("doctor", "check", progress) as report:
+        report(0, len(exam))
+        for finding in exam:
+            findings.append(finding)
+            report(len(findings), len(exam))
+    return Checkup(exam.subject, tuple(findings))
+
+
+class Examination:
+    """The checks of a model, data and classes, one after the other, as `doctor` takes these. few: images that the model
+    takes apart. subject: what is looked at, in words.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        data: Any = None,
+        classes: ClassSet | None = None,
+        checkpoint: Any = None,
+        n: int = 200,
+        few: int = FEW,
+    ) -> None:
+        check_model(model, "doctor")
+        _check_classes(classes)
+        n = whole("n", n, 1, "doctor")
+        claims = model.claims if checkpoint is None else claims_of(checkpoint, "doctor")
+        splits = _splits(data)
+        shown = [Drawn(model, one, n, quiet) for one in splits]
+        self._tasks = _tasks(Patient(model, shown, classes, claims, quiet, few), shown)
+        self.subject = ", ".join([model.card.id, *(f"{len(one)} images of {one.split!r}" for one in splits)])
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    @property
+    def names(self) -> list[str]:
+        """Of the checks, in order."""
+        return [name for name, _, _ in self._tasks]
+
+    def __iter__(self) -> Iterator[Finding]:
+        for name, why, run in self._tasks:
+            yield _finding(name, why, run)
+
+
+def _tasks(patient: Patient, shown: Sequence[Drawn]) -> list[Task]:
     tasks: list[Task] = [(name, why, partial(check, patient)) for name, (check, why) in OF_MODEL.items()]
     several = len({one.split for one in shown}) > 1
     for one in shown:
@@ -96,15 +136,7 @@ def doctor(
             tasks.append((label, why, _of_split(patient, one, name, check)))
     if not shown:
         tasks += [(name, why, _without_data) for name, (_, why) in OF_SPLIT.items()]
-    tasks += [(name, why, partial(check, patient)) for name, (check, why) in OF_ALL.items()]
-    findings = []
-    with bar(progress, "doctor", "check") as report:
-        for done, (name, why, run) in enumerate(tasks):
-            report(done, len(tasks))
-            findings.append(_finding(name, why, run))
-        report(len(tasks), len(tasks))
-    what = [model.card.id, *(f"{len(one)} images of {one.split!r}" for one in splits)]
-    return Checkup(", ".join(what), tuple(findings))
+    return tasks + [(name, why, partial(check, patient)) for name, (check, why) in OF_ALL.items()]
 
 
 def _check_classes(classes: Any) -> None:

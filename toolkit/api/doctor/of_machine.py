@@ -14,7 +14,7 @@ from toolkit.api.images.acts import Acts
 from toolkit.errors import StoreError
 from toolkit.store.check import check_store
 from toolkit.store.errors import size
-from toolkit.store.texts import cache_folder
+from toolkit.store.shelf import cache_folder
 from toolkit.version import __version__
 
 PACKAGES = ("torch", "open_clip_torch", "timm", "transformers", "numpy")

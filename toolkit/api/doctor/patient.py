@@ -98,7 +98,8 @@ def _picture(given: Any) -> Image.Image:
 @dataclass(frozen=True, eq=False)
 class Patient:
     """model: a live one. splits: of the data. classes: the class set, None without one. claims: what is said of the
-    checkpoint, None where nothing is known. check: called with (done, of) now and then.
+    checkpoint, None where nothing is known. check: called with (done, of) now and then. most: pictures that are taken
+    apart and encoded in several ways.
     """
 
     model: Model
@@ -106,16 +107,17 @@ class Patient:
     classes: ClassSet | None
     claims: Claims | None
     check: Check
+    most: int = FEW
 
     @cached_property
     def few(self) -> tuple[list[Image.Image], str]:
         """Some pictures, and what they are in words: of the data, else made up."""
         for shown in self.splits:
             if shown.images:
-                pictures = list(shown.images.values())[:FEW]
+                pictures = list(shown.images.values())[: self.most]
                 return pictures, f"{len(pictures)} images"
-        pictures = [made_up(seed, self.model.card.image_size) for seed in range(FEW)]
-        return pictures, f"{FEW} made-up pictures"
+        pictures = [made_up(seed, self.model.card.image_size) for seed in range(self.most)]
+        return pictures, f"{self.most} made-up pictures"
 
 
 def made_up(seed: int, size: tuple[int, int]) -> Image.Image:

@@ -34,6 +34,7 @@ from toolkit.core.room import filled
 from toolkit.core.solvers import AHEAD, RATE, adam
 from toolkit.core.strategies import Strategy
 from toolkit.errors import InputError
+from toolkit.signs import both, sign
 
 TOGETHER, FIRST = 32, 8
 """Cells that are solved in one go, and how many of them first: something is to be seen soon."""
@@ -170,17 +171,21 @@ def grid(
         a, b, **arrays, points=_mean_points(points), settings=settings, _problems=tuple(problems), _held=tuple(held)
     )
     done, total = 0, len(problems) * a.size * b.size
-    for cells in _batches(a, b, way, problems[0], count):
-        for draw, (problem, on) in enumerate(zip(problems, held, strict=True)):
-            weights = [torch.from_numpy(x[cells[:, i]]).to(problem.objective.embedding) for i, x in enumerate((a, b))]
-            path = adam(problem.objective, way, *weights, **options)
-            found = _judged(on, way, path, count, partial(check, done, total))
-            for name in MEASURES:
-                values[name][draw, cells[:, 0], cells[:, 1]] = found[name]
-            done += len(cells)
-            check(done, total)
-        if each is not None:
-            each(made)
+    with sign("solve the frontier", "edit") as report:
+        told = both(report, check)
+        for cells in _batches(a, b, way, problems[0], count):
+            for draw, (problem, on) in enumerate(zip(problems, held, strict=True)):
+                weights = [
+                    torch.from_numpy(x[cells[:, i]]).to(problem.objective.embedding) for i, x in enumerate((a, b))
+                ]
+                path = adam(problem.objective, way, *weights, **options)
+                found = _judged(on, way, path, count, partial(told, done, total))
+                for name in MEASURES:
+                    values[name][draw, cells[:, 0], cells[:, 1]] = found[name]
+                done += len(cells)
+                told(done, total)
+            if each is not None:
+                each(made)
     return made
 
 

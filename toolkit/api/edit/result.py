@@ -5,6 +5,7 @@ Long because every method of one class says its arguments a line each; what it d
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -30,6 +31,7 @@ from toolkit.core.strategies import Strategy
 from toolkit.core.threads import one_blas_thread
 from toolkit.errors import InputError
 from toolkit.models.model import Model, check_device
+from toolkit.signs import Report, both, counted, sign
 
 if TYPE_CHECKING:
     import pandas
@@ -140,19 +142,11 @@ class Edit:
         """What is left of the attainable decrease of the total: (L(θ) − L*) / (L(1) − L*), L* the lowest value that
         L-BFGS reaches from the identity, or the edit itself. 0 is converged; `bound` is what no edit gets below.
         """
-        return self.gap_to()
-
-    def gap_to(self, check: Callable[[], None] | None = None) -> float:
-        """What is left of the attainable decrease of the total, as `.gap`.
-
-        Arguments:
-            check: called now and then; what it raises ends the work; default nothing.
-        """
-        with one_blas_thread():
+        with one_blas_thread(), sign("look for the lowest loss", "iteration") as report:
             found = converge(
                 self.problem.objective, self.strategy, self.alpha, self.beta,
                 nonnegative=bool(self.settings["nonnegative"]), seed=int(self.settings["seed"]), tolerance=1e-5,
-                check=None if check is None else lambda total: check(),
+                check=_iterations(report),
             )  # fmt: skip
         own = self.loss().total
         lowest = min(*found.totals, own)
@@ -497,14 +491,21 @@ def _converged(
     problem: EditProblem, way: Strategy, a: float, b: float, options: dict[str, Any], place: torch.device, check: Check
 ) -> tuple[History, bool]:
     """The start and the end of L-BFGS, and whether it ended by itself."""
-    with one_blas_thread():
+    with one_blas_thread(), sign("solve the edit", "iteration") as report:
+        told = both(_iterations(report), lambda total: check(0, 1))
         ended = converge(
             problem.objective.to(place), way, a, b, nonnegative=options["nonnegative"], seed=options["seed"],
-            tolerance=1e-6, check=lambda total: check(0, 1),
+            tolerance=1e-6, check=told,
         )  # fmt: skip
     theta = torch.stack([way.start(1, options["seed"], ended.theta)[0], ended.theta])
     at = np.array([0, max(1, len(ended.totals) - 1)])
     return History(at, theta.cpu(), a, b, problem.objective, way), ended.done
+
+
+def _iterations(report: Report) -> Callable[[float], None]:
+    """What to call after every iteration of a solver that does not know how many it will take."""
+    done = itertools.count(1)
+    return lambda total: report(next(done), 0)
 
 
 def _stepped(
@@ -515,7 +516,7 @@ def _stepped(
     weights = (objective.embedding.new_tensor([x]) for x in (a, b))
     keep = _recorded(way, steps)
     kept: list[Tensor] = []
-    for step, theta in enumerate(adam(objective, way, *weights, **options)):
+    for step, theta in enumerate(counted(adam(objective, way, *weights, **options), "solve the edit", "step", steps)):
         if step == keep[len(kept)]:
             kept.append(theta[0])
         if step == steps:

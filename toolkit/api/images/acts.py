@@ -21,6 +21,7 @@ from toolkit.data.spelling import among, nfc
 from toolkit.errors import InputError
 from toolkit.models.card import ModelCard
 from toolkit.models.model import Model
+from toolkit.signs import sign
 from toolkit.store.errors import size
 from toolkit.store.keep import Keep
 from toolkit.store.reader import Store
@@ -238,8 +239,10 @@ class Acts:
         Arguments:
             layers: of whose heads alone, without MLP terms and biases, read without the others; default all there is.
         """
-        for start in range(0, len(self), self._store.chunk):
-            yield self._store.state(self.rows[start : start + self._store.chunk], layers)
+        with sign("read the parts", "image") as report:
+            for start in range(0, len(self), self._store.chunk):
+                yield self._store.state(self.rows[start : start + self._store.chunk], layers)
+                report(min(start + self._store.chunk, len(self)), len(self))
 
     def mixes_of(self, layer: int) -> Tensor:
         """Head mixes of one layer of all images, as they are stored, read without the others [b, h, k].

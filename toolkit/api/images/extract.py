@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +16,7 @@ from toolkit.data.samples import Samples
 from toolkit.errors import InputError, StoreError
 from toolkit.models.batch import best_batch
 from toolkit.models.model import Model
+from toolkit.signs import Report, sign
 from toolkit.store.damage import damage_at
 from toolkit.store.errors import local
 from toolkit.store.extraction import Extraction
@@ -27,8 +25,6 @@ from toolkit.store.layout import FORMAT, Precision
 from toolkit.store.place import Place, is_store
 from toolkit.store.reader import Store, open_store
 from toolkit.store.writer import different
-
-Report = Callable[[int, int], None]
 
 
 @full_precision
@@ -92,7 +88,7 @@ def extract(
     place = None if store is None else local(store, "extract")
     if place is not None:
         Place(place, "extract").recover()
-    with bar(progress) as report:
+    with sign("extract", "image", progress) as report:
         options: dict[str, Any] = {"precision": precision, "workers": workers, "report": report}
         run = Extraction(model, data, keep=keep, batch_size=batch_size or best_batch(model), **options)
         if place is None:
@@ -176,25 +172,22 @@ def _is_there(place: Path, run: Extraction, overwrite: bool) -> bool:
     raise StoreError("extract", given, "the same model, data and settings", fix)
 
 
-@contextmanager
-def bar(progress: bool | Report, words: str = "extract", unit: str = "image") -> Iterator[Report]:
-    """What to call after every batch: a bar with rate and time left, in a terminal or a notebook."""
-    if callable(progress):
-        yield progress
-    elif not progress:
-        yield lambda done, of: None
-    else:
-        from tqdm.auto import tqdm
+class InMemory:
+    """The extraction of a data set in memory, taken up where it was stopped."""
 
-        bars: list[Any] = []
+    def __init__(self, model: Model, data: Samples) -> None:
+        self._model, self._data = model, data
+        self._run: Extraction | None = None
 
-        def report(done: int, of: int) -> None:
-            if not bars:  # from where this run takes up: the rate is of this run alone
-                bars.append(tqdm(total=of, initial=done, unit=unit, desc=words, file=sys.stderr))
-            bars[0].update(done - bars[0].n)
-
-        try:
-            yield report
-        finally:
-            for one in bars:
-                one.close()
+    @full_precision
+    def extract(self) -> Acts:
+        """What `extract` gives, from the first image that is still to do."""
+        if self._run is None:
+            _check(self._model, self._data, "separate", "float32", {})
+            self._model.refresh()
+            keep = Keep.asked(self._model.card, None, True, False, "extract")
+            self._run = Extraction(self._model, self._data, keep=keep, batch_size=best_batch(self._model))
+        with sign("extract", "image") as report:
+            self._run.report = report
+            made = self._run.run(None)
+        return Acts(Store(made.group, made.words), None, "separate", self._model, self._data)

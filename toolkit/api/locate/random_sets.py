@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from toolkit.api.locate.evidence import LocateEvidence
 from toolkit.core.heads import HeadSet
 from toolkit.errors import InputError
+from toolkit.signs import counted
 
 Array = NDArray[np.float64]
 
@@ -61,7 +62,7 @@ def random_sets(
     rng = np.random.default_rng(seed)
     picks = [rng.permutation(l * h)[:size] for _ in range(draws)]
     sets = [HeadSet(tuple((layers[i // h], int(i % h)) for i in some)) for some in picks]
-    utility = np.array([session.utility(heads.heads) for heads in sets])
+    utility = np.array([session.utility(heads.heads) for heads in counted(sets, "switch random heads off", "set")])
     badness = {
         name: np.array([table.ravel()[some].mean() if size else np.nan for some in picks])
         for name, table in tables.items()

@@ -15,6 +15,7 @@ from toolkit.api.locate.evidence import AbsentScoreError, HeadEvidence, LocateEv
 from toolkit.api.locate.registry import HeadScore
 from toolkit.api.switch_off.total import How
 from toolkit.errors import InputError, ToolkitError
+from toolkit.signs import counted
 
 Array = NDArray[np.float64]
 
@@ -59,7 +60,8 @@ def _samples_of(source: LocateEvidence, score: HeadScore, error: Error, check: C
     if not score.per_pair:
         return _resampled(score, source.evidence(error.pair, check=check, among=error.among), source.resamples)
     pairs = error.pairs(source)
-    found = (_resampled(score, source.evidence(pair, check=check), source.resamples) for pair in pairs)
+    shown = counted(pairs, "resample the mistakes", "kind")
+    found = (_resampled(score, source.evidence(pair, check=check), source.resamples) for pair in shown)
     return pooled(found, _weights(source, pairs))
 
 
@@ -67,7 +69,7 @@ def _resampled(score: HeadScore, evidence: HeadEvidence, resamples: int) -> Arra
     if score.replicates is not None:
         return np.asarray(score.replicates(evidence))
     tables = []
-    for number in range(resamples):
+    for number in counted(range(resamples), "resample the images", "sample"):
         evidence.check(number, resamples)
         tables.append(_called(score, evidence.sample(number)))
     return np.stack(tables)

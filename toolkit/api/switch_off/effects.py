@@ -20,6 +20,7 @@ from toolkit.core.heads import HeadSet
 from toolkit.core.precision import full_precision
 from toolkit.core.sums import group_hits
 from toolkit.errors import InputError
+from toolkit.signs import counted
 from toolkit.store.errors import size
 
 if TYPE_CHECKING:
@@ -189,7 +190,7 @@ def head_effects(
 def _direct(images: Judged, scales: Tensor, how: How, seed: int, check: Check) -> Effect:
     sums, found = sums_of(images, "head_effects"), []
     instead = replacement(how, len(images), seed)
-    for done, scale in enumerate(scales):
+    for done, scale in enumerate(counted(scales, "switch heads off", "set", len(scales))):
         check(done * len(images), len(scales) * len(images))
         found.append(_summary(images, sums.without(1 - scale, instead)[None]))
     return _cat(found)

@@ -13,11 +13,12 @@ from torch import Tensor
 from toolkit.api.checks import Check, quiet
 from toolkit.data.samples import Samples
 from toolkit.errors import InputError
+from toolkit.models.batch import short_batch
 from toolkit.models.model import Model
+from toolkit.signs import counted, sign
 
 How = Literal["zero", "mean", "resample"]
 HOWS: tuple[How, ...] = ("zero", "mean", "resample")
-BATCH = 64
 
 
 def total_outputs(
@@ -43,21 +44,26 @@ def total_outputs(
     rows = donor_rows(len(pool), len(images), seed, pool is images) if how == "resample" else None
     donors = _donors(model, pool.take(rows.tolist()), layers) if rows is not None and layers else None
     done, of, out = 0, len(images) * len(scales), list[Tensor]()
-    for batch in model.images(images, "ablate").batches(BATCH):
-        instead, found = mean if donors is None else next(donors), list[Tensor]()
-        for scale in scales:
-            check(done, of)
-            output = model.trace(batch, scale, instead or None).output.float()
-            found.append(output if texts is None else output @ texts.to(output).T)
-            done += len(batch)
-        out.append(torch.stack(found).cpu())
+    with sign("run the model with other heads", "image") as report:
+        for batch in model.images(images, "ablate").batches(short_batch(model)):
+            instead, found = mean if donors is None else next(donors), list[Tensor]()
+            for scale in scales:
+                check(done, of)
+                report(done, of)
+                output = model.trace(batch, scale, instead or None).output.float()
+                found.append(output if texts is None else output @ texts.to(output).T)
+                done += len(batch)
+            out.append(torch.stack(found).cpu())
+        report(done, of)
     return torch.cat(out, 1)
 
 
 def _mean_mixes(model: Model, images: Samples, layers: list[int], check: Check) -> dict[int, Tensor]:
     """By layer, the mean over images of every head's mix at every token [1, h, n, k]."""
     sums: dict[int, Tensor] = {}
-    for batch in model.images(images, "ablate").batches(BATCH):
+    size = short_batch(model)
+    batches, of = model.images(images, "ablate").batches(size), -(-len(images) // size)
+    for batch in counted(batches, "take the mean of heads", "batch", of):
         check(0, len(images))
         for layer, mix in model.mixes(batch, layers).items():
             more = mix.double().sum(0, keepdim=True)
@@ -67,7 +73,7 @@ def _mean_mixes(model: Model, images: Samples, layers: list[int], check: Check) 
 
 def _donors(model: Model, donors: Samples, layers: list[int]) -> Iterator[dict[int, Tensor]]:
     """Batch by batch, the mixes of other images."""
-    for batch in model.images(donors, "ablate").batches(BATCH):
+    for batch in model.images(donors, "ablate").batches(short_batch(model)):
         yield model.mixes(batch, layers)
 
 

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from toolkit.api.checks import check_model
-from toolkit.api.images.extract import bar
 from toolkit.api.where.attribution import TokenAttribution
-from toolkit.api.where.map_input import batches, enough_memory, images_of
+from toolkit.api.where.map_input import enough_memory, images_of
 from toolkit.core.impute import road
 from toolkit.core.perturb import Fill, curves, order
 from toolkit.core.perturb import fill as fill_of
@@ -24,6 +23,7 @@ from toolkit.core.precision import full_precision
 from toolkit.errors import InputError
 from toolkit.models.images import Images
 from toolkit.models.model import Model
+from toolkit.signs import sign
 
 if TYPE_CHECKING:
     import pandas
@@ -173,7 +173,7 @@ def faithfulness(
             return read @ direction.to(read)
 
     measured: dict[str, dict[str, list[Any]]] = {name: {m: [] for m in (*MEASURES, "curves")} for name in tables}
-    with bar(progress, "faithfulness", "map") as report:
+    with sign("faithfulness", "map", progress) as report:
         _measure(model, source, tables, measured, score, black, grid, steps, fill, tuple(fractions), seed, batch_size,
                  report, check)  # fmt: skip
     first = next(iter(named.values()))
@@ -194,7 +194,7 @@ def _measure(
 ) -> None:  # fmt: skip
     """Append the measures of every map, batch by batch of images."""
     start, done, every = 0, 0, len(tables) * -(-len(source) // batch_size)
-    for part, batch in enumerate(batches(source, batch_size, "faithfulness")):
+    for part, batch in enumerate(source.batches(batch_size)):
         rows = slice(start, start + len(batch))
         start += len(batch)
         batch = batch.to(model.device, torch.float32)

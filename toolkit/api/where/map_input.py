@@ -18,6 +18,7 @@ from toolkit.data.spelling import spelled
 from toolkit.errors import InputError, MemoryExhaustedError, ToolkitError, UnsupportedModelError
 from toolkit.models.images import Images
 from toolkit.models.model import Model
+from toolkit.signs import sign
 
 
 def images_of(model: Model, images: Any, operation: str) -> tuple[Images, bool]:
@@ -68,13 +69,16 @@ def some_heads(heads: Any, layers: int, per_layer: int, operation: str) -> HeadS
 
 def batches(source: Images, size: int, operation: str) -> Iterator[Tensor]:
     """Preprocessed batches; memory exhausted while they are made is an error in words too."""
-    found = source.batches(size)
-    while True:
-        with enough_memory(operation, min(size, len(source)) if isinstance(size, int) else 1):
-            batch = next(found, None)
-        if batch is None:
-            return
-        yield batch
+    found, done = source.batches(size), 0
+    with sign(operation, "image") as report:
+        while True:
+            with enough_memory(operation, min(size, len(source)) if isinstance(size, int) else 1):
+                batch = next(found, None)
+            if batch is None:
+                return
+            yield batch
+            done += len(batch)
+            report(done, len(source))
 
 
 @contextmanager

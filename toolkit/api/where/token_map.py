@@ -11,7 +11,7 @@ from toolkit.api.checks import check_model
 from toolkit.api.images.decompose import exact_sum
 from toolkit.api.switch_off.ablate import Strength, strengths
 from toolkit.api.where.attribution import Frames, TokenAttribution
-from toolkit.api.where.map_input import enough_memory, images_of, some_heads
+from toolkit.api.where.map_input import batches, enough_memory, images_of, some_heads
 from toolkit.api.where.target import Target, target_of, vectors_of
 from toolkit.core.heads import HeadSet, which_layers
 from toolkit.core.parts import Convention, term_names
@@ -95,7 +95,7 @@ def token_map(
     with enough_memory("token_map", batch_size):
         target = target_of(model, text, against, "token_map")
         parts = []
-        for batch in source.batches(batch_size):
+        for batch in batches(source, batch_size, "token_map"):
             state = _trace(model, batch, convention, ablate, strength, "token_map")
             parts.append(state.toward(target.direction, matrix).cpu())
         return _made(model, source, single, target, chosen, TokenParts.cat(parts), how)
@@ -135,7 +135,8 @@ def trace_tokens(
     source, single = images_of(model, images, "trace_tokens")
     with enough_memory("trace_tokens", batch_size):
         states = [
-            _trace(model, batch, convention, ablate, strength, "trace_tokens") for batch in source.batches(batch_size)
+            _trace(model, batch, convention, ablate, strength, "trace_tokens")
+            for batch in batches(source, batch_size, "trace_tokens")
         ]
     return Traced(model, source, single, states, _words(model, convention, ablate, strength, None))
 

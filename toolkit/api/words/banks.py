@@ -68,11 +68,16 @@ def default_bank(acts: Any) -> Bank:
 def vectors_of(bank: Bank, acts: Any, operation: str) -> Tensor:
     """Unit vectors [t, d] of a bank: its own, or from the model of `acts` (kept from one session to the next)."""
     vectors = bank.given if bank.given is not None else text_embeddings(acts.model, bank.texts)
+    check_width(vectors, acts, operation)
+    return vectors.detach()
+
+
+def check_width(vectors: Tensor, acts: Any, operation: str) -> None:
+    """Refuse vectors [t, d] of another width than the model's."""
     d = acts.card.embed_dim
     if vectors.shape[-1] != d:
         given = f"vectors of shape {tuple(vectors.shape)}"
         raise InputError(operation, given, f"[t, {d}]", "encode the texts with the model of these parts")
-    return vectors.detach()
 
 
 def _of_vectors(vectors: Tensor, factors: Sequence[str] | None, name: str) -> Bank:

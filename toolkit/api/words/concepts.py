@@ -20,6 +20,7 @@ from toolkit.core.precision import full_precision
 from toolkit.core.spans import SpanBasis, explained_by
 from toolkit.data.banks import bank_of
 from toolkit.errors import InputError
+from toolkit.signs import counted
 
 if TYPE_CHECKING:
     import pandas
@@ -148,4 +149,10 @@ def _random_sets(basis: SpanBasis, texts: Tensor, size: int, draws: int, seed: i
         raise InputError("heads_for", given, "a bank with more texts than the concept", "pass a larger bank")
     rng = np.random.default_rng(seed)
     sets = [rng.choice(len(texts), size, replace=False) for _ in range(draws)]
-    return np.stack([explained_by(basis, texts[torch.from_numpy(rows)]).cpu().numpy() for rows in sets], 1)
+    return np.stack(
+        [
+            explained_by(basis, texts[torch.from_numpy(rows)]).cpu().numpy()
+            for rows in counted(sets, "draw random texts", "set")
+        ],
+        1,
+    )

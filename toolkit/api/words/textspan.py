@@ -26,6 +26,7 @@ from toolkit.core.pursuit import METHODS, Method, Picks, pursue
 from toolkit.core.spans import SpanBasis, explained_by, span_basis
 from toolkit.data.banks import Bank
 from toolkit.errors import InputError, warn_caller
+from toolkit.signs import counted
 
 Check = Callable[[int, int], None]
 SPANS = 0.95
@@ -141,7 +142,8 @@ def textspan(
     chance = np.full(picks.index.shape, np.nan)
     if stop == "chance":
         banks = [random_texts(vectors, seed + draw) for draw in range(DRAWS)]
-        gains = np.stack([chance_gains(bases.basis, vectors, picks.index, bank) for bank in banks])
+        shown = counted(banks, "choose random texts", "bank")
+        gains = np.stack([chance_gains(bases.basis, vectors, picks.index, bank) for bank in shown])
         picks, chance = ended(picks, gains.max(0)), gains.mean(0)
     stability = np.full(picks.index.shape, np.nan)
     if resamples:
@@ -191,7 +193,8 @@ def _stability(
     maps, device = acts.head_maps[list(found.layers)].flatten(0, 1), found.basis.vectors.device
     again = np.zeros(picks.index.shape)
     states, rows = partial(acts.states, found.layers), range(len(found.layers))
-    for done, moments in enumerate(bootstrap_moments(states, len(acts), rows, resamples, seed)):
+    drawn = bootstrap_moments(states, len(acts), rows, resamples, seed)
+    for done, moments in enumerate(counted(drawn, "resample the images", "sample", resamples)):
         check(done, resamples)
         basis = span_basis(moments.to(device), maps, acts.noise, rank)
         new = pursue(basis, vectors.to(device), size, method).index

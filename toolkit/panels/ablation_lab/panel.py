@@ -85,6 +85,13 @@ class AblationLab(GroupsPanel):
     saved = ("score", "text", "how", "effect", "by", "strengths", "find", "rank")
     selection_fix = "pass heads= to choose heads"
     place = ExplorerPlace("ablation", tab="off", label="Heads off")
+    doing: ClassVar[dict[str, str]] = {
+        "map": "score the heads",
+        "outcome": "switch the heads off",
+        "choose": "choose heads by Algorithm 1",
+        "sure": "resample the images for intervals",
+        "flips": "read the images that changed",
+    }
     _esm = script("ablation_lab")
     _css = style("ablation_lab")
     score: traitlets.TraitType[Any, Any] = traitlets.Any("A").tag(sync=True)
@@ -109,7 +116,6 @@ class AblationLab(GroupsPanel):
     _sheet = traitlets.Bytes(b"").tag(sync=True)
     _curve: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
     _why = traitlets.Unicode("").tag(sync=True)
-    _progress = traitlets.Dict().tag(sync=True)
     _palette = traitlets.Dict(PALETTE).tag(sync=True)
     _follows: ClassVar[dict[str, str]] = {"pair": "_follow_pair", "heads": "_follow_head", "image": "_follow_image"}
 
@@ -234,9 +240,9 @@ class AblationLab(GroupsPanel):
         session = self._session
 
         def work(request: Any) -> tuple[MapOf, NDArray[np.float64], OrderCurve]:
-            table = session.map(kind, pair, how, text, request.progress)
+            table = session.map(kind, pair, how, text)
             request.check()
-            return of, table, session.curve(table, how, check=request.progress)
+            return of, table, session.curve(table, how)
 
         score = known_score(kind, "AblationLab.score")
         self._ask("map", work, self._paint_map, score.needs_model or (score.takes_text and bool(text)))
@@ -246,7 +252,7 @@ class AblationLab(GroupsPanel):
         of: OutcomeOf = {"off": off, "how": how, "effect": effect}
 
         def work(request: Any) -> tuple[HeadsOffOutcome, list[Any], OutcomeOf]:
-            found = session.outcome(off, how, effect, request.progress)
+            found = session.outcome(off, how, effect)
             return found, found.rows, of
 
         self._ask("outcome", work, self._paint_outcome, effect == "total")
@@ -257,17 +263,7 @@ class AblationLab(GroupsPanel):
         """
         if self.engine is not self._fast:
             self.engine.cancel(self._key(part))
-        with self.hold_sync():  # one message
-            if self._progress.get(part):
-                self._progress = {**self._progress, part: 0}
-            self._submit(part, work, paint, engine=self.engine if model else self._fast, progress=self._shows(part))
-
-    def _shows(self, part: str) -> Callable[[int, int], None]:
-        def report(done: int, of: int) -> None:
-            with self.painting():
-                self._progress = {**self._progress, part: done / max(1, of)}
-
-        return report
+        self._submit(part, work, paint, engine=self.engine if model else self._fast)
 
     def choose(self) -> None:
         """Switch off what Algorithm 1 chooses for the pair, by the criterion `by`; `.heads.why` says why."""
@@ -284,12 +280,8 @@ class AblationLab(GroupsPanel):
         self._off = []
 
     def _do(self, ask: dict[str, Any]) -> None:
-        def stop() -> None:
-            for part in ("map", "outcome", "choose"):
-                self.engine.cancel(self._key(part))
-                self._fast.cancel(self._key(part))
-
-        {"choose": self.choose, "reset": self.reset, "stop": stop}[ask["do"]]()
+        asks = {"choose": self.choose, "reset": self.reset, "stop": lambda: self.stop("map", "outcome", "choose")}
+        asks[ask["do"]]()
 
     # what comes of it
 
@@ -309,7 +301,7 @@ class AblationLab(GroupsPanel):
         session = self._session
 
         def work(request: Any) -> Sure:
-            return session.sure(kind, None if pair is None else (pair[0], pair[1]), lambda *_: request.check())
+            return session.sure(kind, None if pair is None else (pair[0], pair[1]))
 
         self._submit("sure", work, self._paint_sure, engine=self._aside)
 

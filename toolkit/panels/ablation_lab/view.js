@@ -3,7 +3,6 @@
 /** @import { ErrorsSent, Head, Key, Pair, Place, Rgb, Score, Stop } from "../base/types.d.ts" */
 /** @import { MapOf, Off, OffFacts, OrderCurveSent, Sure } from "./sent.d.ts" */
 
-import { Asker } from "../base/asker.js";
 import { css } from "../base/colours.js";
 import { choice, labelled } from "../base/controls.js";
 import { ErrorPicker, errorsWords } from "../base/confusion.js";
@@ -74,7 +73,6 @@ const PAINTED_FROM = [
   "_sheet",
   "_curve",
   "_why",
-  "_progress",
   "_work",
 ];
 const STRONGEST = 2;
@@ -102,12 +100,10 @@ class View extends Frame {
   constructor(model, el) {
     super(model, el, "tkab", KEYS);
     this.body.classList.add("tkl");
-    this.asker = new Asker(model);
     this.how = choice(null, "What takes a head's place", Object.entries(REPLACEMENTS));
     this.effect = choice(null, "Which effect", Object.entries(EFFECTS));
     this.tools.insertBefore(this.how, this.help);
     this.tools.insertBefore(this.effect, this.help);
-    this.stop = this.tool("stop", "End the run of the model");
     this.reset = this.tool("all on", "Switch all heads on");
     const side = make("div", "tkl-side", this.body);
     this.score = choice(labelled(side, "Heads by "), "Score of the map", []);
@@ -229,7 +225,6 @@ class View extends Frame {
     this.effect.options[1].disabled = !facts.live;
     this.why.textContent = this.get("_why");
     this.paintStale();
-    this.paintRuns();
     this.root.setAttribute("aria-busy", String(this.get("_work").length > 0));
     this.painted();
   }
@@ -312,18 +307,6 @@ class View extends Frame {
     this.steps.slider.disabled = old;
   }
 
-  /** How far the runs of the model are. */
-  paintRuns() {
-    const progress = this.get("_progress");
-    const runs = [
-      { part: "map", trait: "score" },
-      { part: "outcome", trait: "effect" },
-    ].filter(({ part, trait }) => this.works(part) && this.get(trait) === "total");
-    const done = Math.max(0, ...runs.map(({ part }) => progress[part] || 0));
-    this.stop.hidden = !runs.length;
-    this.stop.textContent = `running the model, ${whole(done)} – stop`;
-  }
-
   // what the user does
 
   /**
@@ -366,7 +349,6 @@ class View extends Frame {
     const target = targetOf(event);
     if (target === this.choose) this.ask("choose");
     else if (target === this.reset) this.ask("reset");
-    else if (target === this.stop) this.ask("stop");
     else this.onClickAt(target);
   }
 

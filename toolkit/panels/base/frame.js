@@ -1,10 +1,12 @@
-// The frame of every panel: title and tools, why the panel is there, description, body, the list of keys, the summary in
+// The frame of every panel: title and tools, why the panel is there, description, signs of long work, body, the list of keys, the summary in
 // words, the error. Panels paint from the model's traits alone, so that a second display, a reload or a saved state
 // shows the same picture.
 
 /** @import { Key, Meaning, Model, Reading, ReadingRow, Theme } from "./types.d.ts" */
 
+import { Asker } from "./asker.js";
 import { make, targetOf, write } from "./dom.js";
+import { Signs } from "./signs.js";
 import { hostIsDark } from "./theme.js";
 
 const WHY = "Why: formula, shapes, caveats";
@@ -38,6 +40,7 @@ export class Frame {
    */
   constructor(model, el, name, keys) {
     this.model = model;
+    this.asker = new Asker(model);
     /** How often it was painted: what tests wait for. */
     this.seq = 0;
     /** @type {Theme} */
@@ -54,6 +57,7 @@ export class Frame {
     const { rows, terms = [] } = model.get("_reading");
     if (rows) this.buildWhy(rows, terms);
     this.description = make("div", "tk-description", this.root);
+    this.signs = new Signs(this, this.root);
     this.body = make("div", `${name}-body`, this.root);
     /** @type {Key[]} */
     const all = rows ? [...keys, ["w", WHY]] : keys;
@@ -132,6 +136,7 @@ export class Frame {
     write(this.summary, this.get("summary"));
     write(this.error, this.get("error"));
     this.error.hidden = !this.get("error");
+    this.signs.paint();
   }
 
   /** What has the focus, in the document or the shadow root that the panel is in. */

@@ -30,6 +30,8 @@ export function keep(view, names, listen) {
   };
   const events = [...names, ...OF_THE_FRAME].map((name) => `change:${name}`);
   for (const event of events) view.model.on(event, repaint);
+  const say = () => view.signs.paint(); // often, and nothing else has changed
+  view.model.on("change:_signs", say);
   const host = new MutationObserver(repaint);
   for (const node of [document.body, document.documentElement]) {
     host.observe(node, { attributes: true, attributeFilter: TOLD_BY });
@@ -38,7 +40,9 @@ export function keep(view, names, listen) {
   view.paint();
   return () => {
     stop.abort();
+    view.signs.end();
     host.disconnect();
     for (const event of events) view.model.off(event, repaint);
+    view.model.off("change:_signs", say);
   };
 }

@@ -4,29 +4,58 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar, NamedTuple, TypedDict
 
 import traitlets
 
-from toolkit.engine.engine import Engine
+from toolkit.engine.engine import Engine, Request
 from toolkit.engine.worker import Worker, engine_for
 from toolkit.errors import InputError
 from toolkit.panels.base.panel import LOCK, Panel, observes
+from toolkit.signs import Sign
 
 _names = itertools.count()
 REMEMBERED = 200
 """Asks whose numbers are remembered, so that none is done twice."""
 
 
+class SignSent(TypedDict):
+    """How far a part is. what: it does just now, "" for no more than its `doing` says. of: 0 where that is unknown.
+    rate: units a second. left: seconds. stopped: whether it was ended before it was there.
+    """
+
+    what: str
+    unit: str
+    done: int
+    of: int
+    rate: float | None
+    left: float | None
+    stopped: bool
+
+
+class _Ask(NamedTuple):
+    """A request of a part and how to make it again."""
+
+    request: Request
+    again: Callable[[], None]
+
+
 class LivePanel(Panel):
     """Base class of panels with an engine.
 
-    `_work` lists the parts whose newest answer is still on its way, `_failed` what was raised by those that have none.
+    doing: part → what the panel does while `_work` holds it, in words.
+
+    `_work` lists the parts whose newest answer is still on its way, `_failed` what was raised by those that have none,
+    `_signs` how far those are that take long. The front end shows both after a second, with a button that ends the
+    work, and another that takes it up again (`stop`, `go_on`).
     What the browser asks comes in `_asked`, a list of {"id", "do", …} from which nothing goes before its id stands in
     `_answered`: messages that Jupyter merges while the kernel is busy lose none.
     """
 
+    doing: ClassVar[dict[str, str]] = {}
     _work = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    _signs: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
+    _doing: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
     _asked: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _answered: traitlets.List[str] = traitlets.List(traitlets.Unicode()).tag(sync=True)
 
@@ -41,7 +70,13 @@ class LivePanel(Panel):
         self._name = f"{type(self).__name__} {next(_names)}"
         self._turn, self._shown_turn = dict[str, int](), dict[str, int]()
         self._failed = dict[str, BaseException]()
+        self._requests = dict[str, _Ask]()
+        self._ending = set[str]()
         self._following = False
+
+    @traitlets.default("_doing")
+    def _told_of_work(self) -> dict[str, str]:
+        return self.doing
 
     def _key(self, part: str) -> str:
         return f"{self._name}: {part}"
@@ -60,9 +95,7 @@ class LivePanel(Panel):
         message; the part stays in `_work` until its newest answer is there. then: called with what was painted, once
         it has left for the page: what others make of it must not keep it waiting.
         """
-        with LOCK:
-            turn = self._turn[part] = self._turn.get(part, 0) + 1
-            self._work = sorted({*self._work, part})
+        turn = self._begins(part)
 
         def done(value: Any) -> None:
             with LOCK:
@@ -86,9 +119,77 @@ class LivePanel(Panel):
         def over() -> None:
             with self.painting():
                 if self._turn[part] == turn and part in self._work:
-                    self._work = [p for p in self._work if p != part]
+                    self._is_over(part)
 
-        (engine or self.engine).submit(self._key(key or part), work, done, failed=failed, over=over, **more)
+        def signs(sign: Sign) -> None:
+            if LOCK.acquire(blocking=False):  # its holder may be waiting for this work
+                try:
+                    self._tell(part, sign)
+                finally:
+                    LOCK.release()
+
+        def again() -> None:
+            self._submit(part, work, paint, key, engine, then, **more)
+
+        asked = self._key(key or part), work, done
+        request = (engine or self.engine).submit(*asked, failed=failed, over=over, signs=signs, **more)
+        with LOCK:
+            if self._turn[part] == turn and part in self._work:
+                self._requests[part] = _Ask(request, again)
+
+    def stop(self, *parts: str) -> None:
+        """End what is being worked out, as the button of its sign does; `go_on` takes it up again.
+
+        Arguments:
+            parts: of the panel, such as "map"; default all whose answer is on its way.
+        """
+        for part in parts or tuple(self._work):
+            with LOCK:
+                ask = self._requests.get(part)
+                if ask is not None:
+                    self._ending.add(part)
+            if ask is not None:
+                ask.request.cancel()
+
+    def go_on(self, *parts: str) -> None:
+        """Work out anew what was stopped.
+
+        Arguments:
+            parts: of the panel; default all that were stopped.
+        """
+        stopped = [part for part, sign in self._signs.items() if sign["stopped"]]
+        for part in parts or stopped:
+            if part in stopped:
+                self._requests[part].again()
+
+    def _tell(self, part: str, sign: Sign) -> None:
+        """Say how far a part is, where it is made of many requests."""
+        self._signs = {**self._signs, part: _sent(sign)}
+
+    def _begins(self, part: str) -> int:
+        """A part is asked for: the number of this ask."""
+        with LOCK, self.hold_sync():
+            self._turn[part] = self._turn.get(part, 0) + 1
+            self._requests.pop(part, None)
+            self._ending.discard(part)
+            self._work = sorted({*self._work, part})
+            if self._signs.get(part, {}).get("stopped"):
+                self._forget_sign(part)
+            return self._turn[part]
+
+    def _is_over(self, part: str) -> None:
+        """The newest ask of a part came to its end; where somebody stopped it, its sign stays, and says so."""
+        self._work = [p for p in self._work if p != part]
+        if part in self._ending and self._requests[part].request.state == "cancelled":
+            sign = self._signs.get(part) or _sent(Sign(""))
+            self._signs = {**self._signs, part: {**sign, "stopped": True, "left": None}}
+        else:
+            self._requests.pop(part, None)
+            self._forget_sign(part)
+
+    def _forget_sign(self, part: str) -> None:
+        if part in self._signs:
+            self._signs = {name: sign for name, sign in self._signs.items() if name != part}
 
     def _forgive(self, *parts: str) -> None:
         """Take an error of these parts back."""
@@ -100,7 +201,10 @@ class LivePanel(Panel):
         new = [ask for ask in self._asked if ask["id"] not in self._answered]
         self._answered = [*self._answered, *(ask["id"] for ask in new)][-REMEMBERED:]
         for ask in new:
-            self._do(ask)
+            if ask["do"] in ("stop work", "go on"):
+                (self.stop if ask["do"] == "stop work" else self.go_on)(str(ask["part"]))
+            else:
+                self._do(ask)
 
     def _do(self, ask: dict[str, Any]) -> None:
         """One thing the browser asks."""
@@ -114,3 +218,10 @@ class LivePanel(Panel):
                 setattr(self, name, value)
             finally:
                 self._following = before
+
+
+def _sent(sign: Sign) -> SignSent:
+    return {
+        "what": sign.what, "unit": sign.unit, "done": sign.done, "of": sign.of, "rate": sign.rate, "left": sign.left,
+        "stopped": False,
+    }  # fmt: skip

@@ -69,3 +69,13 @@ export function signed(value, digits = 4) {
   const text = visible ? size.toFixed(digits) : size.toExponential(1).replace("-", "−");
   return (value < 0 ? "−" : "+") + text;
 }
+
+/**
+ * A number of any size in few letters: "0.12", "2.5e−4".
+ * @param {number} value
+ */
+export function brief(value) {
+  const size = Math.abs(value);
+  if (size === 0 || (size >= 1e-2 && size < 1e4)) return short(value);
+  return value.toExponential(1).replaceAll("-", "−").replace("e+", "e");
+}

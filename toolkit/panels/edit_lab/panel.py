@@ -44,8 +44,6 @@ if TYPE_CHECKING:
 
 NAMES = ("alpha", "beta", "steps", "strategy", "scale", "nonnegative", "pair")
 """What an edit depends on beside its heads, as traits and as `Settings`."""
-QUICK = 0.1
-"""Seconds a solve may take without asking whether a newer one waits: a short one is painted sooner than given up."""
 WAIT = 5.0
 AFTER = 0.15
 """Seconds a setting must rest before words and pictures follow: what nobody reads in a drag must not slow it."""
@@ -101,6 +99,13 @@ class EditLab(GroupsPanel):
     saved = ("strategy", "scale", "nonnegative", "heads", "steps", "alpha", "beta")
     selection_fix = "pass heads= to choose heads"
     place = ExplorerPlace("edit", tab="edit", label="Edit")
+    doing: ClassVar[dict[str, str]] = {
+        "solve": "solve the edit",
+        "fill": "solve the frontier",
+        "words": "put the edit into words",
+        "flips": "read the images that changed",
+        "choose": "choose heads by Algorithm 1",
+    }
     _esm = script("edit_lab")
     _css = style("edit_lab")
     alpha = Weight().tag(sync=True)
@@ -130,7 +135,6 @@ class EditLab(GroupsPanel):
     _sheet = traitlets.Bytes(b"").tag(sync=True)
     _planes: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _names: traitlets.List[Any] = traitlets.List().tag(sync=True)
-    _progress = traitlets.Dict().tag(sync=True)
     _palette = traitlets.Dict(PALETTE).tag(sync=True)
     _follows: ClassVar[dict[str, str]] = {"pair": "_follow_pair", "image": "_follow_image"}
 
@@ -277,25 +281,16 @@ class EditLab(GroupsPanel):
         self._asked_last = asked
 
         def work(request: Any) -> tuple[Settings, EditShown]:
-            start = time.monotonic()
-
-            def check(done: int, of: int) -> None:
-                if time.monotonic() - start > QUICK:
-                    request.progress(done, of)
-
-            made = session.solve(asked, check, lambda edit: request.partial(shown(edit)))
+            made = session.solve(asked, lambda edit: request.partial(shown(edit)))
             return asked, shown(made)
 
-        self._ended("solve")
-        more: dict[str, Any] = {"progress": self._reports("solve"), "partial": self._paint_part}
-        self._submit("solve", work, self._paint, then=self._tell_others, **more)
+        self._submit("solve", work, self._paint, then=self._tell_others, partial=self._paint_part)
 
     def _paint(self, found: tuple[Settings, EditShown]) -> None:
         settings, now = found
         self.edit, self._shown = now.edit, settings.told
         self._paint_part(now)
         self._forgive("_browser_asked", "fill", "choose")
-        self._ended("solve")
         self._visits.seen(settings, now.point)
         self.summary = f"{self.title}: {now.words}"
         self._ask_words(now.edit, settings.told)
@@ -312,20 +307,6 @@ class EditLab(GroupsPanel):
             else:  # nearly always, and on the way of every move of a slider
                 self._groups, self._groups_words = now.rows, ""
 
-    def _reports(self, part: str) -> Callable[[int, int], None]:
-        """What an engine tells how far a part is."""
-
-        def report(done: int, of: int) -> None:
-            with self.painting():
-                self._progress = {**self._progress, part: done / max(1, of)}
-
-        return report
-
-    def _ended(self, part: str) -> None:
-        """Forget how far a part was."""
-        if self._progress.get(part):
-            self._progress = {**self._progress, part: 0}
-
     # what follows a paint
 
     def _ask_words(self, edit: Edit, of: SettingsSent) -> None:
@@ -335,7 +316,7 @@ class EditLab(GroupsPanel):
                 request.check()
             drawn = curve(edit, of)
             request.partial((drawn, {}))
-            return drawn, words(edit, request.check)
+            return drawn, words(edit)
 
         self._submit("words", work, self._paint_words, engine=self._aside, partial=self._paint_words)
 
@@ -377,26 +358,20 @@ class EditLab(GroupsPanel):
         asked, session = self.settings, self._session
 
         def work(request: Any) -> tuple[Settings, Frontier]:
-            found = session.frontier(asked, request.progress, lambda part: request.partial((asked, part)), weights)
+            found = session.frontier(asked, lambda part: request.partial((asked, part)), weights)
             return asked, found
 
-        paint, report = self._paint_front, self._reports("fill")
-        with self.hold_sync():
-            self._ended("fill")
-            self._submit("fill", work, paint, engine=self._filling, progress=report, partial=paint)
+        paint = self._paint_front
+        self._submit("fill", work, paint, engine=self._filling, partial=paint)
 
     def _paint_front(self, found: tuple[Settings, Frontier]) -> None:
         with self.painting():
             self._filled, self.frontier = settings, frontier = found
             self._front, self._marks = plane(frontier, settings.plane.told), marks(frontier)
-            if frontier.filled == 1:
-                self._ended("fill")
 
     def cancel(self) -> None:
-        """End a solve, the frontier, or a choice of heads that is being worked out; `solve` starts again."""
-        workers = {"solve": self.engine, "fill": self._filling, "choose": self._pictures}
-        for part, engine in workers.items():
-            engine.cancel(self._key(part))
+        """End a solve, the frontier, or a choice of heads that is being worked out; `go_on` starts again."""
+        self.stop("solve", "fill", "choose")
 
     # where one has been
 
@@ -447,7 +422,7 @@ class EditLab(GroupsPanel):
         do: dict[str, Callable[[], Any]] = {
             "choose": self.choose, "fill": self.fill, "stop": self.cancel, "undo": self.undo, "redo": self.redo,
             "keep": lambda: self.keep(str(ask.get("name", ""))), "go": lambda: self._go_to(ask),
-            "take": self._take_selected, "solve": self.solve,
+            "take": self._take_selected,
         }  # fmt: skip
         do[ask["do"]]()
 

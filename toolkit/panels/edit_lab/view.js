@@ -5,7 +5,6 @@
 /** @import { Across, Up } from "./records.js" */
 /** @import { EditFacts, EditWords, Mistakes, SettingsSent, Ways } from "./sent.d.ts" */
 
-import { Asker } from "../base/asker.js";
 import { css } from "../base/colours.js";
 import { labelled, offer } from "../base/controls.js";
 import { brief, LogDial, Pad, told } from "../base/dials.js";
@@ -15,7 +14,7 @@ import { Flips } from "../base/flips.js";
 import { Frame } from "../base/frame.js";
 import { GroupTable } from "../base/groups.js";
 import { keep } from "../base/keep.js";
-import { alike, whole } from "../base/numbers.js";
+import { alike } from "../base/numbers.js";
 import { Plane } from "../base/plane.js";
 import { imageOf, tileKey } from "../base/tiles.js";
 import { StepsCurve } from "./curve.js";
@@ -65,7 +64,6 @@ const PAINTED_FROM = [
   "_sheet",
   "_names",
   "_can",
-  "_progress",
   "_work",
   "_planes",
   "_note",
@@ -86,7 +84,6 @@ class View extends Frame {
   constructor(model, el) {
     super(model, el, "tked", KEYS);
     this.body.classList.add("tkl");
-    this.asker = new Asker(model);
     /** @type {unknown[]} what the plane was painted from */
     this.planeKey = [];
     /** @type {EditWords | undefined} what is said of the edit */
@@ -94,7 +91,6 @@ class View extends Frame {
     this.undo = this.tool("↶", "Undo");
     this.redo = this.tool("↷", "Redo");
     this.keep = this.tool("keep", "Keep this edit");
-    this.stop = this.tool("stop", "End what is being worked out");
     const side = make("div", "tkl-side", this.body);
     this.alpha = new LogDial(side, "α", "success", (alpha) => this.set({ alpha }));
     this.beta = new LogDial(side, "β", "locality", (beta) => this.set({ beta }));
@@ -320,26 +316,8 @@ class View extends Frame {
     const { undo, redo } = this.get("_can");
     this.undo.disabled = !undo;
     this.redo.disabled = !redo;
-    const running = this.running;
-    this.stop.hidden = !running && !this.wasEnded;
-    this.stop.textContent = "solve";
-    if (running) {
-      const name = running === "fill" ? "frontier" : "solving";
-      this.stop.textContent = `${name} ${whole(this.get("_progress")[running])} – stop`;
-    }
     this.fill.disabled = this.works("fill") || !this.facts.others;
     this.root.setAttribute("aria-busy", String(this.get("_work").length > 0));
-  }
-
-  /** What is being worked out and takes long enough to be stopped. */
-  get running() {
-    const progress = this.get("_progress");
-    return ["fill", "solve"].find((part) => this.works(part) && progress[part] > 0 && progress[part] < 1);
-  }
-
-  /** Whether the edit of these settings was ended before it was there: it can be solved again. */
-  get wasEnded() {
-    return this.isOther && !this.running && !this.works("solve") && !this.get("error");
   }
 
   // what the user does
@@ -355,8 +333,7 @@ class View extends Frame {
   /** @param {MouseEvent} event */
   onClick(event) {
     const target = targetOf(event);
-    if (target === this.stop) this.ask(this.stop.textContent === "solve" ? "solve" : "stop");
-    else if (target === this.undo) this.ask("undo");
+    if (target === this.undo) this.ask("undo");
     else if (target === this.redo) this.ask("redo");
     else if (target === this.keep) this.ask("keep");
     else if (target === this.choose) this.ask("choose");
@@ -388,8 +365,11 @@ class View extends Frame {
       k: { what: "keep", button: this.keep },
       f: { what: "fill", button: this.fill },
       1: { what: "choose", button: this.choose },
-      Escape: { what: "stop", button: this.stop },
     };
+    if (event.key === "Escape") {
+      this.done(event, () => this.ask("stop"));
+      return;
+    }
     const found = asks[event.key];
     if (found && !found.button.disabled) this.done(event, () => this.ask(found.what));
   }

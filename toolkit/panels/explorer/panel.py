@@ -14,6 +14,7 @@ from typing import Any, ClassVar, TypedDict
 
 import traitlets
 
+from toolkit.api.doctor.checkup import in_words
 from toolkit.core.heads import HeadSet
 from toolkit.engine.engine import Engine
 from toolkit.engine.worker import Worker
@@ -66,7 +67,8 @@ class Explorer(Guided):
         minority: groups of the LTC map; default all images.
         selection: a Selection to share with panels in other cells; default its own.
         engine: what works; `Engine()` works inline; default the model's worker.
-        tab: what is shown first: "mistakes", "words", "where", "off", "edit" or "two"; default "mistakes".
+        tab: what is shown first: "mistakes", "words", "where", "off", "edit", "two" or "doctor"; default
+            "mistakes".
         pair: (true, predicted), a cell of the confusion; default all of them.
         show: "mistakes", "right" or "all", which images are shown; default "mistakes".
         query: a text whose images are searched; default "".
@@ -76,8 +78,9 @@ class Explorer(Guided):
         title, description: words; default "".
         theme: "auto", "light" or "dark"; default "auto".
 
-    `.gallery`, `.grid`, `.spans`, `.maps`, `.ablation`, `.edit`, `.two` are the panels: each also works in a cell of
-    its own. `.selection` is what they share, `.state` a small JSON that restores tab, filter, selection and settings,
+    `.gallery`, `.grid`, `.spans`, `.maps`, `.ablation`, `.edit`, `.two`, `.doctor` are the panels: each also works in a
+    cell of its own. `.selection` is what they share, `.state` a small JSON that restores tab, filter, selection and
+    settings,
     `.report(path)` a page to hand on. `.tab`, `.pair`, `.show` ("mistakes", "right", "all") and `.query` (text → image
     search) can be read and set. `.guide = 0` begins the guided tour (`.tour`), `.wait()` waits for results.
 
@@ -88,6 +91,20 @@ class Explorer(Guided):
     ['landbird', 'waterbird']
     """
 
+    doing: ClassVar[dict[str, str]] = {
+        "parts": "take the images apart",
+        "images": "look for the images",
+        "grid": "score the heads",
+        "thumb": "read the image",
+        "report": "write the report",
+        "doctor": "make ready the checks",
+        "spans": "make ready what the heads say",
+        "maps": "make ready the maps",
+        "ablation": "make ready the heads to switch off",
+        "edit": "make ready the edit",
+        "two": "make ready the second model",
+        "tour": "take the step of the tour",
+    }
     _esm = script("explorer")
     _css = style("explorer")
     tab = traitlets.Enum(tuple(TABS), "mistakes").tag(sync=True)
@@ -103,8 +120,8 @@ class Explorer(Guided):
     _found = traitlets.Unicode("").tag(sync=True)
     _thumb = traitlets.Bytes(b"").tag(sync=True)
     _now: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
-    _progress = traitlets.Dict().tag(sync=True)
     _told = traitlets.Unicode("").tag(sync=True)
+    _warned = traitlets.Unicode("").tag(sync=True)
     _saved = traitlets.Unicode("").tag(sync=True)
     _kept_bytes: ClassVar[int] = 20_000
     _follows: ClassVar[dict[str, str]] = {
@@ -144,7 +161,7 @@ class Explorer(Guided):
         self.selection = shared
         self.part("gallery")
         self._describe()
-        self._submit("parts", self._prepare, self._ready, progress=self._report_progress)
+        self._submit("parts", self._prepare, self._ready)
         for name, value in given.items():
             setattr(self, name, value)
         if pending is not None:
@@ -153,7 +170,7 @@ class Explorer(Guided):
     # what is there at once, and what comes when the parts are there
 
     def _prepare(self, request: Any) -> tuple[Any, Any]:
-        self._session.prepare(request.progress)
+        self._session.prepare()
         asked = (self.show, self.pair, self.query)
         return asked, self._page(*asked)
 
@@ -167,13 +184,17 @@ class Explorer(Guided):
         self._ask_grid()
         self._follow_image(None)
         self._open(self.tab)
+        if isinstance(self.engine, Worker):  # inline, everybody would wait for it
+            self._submit("doctor", lambda request: self.part("doctor"), self._look_at_doctor, engine=self._aside)
 
-    def _report_progress(self, done: int, of: int) -> None:
-        if LOCK.acquire(blocking=False):  # whoever holds it may be waiting for the parts
-            try:
-                self._progress = {"done": done, "of": of}
-            finally:
-                LOCK.release()
+    def _look_at_doctor(self, panel: Any) -> None:
+        """Say on the first line what the doctor warns of."""
+        panel.observe(lambda change: self._warn(panel), "_findings")
+        self._warn(panel)
+
+    def _warn(self, panel: Any) -> None:
+        counts = panel.checkup.counts
+        self._warned = in_words({verdict: counts[verdict] for verdict in ("wrong", "warning")})
 
     # what may be set
 

@@ -14,6 +14,7 @@ from toolkit.panels.token_map.panel import TokenMap
 from toolkit.panels.ablation_lab.panel import AblationLab
 from toolkit.panels.edit_lab.panel import EditLab
 from toolkit.panels.two_models.panel import TwoModels
+from toolkit.panels.doctor.panel import Doctor
 
 IMPORTED = [value for value in list(globals().values()) if isinstance(value, type) and value is not Panel]
 PANELS: tuple[type[Panel], ...] = tuple(value for value in IMPORTED if issubclass(value, Panel))

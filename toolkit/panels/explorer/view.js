@@ -2,12 +2,11 @@
 
 /** @import { ErrorsSent, Key, Place, Stop } from "../base/types.d.ts" */
 
-import { Asker } from "../base/asker.js";
 import { choice } from "../base/controls.js";
 import { make, targetOf, write } from "../base/dom.js";
 import { Frame } from "../base/frame.js";
 import { keep } from "../base/keep.js";
-import { alike, whole } from "../base/numbers.js";
+import { alike } from "../base/numbers.js";
 import { ErrorPicker, errorsWords } from "../base/confusion.js";
 import { Finder } from "../base/finder.js";
 import { Chosen } from "./chosen.js";
@@ -37,9 +36,9 @@ const PAINTED_FROM = [
   "_found",
   "_now",
   "_thumb",
-  "_progress",
   "_told",
   "_saved",
+  "_warned",
   "_work",
   "guide",
   "_tour",
@@ -55,7 +54,6 @@ class View extends Frame {
    */
   constructor(model, el) {
     super(model, el, "tkex", KEYS);
-    this.asker = new Asker(model);
     /** @type {Map<string, Stop>} by part, what takes its view away */
     this.shown = new Map();
     /** Part of the ids of this view's elements. */
@@ -68,6 +66,8 @@ class View extends Frame {
     this.code.setAttribute("aria-expanded", "false");
     this.chosen = new Chosen();
     this.title.after(this.chosen.node);
+    this.warned = this.button(null, "", { class: "tkex-warned", title: "What the checks found" });
+    this.tools.prepend(this.warned);
     this.state = make("div", "tkex-state", this.body, { hidden: "" });
     const field = { "aria-label": "state as JSON", rows: "10", spellcheck: "false" };
     this.json = make("textarea", "", this.state, field);
@@ -195,6 +195,8 @@ class View extends Frame {
     this.paintTabs();
     this.chosen.paint(this.get("pair"), this.get("_now"), this.get("_thumb"));
     write(this.summary, [this.get("summary"), this.get("_told")].filter(Boolean).join(" "));
+    write(this.warned, this.get("_warned"));
+    this.warned.hidden = !this.get("_warned");
     this.paintMistakes();
     this.paintWaits();
     this.paintReport();
@@ -228,11 +230,9 @@ class View extends Frame {
     this.gridBox.classList.toggle("tk-stale", this.works("grid"));
   }
 
-  /** How far the images are taken apart, while they are. */
+  /** What is waited for while the images are taken apart; the panel's sign says how far that is. */
   get onTheWay() {
-    if (!this.works("parts")) return "";
-    const { done, of } = this.get("_progress");
-    return of ? `Taking ${of} images apart: ${whole(done / of)}` : "Taking the images apart …";
+    return this.works("parts") ? "Taking the images apart …" : "";
   }
 
   paintWaits() {
@@ -282,6 +282,7 @@ class View extends Frame {
     else if (dropped) this.ask({ do: "let go", what: dropped });
     else if (target === this.report) this.ask({ do: "report" });
     else if (target === this.code) this.toggleState();
+    else if (target === this.warned) this.set({ tab: "doctor" });
     else if (target === this.restore) this.ask({ do: "restore", state: this.json.value });
     else if (this.pickerBox.contains(target)) this.onPickerClick(target);
   }

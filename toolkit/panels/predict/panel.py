@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 import traitlets
 
@@ -79,6 +79,9 @@ class Predict(LivePanel):
     'How many of 100? From 0 to 100 %. Guess: 60 %. Not revealed.'
     """
 
+    doing: ClassVar[dict[str, str]] = {
+        "truth": "work out the answer",
+    }
     _esm = script("predict")
     _css = style("predict")
     because = traitlets.Unicode("")

@@ -3,7 +3,6 @@
 /** @import { Key, Place, Stop } from "../base/types.d.ts" */
 /** @import { Guess, Setup } from "./guesses.js" */
 
-import { Asker } from "../base/asker.js";
 import { make, targetOf, write } from "../base/dom.js";
 import { Frame } from "../base/frame.js";
 import { keep } from "../base/keep.js";
@@ -64,7 +63,6 @@ class View extends Frame {
     const hasOptions = setup.options.length > 0;
     this.title.setAttribute("role", "heading");
     this.title.setAttribute("aria-level", "3");
-    this.asker = new Asker(model);
     /** Why what was typed is no guess. */
     this.refused = "";
     /** What is painted of the answer. */

@@ -15,6 +15,7 @@ from toolkit.figures.colors import SEQUENTIAL, SEQUENTIAL_DARK
 from toolkit.figures.heatmap import figure_png
 from toolkit.figures.spans import spans_matplotlib, spans_plotly
 from toolkit.figures.thumbnails import sheet
+from toolkit.labs.growing_bank import Encoded
 from toolkit.labs.words import Described, Ends, WordsSession
 from toolkit.panels.base.bundle import script, style
 from toolkit.panels.base.live import LivePanel
@@ -22,6 +23,7 @@ from toolkit.panels.base.panel import observes, shows_errors
 from toolkit.panels.base.place import ExplorerPlace, Host
 from toolkit.panels.base.selection import Selection
 from toolkit.panels.base.traits import Head, Table
+from toolkit.signs import Sign
 from toolkit.store.notes import HeadNotes
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 
 TILE, SIDE = 56, 8
 """Pixels of a thumbnail, and how many at each end."""
+MORE = 1.5
+"""So many times the texts that a head was described from are worth describing it anew."""
 PALETTE = {"light": SEQUENTIAL.tolist(), "dark": SEQUENTIAL_DARK.tolist()}
 
 
@@ -68,7 +72,7 @@ NO_ENDS: EndsSent = {"high": [], "low": [], "columns": 1, "side": TILE, "text": 
 
 
 class HeadFacts(TypedDict):
-    """Of a head and the bank. done: the share of layers whose texts are chosen; it alone is there from the start."""
+    """Of a head and the bank. among: how many of its texts are encoded, which the head's were chosen from."""
 
     rank: int
     reach: float | None
@@ -79,7 +83,7 @@ class HeadFacts(TypedDict):
     n: int
     split: str
     model: str
-    done: float
+    among: int
 
 
 class NoteSent(TypedDict):
@@ -107,6 +111,8 @@ class SpanExplorer(LivePanel):
         title, description: words; default "What heads say" and "".
         theme: "auto", "light" or "dark"; default "auto".
 
+    The bank is encoded a few texts at a time, short and common ones first; texts are chosen from those that are there.
+
     `.head` is (layer, head), settable in any spelling; `.text` the chosen text ("": the head's main axis); `.query` a
     word whose heads light up; `.bank` the bank as edited (`.add`, `.remove`, `.reset`); `.spans` texts of all heads.
 
@@ -119,6 +125,13 @@ class SpanExplorer(LivePanel):
     heading = "What heads say"
     saved = ("size", "method", "ranking", "query")
     selection_fix = "pass head= to choose a head"
+    doing: ClassVar[dict[str, str]] = {
+        "bank": "encode the bank",
+        "head": "choose the texts of this head",
+        "all": "choose the texts of all heads",
+        "images": "look for the images at both ends",
+        "query": "look for the heads that carry the word",
+    }
     place = ExplorerPlace("spans", tab="words", label="Words")
     _esm = script("span_explorer")
     _css = style("span_explorer")
@@ -177,7 +190,8 @@ class SpanExplorer(LivePanel):
         self.notes = HeadNotes(acts.card) if notes is None else notes
         live, self._labels_of = acts.live, dict(zip(map(str, acts.ids), map(str, acts.labels), strict=True))
         self._begin(engine, live)
-        self._edits = 0
+        self._edits, self._described = 0, 0
+        self._bank_sign, self._all_sign = Sign("", "text"), Sign("", "layer")
         self.spans: Spans | None = None
         first = {name: words.pop(name) for name in ("text", "image") if name in words}
         super().__init__(**words)
@@ -193,7 +207,7 @@ class SpanExplorer(LivePanel):
         for name, value in first.items():
             setattr(self, name, value)
         self._show_note()
-        self.everything()
+        self._fill()
 
     _card = property(lambda self: self._session.acts.card)
     _heads_there = property(lambda self: (self._session.layers, self._session.heads))
@@ -201,7 +215,7 @@ class SpanExplorer(LivePanel):
     @property
     def bank(self) -> Bank:
         """The bank as edited so far."""
-        return self._session.bank
+        return self._session.bank.edited
 
     def _has(self, head: tuple[int, int]) -> bool:
         return head[0] in self._layers and 0 <= head[1] < self._heads
@@ -257,7 +271,7 @@ class SpanExplorer(LivePanel):
         text = str(ask.get("text", ""))
         acts: dict[str, Callable[[], None]] = {
             "add": lambda: self.add(text), "remove": lambda: self.remove(text), "reset": self.reset,
-            "all": self.everything, "stop": lambda: self.engine.cancel(f"{self._name}: all"),
+            "all": self.everything, "stop": lambda: self.stop("all"),
             "note": lambda: self._take_note(tuple(ask["head"]), text),
         }  # fmt: skip
         acts[ask["do"]]()
@@ -271,41 +285,69 @@ class SpanExplorer(LivePanel):
 
     def add(self, *texts: str) -> None:
         """Put texts into the bank and choose this head's texts anew."""
-        self._edit(lambda: self._session.edit(add=texts))
+        self._edit(lambda: self._session.bank.edit(add=texts))
 
     def remove(self, *texts: str) -> None:
         """Take texts out of the bank and choose this head's texts anew."""
-        self._edit(lambda: self._session.edit(remove=texts))
+        self._edit(lambda: self._session.bank.edit(remove=texts))
 
     def reset(self) -> None:
         """The bank as it was given."""
-        self._edit(self._session.reset)
+        self._edit(self._session.bank.reset)
 
     def everything(self) -> None:
         """Choose the texts of all heads with the bank as it is; they come as `.spans` and name the heads of the map."""
-        self._layer(0, [], (self._edits, self.size, self.method))
+        self._all_sign = Sign("", "layer")
+        self._layer([], None, (self._edits, self.size, self.method))
 
-    def _layer(self, at: int, before: list[Any], asked: tuple[int, int, Any]) -> None:
-        """A layer at a time, so that a click need not wait for all of them; anew where the bank changed meanwhile."""
+    def _layer(self, before: list[Any], bank: Encoded | None, asked: tuple[int, int, Any]) -> None:
+        """A layer at a time, so that a click need not wait for all of them; anew where the bank changed meanwhile.
+
+        bank: the texts they are chosen from; None: those that are encoded when the first layer's are chosen.
+        """
         edits, size, method = asked
-        layer, session = self._layers[at], self._session
+        layer, session, every = self._layers[len(before)], self._session, len(self._layers)
 
-        def work(request: Any) -> tuple[list[Any], Spans | None]:
-            found = [*before, session.layer(layer, size, method)]
-            return found, session.spans(found, size, method) if at + 1 == len(self._layers) else None
+        def work(request: Any) -> tuple[list[Any], Encoded, Spans | None]:
+            among = bank or session.bank.now
+            found = [*before, session.layer(layer, among, size, method)]
+            return found, among, session.spans(found, among, size, method) if len(found) == every else None
 
-        def paint(value: tuple[list[Any], Spans | None]) -> None:
-            found, spans = value
-            self._facts = {**self._facts, "done": (at + 1) / len(self._layers)}
+        def paint(value: tuple[list[Any], Encoded, Spans | None]) -> None:
+            found, among, spans = value
+            self._all_sign.at(len(found), every)
+            self._tell("all", self._all_sign)
             if edits != self._edits:
                 self.everything()
             elif spans is None:
-                self._layer(at + 1, found, asked)
+                self._layer(found, among, asked)
             else:
                 self.spans = spans
                 self._labels = ["; ".join(texts[:3]) for row in spans.texts for texts in row]
 
         self._submit("all", work, paint)
+
+    def _fill(self) -> None:
+        """Encode the bank a moment at a time: nothing waits behind it, and the head shown is described anew whenever
+        there is much more to choose from.
+        """
+        bank = self._session.bank
+
+        def work(request: Any) -> None:
+            bank.fill()
+
+        def paint(nothing: None) -> None:
+            self._bank_sign.at(bank.encoded, len(bank.given))
+            self._tell("bank", self._bank_sign)
+            if bank.whole or bank.encoded > MORE * self._described:
+                self._described = bank.encoded
+                self._ask_head()
+            if bank.whole:
+                self.everything()
+            else:
+                self._fill()
+
+        self._submit("bank", work, paint)
 
     def _edit(self, change: Callable[[], Any]) -> None:
         layer, head = self.head
@@ -341,11 +383,11 @@ class SpanExplorer(LivePanel):
             for text, factor, std, explained in columns
         ]
         self._rows = rows
-        acts, bank = self._session.acts, self._session.bank
+        acts, bank, given = self._session.acts, self.bank, self._session.bank.given
         facts: HeadFacts = {
             "rank": found.rank, "reach": None if np.isnan(found.reach) else found.reach, "weight": found.weight,
-            "bank": len(bank), "edits": 0 if bank == self._session.given else self._edits, "name": bank.name,
-            "n": len(acts), "split": acts.split, "model": acts.card.id, "done": self._facts.get("done", 0.0),
+            "bank": len(bank), "edits": 0 if bank == given else self._edits, "name": bank.name,
+            "n": len(acts), "split": acts.split, "model": acts.card.id, "among": found.among,
         }  # fmt: skip
         self._facts = facts
         self._shown = list(found.head)

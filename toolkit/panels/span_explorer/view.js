@@ -2,7 +2,6 @@
 
 /** @import { Bytes, Head, Key, Place, Rgb, Stop, Tile } from "../base/types.d.ts" */
 
-import { Asker } from "../base/asker.js";
 import { css } from "../base/colours.js";
 import { choice } from "../base/controls.js";
 import { paintCurve } from "../base/curve.js";
@@ -10,7 +9,7 @@ import { drawn, floats, make, targetOf } from "../base/dom.js";
 import { Frame } from "../base/frame.js";
 import { keep } from "../base/keep.js";
 import { HeadMap } from "../base/map.js";
-import { alike, percent, whole, within } from "../base/numbers.js";
+import { alike, brief, percent, within } from "../base/numbers.js";
 import { SheetUrl } from "../base/sheet.js";
 import { imageOf, paintTiles, tileKey } from "../base/tiles.js";
 import "./style.css";
@@ -68,7 +67,7 @@ const NOTING = 800; // and of a note
  * @property {number} bank texts
  * @property {string} name of the bank
  * @property {number} edits how often the bank was changed
- * @property {number} done share of the heads whose texts are chosen
+ * @property {number} among texts the head's were chosen from: those that are encoded
  */
 
 /**
@@ -111,7 +110,6 @@ class View extends Frame {
    */
   constructor(model, el) {
     super(model, el, "tkse", KEYS);
-    this.asker = new Asker(model);
     this.sheet = new SheetUrl();
     /** @type {{text: string, node: HTMLElement}[]} the texts as they stand in the list */
     this.options = [];
@@ -302,7 +300,7 @@ class View extends Frame {
     make("span", "tkse-factor", option).textContent = factor;
     const track = make("div", "tkse-bar", option, { title: "standard deviation along the text" });
     make("div", "", track).style.width = `${(100 * std) / widest}%`;
-    const value = std.toPrecision(2);
+    const value = brief(std);
     make("span", "tkse-value", option).textContent = value;
     // Delete does it too: an option holds no button
     const attributes = { "aria-hidden": "true", title: "take it out of the bank" };
@@ -313,19 +311,24 @@ class View extends Frame {
   }
 
   paintFacts() {
-    /** @type {Partial<HeadFacts>} `done` alone while nothing is known */
+    /** @type {Partial<HeadFacts>} empty while nothing is known */
     const sent = this.get("_facts");
-    const [layer, head] = this.get("_shown");
+    const none = sent.rank === undefined;
+    const [layer, head] = none ? this.head : this.get("_shown");
     this.name.textContent = `L${layer}.H${head}`;
-    if (sent.rank === undefined) return;
+    if (none) {
+      this.facts.textContent = "its texts are on the way …";
+      return;
+    }
     const facts = /** @type {HeadFacts} */ (sent);
-    const { rank, weight, reach, n, split, bank, name } = facts;
+    const { rank, weight, reach, n, split, bank, among, name } = facts;
     const short = reach !== null && reach < 0.95 ? `; the bank reaches ${percent(reach)} of it` : "";
     const share = `${percent(weight)} of all heads' variance${short}`;
     this.facts.textContent = `rank ${rank}, ${share} · ${n} images (${split})`;
-    this.edits.textContent = `${bank} texts${name ? ` (${name})` : ""} `;
+    const so = among < bank ? `chosen from ${among.toLocaleString("en")} so far of ` : "";
+    this.edits.textContent = `${so}${bank.toLocaleString("en")} texts${name ? ` (${name})` : ""} `;
     this.reset.hidden = !facts.edits;
-    this.all.textContent = this.works("all") ? `all heads ${whole(facts.done || 0)} – stop` : "all heads";
+    this.all.disabled = this.works("all");
   }
 
   paintImages() {
@@ -419,7 +422,7 @@ class View extends Frame {
   /** @param {MouseEvent} event */
   onClick(event) {
     const target = targetOf(event);
-    if (target === this.all) this.ask(this.works("all") ? "stop" : "all");
+    if (target === this.all) this.ask("all");
     else if (target === this.reset) this.ask("reset");
     else this.onClickAt(target);
   }

@@ -95,6 +95,9 @@ class TokenMap(LivePanel):
     )
     selection_fix = "pass text= to choose a text"
     place = ExplorerPlace("maps", tab="where", label="Where")
+    doing: ClassVar[dict[str, str]] = {
+        "map": "draw the map",
+    }
     _esm = script("token_map")
     _css = style("token_map")
     text = traitlets.Unicode("").tag(sync=True)

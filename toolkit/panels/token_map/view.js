@@ -2,7 +2,6 @@
 
 /** @import { Cell, Head, Key, Look, PatchMap, Place, Stop } from "../base/types.d.ts" */
 
-import { Asker } from "../base/asker.js";
 import { offer } from "../base/controls.js";
 import { floats, make, targetOf, write } from "../base/dom.js";
 import { Frame } from "../base/frame.js";
@@ -95,7 +94,6 @@ class View extends Frame {
    */
   constructor(model, el) {
     super(model, el, "tkt", KEYS);
-    this.asker = new Asker(model);
     /** @type {Cell | null} the patch under the pointer */
     this.pointed = null;
     /** Which of the panes the pointer is over; −1 for neither. */

@@ -71,6 +71,12 @@ class TwoModels(GroupsPanel):
     heading = "Two models"
     saved = ("score", "against")
     place = ExplorerPlace("two", tab="two", label="Two models")
+    doing: ClassVar[dict[str, str]] = {
+        "groups": "run the second model",
+        "maps": "score the heads of both models",
+        "looks": "look where both models look",
+        "flips": "read the images that changed",
+    }
     _esm = script("two_models")
     _css = style("two_models")
     score: traitlets.TraitType[Any, Any] = traitlets.Any("A").tag(sync=True)
@@ -90,7 +96,6 @@ class TwoModels(GroupsPanel):
     _b: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
     _picture = traitlets.Bytes(b"").tag(sync=True)
     _head: traitlets.List[int] = traitlets.List(traitlets.Int(), [0, 0]).tag(sync=True)
-    _progress = traitlets.Dict().tag(sync=True)
     _palette = traitlets.Dict(PALETTE).tag(sync=True)
     _follows: ClassVar[dict[str, str]] = {
         "pair": "_follow_pair", "image": "_follow_image", "text": "_follow_text", "heads": "_follow_head",
@@ -196,9 +201,9 @@ class TwoModels(GroupsPanel):
             if pause and isinstance(self.engine, Worker):
                 time.sleep(pause)
                 request.check()
-            return second, second.outcome(request.progress)
+            return second, second.outcome()
 
-        self._submit("groups", work, self._paint, progress=self._report)
+        self._submit("groups", work, self._paint)
         self._ask_maps()
         self._ask_looks()
 
@@ -212,10 +217,6 @@ class TwoModels(GroupsPanel):
             self._maps, self._a, self._b, self.change = [], {}, {}, None
             self.summary = f"{self.title}: solve an edit, or name a second model."
 
-    def _report(self, done: int, of: int) -> None:
-        with self.painting():
-            self._progress = {"done": done, "of": of}
-
     def _ask_maps(self) -> None:
         second, kind, pair = self._second, self.score, self.pair
         if second is None or self._waits:
@@ -223,7 +224,7 @@ class TwoModels(GroupsPanel):
             return
         self._submit(
             "maps",
-            lambda request: (second, kind, second.maps(kind, pair, lambda *_: request.check())),
+            lambda request: (second, kind, second.maps(kind, pair)),
             self._paint_maps,
         )
 
@@ -254,7 +255,7 @@ class TwoModels(GroupsPanel):
         second, outcome = found
         if second is not self._second:
             return
-        self.change, self._progress, self._of = outcome.change, {}, second.names
+        self.change, self._of = outcome.change, second.names
         self._show_groups(outcome.rows)
         images = second.labs()[0].images
         pause = PAUSE if self._pictures is not self.engine else 0

@@ -2,7 +2,6 @@
 
 /** @import { Bytes, Cell, Head, Key, Look, PatchMap, Place, Rgb, Stop } from "../base/types.d.ts" */
 
-import { Asker } from "../base/asker.js";
 import { css } from "../base/colours.js";
 import { choice, labelled } from "../base/controls.js";
 import { floats, make, targetOf, write } from "../base/dom.js";
@@ -12,7 +11,7 @@ import { Frame } from "../base/frame.js";
 import { GroupTable } from "../base/groups.js";
 import { keep } from "../base/keep.js";
 import { HeadMap } from "../base/map.js";
-import { short, whole } from "../base/numbers.js";
+import { short } from "../base/numbers.js";
 import { Pane } from "../base/patches.js";
 import { imageOf, tileKey } from "../base/tiles.js";
 import { offerScores, scoreNamed } from "../base/scores.js";
@@ -46,7 +45,6 @@ const PAINTED_FROM = [
   "_b",
   "_picture",
   "_head",
-  "_progress",
   "_work",
 ];
 const NOTHING = "Nothing to compare with yet: solve an edit, or name a second model (other=).";
@@ -87,13 +85,11 @@ class View extends Frame {
   constructor(model, el) {
     super(model, el, "tk2m", KEYS);
     this.body.classList.add("tkl");
-    this.asker = new Asker(model);
     /** No patch can be pinned or pointed at here. */
     this.pinned = /** @type {Cell | null} */ (null);
     this.pointed = /** @type {Cell | null} */ (null);
     this.empty = make("div", "tk2m-empty", this.body);
     this.main = make("div", "tkl-main", this.body);
-    this.stop = this.tool("stop", "End the run of the second model");
     this.finder = new Finder(this.main, this.get("_ranks"), "groups", " by name");
     this.groups = new GroupTable(this.main);
     this.flips = new Flips(this, this.main);
@@ -160,7 +156,6 @@ class View extends Frame {
     this.empty.hidden = there;
     write(this.empty, this.whyEmpty());
     this.main.hidden = !there;
-    this.stop.hidden = !this.works("groups");
     if (there) this.paintBoth(palette);
     this.root.setAttribute("aria-busy", String(this.get("_work").length > 0));
     this.painted();
@@ -168,9 +163,7 @@ class View extends Frame {
 
   whyEmpty() {
     const { second } = this.names;
-    const { done, of } = this.get("_progress");
-    if (!second) return NOTHING;
-    return of ? `Running ${second}: ${whole(done / of)}` : "One moment …";
+    return second ? `Running ${second} …` : NOTHING;
   }
 
   /** @param {Rgb[]} palette */
@@ -251,10 +244,6 @@ class View extends Frame {
   /** @param {MouseEvent} event */
   onClick(event) {
     const target = targetOf(event);
-    if (target === this.stop) {
-      this.asker.ask({ do: "stop" });
-      return;
-    }
     const head = this.maps.map(({ map }) => map.headOf(target)).find(Boolean);
     if (head) {
       /** @type {HTMLElement | null} */ (target.closest(".tkm-cell"))?.focus();

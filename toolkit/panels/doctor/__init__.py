@@ -1,0 +1,1 @@
+"""`Doctor`: what to look at before believing a number."""
