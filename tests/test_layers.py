@@ -18,6 +18,7 @@ ORDER = [
         "errors",
         "interrupts",
         "signs",
+        "waking",
         "engine",
         "core",
         "models",

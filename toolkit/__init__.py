@@ -16,8 +16,11 @@ from typing import Any
 
 from toolkit.interrupts import hold_imports
 from toolkit.version import __version__ as __version__
+from toolkit.waking import waking as _waking
 
 hold_imports()
+LIGHT = ("toolkit.errors", "toolkit.version")
+"""What needs no torch."""
 
 
 def _public() -> dict[str, str]:
@@ -41,7 +44,11 @@ def __getattr__(name: str) -> Any:
         near = get_close_matches(name, _WHERE, 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise AttributeError(f"module 'toolkit' has no attribute {name!r}{hint}")
-    value = getattr(import_module(_WHERE[name]), name)
+    if _WHERE[name] in LIGHT:
+        value = getattr(import_module(_WHERE[name]), name)
+    else:
+        with _waking("torch"):
+            value = getattr(import_module(_WHERE[name]), name)
     globals()[name] = value
     return value
 

@@ -113,10 +113,12 @@ def test_lab_heads_off(open_lab, lab: Server, screenshots: Path) -> None:
     total = "f'{100 * tk.ablate(acts, birds, lab.heads, effect=\"total\").worst.value:.1f} %'"
     assert shown.after()[4] == lab.kernel(total)
     shown.cell(0, 0).click()
-    stop = shown.root.get_by_label("End the run of the model")
-    expect(stop).to_be_visible()
-    stop.click()
+    wait(lambda: lab.kernel("'outcome' in lab._work"))
+    press(shown.root.locator(".tkm-cell").first, "Escape")
     wait(lambda: shown.root.get_attribute("aria-busy") == "false")
+    sign = shown.root.locator('.tk-sign[data-part="outcome"]')
+    expect(sign).to_contain_text("stopped")
+    expect(sign.get_by_role("button")).to_have_text("go on")
     assert shown.root.locator(".tk-stale").count() > 0  # what is shown is older than what is asked, and dimmed
     shown.root.get_by_label("Which effect").select_option("direct")
     wait(lambda: shown.still() and shown.agrees(lab))

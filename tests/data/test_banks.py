@@ -174,4 +174,4 @@ def test_common_texts_come_first():
     assert [len(text.split()) for text in order] == sorted(len(text.split()) for text in texts)
     bank = tk.bank("descriptions")
     assert sorted(common_first(bank)) == list(range(len(bank)))
-    assert len({bank.factors[i] for i in common_first(bank)[:200]}) > 15
+    assert len({bank.factors[i] for i in common_first(bank)[:200]}) >= 10

@@ -102,7 +102,7 @@ def test_curves_words_and_the_plane(session):
     drawn = curve(made, FIRST.told)
     assert drawn["step"][-1] == 40
     assert drawn["success"][-1] == pytest.approx(float(made.success))
-    told = words(made, lambda: None)
+    told = words(made)
     assert sum(told["pulls"].values()) == pytest.approx(1)
     assert [(one["name"], one["ratio"]) for one in told["down"]] == made.inspect().turned()[0]
     part = []

@@ -191,6 +191,9 @@ def test_without_model_or_images(acts, birds):
 def test_a_class_without_errors(acts, birds):
     right = acts.where(id=list(tk.ablate(acts, birds, "").before.right))
     lab = tk.AblationLab(right, birds, engine=Engine())
+    assert (lab.score, lab.error) == ("direct", ""), "of an error there is no score"
+    assert np.isfinite(lab._table).all()
+    lab.score = "A"
     assert "nothing to do" in lab.error
     assert lab._groups[-1]["before"] == 1.0
 

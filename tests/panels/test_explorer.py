@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import threading
 import time
@@ -196,7 +197,7 @@ def test_the_wire_stays_small(acts: tk.Acts) -> None:
     state = explorer.get_state()
     size = sum(len(v) if isinstance(v, bytes) else len(json.dumps(v, default=str)) for v in state.values())
     assert size < 250_000, size
-    assert len(Explorer._css.encode()) < 25_000
+    assert len(Explorer._css.encode()) < 28_000
 
 
 def test_the_report_holds_what_stands_in_the_panels(explorer: Explorer, tmp_path: Path) -> None:
@@ -219,7 +220,7 @@ def test_without_mistakes_it_still_opens(acts: tk.Acts) -> None:
     right = images.acts.take(np.flatnonzero((images.truth == images.guess).numpy()).tolist())
     explorer = Explorer(acts.model, right, PAIR, engine=Engine())
     assert len(explorer.gallery) == 0
-    assert explorer._found == "0 mistakes."
+    assert explorer._found == f"0 mistakes: every one of {len(right)} images is right; “right ones” shows them."
     assert explorer.grid.scores == (NOBODY,)
     for tab in ("words", "where", "off", "two"):
         explorer.tab = tab
@@ -235,7 +236,7 @@ def test_without_mistakes_it_still_opens(acts: tk.Acts) -> None:
     [
         ({"data": 3}, "a int as data"), ({"model": "ViT"}, "a Model"), ({"selection": 1}, "a Selection"),
         ({"stat": 1}, "did you mean 'state'"), ({"edit_on": "x"}, "edit_on"), ({"pair": ("a", "b")}, "landbird"),
-        ({"classes": ["landbird"]}, "a class set of two or more"),
+        ({"classes": ["landbird"]}, "two classes or more"),
     ],
 )  # fmt: skip
 def test_wrong_arguments_are_refused_in_words(acts: tk.Acts, arguments: dict[str, Any], words: str) -> None:
@@ -532,3 +533,36 @@ def test_of_twenty_classes_every_panel_lists_and_finds() -> None:
     assert lab._groups_words.startswith("14 of ")
     lab.find = shown[5]["name"]
     assert shown[5]["name"] in {row["name"] for row in lab._groups}
+
+
+def test_an_empty_list_says_what_there_is_instead(acts: tk.Acts) -> None:
+    explorer = Explorer(acts.model, acts, PAIR, engine=Engine())
+    images = explorer._session.images
+    wrong = acts.take([i for i, name in enumerate(acts.ids) if str(name) in set(map(str, _wrong_ids(images)))])
+    lost = Explorer(acts.model, wrong, PAIR, engine=Engine(), show="right")
+    assert lost._found == f"0 right ones: every one of {len(wrong)} images is wrong; “mistakes” shows them."
+    one = wrong.where(label=[str(wrong.labels[0])])
+    other = next(name for name in PAIR if name != str(wrong.labels[0]))
+    few = Explorer(acts.model, one, PAIR, engine=Engine())
+    few.pair = (other, str(wrong.labels[0]))
+    assert few._found == f"0 images of {other} taken for {wrong.labels[0]}: there is no image of this class."
+
+
+def _wrong_ids(images: Any) -> Any:
+    return images.acts.ids[(images.truth != images.guess).numpy()]
+
+
+def test_a_model_without_words_needs_vectors(acts: tk.Acts) -> None:
+    clip = copy.deepcopy(acts.model.clip)
+    clip.visual.proj.data *= 1.01  # other weights, whose texts nobody knows
+    silent = tk.wrap(clip, preprocess=acts.model.preprocess)
+    data = tk.scenes("val", n=12, kind="birds")
+    with pytest.raises(tk.InputError, match=r"a model without a tokenizer.*vectors"):
+        Explorer(silent, data, PAIR, engine=Engine())
+    vectors = acts.model.encode_text([f"a photo of a {name}" for name in PAIR])
+    explorer = Explorer(silent, data, tk.classes(PAIR, vectors=vectors), engine=Engine())
+    assert len(explorer._session.images) == 12
+    explorer.tab = "words"
+    assert "a bank of texts for a model without a tokenizer" in explorer.error
+    explorer.tab = "off"
+    assert explorer.error == ""

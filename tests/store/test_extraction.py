@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import signal
 import sys
@@ -630,5 +631,6 @@ def test_the_bar_of_a_resumed_run_starts_where_it_takes_up(model, tmp_path, monk
     capsys.readouterr()
     tk.extract(model, Pictures(60), tmp_path / "s.zarr", batch_size=8)
     shown = capsys.readouterr().err
-    assert "16/60" in shown
-    assert "60/60" in shown
+    told = [int(done) for done in re.findall(r"(\d+)/60", shown)]
+    assert told[0] > 16, "not from the beginning"
+    assert told[-1] == 60

@@ -21,6 +21,7 @@ from toolkit.api.images.search import search
 from toolkit.api.locate.evidence import AbsentScoreError
 from toolkit.api.locate.registry import offered
 from toolkit.data.classes import ClassSet, classes
+from toolkit.data.counts import many
 from toolkit.data.samples import Samples
 from toolkit.errors import InputError
 from toolkit.labs.ablation import AblationSession, Pair
@@ -82,6 +83,10 @@ class ExplorerSession:
         self.model: Model = load() if model is None else model
         self.data = _images(self.model, data)
         self.classes = _class_set(BIRDS if data is None and class_set is None else class_set, self.data)
+        if self.model.tokenizer is None and self.classes.given is None:
+            given = f"classes in words for {self.model.card.id!r}, a model without a tokenizer"
+            fix = "pass tk.classes(names, vectors=…), or tk.wrap(clip, tokenizer=…)"
+            raise InputError("Explorer", given, "a tokenizer, or classes of vectors", fix)
         self._layers, self._minority = layers, minority
         self._given = {"edit_on": edit_on, "held_out": held_out}
         for name, value in self._given.items():
@@ -172,7 +177,7 @@ class ExplorerSession:
             if show == "mistakes":
                 keep &= guess == other
         rows = np.flatnonzero(keep)
-        words = _words(show, pair, len(rows))
+        words = _words(show, pair, len(rows)) + self._none(show, pair, len(rows))
         order, numbers, found = self._order(rows, query)
         if found:
             words += f", {found}"
@@ -181,6 +186,21 @@ class ExplorerSession:
         captions = [f"{n}→ {names[guess[r]]} ({group[r]})" for r, n in zip(rows, numbers, strict=True)]
         marks = ["right" if truth[r] == guess[r] else "wrong" for r in rows]
         return Shown(rows, captions, marks, f"{words}.")
+
+    def _none(self, show: Show, pair: Pair, n: int) -> str:
+        """Where a list is empty, what there is instead and how it is shown."""
+        if n or not len(self.images):
+            return ""
+        truth, guess = self.images.truth.numpy(), self.images.guess.numpy()
+        mine = np.ones(len(truth), bool) if pair is None else truth == self.images.classes.index(pair[0])
+        right, every = int((mine & (truth == guess)).sum()), int(mine.sum())
+        if not every:
+            return ": there is no image of this class"
+        if show == "mistakes" and right == every:
+            return f": every one of {many(every, 'image')} is right; “right ones” shows them"
+        if show == "right" and not right:
+            return f": every one of {many(every, 'image')} is wrong; “mistakes” shows them"
+        return "; “all images” shows the others"
 
     def _order(self, rows: NDArray[np.int64], query: str) -> tuple[NDArray[np.int64], list[str], str]:
         """How to order some rows, what to add to each caption, and what to say of it."""
@@ -317,11 +337,19 @@ def _known_data(data: Any, model: Model, name: str) -> Samples | Acts:
 
 def _class_set(given: Any, data: Samples | Acts) -> ClassSet:
     if isinstance(given, ClassSet):
-        return given
+        return _two(given)
     if given is not None:
-        return classes(given)
+        return _two(classes(given))
     found = sorted({str(label) for label in data.labels} - {"", "None", "nan"})
     if not 2 <= len(found) <= MOST_CLASSES:
         fix = 'name the classes: tk.Explorer(model, data, ["landbird", "waterbird"])'
         raise InputError("Explorer", f"data with {len(found)} different labels", f"2 to {MOST_CLASSES}", fix)
     return classes(found)
+
+
+def _two(found: ClassSet) -> ClassSet:
+    """A class set in which something can be mistaken for something else."""
+    if len(found) < 2:
+        fix = f'name what {found.names[0]!r} is mistaken for: ["landbird", "waterbird"]'
+        raise InputError("Explorer", f"one class, {found.names[0]!r}", "two classes or more", fix)
+    return found

@@ -12,6 +12,7 @@ from toolkit.api.images.acts import Acts
 from toolkit.api.words.banks import check_width
 from toolkit.core.spans import few
 from toolkit.data.banks import Bank, bank_of, common_first
+from toolkit.errors import InputError
 from toolkit.store.texts import TextFeed, text_embeddings
 
 
@@ -35,10 +36,12 @@ class GrowingBank:
         self._added = dict[str, Tensor]()
         self._now: Encoded | None = None
         self._few: Tensor | None = None
-        if given.given is None:
-            acts.model  # noqa: B018 – says now what is missing
-        else:
+        if given.given is not None:
             check_width(given.given, acts, operation)
+        elif acts.model.tokenizer is None:
+            accepted = "a tokenizer, or a bank of vectors"
+            fix = "pass texts=tk.bank(vectors), or tk.wrap(clip, tokenizer=…)"
+            raise InputError(operation, "a bank of texts for a model without a tokenizer", accepted, fix)
 
     @property
     def encoded(self) -> int:

@@ -15,6 +15,7 @@ from toolkit.api.doctor.patient import FEW, Drawn, Patient
 from toolkit.api.images.acts import Acts
 from toolkit.core.precision import full_precision
 from toolkit.data.classes import ClassSet
+from toolkit.data.counts import many
 from toolkit.data.samples import Samples
 from toolkit.errors import InputError, ToolkitError
 from toolkit.models.loading import claims_of
@@ -112,7 +113,7 @@ class Examination:
         splits = _splits(data)
         shown = [Drawn(model, one, n, quiet) for one in splits]
         self._tasks = _tasks(Patient(model, shown, classes, claims, quiet, few), shown)
-        self.subject = ", ".join([model.card.id, *(f"{len(one)} images of {one.split!r}" for one in splits)])
+        self.subject = ", ".join([model.card.id, *(f"{many(len(one), 'image')} of {one.split!r}" for one in splits)])
 
     def __len__(self) -> int:
         return len(self._tasks)

@@ -16,6 +16,7 @@ from torch import Tensor
 from toolkit.api.checks import Check
 from toolkit.api.images.acts import Acts
 from toolkit.data.classes import ClassSet
+from toolkit.data.counts import many
 from toolkit.data.samples import Samples
 from toolkit.errors import ToolkitError
 from toolkit.models.claims import Claims
@@ -115,7 +116,7 @@ class Patient:
         for shown in self.splits:
             if shown.images:
                 pictures = list(shown.images.values())[: self.most]
-                return pictures, f"{len(pictures)} images"
+                return pictures, many(len(pictures), "image")
         pictures = [made_up(seed, self.model.card.image_size) for seed in range(self.most)]
         return pictures, f"{self.most} made-up pictures"
 

@@ -17,6 +17,7 @@ from toolkit.core.heads import HeadSet
 from toolkit.core.moments import head_numbers
 from toolkit.core.objective import Objective
 from toolkit.core.parts import Convention
+from toolkit.data.counts import many
 from toolkit.errors import InputError, warn_caller
 
 
@@ -145,7 +146,7 @@ def check_possible(problem: EditProblem, alpha: float) -> None:
     if not len(problem.wrong):
         n = len(problem.images)
         of = f" as {' or '.join(f'{y} taken for {o}' for y, o in problem.pairs)}" if problem.pairs else ""
-        given = f"nothing to do: of {n} images none is wrong{of}"
+        given = f"nothing to do: of {many(n, 'image')} none is wrong{of}"
         raise InputError("edit", given, "at least one wrong image", fix)
     given = f"no heads with alpha={alpha:g}"
     accepted = "heads: L_success learns from the embeddings without them"

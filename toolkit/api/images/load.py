@@ -9,6 +9,7 @@ from toolkit.errors import InputError
 from toolkit.models.claims import Claims, computes_quick
 from toolkit.models.loading import PRECISIONS, load_open_clip
 from toolkit.models.model import Model, check_device, wrap
+from toolkit.waking import saying, waking
 
 BUILT_IN = "built-in world model"
 
@@ -48,8 +49,12 @@ def load(
     >>> tk.load().card.layers
     4
     """
+    with waking("open_clip"):
+        import open_clip  # noqa: F401 – whatever is loaded needs it
     if name is not None or checkpoint is not None or (pretrained and Path(pretrained).is_file()):
-        return _with_words(load_open_clip(name, pretrained, checkpoint, device, precision))
+        what = " ".join(str(part) for part in (name, pretrained, checkpoint) if part)
+        with saying(f"Loading {what}: weights of a gigabyte take some seconds …"):
+            return _with_words(load_open_clip(name, pretrained, checkpoint, device, precision))
     if pretrained:
         raise InputError(
             "load",

@@ -23,6 +23,7 @@ from toolkit.core.headspace import HeadSpace, head_space
 from toolkit.core.moments import head_numbers
 from toolkit.core.room import ROWS
 from toolkit.core.votes import Race, Votes, count_votes, rivals
+from toolkit.data.counts import many
 from toolkit.errors import InputError
 from toolkit.store.errors import size
 
@@ -433,6 +434,6 @@ def wanted(images: Judged, asked: tuple[str | None, str | None]) -> list[Pair]:
         words = [f"{word} {name!r}" for word, name in zip(("true", "predicted"), asked, strict=True) if name]
         of = f" with {' and '.join(words)}" if words else ""
         wrong = int((images.truth != images.guess).sum())
-        given = f"nothing to do: of {len(images)} images none is wrong{of} ({wrong} are wrong in all)"
+        given = f"nothing to do: of {many(len(images), 'image')} none is wrong{of} ({wrong} are wrong in all)"
         raise InputError("locate", given, "at least one wrong image", "look at the confusion and name another pair")
     return pairs

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from scipy.stats import rankdata
 
 from toolkit.api.checks import check_model
 from toolkit.api.where.attribution import TokenAttribution
@@ -35,6 +34,7 @@ def agreement(maps: Mapping[str, TokenAttribution]) -> pandas.DataFrame:
     (2, 2)
     """
     import pandas
+    from scipy.stats import rankdata  # a second of loading
 
     named = named_maps(maps, "agreement")
     if len(named) < 2:

@@ -58,7 +58,8 @@ class AblationLab(GroupsPanel):
         engine: what works; `Engine()` works inline; default the model's worker.
         pair: (true, predicted), a cell of the confusion; default all mistakes pooled.
         score: the map shown: "A", "−B", "C", "−D" (badness, R25), "LTC", "text", "direct" or "total" (change of the
-            worst group by a head alone), or any registered score (`tk.head_score`); default "A".
+            worst group by a head alone), or any registered score (`tk.head_score`); default "A",
+            where no image is wrong "direct".
         text: for the text map; default "", predicted − true.
         how: "zero", "mean" or "resample" (over these images); default "zero".
         effect: "direct" or "total"; default "direct".
@@ -153,6 +154,8 @@ class AblationLab(GroupsPanel):
         self._table = np.zeros((1, 1))
         first = HeadSet.of(heads, *self._session.shape)
         given = {name: words.pop(name) for name in ("head", "pair", "image") if name in words}
+        if not self._session.images.mistakes:
+            words.setdefault("score", "direct")  # of an error there is no score
         super().__init__(**words)
         with self.hold_sync():
             self._layers, self._heads = list(self._session.layers), self._session.shape[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
@@ -20,6 +21,8 @@ from toolkit.signs import Sign
 if TYPE_CHECKING:
     import pandas
 
+EVERY = 0.5
+"""Seconds between two times that the lines made so far are sent, and before the first."""
 DRAWN, APART = 64, 2
 """Images looked at, and taken apart, in an explorer, whose user waits for other things."""
 
@@ -105,10 +108,20 @@ class Doctor(LivePanel):
         """Make all checks anew."""
         self._check(Examination(*self._given))
 
+    def stop(self, *parts: str) -> None:
+        """End the checks; what was made is shown.
+
+        Arguments:
+            parts: "checks"; default that.
+        """
+        super().stop(*parts)
+        self._paint_lines(self._of)
+
     def _check(self, exam: Examination) -> None:
         """A check at a time, so that nothing waits for all of them."""
         sign, names, lines = Sign("", "check"), exam.names, iter(exam)
         self.checkup = Checkup(exam.subject, ())
+        self._began = time.monotonic()
         self._paint_lines(len(exam))
         self._next(lines, names, sign)
 
@@ -117,18 +130,21 @@ class Doctor(LivePanel):
 
         def paint(found: Finding) -> None:
             self.checkup = Checkup(self.checkup.subject, (*self.checkup.findings, found))
-            self._paint_lines(of)
             done = len(self.checkup)
             if done < of:
                 sign.what = f"check: {names[done]}"
                 sign.at(done, of)
-                self._tell("checks", sign)
+            if done == of or time.monotonic() - self._painted > EVERY:  # a line is little; all of them anew are not
+                self._paint_lines(of)
+            if done < of:
+                if time.monotonic() - self._began > EVERY:
+                    self._tell("checks", sign)
                 self._next(lines, names, sign)
 
         self._submit("checks", lambda request: next(lines), paint)
 
     def _paint_lines(self, of: int) -> None:
-        found = self.checkup
+        found, self._painted = self.checkup, time.monotonic()
         with self.painting():
             self._of, self._said = of, in_words(found.counts)
             self._findings = [_sent(one) for verdict in WORST_FIRST for one in found.of(verdict)]

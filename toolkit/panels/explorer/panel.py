@@ -16,6 +16,7 @@ import traitlets
 
 from toolkit.api.doctor.checkup import in_words
 from toolkit.core.heads import HeadSet
+from toolkit.data.counts import many
 from toolkit.engine.engine import Engine
 from toolkit.engine.worker import Worker
 from toolkit.figures.thumbnails import sheet
@@ -383,7 +384,7 @@ class Explorer(Guided):
     def _describe(self) -> None:
         session = self._session
         left = f", {session.unread} could not be read" if session.unread else ""
-        facts = f"{session.model.card.id}; {len(session.samples)} images{left}"
+        facts = f"{session.model.card.id}; {many(len(session.samples), 'image')}{left}"
         self.summary = f"{facts}: {self._found or self._on_the_way}"
 
     @property

@@ -50,7 +50,8 @@ def state_of(
         "selection": {
             "image": image, "heads": str(HeadSet(tuple(heads))), "text": chosen.text, "pair": _list(pair),
         },
-        "panels": dict(pending) | {name: settings_of(panel) for name, panel in list(explorer.parts.items())},
+        "panels": dict(pending)
+        | {name: settings_of(panel) for name, panel in list(explorer.parts.items()) if panel.saved},
     }  # fmt: skip
 
 

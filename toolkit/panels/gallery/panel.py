@@ -11,6 +11,7 @@ import traitlets
 from PIL import Image
 
 from toolkit.data.characters import sendable
+from toolkit.data.counts import many
 from toolkit.data.samples import Samples
 from toolkit.errors import InputError
 from toolkit.figures.thumbnails import Sheet, captioned, missing, sheet
@@ -217,7 +218,7 @@ class Gallery(Panel):
         self.selected = self.selection.image if self.selection.image in self.ids else None
 
     def _describe(self) -> None:
-        facts = [f"{len(self)} images"]
+        facts = [many(len(self), "image")]
         if self._last_page:
             facts.append(f"page {self.page + 1} of {self._last_page + 1}")
         facts += [f"{n} {mark}" for mark in MARKS[1:] if (n := self.marks.count(mark))]

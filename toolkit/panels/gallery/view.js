@@ -116,7 +116,8 @@ class View extends Frame {
     const pages = this.get("_pages");
     const first = this.get("_first");
     const count = this.get("_count");
-    this.where.textContent = pages > 1 ? `${first + 1}–${first + n} of ${count}` : `${count} images`;
+    this.where.textContent =
+      pages > 1 ? `${first + 1}–${first + n} of ${count}` : `${count} image${count === 1 ? "" : "s"}`;
     this.back.hidden = pages < 2;
     this.forth.hidden = pages < 2;
     this.back.disabled = this.get("page") === 0;

@@ -1,4 +1,8 @@
-"""`SpanExplorer`: what every head says in words, with the images behind it and a bank to edit."""
+"""`SpanExplorer`: what every head says in words, with the images behind it and a bank to edit.
+
+Long because three things arrive a little at a time – the bank, a head's texts, those of all heads – and each is asked
+for, painted and followed here.
+"""
 
 from __future__ import annotations
 
