@@ -6,6 +6,9 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from html import escape
+from importlib import import_module
+from typing import Any
 
 NAMES = {"torch": "PyTorch", "open_clip": "open_clip"}
 """Libraries that take over a second to load, and their names for people."""
@@ -52,10 +55,10 @@ def _say(words: str) -> Callable[[], None]:
 
 
 def _output(words: str) -> Callable[[], None]:
-    from IPython.display import HTML, display
-
-    shown = display(HTML(f'<div role="status" style="opacity: .7">{words}</div>'), display_id=True)
-    return lambda: shown.update(HTML(""))
+    outputs: Any = import_module("IPython.display")  # whoever runs a kernel has it
+    html = f'<div role="status" style="opacity: .7">{escape(words)}</div>'
+    shown = outputs.display(outputs.HTML(html), display_id=True)
+    return lambda: shown.update(outputs.HTML(""))
 
 
 def _wipe(width: int) -> None:
