@@ -29,7 +29,7 @@ REVEAL = """
 import gc, time, warnings
 warnings.simplefilter("ignore")
 from toolkit.panels.predict.panel import Predict
-for one in [one for one in gc.get_objects() if isinstance(one, Predict) and not one.revealed]:
+for one in [one for one in gc.get_objects() if issubclass(type(one), Predict) and not one.revealed]:
     one.reveal()
     end = time.monotonic() + 60
     while one.truth is None and not one.error and time.monotonic() < end:

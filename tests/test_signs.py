@@ -97,3 +97,17 @@ def test_in_a_terminal_a_bar_comes_after_a_second_and_says_how_to_stop():
 
 def test_in_a_terminal_what_is_quick_says_nothing():
     assert said_by(SCRIPT.format(n=2, each=0.1)) == ""
+
+
+def test_quick_work_makes_no_bar_at_all(monkeypatch):
+    """In a notebook a bar is four widgets, shown or not."""
+    monkeypatch.setattr(signs, "_bar", lambda *given: pytest.fail("a bar"))
+    assert list(counted(range(50), "quick things", "thing")) == list(range(50))
+
+
+def test_bars_that_are_turned_off_stay_off(monkeypatch, capfd):
+    monkeypatch.setenv("TQDM_DISABLE", "1")
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT.format(n=4, each=0.4)], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert done.stderr == ""

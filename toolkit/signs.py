@@ -126,13 +126,19 @@ def _told(one: Sign, shower: Shower) -> Iterator[Report]:
 
 def _drawn(what: str, unit: str) -> Iterator[Report]:
     bars: list[Any] = []
-    begun = time.monotonic()
+    begun = since = time.monotonic()
+    first: int | None = None
 
     def report(done: int, of: int) -> None:
-        if not bars:  # from where this run takes up: the rate is of this run alone
-            bars.append(_bar(what, unit, 0 if done <= 1 else done, of, time.monotonic() - begun))
+        nonlocal first, since
+        now = time.monotonic()
+        if first is None:  # from where this run takes up: the rate is of this run alone
+            first, since = (0, begun) if done <= 1 else (done, now)
+        if not bars and now - begun >= LATER:  # a bar that is not shown would cost a notebook as much as one that is
+            bars.append(_bar(what, unit, first, of, now - since))
             _OPEN.append(bars[0])
-        bars[0].update(done - bars[0].n)
+        if bars:
+            bars[0].update(done - bars[0].n)
 
     try:
         yield report
@@ -144,14 +150,14 @@ def _drawn(what: str, unit: str) -> Iterator[Report]:
 
 
 def _bar(what: str, unit: str, done: int, of: int, spent: float) -> Any:
-    """A bar of tqdm; $TQDM_DISABLE=1 turns all of them off. spent: seconds of the work so far."""
+    """A bar of tqdm; $TQDM_DISABLE=1 turns all of them off. spent: seconds in which more than `done` was made."""
     from tqdm.auto import tqdm
 
     stops = "■ stops" if "ipykernel" in sys.modules else "Ctrl-C stops"
     made = tqdm(
-        total=of or None, initial=done, unit=f" {unit}", desc=what, file=sys.stderr, postfix=stops,
-        delay=max(1e-3, LATER - spent), leave=not _OPEN, dynamic_ncols=True,
+        total=of or None, initial=done, unit=f" {unit}", desc=what, file=sys.stderr, postfix=stops, leave=not _OPEN,
+        dynamic_ncols=True,
     )  # fmt: skip
-    if done == 0:
-        made.start_t, made.delay = made.start_t - spent, LATER
+    if not made.disable:
+        made.start_t -= spent
     return made

@@ -246,14 +246,45 @@ def test_little_room_a_missing_package_and_an_unused_gpu(model, monkeypatch):
     monkeypatch.setattr(of_machine.shutil, "disk_usage", lambda path: SimpleNamespace(free=10))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
 
+    for check in (of_machine.caches, of_machine.device):
+        assert check(SimpleNamespace(model=model))[0] == "warning"
+
+
+ASKED = ["torch>=2.6", "timm>=1.0.21", "zarr>=3.1.6,<4", 'pytest>=8; extra == "test"']
+
+
+@pytest.mark.parametrize(
+    ("there", "verdict", "said"),
+    [
+        ({"torch": "2.6.0", "timm": "1.0.21", "zarr": "3.1.6"}, "ok", "all 3 packages"),
+        ({"torch": "2.7.0.dev1", "timm": "1.0.21", "zarr": "3.2"}, "ok", "torch 2.7.0.dev1"),
+        ({"torch": "2.5.1", "timm": "1.0.21", "zarr": "3.1.6"}, "warning", "torch 2.5.1, asked for >=2.6"),
+        ({"torch": "2.6.0", "timm": "1.0.21", "zarr": "4.0"}, "warning", "zarr 4.0, asked for <4,>=3.1.6"),
+        ({"torch": "2.6.0", "zarr": "3.1.6"}, "warning", "timm is missing, asked for >=1.0.21"),
+    ],
+)
+def test_versions_are_held_against_what_the_toolkit_asks_for(monkeypatch, there, verdict, said):
     def version(name):
-        if name == "timm":
+        if name not in there:
             raise PackageNotFoundError(name)
-        return "1"
+        return there[name]
 
     monkeypatch.setattr(of_machine, "version", version)
-    for check in (of_machine.caches, of_machine.device, of_machine.versions):
-        assert check(SimpleNamespace(model=model))[0] == "warning"
+    monkeypatch.setattr(of_machine, "requires", lambda name: ASKED)
+    found = of_machine.versions(SimpleNamespace())
+    assert found[0] == verdict
+    assert said in found[1]
+    assert ("pip install" in found[2]) == (verdict == "warning")
+
+
+def test_a_toolkit_that_is_not_installed_says_that_it_does_not_know(monkeypatch):
+    def none(name):
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(of_machine, "requires", none)
+    verdict, said, fix = of_machine.versions(SimpleNamespace())
+    assert (verdict, fix) == ("ok", "")
+    assert "not known" in said
 
 
 # the result

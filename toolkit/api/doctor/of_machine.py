@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shutil
 import sys
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, requires, version
 
 import torch
+from packaging.requirements import Requirement
 
 from toolkit.api.doctor.of_model import Said
 from toolkit.api.doctor.patient import Patient
@@ -17,7 +18,9 @@ from toolkit.store.errors import size
 from toolkit.store.shelf import cache_folder
 from toolkit.version import __version__
 
+DISTRIBUTION = "clip-head-toolkit"
 PACKAGES = ("torch", "open_clip_torch", "timm", "transformers", "numpy")
+"""Those whose versions are told."""
 LITTLE = 1_000_000_000
 """Bytes free below which the place of the caches is called full."""
 LARGE = 4_000_000_000
@@ -25,17 +28,35 @@ LARGE = 4_000_000_000
 
 
 def versions(patient: Patient) -> Said:
-    """What is installed."""
-    found = [f"toolkit {__version__}", f"Python {sys.version.split()[0]}"]
-    missing = []
-    for name in PACKAGES:
-        try:
-            found.append(f"{name} {version(name)}")
-        except PackageNotFoundError:
-            missing.append(name)
-    if missing:
-        return "warning", f"{', '.join(found)}; without {', '.join(missing)}", "install the toolkit again"
-    return "ok", ", ".join(found), ""
+    """What is installed, and whether it is what the toolkit asks for."""
+    there = {name: _installed(name) for name in PACKAGES}
+    said = ", ".join(
+        [f"toolkit {__version__}", f"Python {sys.version.split()[0]}", *(f"{n} {v}" for n, v in there.items() if v)]
+    )
+    try:
+        asked = [Requirement(line) for line in requires(DISTRIBUTION) or []]
+    except PackageNotFoundError:
+        return "ok", f"{said}; what it asks for is not known where it is not installed, but found on a path", ""
+    needed = [one for one in asked if one.marker is None or one.marker.evaluate({"extra": ""})]
+    others = [one for one in needed if not _fits(one)]
+    if others:
+        told = [f"{one.name} {_installed(one.name) or 'is missing'}, asked for {one.specifier}" for one in others]
+        fix = "python -m pip install " + " ".join(f'"{one.name}{one.specifier}"' for one in others)
+        return "warning", f"{'; '.join(told)} ({said})", fix
+    return "ok", f"{said}; all {len(needed)} packages it asks for are of accepted versions", ""
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _fits(asked: Requirement) -> bool:
+    """Whether a package is there, in a version that is asked for."""
+    there = _installed(asked.name)
+    return there is not None and asked.specifier.contains(there, prereleases=True)
 
 
 def device(patient: Patient) -> Said:

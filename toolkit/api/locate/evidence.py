@@ -435,5 +435,6 @@ def wanted(images: Judged, asked: tuple[str | None, str | None]) -> list[Pair]:
         of = f" with {' and '.join(words)}" if words else ""
         wrong = int((images.truth != images.guess).sum())
         given = f"nothing to do: of {many(len(images), 'image')} none is wrong{of} ({wrong} are wrong in all)"
-        raise InputError("locate", given, "at least one wrong image", "look at the confusion and name another pair")
+        fix = "look at the confusion and name another pair" if wrong else "take images of which some are wrong"
+        raise InputError("locate", given, "at least one wrong image", fix)
     return pairs

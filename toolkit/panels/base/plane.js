@@ -147,7 +147,8 @@ export class Plane {
     const colour = (name) => style.getPropertyValue(`--tk-${name}`);
     if (!this.spots.length) {
       context.fillStyle = colour("soft");
-      context.fillText("no other classes held out", 40, HEIGHT / 2);
+      context.fillText("no other classes held out:", 40, HEIGHT / 2);
+      context.fillText("hold some out to see what the edit costs", 40, HEIGHT / 2 + 14);
       return;
     }
     this.scale = this.scaleOf();

@@ -17,6 +17,7 @@ from toolkit.api.edit.frontier_result import MEASURES
 from toolkit.api.edit.problem import EditWarning
 from toolkit.api.edit.settings import known_scale, known_steps, known_weight
 from toolkit.core.heads import HeadSet
+from toolkit.data.counts import many
 from toolkit.engine.engine import Engine
 from toolkit.engine.worker import Worker
 from toolkit.errors import InputError, warn_caller
@@ -183,6 +184,11 @@ class EditLab(GroupsPanel):
         # a solve must not wait for the frontier, nor for pictures, nor for what is said about the last one
         self._pictures, self._aside, self._filling = (Worker() if self._threads else self.engine for _ in range(3))
         pair = known_pair(self._session.images, words.pop("pair", None), "EditLab")
+        if not self._session.images.mistakes and words.get("alpha", 10.0):
+            given = f"{many(len(self._session.images), 'image')} to make an edit from, of which none is wrong"
+            accepted = "at least one wrong image, which success learns from"
+            fix = "take others, or pass heads= and alpha=0 for the other losses alone"
+            raise InputError("EditLab", given, accepted, fix)
         first = self._session.choose(pair) if heads is None else HeadSet.of(heads, *self._session.shape)
         self._session.check(Settings(words.get("alpha", 10.0) != 0, 0.0, 0, "diagonal", None, False, first.heads, pair))
         image = words.pop("image", None)
