@@ -248,7 +248,7 @@ def test_bad_arguments(few, every, val):
     right = few.take(
         np.flatnonzero(every.predict(few.embedding, few.live).numpy() == every.encode(few.labels)).tolist()
     )
-    with pytest.raises(tk.InputError, match="nothing to do"):
+    with pytest.raises(tk.InputError, match="of which none is wrong"):
         tk.EditLab(right, every)
     assert tk.EditLab(right, every, "", alpha=0, engine=Engine()).edit.alpha == 0
 
