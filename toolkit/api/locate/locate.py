@@ -89,7 +89,7 @@ def scores_of(
     settings = images.facts | {"similarity": session.similarity, "layers": session.layers, "minority": session.minority}
     pairs = among or tuple(wanted(images, asked))
     session.prepare(pairs)
-    found = tuple(_of_pair(session, pair, settings) for pair in counted(pairs, "score the heads", "kind of mistake"))
+    found = tuple(_of_pair(session, pair, settings) for pair in counted(pairs, "score the heads", "pair"))
     if asked != (None, None) and len(found) == 1:
         return found[0]
     weights = [s.sizes["W"] for s in found]

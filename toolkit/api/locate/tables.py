@@ -60,7 +60,7 @@ def _samples_of(source: LocateEvidence, score: HeadScore, error: Error, check: C
     if not score.per_pair:
         return _resampled(score, source.evidence(error.pair, check=check, among=error.among), source.resamples)
     pairs = error.pairs(source)
-    shown = counted(pairs, "resample the mistakes", "kind")
+    shown = counted(pairs, "resample the mistakes", "pair")
     found = (_resampled(score, source.evidence(pair, check=check), source.resamples) for pair in shown)
     return pooled(found, _weights(source, pairs))
 
