@@ -167,7 +167,7 @@ class Model:
 
         source = self.images(images, "encode_image")
         with torch.no_grad():
-            batches = counted(source.batches(batch_size), "encode images", "batch", -(-len(source) // batch_size))
+            batches = counted(source.batches(batch_size), "encode images", "block", -(-len(source) // batch_size))
             return torch.cat([run(batch) for batch in batches])
 
     @full_precision

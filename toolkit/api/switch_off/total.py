@@ -63,7 +63,7 @@ def _mean_mixes(model: Model, images: Samples, layers: list[int], check: Check) 
     sums: dict[int, Tensor] = {}
     size = short_batch(model)
     batches, of = model.images(images, "ablate").batches(size), -(-len(images) // size)
-    for batch in counted(batches, "take the mean of heads", "batch", of):
+    for batch in counted(batches, "take the mean of heads", "block", of):
         check(0, len(images))
         for layer, mix in model.mixes(batch, layers).items():
             more = mix.double().sum(0, keepdim=True)
