@@ -311,13 +311,19 @@ def map_heads_figure(seed: int = 5) -> Figure:
     return tk.maps_matplotlib(maps, columns=3)
 
 
-def map_tables(result: dict[str, Any]) -> str:
-    """Both questions of `toolkit bench maps`."""
-    spec = importlib.util.spec_from_file_location("maps", HERE.parent / "benchmarks" / "maps.py")
+def benchmark(name: str) -> Any:
+    """A benchmark of the repository, as a module."""
+    spec = importlib.util.spec_from_file_location(name, HERE.parent / "benchmarks" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    return module
+
+
+def map_tables(result: dict[str, Any]) -> str:
+    """Both questions of `toolkit bench maps`."""
+    module = benchmark("maps")
     g = result["graded"]
     facts = (
         f"n = {g['n_located']} for “finds it”, pointing and mIoU, {g['n_faithful']} for the others; ablated: without"
@@ -325,6 +331,11 @@ def map_tables(result: dict[str, Any]) -> str:
     )
     return "\n".join(["", facts, "", "**Object**", "", module.table(result, "object"), "", "**Cue**", "",
                       module.table(result, "cue"), ""])  # fmt: skip
+
+
+def strategy_table(result: dict[str, Any]) -> str:
+    """The edits by strategy of `toolkit bench edited`."""
+    return str(benchmark("by_strategy").table(result))
 
 
 def fill(text: str, blocks: dict[str, str]) -> str:
@@ -357,6 +368,9 @@ def main() -> None:
     page.write_text(fill(page.read_text(), {"numbers": numbers_table(results), "factors": factor_table()}))
     page = HERE / "maps.md"
     page.write_text(fill(page.read_text(), {"maps": map_tables(maps)}))
+    page = HERE / "editing.md"
+    strategies = json.loads((HERE / "results" / "by_strategy.json").read_text())
+    page.write_text(fill(page.read_text(), {"strategies": strategy_table(strategies)}))
     (HERE / "glossary.md").write_text(glossary_page(), encoding="utf-8")
 
 

@@ -44,7 +44,11 @@ def test_in_a_terminal_a_line_is_wiped_again():
 
 def test_in_a_notebook_an_output_says_it_and_is_emptied():
     book = nbformat.v4.new_notebook()
-    cells = ["import toolkit as tk\nprint('before')\ntk.load\nprint('after')", "tk.load()\nprint('loaded')"]
+    cells = [
+        "import toolkit as tk\nprint('before')\ntk.load\nprint('after')",
+        "model = tk.load()\nprint('loaded')",
+        "from PIL import Image\nmodel.preprocess(Image.new('RGB', (90, 70)))\nprint('encoded')",
+    ]
     book.cells = [nbformat.v4.new_code_cell(cell) for cell in cells]
     seen = []
 
@@ -85,3 +89,17 @@ def test_beside_the_main_thread_nothing_is_said(monkeypatch):
     assert said == []
     run()
     assert said == ["something"]
+
+
+def test_the_built_in_explorer_loads_no_more_than_it_needs():
+    """The seconds and the megabytes of a first explorer are those of the libraries behind it."""
+    heavy = ["open_clip", "torchvision", "transformers", "timm", "torch._dynamo", "sympy", "matplotlib", "plotly"]
+    heavy += ["pandas", "sklearn", "scipy", "pyarrow", "xarray"]
+    code = (
+        "import sys, toolkit as tk\n"
+        "explorer = tk.Explorer(tk.load(), tk.scenes('val', n=120), engine=tk.Engine())\n"
+        "explorer.part('doctor')\n"
+        f"print(explorer.doctor.checkup.counts, [name for name in {heavy} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=True)
+    assert done.stdout.endswith("[]\n")

@@ -162,13 +162,18 @@ def dialogs_of(page: Page) -> list[str]:
     return heard
 
 
-def run_all(page: Page, token: str = "notebook:run-all-cells") -> None:
-    """Run every cell of the open notebook in JupyterLab and wait for its last line, which prints DONE and a number."""
+def ready(page: Page) -> None:
+    """Wait until JupyterLab has a notebook open whose kernel is idle."""
     page.wait_for_function(
         """() => { const w = window.jupyterapp?.shell?.currentWidget?.context;
                    const s = w?.sessionContext;
                    return s && s.isReady && !s.pendingInput && s.kernelDisplayStatus === 'idle'; }"""
     )
+
+
+def run_all(page: Page, token: str = "notebook:run-all-cells") -> None:
+    """Run every cell of the open notebook in JupyterLab and wait for its last line, which prints DONE and a number."""
+    ready(page)
     page.evaluate(f"() => {{ window.jupyterapp.commands.execute('{token}'); }}")
 
 

@@ -52,6 +52,16 @@ def test_lab_heads_off(open_lab, lab: Server, screenshots: Path) -> None:
     wait(lambda: len(shown.after()) == 6 and shown.still())
     assert shown.agrees(lab)
 
+    # as narrow as a column of three: the title's words stay whole, the table scrolls and does not reach out
+    wide = shown.root.locator(".tk-title").bounding_box()
+    lab.kernel("setattr(lab.layout, 'width', '380px')")
+    wait(lambda: shown.root.bounding_box()["width"] < 400)
+    title, table = (shown.root.locator(name).bounding_box() for name in (".tk-title", ".tkl-groups-frame"))
+    assert title["height"] == wide["height"]
+    assert table["width"] <= 380
+    lab.kernel("setattr(lab.layout, 'width', None)")
+    wait(lambda: shown.root.bounding_box()["width"] > 600)
+
     # off and on by mouse; the pictures of what flipped
     for layer, head in ((3, 7), (3, 5)):
         shown.cell(layer, head).click()

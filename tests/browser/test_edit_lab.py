@@ -5,8 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
+import torch
+from narrow import NarrowHost, world
 from playwright.sync_api import Locator, Page, expect
 from servers import Server, cell_count, dark, pixels, press, wait
+
+import toolkit as tk
 
 SETUP = """
 import toolkit as tk
@@ -186,3 +191,126 @@ def test_voila_edit(voila: Server, page: Page, screenshots: Path) -> None:
     press(shown.beta, "Home")
     wait(lambda: shown.still() and shown.after() != before)
     page.screenshot(path=screenshots / "edit-lab-voila.png", full_page=True)
+
+
+@pytest.mark.parametrize("strategy", ["strengths", "strengths all", "directions 2", "class vectors"])
+def test_strategies_of_heads_and_classes_are_solved_live(
+    host: NarrowHost, page: Page, strategy: str, screenshots: Path
+) -> None:
+    page.set_viewport_size({"width": 1440, "height": 1400})
+    lab = tk.EditLab(world()["few"], world()["every"], "L3.H7 L3.H5", held_out=world()["val"])
+    root = host.show(lab)
+    host.still(root)
+    root.get_by_label("strategy").select_option(strategy)
+    host.pump_until(lambda: lab.strategy == strategy and lab.edit is not None and lab.edit.strategy.name == strategy)
+    host.still(root)
+    alpha = root.get_by_label("α, weight of success", exact=True)
+    alpha.focus()
+    host.press(alpha, "ArrowRight", "ArrowRight")
+    host.pump_until(lambda: lab.alpha != 10 and lab.edit.alpha == lab.alpha)
+    host.still(root)
+    anew = tk.edit(
+        world()["few"], world()["every"], lab.heads, lab.alpha, lab.beta, lab.steps, strategy, held_out=world()["val"]
+    )
+    assert torch.equal(lab.edit.theta, anew.theta)
+    worst = root.locator(".tkl-groups tr").filter(has_text="worst group").locator("td:nth-child(4)")
+    assert worst.inner_text() == f"{100 * anew.success.worst.value:.1f} %"
+    words = root.locator(".tked-words").inner_text()
+    first = anew.inspect()
+    told = str((first.strengths or first.classes)[0])
+    assert told in " ".join(words.split())
+    assert "dimensions" not in words
+    button = root.get_by_role("button", name="measure folded")
+    if strategy == "class vectors":
+        assert button.is_hidden()
+    else:
+        button.click()
+        host.pump_until(lambda: lab.folded is not None)
+        host.still(root)
+        heads = root.locator(".tkl-groups th[scope=col]").all_inner_texts()
+        assert heads[:6] == ["group", "n", "before", strategy, "folded", "change in points [95 %]"]
+        folded = root.locator(".tkl-groups tr").filter(has_text="worst group").locator("td:nth-child(5)")
+        expected = anew.folded_outcome(world()["model"])
+        assert folded.inner_text() == f"{100 * expected.success.worst.value:.1f} %"
+        alpha.press("ArrowRight")
+        host.pump_until(lambda: lab.edit.alpha == lab.alpha != anew.alpha)
+        host.still(root)
+        folded = root.locator(".tkl-groups th[scope=col]", has_text="folded")
+        assert folded.count() == 0, "it was of another edit"
+        alpha.press("ArrowLeft")
+        host.pump_until(lambda: folded.count() == 1)
+    root.screenshot(path=screenshots / f"edit-lab-{strategy.replace(' ', '-')}.png")
+
+
+def test_two_edits_side_by_side(host: NarrowHost, page: Page, screenshots: Path) -> None:
+    """A drag moves both points, both columns, both lines and the map of strengths; a switch changes their places."""
+    page.set_viewport_size({"width": 1440, "height": 900})
+    few, every, val = (world()[name] for name in ("few", "every", "val"))
+    lab = tk.EditLab(few, every, "L3.H7 L3.H5 L2.H4", held_out=val)
+    root = host.show(lab)
+    host.still(root)
+    columns = root.locator(".tkl-groups th[scope=col]")
+    assert columns.all_inner_texts()[3:] == [
+        "diagonal", "change in points [95 %]", "strengths", "change in points [95 %]"
+    ]  # fmt: skip
+    cell = root.get_by_role("gridcell", name="L3.H7")
+    colour = "cell => getComputedStyle(cell).backgroundColor"
+    before, canvas = cell.evaluate(colour), pixels(root.locator(".tked-plane"))
+    alpha = root.get_by_label("α, weight of success", exact=True)
+    typed = root.get_by_label("α, weight of success, typed")
+    typed.fill("300")
+    typed.press("Enter")
+    host.pump_until(lambda: lab.edit.alpha == lab.other.alpha == lab.alpha == 300)
+    host.still(root)
+    assert np.abs(pixels(root.locator(".tked-plane")) - canvas).sum() > 1000
+    assert cell.evaluate(colour) != before, "the map is the edit"
+    made = {name: tk.edit(few, every, lab.heads, lab.alpha, strategy=name, held_out=val) for name in
+            ("diagonal", "strengths")}  # fmt: skip
+    worst = root.locator(".tkl-groups tr").filter(has_text="worst group")
+    for column, edit in ((4, made["diagonal"]), (6, made["strengths"])):
+        text = worst.locator(f"td:nth-child({column})").inner_text()
+        assert text == f"{100 * edit.success.worst.value:.1f} %"
+    lines = root.locator(".tked-verdict > div").all_inner_texts()
+    assert [line.split(":")[0] for line in lines] == ["heads off, no edit", "diagonal", "strengths"]
+    assert f"→ {100 * made['strengths'].success.worst.value:.1f} %" in lines[2]
+    assert f"× {made['strengths'].strengths['L3.H7']:.2f}" in (cell.get_attribute("aria-label") or "")
+
+    # a strength by hand, by keyboard: it stays while α moves
+    cell.click()
+    dial = root.get_by_label("L3.H7 ×")
+    dial.focus()
+    host.press(dial, "Home")
+    host.pump_until(lambda: lab.held == {"L3.H7": 0.0} and lab.other.strengths["L3.H7"] == 0)
+    host.still(root)
+    held = root.get_by_label("hold it while")
+    assert held.is_checked()
+    alpha.focus()
+    host.press(alpha, "ArrowLeft")
+    host.pump_until(lambda: lab.other.alpha == lab.alpha)
+    assert lab.other.strengths["L3.H7"] == 0
+    host.still(root)
+    root.screenshot(path=screenshots / "edit-lab-beside.png")
+    cell.focus()
+    host.press(cell, "ArrowLeft")
+    host.press(root.get_by_role("gridcell", name="L3.H6"), "ArrowLeft")
+    assert root.get_by_role("gridcell", name="L3.H5").evaluate("cell => cell === document.activeElement")
+    expect(root.get_by_label("L3.H5 ×")).to_be_visible()
+    cell.click()
+    held.uncheck()
+    host.pump_until(lambda: lab.held == {} and lab.other.strengths["L3.H7"] != 0)
+
+    # the switch, by key and by button; nothing beside
+    plane = root.locator(".tked-plane")
+    plane.focus()
+    host.press(plane, "o")
+    host.pump_until(lambda: lab.strategy == "strengths" and lab.edit.strategy.name == "strengths")
+    host.still(root)
+    assert columns.all_inner_texts()[3:6:2] == ["strengths", "diagonal"]
+    assert "L3.H7" in root.locator(".tked-words").inner_text()
+    root.get_by_role("button", name="look at the other").click()
+    host.pump_until(lambda: lab.strategy == "diagonal" and lab.edit.strategy.name == "diagonal")
+    root.get_by_label("beside it").select_option("")
+    host.pump_until(lambda: lab.beside == "" and lab.other is None)
+    host.still(root)
+    assert columns.count() == 5
+    assert root.get_by_role("gridcell").count() == 0

@@ -5,8 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from narrow import NarrowHost
+from PIL import Image
 from playwright.sync_api import Locator, Page
-from servers import Server, cell_count, dark, pixels, press, wait
+from servers import FOCUS_IN, Server, cell_count, dark, pixels, press, wait
+
+from toolkit.panels.gallery.panel import Gallery
 
 SETUP = """
 import numpy as np
@@ -115,3 +119,19 @@ def test_voila_two_hundred_thumbnails(voila: Server, page: Page, screenshots: Pa
     assert gallery.colour(150).shape == (3,)
     assert pixels(gallery.root.locator(".tkga-list")).std() > 30
     page.screenshot(path=screenshots / "gallery-voila.png", full_page=True)
+
+
+def test_the_focus_stays_while_the_list_gets_another_length(host: NarrowHost) -> None:
+    gallery = Gallery([Image.new("RGB", (8, 8), colour) for colour in COLOURS])
+    root = host.show(gallery)
+    tiles = root.locator(".tkga-tile")
+    tiles.nth(3).focus()
+    for length, kept in ((5, 3), (9, 3), (2, 1)):
+        gallery.show([Image.new("RGB", (8, 8), colour) for colour in COLOURS[:length]])
+        host.pump_until(lambda length=length: tiles.count() == length)
+        assert tiles.nth(kept).evaluate(FOCUS_IN), f"among {length} tiles"
+    gallery.show([])
+    host.pump_until(lambda: tiles.count() == 0)
+    gallery.show([Image.new("RGB", (8, 8), colour) for colour in COLOURS])
+    host.pump_until(lambda: tiles.count() == 12)
+    assert not root.locator(":focus").count(), "what was left is not taken back"

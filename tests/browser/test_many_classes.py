@@ -74,6 +74,13 @@ def test_kinds_of_mistakes_are_listed_found_and_chosen(host: NarrowHost, page: P
     host.press(row, "Enter")
     host.pump_until(lambda: lab.pair == chosen)
     host.still(root)
+    listed = rows_of(root)
+    lab.rank = "gain"  # another list, with what was chosen in it
+    host.pump_until(lambda: rows_of(root) != listed)
+    now = root.locator(".tkc-list button:focus span")
+    assert now.inner_text() == " → ".join(chosen), "what has the focus keeps it, wherever it goes"
+    lab.rank = "after"
+    host.still(root)
     field.fill("no class has this")
     host.pump_until(lambda: "0 of 0 classes" in words.inner_text())
     assert rows_of(root) == [" → ".join(chosen)], "what is chosen stays in sight"

@@ -10,6 +10,9 @@ import pytest
 import torch
 
 import toolkit as tk
+from toolkit.core.class_vectors import ClassVectors
+from toolkit.core.head_parts import HeadParts, PartProducts
+from toolkit.core.head_strategies import HeadStrengths
 from toolkit.core.objective import Objective
 from toolkit.core.solvers import adam, converge, gradient, loss
 from toolkit.core.strategies import Diagonal, FullMatrix, LowRank
@@ -134,12 +137,25 @@ def test_total_ablation_with_replacements(pair, how):
     same(found[1], found[0])
 
 
-@pytest.mark.parametrize("strategy", [Diagonal(12), FullMatrix(12), LowRank(12, 3)], ids=lambda s: s.name)
+def texts_of(n, d):
+    g = torch.Generator().manual_seed(3)
+    return torch.nn.functional.normalize(torch.randn(n, d, generator=g, dtype=torch.float64), dim=-1)
+
+
+STRATEGIES = [
+    Diagonal(12), FullMatrix(12), LowRank(12, 3), HeadStrengths("strengths", HeadParts(((0, 0), (0, 1), (1, 0))), 12),
+    ClassVectors(("a", "c"), texts_of(4, 12)[[0, 2]], (0, 2)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda s: s.name)
 def test_edits(strategy):
     g = torch.Generator().manual_seed(0)
     e, off = (torch.randn(11, 12, generator=g, dtype=torch.float64) for _ in range(2))
-    texts = torch.nn.functional.normalize(torch.randn(4, 12, generator=g, dtype=torch.float64), dim=-1)
-    cpu = Objective(e, e + 0.5 * off, texts, torch.arange(11) % 4, torch.arange(3), torch.arange(3, 9), 30.0)
+    c, texts = torch.randn(11, 3, 12, generator=g, dtype=torch.float64), texts_of(4, 12)
+    parts = PartProducts(c @ texts.T, torch.einsum("nkd,nd->nk", c, e), c @ c.mT)
+    rows = torch.arange(11) % 4, torch.arange(3), torch.arange(3, 9)
+    cpu = Objective(e, e + 0.5 * off, texts, *rows, 30.0, parts)
     gpu = cpu.to("cuda")
     for alpha, beta in (([10.0], [10.0]), ([0.0, 1e8] * 5, [1e3, 0.0] * 5)):
         weights = [torch.tensor(x, dtype=torch.float64) for x in (alpha, beta)]

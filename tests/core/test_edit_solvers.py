@@ -10,11 +10,31 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from toolkit.core.class_vectors import ClassVectors
+from toolkit.core.head_parts import HeadParts, PartProducts
+from toolkit.core.head_strategies import HeadStrengths
 from toolkit.core.objective import Objective
-from toolkit.core.solvers import _small_steps, _steps, adam, converge, gradient, image_weights, loss
+from toolkit.core.small_solver import small_edit, small_steps
+from toolkit.core.solvers import Pull, _steps, adam, converge, gradient, image_weights, loss
 from toolkit.core.strategies import Diagonal, FullMatrix, LowRank
 
-D = 12
+D, PARTS = 12, 3
+FLOOR = (0.0, float("inf"))
+
+
+def vars_of(o):
+    return {name: getattr(o, name) for name in o.__dataclass_fields__}
+
+
+def contributions(n, d=D):
+    """c [n, k, d]: parts of heads, of no embedding in particular."""
+    return torch.randn(n, PARTS, d, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
+
+
+def with_parts(o):
+    c = contributions(*o.embedding.shape)
+    products = PartProducts(c @ o.texts.T, torch.einsum("nkd,nd->nk", c, o.embedding), c @ c.mT)
+    return Objective(**{**vars_of(o), "parts": products})
 
 
 def problem(n=11, c=4, d=D, scale=30.0, seed=0, wrong=3, kept=5):
@@ -26,17 +46,29 @@ def problem(n=11, c=4, d=D, scale=30.0, seed=0, wrong=3, kept=5):
     e, texts = random(n, d), torch.nn.functional.normalize(random(c, d), dim=-1)
     ablated = e + 0.5 * random(n, d)
     rows = torch.randperm(n, generator=g)
-    return Objective(e, ablated, texts, torch.arange(n) % c, rows[:wrong], rows[wrong : wrong + kept], scale)
+    made = Objective(e, ablated, texts, torch.arange(n) % c, rows[:wrong], rows[wrong : wrong + kept], scale)
+    return with_parts(made)
 
 
-def strategies(d=D):
-    return [Diagonal(d), FullMatrix(d), LowRank(d, 3)]
+def strategies(o=None):
+    o = problem() if o is None else o
+    d = o.embedding.shape[1]
+    heads = HeadParts(tuple((0, i) for i in range(PARTS)))
+    moved = ClassVectors(("first", "last"), o.texts[[0, -1]], (0, len(o.texts) - 1))
+    return [Diagonal(d), FullMatrix(d), LowRank(d, 3), HeadStrengths("strengths", heads, d), moved]
 
 
 def plain(o, strategy, theta):
     """The three losses as the formulas stand, with autograd."""
-    d = strategy.d
-    if strategy.name == "diagonal":
+    d, texts, matrix = strategy.d, o.texts, torch.eye(strategy.d, dtype=theta.dtype)
+    added = torch.zeros_like(o.embedding)
+    if strategy.name == "strengths":
+        c = contributions(*o.embedding.shape)
+        added = sum((g - 1) * c[:, i] for i, g in enumerate(theta))
+    elif strategy.name == "class vectors":
+        new = torch.nn.functional.normalize(theta.view(-1, d), dim=-1)
+        texts = torch.cat([new[:1], texts[1:-1], new[1:]])
+    elif strategy.name == "diagonal":
         matrix = torch.diag(theta)
     elif strategy.name == "full":
         matrix = theta.view(d, d)
@@ -44,11 +76,11 @@ def plain(o, strategy, theta):
         a, b = theta.chunk(2)
         matrix = torch.eye(d, dtype=theta.dtype) + a.view(d, -1) @ b.view(-1, d)
 
-    def g(x):
-        cosine = torch.nn.functional.normalize(x, dim=-1) @ o.texts.T
+    def g(x, texts=o.texts):
+        cosine = torch.nn.functional.normalize(x, dim=-1) @ texts.T
         return torch.log_softmax(o.scale * cosine, -1)
 
-    student = g(o.embedding @ matrix)
+    student = g(o.embedding @ matrix + added, texts)
     ce = torch.nn.functional.nll_loss(student, o.truth)
 
     def kl(teacher, rows):
@@ -97,10 +129,6 @@ def test_at_the_identity_locality_and_its_gradient_are_exactly_zero(strategy):
     assert loss(o, strategy, theta).success.item() > 0
 
 
-def vars_of(o):
-    return {name: getattr(o, name) for name in o.__dataclass_fields__}
-
-
 @pytest.mark.parametrize("strategy", strategies(), ids=lambda s: s.name)
 def test_steps_equal_torchs_adam(strategy):
     o = problem()
@@ -119,22 +147,34 @@ def at(o, strategy, alpha, beta, steps, **more):
     return next(islice(adam(o, strategy, alpha, beta, **more), steps, None))
 
 
+def alone(o, strategy, weights, bounds=None, ridge=0.0):
+    """The two ways to solve a single edit."""
+    theta = strategy.start(1, 0, o.embedding)
+    pull = Pull(ridge, theta[0]) if ridge else None
+    return [
+        small_steps(o, small_edit(o, strategy), theta, weights, 1e-2, bounds, ridge, 5),
+        _steps(o, strategy, theta, weights, 1e-2, bounds, pull, 5),
+    ]
+
+
+@pytest.mark.parametrize("at_one", [0, 3, 4])
 @pytest.mark.parametrize("nonnegative", [False, True])
-def test_single_batched_and_small_solves_agree(nonnegative):
-    o, strategy = problem(20, 5, 30), Diagonal(30)
+def test_single_batched_and_small_solves_agree(nonnegative, at_one):
+    o = problem(20, 5, 30)
+    strategy = strategies(o)[at_one]
     grid = tensors(0, 1, 10, 1e3, 1e8)
     alpha, beta = grid.repeat_interleave(5), grid.repeat(5)
-    together = at(o, strategy, alpha, beta, 100, nonnegative=nonnegative)
+    together = at(o, strategy, alpha, beta, 100, bounds=FLOOR if nonnegative else None)
     assert together.isfinite().all()
     assert not nonnegative or (together >= 0).all()
     for i in range(25):
-        alone = at(o, strategy, alpha[i : i + 1], beta[i : i + 1], 100, nonnegative=nonnegative)
-        torch.testing.assert_close(together[i : i + 1], alone, rtol=0, atol=1e-9)
-    weights, theta = image_weights(o, alpha[7:8], beta[7:8]), strategy.start(1, 0, o.embedding)
-    paths = [make(o, strategy, theta, weights, 1e-2, nonnegative, 5) for make in (_small_steps, _steps)]
-    for _ in range(4):
-        for a, b in zip(*map(next, paths), strict=True):
-            torch.testing.assert_close(a, b, rtol=0, atol=1e-10)
+        single = at(o, strategy, alpha[i : i + 1], beta[i : i + 1], 100, bounds=FLOOR if nonnegative else None)
+        torch.testing.assert_close(together[i : i + 1], single, rtol=0, atol=1e-9)
+    for ridge in (0.0, 0.3):
+        paths = alone(o, strategy, image_weights(o, alpha[7:8], beta[7:8]), FLOOR if nonnegative else None, ridge)
+        for _ in range(4):
+            for a, b in zip(*map(next, paths), strict=True):
+                torch.testing.assert_close(a, b, rtol=0, atol=1e-10)
 
 
 @settings(deadline=None, max_examples=40)
@@ -145,8 +185,8 @@ def test_single_batched_and_small_solves_agree(nonnegative):
 )  # fmt: skip
 def test_whatever_the_numbers_theta_stays_finite(n, c, d, wrong, kept, alpha, beta, scale, size):
     o = problem(n, c, d, scale, wrong=min(wrong, n), kept=min(kept, max(0, n - wrong)))
-    o = Objective(**{**vars_of(o), "embedding": size * o.embedding, "ablated": size * o.ablated})
-    for strategy in strategies(d):
+    o = with_parts(Objective(**{**vars_of(o), "embedding": size * o.embedding, "ablated": size * o.ablated}))
+    for strategy in strategies(o):
         theta = at(o, strategy, tensors(alpha), tensors(beta), 12)
         assert theta.isfinite().all()
         assert loss(o, strategy, theta).ce.isfinite().all()
@@ -173,7 +213,7 @@ def test_convergence_goes_below_steps_and_stays_above_the_bound(strategy):
     assert found.totals[-1] >= o.bound(2, 3)
     assert found.totals[-1] == pytest.approx(loss(o, strategy, found.theta[None]).total(a, b).item(), abs=1e-9)
     assert np.all(np.diff(found.totals) <= 1e-12)
-    floor = converge(o, Diagonal(D), 2, 3, nonnegative=True)
+    floor = converge(o, Diagonal(D), 2, 3, bounds=FLOOR)
     assert (floor.theta >= 0).all()
     with pytest.raises(StopAsyncIteration):
         converge(o, strategy, 2, 3, check=lambda total: (_ for _ in ()).throw(StopAsyncIteration))
@@ -195,11 +235,84 @@ def test_moving_to_a_device_keeps_everything(recwarn):
     assert again.scale == o.scale
 
 
-@pytest.mark.parametrize("make", [_small_steps, _steps])
-def test_the_first_step_knows_nothing_of_locality(make):
-    o, strategy = problem(), Diagonal(D)
-    theta = strategy.start(1, 0, o.embedding)
-    first = [
-        next(make(o, strategy, theta, image_weights(o, tensors(0), tensors(b)), 1e-2, False, 5))[0] for b in (0, 1e12)
-    ]
+@pytest.mark.parametrize("way", [0, 1], ids=["small", "plain"])
+@pytest.mark.parametrize("at_one", [0, 3, 4])
+def test_the_first_step_knows_nothing_of_locality(way, at_one):
+    o = problem()
+    strategy = strategies(o)[at_one]
+    first = [next(alone(o, strategy, image_weights(o, tensors(0), tensors(b)))[way])[0] for b in (0, 1e12)]
     torch.testing.assert_close(*first, rtol=0, atol=1e-15)
+
+
+@pytest.mark.parametrize("strategy", strategies(), ids=lambda s: s.name)
+def test_gradients_are_finite_differences(strategy):
+    o, eps = problem(), 1e-6
+    start = strategy.start(1, 0, o.embedding)
+    theta = start + 0.1 * torch.randn(start.shape, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    a, b, pull = tensors(3), tensors(2), Pull(0.7, start[0])
+
+    def total(at):
+        return float(loss(o, strategy, at).total(3, 2) + pull.of(at))
+
+    slope = gradient(o, strategy, theta, a, b, pull)[0]
+    for i in range(0, strategy.size, max(1, strategy.size // 7)):
+        step = torch.zeros_like(theta)
+        step[0, i] = eps
+        differs = (total(theta + step) - total(theta - step)) / (2 * eps)
+        assert float(slope[i]) == pytest.approx(differs, abs=1e-6 * float(slope.abs().max()))
+
+
+@pytest.mark.parametrize("strategy", strategies(), ids=lambda s: s.name)
+def test_a_ridge_draws_to_the_identity_and_bounds_hold(strategy):
+    o = problem()
+    start = strategy.start(1, 0, o.embedding)[0]
+    far = [float((at(o, strategy, tensors(5), tensors(1), 60, ridge=r)[0] - start).norm()) for r in (0, 1, 1e4)]
+    assert far[0] > far[1] > far[2]
+    assert far[2] < 0.2 * far[0]
+    ended = converge(o, strategy, 5, 1, ridge=0.5)
+    slope = gradient(o, strategy, ended.theta[None], tensors(5), tensors(1), Pull(0.5, start))
+    assert float(slope.abs().max()) < 0.05
+    tight = at(o, strategy, tensors(5), tensors(1), 60, bounds=(-0.3, 1.1))
+    assert float(tight.min()) >= -0.3
+    assert float(tight.max()) <= 1.1
+
+
+@pytest.mark.parametrize("bounds", [None, (0.0, 2.0)])
+@pytest.mark.parametrize("ridge", [0.0, 0.3])
+def test_what_is_held_stays_and_the_others_are_solved_as_if_it_were_part_of_the_model(bounds, ridge):
+    """Of a single solve, of a batch and at convergence; a plain loop over the free strengths agrees."""
+    o = problem()
+    way = HeadStrengths("strengths", HeadParts(tuple((0, i) for i in range(PARTS))), D)
+    a, b = torch.tensor([2.0], dtype=torch.float64), torch.tensor([3.0], dtype=torch.float64)
+    how = {"bounds": bounds, "ridge": ridge, "hold": {1: 0.25}}
+    single = [theta[0] for theta in islice(adam(o, way, a, b, **how), 31)]
+    batch = list(islice(adam(o, way, a.repeat(2), b.repeat(2), **how), 31))
+    free = [0, 2]
+
+    at = torch.ones(PARTS, dtype=torch.float64)
+    at[1] = 0.25
+    mean, square = torch.zeros(2, dtype=torch.float64), torch.zeros(2, dtype=torch.float64)
+    pull = Pull(ridge, torch.ones(PARTS, dtype=torch.float64)) if ridge else None
+    for step in range(31):
+        assert torch.allclose(single[step], at, atol=1e-10)
+        assert torch.allclose(batch[step][1], at, atol=1e-10)
+        slope = gradient(o, way, at[None], a, b, pull)[0][free]
+        mean, square = 0.9 * mean + 0.1 * slope, 0.999 * square + 0.001 * slope**2
+        rate = 1e-2 / (1 - 0.9 ** (step + 1))
+        at = at.clone()
+        at[free] -= rate * mean / ((square / (1 - 0.999 ** (step + 1))).sqrt() + 1e-8)
+        if bounds is not None:
+            at = at.clamp(*bounds)
+    ended = converge(o, way, 2.0, 3.0, **how).theta
+    assert ended[1] == 0.25
+    slope = gradient(o, way, ended[None], a, b, pull)[0][free]
+    inside = torch.ones(2, dtype=torch.bool) if bounds is None else (ended[free] > 1e-6) & (ended[free] < 2 - 1e-6)
+    assert slope[inside].abs().max() < 0.05 if inside.any() else True
+
+
+def test_holding_nothing_changes_nothing():
+    o = problem()
+    way = HeadStrengths("strengths", HeadParts(tuple((0, i) for i in range(PARTS))), D)
+    weights = torch.tensor([2.0], dtype=torch.float64), torch.tensor([3.0], dtype=torch.float64)
+    for plain, held in islice(zip(adam(o, way, *weights), adam(o, way, *weights, hold={}), strict=False), 12):
+        assert torch.equal(plain, held)

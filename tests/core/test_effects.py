@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from plain_loops import literal
 
 from toolkit.core import effects as module
-from toolkit.core.choice import CRITERIA, Judge, choose, prefix_values
+from toolkit.core.choice import CRITERIA, Judge, best_prefix, choose, prefix_values
 from toolkit.core.effects import NAMES, SIGN, direct_effects, error_sets, resampled
 from toolkit.core.headspace import head_space
 from toolkit.core.moments import moment_maps
@@ -185,6 +185,21 @@ def test_ties_go_to_the_smaller_set_then_to_the_earlier_list(setting_vit):
     assert choose(judge, lists, "utility").heads == ()
     assert choose(judge, lists, "utility", guard=False).heads == ((0, 0),)
     assert choose(judge, lists, "utility", guard=False).score == "A"
+
+
+CURVES = st.dictionaries(
+    st.sampled_from("ABCD"), st.lists(st.integers(-2, 2), min_size=1, max_size=5).map(lambda curve: [0, *curve])
+)
+
+
+@given(CURVES, st.booleans())
+def test_the_best_prefix_in_plain_words(curves, guard):
+    found = (0.0 if guard and curves else -np.inf, "", 0)
+    for t in range(1, 7):
+        for name, curve in curves.items():
+            if t < len(curve) and curve[t] > found[0]:
+                found = (curve[t], name, t)
+    assert best_prefix(curves, guard) == found[1:]
 
 
 @pytest.mark.parametrize("by", CRITERIA)

@@ -49,7 +49,7 @@ def test_scores_do_not_hang_on_where_the_numbers_lie(monkeypatch, tmp_path):
 
 
 def test_no_room_in_the_folder_for_temporary_files_is_said(monkeypatch):
-    import toolkit.api.locate.evidence as evidence
+    import toolkit.api.locate.space as evidence
 
     acts = tk.extract(tk.load(), tk.scenes("test", n=40, kind="birds"), progress=False)
     full = type("Usage", (), {"free": 10})()

@@ -11,7 +11,7 @@ import pytest
 import toolkit as tk
 from toolkit.core.metrics import accuracy, change
 from toolkit.labs.edit import EditSession, Settings, Visits
-from toolkit.labs.edit_shown import curve, facts, marks, plane, rows, shown, words
+from toolkit.labs.edit_shown import curve, facts, plane, rows, shown, words
 from toolkit.labs.ranked import MOST, groups_shown
 
 HEADS = "L3.H7 L3.H5"
@@ -110,7 +110,7 @@ def test_curves_words_and_the_plane(session):
     flat = plane(grid, FIRST.told)
     assert flat["alphas"] == [0, 10]
     assert flat["success"] == [round(float(v), 5) for v in grid.success[0].ravel()]
-    assert [mark["name"] for mark in marks(grid)] == ["as it is", "heads off"]
+    assert [mark["name"] for mark in session.marks(FIRST)] == ["as it is", "heads off"]
     problem, held = session.problem(FIRST.heads, None, None)
     assert facts(problem, held)["n"] == len(held.images)
     assert not facts(problem, held)["own"]

@@ -52,6 +52,12 @@ def test_uint8_pixels_equal_pil_images_of_that_size(model):
     torch.testing.assert_close(model.encode_image(pixels), model.encode_image(images), rtol=1e-5, atol=1e-6)
 
 
+def test_a_picture_of_the_models_size_goes_the_short_way_to_the_same_numbers(model):
+    picture = photo(32, 32, "RGBA")
+    (short,) = model.images(picture, "test").batches(1)
+    assert torch.equal(short[0], model.preprocess(picture.convert("RGB")))
+
+
 def test_numpy_arrays_are_tensors(model):
     images = families.pictures(model.clip, 2)
     assert torch.equal(model.encode_image(images.numpy()), model.encode_image(images))

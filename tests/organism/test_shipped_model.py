@@ -15,7 +15,7 @@ import toolkit as tk
 from toolkit.core.intervals import wilson
 from toolkit.organism.evaluate import PROMPTS, Probe
 from toolkit.organism.factors import FACTORS
-from toolkit.organism.model import WEIGHTS
+from toolkit.organism.model import ARCHITECTURE, WEIGHTS
 
 SEED, N = 41153, 1500
 
@@ -49,8 +49,10 @@ def images(model, probe):
     return probe.embed(model.clip)
 
 
-def test_it_is_a_stock_open_clip_model_of_modest_size(model):
-    assert type(model.clip) is open_clip.CLIP
+def test_open_clip_loads_it_from_its_config_and_it_is_of_modest_size(model):
+    words = {**ARCHITECTURE["text_cfg"], "vocab_size": model.tokenizer.vocab_size}
+    clip = open_clip.CLIP(ARCHITECTURE["embed_dim"], ARCHITECTURE["vision_cfg"], words)
+    clip.load_state_dict(model.clip.state_dict(), strict=True)
     assert sum(path.stat().st_size for path in WEIGHTS.iterdir()) < 8_000_000
     assert {path.name for path in WEIGHTS.iterdir()} == {"model.safetensors", "tokenizer.json", "provenance.json"}
 

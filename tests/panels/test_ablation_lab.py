@@ -306,6 +306,36 @@ def test_how_sure_the_map_is(lab, acts, birds):
     assert lab._sure == {}
 
 
+def test_found_chosen_and_judged_on_three_sets(acts, birds):
+    found, validation, held = (acts.take(list(range(i, len(acts), 3))) for i in range(3))
+    lab = tk.AblationLab(found, birds, held_out=held, validation=validation, engine=Engine())
+    assert lab.by == "validation"
+    assert lab._table == pytest.approx(tk.locate(found, birds, resamples=1).map("−D"))
+    lab.choose()
+    want = tk.locate(found, birds, resamples=1).choose(validation=validation, lists="−D")
+    assert set(lab.heads) == set(want)
+    lab.heads = "L3.H7 L3.H5"
+    alone = tk.ablate(held, birds, "L3.H7 L3.H5").change
+    assert [row["after"] for row in lab._groups[: len(alone.groups)]] == [row.after for row in alone.groups]
+    assert f"heads found on {len(found)} others" in lab.summary
+    lab.effect = "total"
+    assert lab.change.worst.after == tk.ablate(held, birds, "L3.H7 L3.H5", effect="total").change.worst.after
+
+
+def test_validation_is_no_criterion_without_its_images(acts, birds):
+    with pytest.raises(tk.InputError, match="needs validation="):
+        tk.AblationLab(acts, birds, by="validation", engine=Engine())
+    lab = tk.AblationLab(acts, birds, engine=Engine())
+    assert lab.by == "utility"
+    assert "validation" not in lab._criteria
+    parts = acts.parts()
+    bare = tk.from_arrays(
+        parts.heads.numpy(), rest=(acts.embedding - parts.heads.sum((1, 2))).numpy(), labels=acts.labels
+    )
+    with pytest.raises(tk.InputError, match="parts of one model"):
+        tk.AblationLab(acts, birds, held_out=bare, engine=Engine())
+
+
 def test_a_map_that_cannot_be_made_leaves_the_old_one_named(lab, acts, birds):
     lab.score = "C"
     before = lab._map

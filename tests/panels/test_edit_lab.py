@@ -308,8 +308,10 @@ def test_with_workers_the_newest_wins_and_a_slow_solve_keeps_nobody_waiting(few,
     # a solve that takes long is painted as far as it is, and can be ended
     solve, go = lab._session.solve, threading.Event()
 
-    def slow(settings, partial):
+    def slow(settings, partial=None):
         made = solve(settings)
+        if partial is None:  # the edit beside
+            return made
         partial(made.at(10))
         with sign("solve", "step") as report:
             while not go.wait(0.02):
@@ -421,7 +423,8 @@ def test_nothing_is_solved_before_the_panel_is_whole(few, every, val, monkeypatc
     shared = tk.Selection(pair=("landbird", "waterbird"))
     given = {"alpha": 3, "beta": 4, "steps": 20, "nonnegative": True, "image": str(val.ids[2]), "selection": shared}
     lab = tk.EditLab(few, every, HEADS, held_out=val, engine=Engine(), **given)
-    assert asked == [lab.settings]
+    beside = lab.settings._replace(strategy="strengths", nonnegative=False)
+    assert asked == [lab.settings, beside]
     assert lab.settings.pair == ("landbird", "waterbird")
     assert lab.settings[:3] == (3, 4, 20)
     assert shared.image == val.ids[2]
@@ -437,3 +440,122 @@ def test_the_groups_leave_before_what_is_said_about_them(lab):
     assert {"_shown", "_point", "summary"} <= painted
     assert not painted & {"_words", "_curve", "_flips"}
     assert any("_words" in state for state in sent[sent.index(painted) :])
+
+
+def test_the_edit_of_strengths_is_solved_at_the_same_moment(lab, few, every, val):
+    for change in ({}, {"alpha": 30}, {"beta": 0}, {"steps": 40}, {"heads": "L3.H7"}):
+        for name, value in change.items():
+            setattr(lab, name, value)
+        given = {"alpha": lab.alpha, "beta": lab.beta, "steps": lab.steps, "heads": lab.heads}
+        made = expected(few, every, val, strategy="strengths", **given)
+        assert torch.equal(lab.other.theta, made.theta)
+        groups = [group.after for group in made.success.change.groups]
+        shown = [lab._other["rows"][row["name"]] for row in lab._groups]
+        assert [row["after"] for row in shown[: len(groups)]] == groups
+        assert shown[len(groups)]["after"] == made.success.worst.value
+        assert shown[-1]["after"] == pytest.approx(float(made.locality), abs=1e-12)
+        assert lab._other["point"]["success"] == pytest.approx(float(made.success))
+        assert dict(zip(made.strengths, lab._other["strengths"]["values"], strict=True)) == made.strengths
+        agrees(lab, expected(few, every, val, **given))
+
+
+def test_which_of_the_two_is_looked_at_is_a_switch(lab, few, every, val):
+    first = lab._groups
+    lab.swap()
+    assert (lab.strategy, lab.beside) == ("strengths", "diagonal")
+    agrees(lab, expected(few, every, val, strategy="strengths"))
+    assert [lab._other["rows"][row["name"]]["after"] for row in lab._groups] == [row["after"] for row in first]
+    assert lab._strengths["heads"] == [[3, 7], [3, 5]]
+    lab.undo()
+    assert (lab.strategy, lab.beside) == ("diagonal", "strengths"), "never the same one twice"
+    lab.strategy = "strengths"
+    assert lab.beside == "diagonal"
+    lab.strategy = "rank 4"
+    assert lab.beside == "diagonal"
+    lab.strategy = "diagonal"
+    assert lab.beside == "rank 4"
+    lab.beside = ""
+    assert lab.other is None
+    assert lab._other == {}
+    with pytest.raises(tk.InputError, match="one edit alone"):
+        lab.swap()
+    lab.beside = "Class-Vectors".replace("-", " ")
+    assert lab.beside == "class vectors"
+    assert lab.other.classes
+    with pytest.raises(tk.InputError, match="strategy="):
+        lab.beside = "sideways"
+
+
+def test_what_cannot_stand_beside_says_so_and_the_other_stands(few, every, val):
+    lab = tk.EditLab(few, every, "", held_out=val, alpha=0, engine=Engine())
+    assert lab.edit is not None
+    assert lab.other is None
+    assert "no heads" in lab._other["error"]
+    assert lab._other["rows"] == {}
+    lab.heads = HEADS
+    assert lab._other["error"] == ""
+
+
+def test_strengths_are_set_by_hand_held_and_released(lab, few, every, val, monkeypatch):
+    monkeypatch.setattr("toolkit.labs.edit.REST", 0)  # every move can be undone by itself
+    free = lab.other.strengths
+    lab.hold("L3.H7", 0.2)
+    lab.undo()
+    assert lab.held == {}, "though the edit looked at has no strengths"
+    lab.redo()
+    assert lab.held == {"L3.H7": 0.2}
+    made = expected(few, every, val, strategy="strengths", hold={"L3.H7": 0.2})
+    assert torch.equal(lab.other.theta, made.theta)
+    agrees(lab, expected(few, every, val))  # the diagonal has no strengths
+    lab.alpha = 30
+    assert lab.other.strengths["L3.H7"] == 0.2, "it stays while α moves"
+    lab.alpha = 10
+    lab.hold("L3.H5", 0)
+    assert set(lab.other.strengths.values()) == {0.2, 0}
+    lab.swap()
+    assert lab.edit.strengths == {"L3.H7": 0.2, "L3.H5": 0}
+    lab.release("L3.H7")
+    assert lab.held == {"L3.H5": 0.0}
+    lab.undo()
+    assert lab.held == {"L3.H7": 0.2, "L3.H5": 0.0}
+    lab.release()
+    assert lab.held == {}
+    assert lab.edit.strengths == free
+    lab.held = {(3, 7): 1.5}
+    lab.heads = "L3.H5"
+    assert lab.edit.strengths.keys() == {"L3.H5"}
+    assert lab.held == {"L3.H7": 1.5}, "kept for when the head is located again"
+    for wrong in ({"L3.H7": 3}, {"L9.H9": 1}, ["L3.H7"], {"L3.H7": float("nan")}, {"L3.H7": "much"}):
+        with pytest.raises(tk.InputError):
+            lab.held = wrong
+    with pytest.raises(tk.InputError, match="strength"):
+        lab._hold = [{"head": [3]}]
+    assert lab.held == {"L3.H7": 1.5}
+
+
+@pytest.mark.parametrize(("strategy", "beside"), [("strengths", "diagonal"), ("full", "strengths")])
+def test_what_stands_beside_a_strategy_by_default(few, every, val, strategy, beside):
+    lab = tk.EditLab(few, every, HEADS, held_out=val, strategy=strategy, engine=Engine(), steps=5)
+    assert (lab.strategy, lab.beside) == (strategy, beside)
+    assert lab.other.strategy.name == beside
+
+
+def test_a_state_brings_both_edits_back(few, every, val):
+    lab = tk.EditLab(few, every, HEADS, held_out=val, engine=Engine(), held={"L3.H7": 0.3}, beside="strengths all")
+    other = tk.EditLab(few, every, HEADS, held_out=val, engine=Engine())
+    for name in lab.saved:
+        setattr(other, name, getattr(lab, name))
+    assert other.held == {"L3.H7": 0.3}
+    assert torch.equal(other.other.theta, lab.other.theta)
+
+
+def test_the_plane_has_the_model_and_the_heads_off_before_any_grid(lab, every, val):
+    marks = {mark["name"]: mark for mark in lab._marks}
+    assert list(marks) == ["as it is", "heads off"]
+    right = every.predict(tk.ablate(val, every, HEADS).embedding, val.live).numpy() == every.encode(val.labels)
+    bird = np.isin(val.labels.astype(str), ["waterbird", "landbird"])
+    assert marks["heads off"]["success"] == pytest.approx(right[bird].mean(), abs=1e-5)
+    assert marks["heads off"]["locality"] == pytest.approx(right[~bird].mean(), abs=1e-5)
+    lab.heads = ""
+    lab.alpha = 0
+    assert [mark["name"] for mark in lab._marks] == ["as it is"]

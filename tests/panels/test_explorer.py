@@ -56,7 +56,8 @@ def test_choosing_an_error_leads_every_panel_there(explorer: Explorer) -> None:
     assert explorer.spans.image == explorer.maps.image == explorer.ablation.image == explorer.two.image == wrong
     assert (explorer.maps.text, explorer.maps.against) == ("a photo of a waterbird", "a photo of a landbird")
     assert explorer.gallery.ids == before, "the images one chooses from stay where they are"
-    assert explorer.grid.values == pytest.approx(explorer.ablation._session.map("A", PAIR, "zero", ""))
+    assert explorer.grid.values == pytest.approx(explorer.ablation._session.map("−D", PAIR, "zero", ""))
+    assert explorer.ablation.score == explorer.two.score == explorer.grid.score == "−D"
     explorer.grid.selected = "L3.H7"
     assert explorer.selection.heads == explorer.maps.heads.heads == ((3, 7),)
     assert explorer.spans.head == explorer.ablation.head == (3, 7)
@@ -309,10 +310,48 @@ def test_a_panel_made_as_a_part_shares_the_layout_of_its_host() -> None:
 def test_an_edit_is_not_compared_on_the_images_it_was_made_from(explorer: Explorer) -> None:
     explorer.tab = "edit"
     explorer.tab = "two"
-    used = len(explorer.edit._session.images)
-    assert used == 20
-    assert f"{used} it was made from left out" in explorer.two.summary
-    assert explorer.two.change.groups[0].n < explorer._confusion["before"][0] + explorer._confusion["before"][1]
+    made_from = set(explorer.edit._session.images.acts.ids)
+    assert len(made_from) == 20
+    judged = set(explorer.two._lab.images.acts.ids)
+    assert not made_from & judged
+    assert sum(group.n for group in explorer.two.change.groups) == len(judged)
+
+
+def test_nothing_is_chosen_on_what_judges_it(explorer: Explorer) -> None:
+    """Heads, their number and the edit come from other images than every number of the panels does."""
+    for name in ("grid", "ablation", "edit", "two"):
+        explorer.part(name)
+    session, shares = explorer._session, explorer._session.shares
+    ids = session.prepare().ids.astype(str)
+    found, judging = set(ids[shares.found]), set(ids[shares.judging])
+    assert not found & judging
+    assert found | judging == set(ids)
+    assert set(ids[shares.few]) | set(ids[shares.choosing]) == found
+    lab = explorer.ablation._session
+    assert {*lab.images.acts.ids, *lab.validation.ids} <= found
+    assert set(lab.judged.acts.ids) <= judging
+    assert set(explorer.edit._session.images.acts.ids) <= found
+    assert {*explorer.edit.edit.on().held.images.acts.ids, *explorer.two._lab.images.acts.ids} <= judging
+    assert sum(row["n"] for row in explorer.ablation._groups if not row.get("sum")) == len(lab.judged)
+    for panel in (explorer.ablation, explorer.edit):
+        assert shares.words in panel.description
+    assert f"{len(lab.judged)} others judge" in explorer.grid.description
+
+
+def test_heads_are_the_first_of_the_map_that_is_shown(explorer: Explorer) -> None:
+    explorer.pair = PAIR
+    chosen = explorer.worst_heads
+    table = explorer.grid.values
+    order = np.argsort(-table, axis=None, kind="stable")[: len(chosen)]
+    assert set(chosen) == {(int(i) // table.shape[1], int(i) % table.shape[1]) for i in order}
+    assert explorer.ablation.by == "validation"
+    explorer.ablation.choose()
+    assert set(explorer.ablation.heads) == set(chosen)
+    assert "validation images" in explorer.ablation._why
+    assert "the other classes losing at most 2 points" in explorer.ablation._why
+    explorer.edit.choose()
+    assert set(explorer.edit.heads) == set(chosen)
+    assert explorer.edit._note == "", "they were chosen under the classes of the edit"
 
 
 def test_texts_follow_the_pair_until_the_user_types_one(explorer: Explorer) -> None:

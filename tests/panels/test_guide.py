@@ -62,7 +62,9 @@ def test_every_step_does_what_its_code_does(acts: tk.Acts) -> None:
     assert toured.selection.heads == toured.ablation.heads.heads == toured.worst_heads.heads
     assert toured.selection.image == toured.gallery.ids[0]
     assert (toured.edit.alpha, toured.edit.beta) == (10, 10)
-    assert shown[7].beta == 0, "the edit of the trap"
+    assert shown[7].strategy.name == "diagonal"
+    assert toured.edit.other.strategy.name == "strengths", "both are shown"
+    assert set(toured.edit.heads) == set(toured.worst_heads), "chosen for the pair"
     assert shown[8].groups == toured.two.change.groups
     assert [type(one).__name__ for one in shown[1:7]] == [
         "Gallery", "HeadGrid", "Selection", "SpanExplorer", "TokenMap", "Change",
@@ -155,7 +157,7 @@ def test_without_a_mistake(right: tk.Acts) -> None:
     refused = []
     for i, step in enumerate(STEPS):
         toured.guide = i
-        if "explorer.edit" in step.code:
+        if step.target == "edit":
             with pytest.raises(tk.InputError, match="none is wrong"):
                 run(coded, step.code)
             coded.tab = toured.tab
@@ -164,7 +166,7 @@ def test_without_a_mistake(right: tk.Acts) -> None:
             run(coded, step.code)
         alike(toured, coded)
         assert bool(toured.error) == (step.target == "edit"), step.title
-    assert refused == ["edit", "two"]
+    assert refused == ["edit"]
     assert toured.ablation.heads.heads == toured.selection.heads
 
 

@@ -130,6 +130,38 @@ def test_what_waits_can_be_stopped_too(panel):
     assert panel.runs == before
 
 
+def test_what_waits_says_what_it_waits_for(panel):
+    panel.reaches(1)
+    second = Panel(panel.engine)
+    assert second._signs == {}, "nothing is known of what runs before it says something"
+    panel.reaches(2)
+    end = time.monotonic() + patience.seconds()
+    while not second._signs and time.monotonic() < end:
+        time.sleep(0.002)
+    assert second._signs["sum"]["what"] == "add it up, once this is done: add it up"
+    panel.go.release(3)
+    assert second.reaches(1)["what"] == "count"
+    second.go.release(4)
+    assert panel.engine.wait(patience.seconds())
+    assert (panel.seen, second.seen, second._signs) == ([10], [10], {})
+
+
+def test_what_waits_says_so_although_the_lock_was_held_at_first(panel):
+    second = Panel(panel.engine)
+    with LOCK:
+        panel.go.release(1)
+        time.sleep(0.1)
+        assert second._signs == {}
+    panel.go.release(1)
+    end = time.monotonic() + patience.seconds()
+    while not second._signs and time.monotonic() < end:
+        time.sleep(0.002)
+    assert second._signs["sum"]["what"] == "add it up, once this is done: add it up"
+    panel.go.release(3)
+    second.go.release(5)
+    assert panel.engine.wait(patience.seconds())
+
+
 def test_a_panel_that_ends_its_own_work_says_nothing_of_it(panel):
     panel.reaches(1)
     panel.engine.cancel()

@@ -88,9 +88,10 @@ def test_the_names_of_an_edit_are_those_it_is_made_with() -> None:
 
 
 def test_what_is_told_holds_its_values_under_their_names() -> None:
-    settings = Settings(1.0, 2.0, 30, "full", 4.0, False, ((3, 7),), ("a", "b"))
+    settings = Settings(1.0, 2.0, 30, "strengths", 4.0, False, ((3, 7),), ("a", "b"), (((3, 7), 0.5),))
     told = settings.told
-    assert told == settings._asdict() | {"heads": [[3, 7]], "pair": ["a", "b"]}
+    hold = [{"head": [3, 7], "strength": 0.5}]
+    assert told == settings._asdict() | {"heads": [[3, 7]], "pair": ["a", "b"], "hold": hold}
     asked = maps.Asked("a bird", "a", ((3, 7),), "GAME", "one", "image", "two", "Grad-CAM", True)
     assert asked.told == asked._asdict() | {"heads": [[3, 7]]}
     assert json.loads(json.dumps(told)) == told

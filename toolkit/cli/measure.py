@@ -11,6 +11,7 @@ import click
 
 from toolkit.cli.group import ROOT, main
 from toolkit.errors import InputError
+from toolkit.waking import saying
 
 
 @main.command()
@@ -46,5 +47,6 @@ def bench(name: str, seed: int | None, weights: Path | None, journey: str | None
     for option in given:
         if option not in inspect.signature(module.run).parameters:
             raise InputError("bench", f"--{option} with {name}", f"{name} without it", f"leave --{option} out")
-    result = module.run(**given)
+    with saying(f"Measuring {name}: some minutes; Ctrl-C ends it …"):
+        result = module.run(**given)
     click.echo(json.dumps(result, indent=1) if as_json else module.report(result))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import inf
 from typing import Literal
 
 import torch
@@ -15,8 +17,12 @@ from toolkit.core.precision import full_precision
 from toolkit.core.room import ROWS
 from toolkit.signs import counted
 
-By = Literal["utility", "balanced", "accuracy", "worst_group", "group_mean"]
+By = Literal["utility", "balanced", "accuracy", "worst_group", "group_mean", "stable", "cross_validation"]
 CRITERIA: tuple[By, ...] = ("utility", "balanced", "accuracy", "worst_group", "group_mean")
+STEADY: tuple[By, ...] = ("stable", "cross_validation")
+"""Criteria that are more than a value of a set on some images."""
+ROUNDING = 1e-9
+"""Points by which an accuracy in per cent may be rounded."""
 Head = tuple[int, int]
 
 
@@ -26,7 +32,8 @@ class Judge:
 
     space: their heads. truth [b]: labels ≥ 0. texts [c, d]: unit class vectors. member [b], groups: group index of
     every image, and how many groups there are. side [b]: 0 for images of W, 1 for images of C ∪ A, −1 for others (for
-    "balanced").
+    "balanced"). others [b]: images of classes that are not repaired; None: of none. within: points of accuracy that
+    these may lose together; a set that costs them more is worth −∞.
     """
 
     space: HeadSpace
@@ -35,6 +42,25 @@ class Judge:
     member: Tensor
     groups: int
     side: Tensor
+    others: Tensor | None = None
+    within: float = inf
+
+    def part(self, rows: Tensor) -> Judge:
+        """The same of some images."""
+        own = {name: getattr(self, name)[rows] for name in ("space", "truth", "member", "side")}
+        return replace(self, **own, others=None if self.others is None else self.others[rows])
+
+    @cached_property
+    def sizes(self) -> Tensor:
+        """[groups]: images of each."""
+        return torch.bincount(self.member.cpu(), minlength=self.groups)
+
+    @cached_property
+    def counted(self) -> Tensor:
+        """[groups]: which groups count: those with images, of the classes that are repaired."""
+        if self.others is None:
+            return self.sizes > 0
+        return torch.bincount(self.member[~self.others].cpu(), minlength=self.groups) > 0
 
     @full_precision
     def values(self, order: Sequence[Head], by: By) -> list[float]:
@@ -57,7 +83,12 @@ class Judge:
                 x -= q @ self.space.maps[layer, head]
                 logits -= q @ own  # far less than all of x along all classes again
                 tally.add(rows, logits, x)
-        return [tally.value(by) for tally in tallies]
+        kept = [tally.others for tally in tallies]
+        lost = [kept[0] - own for own in kept]
+        return [
+            tally.value(by) if points <= self.within + ROUNDING else -inf
+            for tally, points in zip(tallies, lost, strict=True)
+        ]
 
 
 class Tally:
@@ -67,6 +98,7 @@ class Tally:
         self._judge = judge
         self._margin, self._of_side = 0.0, [0.0, 0.0]
         self._hits = torch.zeros(judge.groups, dtype=torch.long)
+        self._others = 0
 
     def add(self, rows: Tensor, logits: Tensor, x: Tensor) -> None:
         """Images by their rows [n]: their changed embeddings x [n, d], of any norm, and x along the classes [n, c]."""
@@ -79,6 +111,14 @@ class Tally:
         self._margin += float(margin.sum())
         self._of_side = [total + float(margin[side == i].sum()) for i, total in enumerate(self._of_side)]
         self._hits += torch.bincount(judge.member[rows][right].cpu(), minlength=judge.groups)
+        if judge.others is not None:
+            self._others += int(right[judge.others[rows]].sum())
+
+    @property
+    def others(self) -> float:
+        """Accuracy in per cent of the classes that are not repaired; 0 where there are none."""
+        judge = self._judge
+        return 0.0 if judge.others is None else 100 * self._others / max(1, int(judge.others.sum()))
 
     def value(self, by: By) -> float:
         """What a criterion says of all of them."""
@@ -91,7 +131,7 @@ class Tally:
             return sum(shares) / 2
         if by == "accuracy":
             return int(self._hits.sum()) / len(judge.truth)
-        shares_of = self._hits / torch.bincount(judge.member.cpu(), minlength=judge.groups)
+        shares_of = (self._hits / judge.sizes)[judge.counted]
         return float(shares_of.min() if by == "worst_group" else shares_of.mean())
 
 
@@ -127,9 +167,22 @@ def choose(judge: Judge, lists: Mapping[str, Sequence[Head]], by: By, guard: boo
     curves = {name: tuple(prefix_values(judge, order, by)) for name, order in shown}
     first = next(iter(curves.values()), None)
     base = set_value(judge, (), by) if first is None else first[0]
-    found: Choice | None = Choice((), "", base, base, curves) if guard else None
-    for t in range(1, max((len(order) for order in lists.values()), default=0) + 1):
-        for name, order in lists.items():
-            if t <= len(order) and (found is None or curves[name][t] > found.value):
-                found = Choice(tuple(order[:t]), name, curves[name][t], base, curves)
-    return found or Choice((), "", base, base, curves)
+    name, length = best_prefix(curves, guard)
+    return Choice(
+        tuple(lists[name][:length]) if length else (), name, curves[name][length] if length else base, base, curves
+    )
+
+
+def best_prefix(curves: Mapping[str, Sequence[float]], guard: bool = True) -> tuple[str, int]:
+    """The list and the length t with the largest value; "" and 0 for no head at all, where nothing is better.
+
+    curves: by list, the value at t = 0, 1, …. guard: compare t = 0 as well. Ties go to the smaller t, then to the
+    earlier list.
+    """
+    base = next((curve[0] for curve in curves.values()), -inf)
+    name, length, value = "", 0, base if guard else -inf
+    for t in range(1, max((len(curve) for curve in curves.values()), default=0)):
+        for own, curve in curves.items():
+            if t < len(curve) and (curve[t] > value or (not guard and not length)):
+                name, length, value = own, t, curve[t]
+    return name, length

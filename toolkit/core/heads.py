@@ -60,9 +60,7 @@ class HeadSet:
         elif isinstance(heads, str):
             pairs = _read(heads)
         elif isinstance(heads, Iterable):
-            items = list(heads)
-            single = len(items) == 2 and all(isinstance(x, int) for x in items)
-            pairs = [p for item in ([tuple(items)] if single else items) for p in _pair(item)]
+            pairs = _listed(heads)
         else:
             raise _bad(heads)
         for layer, head in pairs:
@@ -75,6 +73,18 @@ class HeadSet:
                 size = f"layers 0…{layers - 1} and heads 0…{per_layer - 1}" if layers and per_layer else "counts from 0"
                 raise InputError("heads", f"the unknown head L{layer}.H{head}", size, "name heads this model has")
         return cls(tuple(dict.fromkeys(pairs)), *facts)
+
+    @classmethod
+    def twice(cls, heads: Any) -> HeadSet:
+        """The heads that a spelling names more than once.
+
+        Arguments:
+            heads: in any spelling.
+        """
+        if isinstance(heads, cls):
+            return cls(())
+        pairs = _read(heads) if isinstance(heads, str) else _listed(heads)
+        return cls(tuple(dict.fromkeys(pair for i, pair in enumerate(pairs) if pair in pairs[:i])))
 
     def __len__(self) -> int:
         return len(self.heads)
@@ -116,6 +126,13 @@ def _bad(given: object) -> InputError:
         '"L2.H6 L3.H1", a list of (layer, head) pairs, or a HeadSet',
         "write it in one of these ways",
     )
+
+
+def _listed(heads: Iterable[Any]) -> list[tuple[int, int]]:
+    """A single pair, or any number of pairs and names."""
+    items = list(heads)
+    single = len(items) == 2 and all(isinstance(x, int) for x in items)
+    return [p for item in ([tuple(items)] if single else items) for p in _pair(item)]
 
 
 def _read(text: str) -> list[tuple[int, int]]:

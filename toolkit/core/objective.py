@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Self
 import torch
 from torch import Tensor
 
+from toolkit.core.head_parts import PartProducts
 from toolkit.core.precision import full_precision
 
 LEAST = 1e-60
@@ -42,8 +43,9 @@ class Objective:
     """What an edit is fitted to: n labelled images, c classes, g = softmax(s · cosine).
 
     embedding [n, d], ablated [n, d]: E and E_ablated, of any norm. texts [c, d]: unit class vectors. truth [n]: labels.
-    wrong, kept: rows of W (the teacher is g of E_ablated) and of C ∪ A (the teacher is g of E). scale: s. An edit is
-    judged by its products y · T [..., n, c] and squared norms ‖y‖² [..., n] alone.
+    wrong, kept: rows of W (the teacher is g of E_ablated) and of C ∪ A (the teacher is g of E). scale: s. parts: of
+    heads, where an edit scales them. start [n, d]: what such an edit adds to, where that is not E. An edit is judged by
+    its products y · T [..., n, c] and squared norms ‖y‖² [..., n] alone.
     """
 
     embedding: Tensor
@@ -53,11 +55,13 @@ class Objective:
     wrong: Tensor
     kept: Tensor
     scale: float
+    parts: PartProducts | None = None
+    start: Tensor | None = None
 
     def to(self, device: torch.device | str) -> Self:
         """The same on another device."""
         own: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
-        moved = {name: x.to(device) for name, x in own.items() if isinstance(x, Tensor)}
+        moved = {name: x.to(device) for name, x in own.items() if isinstance(x, Tensor | PartProducts)}
         return type(self)(**(own | moved))
 
     @cached_property
@@ -69,6 +73,16 @@ class Objective:
     def crossed(self) -> Tensor:
         """T_cd E_nd [n · c, d], of which (θ ⊙ E) · T = the product with θ."""
         return (self.embedding[:, None] * self.texts).flatten(0, 1)
+
+    @cached_property
+    def plain(self) -> Tensor:
+        """[n, c]: products of what an edit of heads or classes starts from."""
+        return (self.embedding if self.start is None else self.start) @ self.texts.T
+
+    @cached_property
+    def norms(self) -> Tensor:
+        """[n]: ‖·‖² of what an edit of heads or classes starts from."""
+        return (self.embedding if self.start is None else self.start).square().sum(-1)
 
     @cached_property
     def labels(self) -> Tensor:

@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from toolkit.core.objective import LEAST, Objective, Terms
+from toolkit.core.objective import Objective, Terms
 from toolkit.core.precision import exact, full_precision
-from toolkit.core.strategies import Diagonal, Strategy
-from toolkit.core.threads import one_blas_thread
+from toolkit.core.small_solver import DECAY, NOTHING, SMALL, small_edit, small_steps
+from toolkit.core.strategies import Bounds, Strategy
 
 RATE = 1e-2
-DECAY = (0.9, 0.999)
-SMALL = 1e-8
 AHEAD, SIZE = 5, 2_000_000
 """Steps of Adam that are made in one go, as switching autograd and autocast off costs a third of a small step; of
 problems above SIZE products one by one, so that they can be ended and watched."""
 EVALUATIONS = 2000
 """Of the objective, after which L-BFGS gives up."""
+
+
+class Pull(NamedTuple):
+    """½ ridge ‖θ − θ₀‖² beside the losses: what draws parameters back to the identity θ₀ [k]."""
+
+    ridge: float
+    start: Tensor
+
+    def of(self, theta: Tensor) -> Tensor:
+        """Its value [p] at parameters [p, k]."""
+        return 0.5 * self.ridge * (theta - self.start.to(theta)).square().sum(-1)
 
 
 @full_precision
@@ -33,10 +43,12 @@ def loss(objective: Objective, strategy: Strategy, theta: Tensor) -> Terms:
 
 
 @full_precision
-def gradient(objective: Objective, strategy: Strategy, theta: Tensor, alpha: Tensor, beta: Tensor) -> Tensor:
-    """[p, k]: analytic gradient of L_CE + α L_success + β L_locality. alpha, beta [p]."""
+def gradient(
+    objective: Objective, strategy: Strategy, theta: Tensor, alpha: Tensor, beta: Tensor, pull: Pull | None = None
+) -> Tensor:
+    """[p, k]: analytic gradient of L_CE + α L_success + β L_locality and the pull. alpha, beta [p]."""
     with torch.no_grad():
-        return _slope(objective, strategy, theta, image_weights(objective, alpha, beta))
+        return _slope(objective, strategy, theta, image_weights(objective, alpha, beta), pull)
 
 
 def image_weights(objective: Objective, alpha: Tensor, beta: Tensor) -> Tensor:
@@ -44,9 +56,17 @@ def image_weights(objective: Objective, alpha: Tensor, beta: Tensor) -> Tensor:
     return (alpha[..., None] * objective.shares[0] + beta[..., None] * objective.shares[1])[..., None]
 
 
-def _slope(objective: Objective, strategy: Strategy, theta: Tensor, weights: Tensor) -> Tensor:
+def _slope(
+    objective: Objective, strategy: Strategy, theta: Tensor, weights: Tensor, pull: Pull | None = None
+) -> Tensor:
     products, squares, back = strategy.forward(theta, objective)
-    return back(objective.slopes(products, squares, weights))
+    slope = back(objective.slopes(products, squares, weights))
+    return slope if pull is None else slope.add_(theta - pull.start, alpha=pull.ridge)
+
+
+def pull_of(strategy: Strategy, ridge: float, seed: int, like: Tensor) -> Pull | None:
+    """The pull of a ridge; None where it is 0."""
+    return Pull(ridge, strategy.start(1, seed, like)[0]) if ridge else None
 
 
 def adam(
@@ -56,28 +76,44 @@ def adam(
     beta: Tensor,
     *,
     rate: float = RATE,
-    nonnegative: bool = False,
+    bounds: Bounds | None = None,
+    ridge: float = 0.0,
     seed: int = 0,
+    hold: Mapping[int, float] = NOTHING,
 ) -> Iterator[Tensor]:
     """θ [p, k] after 0, 1, 2, … steps, without end: Adam on the full batch, every edit on its own, from the identity.
 
-    alpha, beta [p]. nonnegative: parameters are cut off at zero after every step. seed: of a strategy with a random
-    start. What comes next depends on nothing else, so a longer trajectory begins with every shorter one.
+    alpha, beta [p]. bounds: parameters are cut off there after every step. ridge: weight of ½ ‖θ − θ₀‖², θ₀ the
+    identity. seed: of a strategy with a random start. hold: parameters by place that stay at a value. What comes next
+    depends on nothing else, so a longer trajectory begins with every shorter one.
     """
     weights = image_weights(objective, alpha, beta)
-    theta = strategy.start(len(alpha), seed, objective.embedding)
+    theta = _held(strategy.start(len(alpha), seed, objective.embedding), hold)
     yield theta
-    alone = len(theta) == 1 and isinstance(strategy, Diagonal) and theta.dtype == torch.float64
-    steps = _small_steps if alone and theta.device.type == "cpu" else _steps
     large = len(alpha) * objective.embedding.shape[0] * objective.texts.numel() > SIZE
-    path = steps(objective, strategy, theta, weights, rate, nonnegative, 1 if large else AHEAD)
+    ahead = 1 if large else AHEAD
+    alone = len(theta) == 1 and theta.dtype == torch.float64 and theta.device.type == "cpu"
+    one = small_edit(objective, strategy) if alone else None
+    if one is None:
+        pull = pull_of(strategy, ridge, seed, objective.embedding)
+        path = _steps(objective, strategy, theta, weights, rate, bounds, pull, ahead, hold)
+    else:
+        path = small_steps(objective, one, theta, weights, rate, bounds, ridge, ahead, hold)
     while True:
         yield from next(path)
 
 
+def _held(theta: Tensor, hold: Mapping[int, float]) -> Tensor:
+    """Parameters [p, k] with those that stay at a value there, in place."""
+    for place, value in hold.items():
+        theta[:, place] = value
+    return theta
+
+
 def _steps(
-    objective: Objective, strategy: Strategy, theta: Tensor, weights: Tensor, rate: float, nonnegative: bool, ahead: int
-) -> Iterator[list[Tensor]]:
+    objective: Objective, strategy: Strategy, theta: Tensor, weights: Tensor, rate: float, bounds: Bounds | None,
+    pull: Pull | None, ahead: int, hold: Mapping[int, float] = NOTHING,
+) -> Iterator[list[Tensor]]:  # fmt: skip
     """`ahead` steps at a time."""
     mean, square = torch.zeros_like(theta), torch.zeros_like(theta)
     one, two = DECAY
@@ -85,54 +121,14 @@ def _steps(
         found = []
         with torch.no_grad(), exact():
             for step in range(done, done + ahead):
-                slope = _slope(objective, strategy, theta, weights)
+                slope = _slope(objective, strategy, theta, weights, pull)
                 mean.mul_(one).add_(slope, alpha=1 - one)
                 square.mul_(two).addcmul_(slope, slope, value=1 - two)
                 size = square.sqrt().mul_((1 - two**step) ** -0.5).add_(SMALL)
                 theta = theta.addcdiv(mean, size, value=-rate / (1 - one**step))
-                if nonnegative:
-                    theta = theta.clamp_(min=0)
-                found.append(theta)
-        yield found
-
-
-def _small_steps(
-    objective: Objective, strategy: Strategy, theta: Tensor, weights: Tensor, rate: float, nonnegative: bool, ahead: int
-) -> Iterator[list[Tensor]]:
-    """The same for one diagonal edit on the CPU, in numpy, whose calls cost a third of torch's: what a slider waits
-    for.
-    """
-    e, texts, squares = (x.numpy() for x in (objective.embedding, objective.texts, objective.squares))
-    labels, probs, share = (x.numpy() for x in (objective.labels, objective.probs.clone(), weights[0]))
-    at, n, kept = theta[0].numpy(), len(e), objective.kept.numpy()
-    mean, square = np.zeros_like(at), np.zeros_like(at)
-    one, two = DECAY
-    for done in count(1, ahead):
-        found = []
-        with one_blas_thread():
-            for step in range(done, done + ahead):
-                inverse = 1 / np.sqrt(np.maximum(squares @ (at * at), LEAST))
-                scaled = (objective.scale * inverse)[:, None]
-                products = e @ (at * texts).T
-                q = products * scaled
-                q -= q.max(1, keepdims=True)
-                np.exp(q, out=q)
-                q /= q.sum(1, keepdims=True)
-                if step == 1:  # at the identity the model is its own teacher, to the last bit
-                    probs[kept] = q[kept]
-                by = (q - labels) / n
-                q -= probs
-                by += q * share
-                by *= scaled
-                by_square = (by * products).sum(1) * (inverse * inverse) * -0.5
-                slope = ((by.T @ e) * texts).sum(0) + 2 * at * (by_square @ squares)
-                mean = one * mean + (1 - one) * slope
-                square = two * square + (1 - two) * slope * slope
-                size = np.sqrt(square) * (1 - two**step) ** -0.5 + SMALL
-                at = at - (rate / (1 - one**step)) * mean / size
-                if nonnegative:
-                    at = np.maximum(at, 0)
-                found.append(torch.from_numpy(at)[None])
+                if bounds is not None:
+                    theta = theta.clamp_(*bounds)
+                found.append(_held(theta, hold))
         yield found
 
 
@@ -154,8 +150,10 @@ def converge(
     alpha: float,
     beta: float,
     *,
-    nonnegative: bool = False,
+    bounds: Bounds | None = None,
+    ridge: float = 0.0,
     seed: int = 0,
+    hold: Mapping[int, float] = NOTHING,
     tolerance: float = 1e-6,
     evaluations: int = EVALUATIONS,
     check: Callable[[float], None] | None = None,
@@ -167,10 +165,13 @@ def converge(
     """
     from scipy.optimize import minimize
 
-    start = strategy.start(1, seed, objective.embedding)
+    start = _held(strategy.start(1, seed, objective.embedding), hold)
+    free = (None, None) if bounds is None else bounds
+    limits = [(hold[i], hold[i]) if i in hold else free for i in range(strategy.size)]
     a, b = (start.new_tensor([x]) for x in (alpha, beta))
     weights = image_weights(objective, a, b)
     unit = 1 + alpha + beta  # of the same size whatever the weights, so that a tolerance means the same
+    pull = pull_of(strategy, ridge, seed, objective.embedding)
 
     @full_precision
     def value(x: np.ndarray) -> tuple[float, np.ndarray]:
@@ -178,6 +179,9 @@ def converge(
         products, squares, back = strategy.forward(theta, objective)
         total = objective.terms(products, squares).total(a, b)
         slope = back(objective.slopes(products, squares, weights))[0]
+        if pull is not None:
+            total = total + pull.of(theta)
+            slope = slope + pull.ridge * (theta[0] - pull.start)
         return float(total) / unit, slope.double().cpu().numpy() / unit
 
     totals = [value(start[0].double().cpu().numpy())[0] * unit]
@@ -191,7 +195,7 @@ def converge(
 
     found = minimize(
         value, start[0].double().cpu().numpy(), jac=True, method="L-BFGS-B", callback=each,
-        bounds=[(0, None)] * strategy.size if nonnegative else None,
+        bounds=limits,
         options={"maxfun": evaluations, "maxiter": evaluations, "maxcor": 20, "ftol": 0, "gtol": 0},
     )  # fmt: skip
     ended = bool(found.nfev < evaluations)

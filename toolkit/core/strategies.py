@@ -1,10 +1,11 @@
-"""How an edit may change embeddings: a scale per dimension, a full matrix, or a matrix of low rank (R25 §3.3, app. D).
+"""How an edit may change embeddings: a scale per dimension, a full matrix, or one of low rank (R25 §3.3, app. D).
 
 Parameters are one flat row per edit [p, k], so that solvers need to know nothing of them.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,16 +14,19 @@ import torch
 from torch import Tensor
 
 from toolkit.core.objective import Objective, Slopes
+from toolkit.core.seen import Seen, nearest
 
 TOGETHER = 8
 """Edits from which the crossed products of images and texts pay off; before, they are read for nothing."""
 CROSSED = 400_000_000
 """Bytes of crossed products that may be made."""
+Bounds = tuple[float, float]
+"""The least and the largest value a parameter may have."""
 Back = Callable[[Slopes], Tensor]
 
 
 class Strategy(Protocol):
-    """A family of linear edits y = E M of d numbers."""
+    """A family of edits, θ [k] to edited embeddings y and class vectors."""
 
     @property
     def name(self) -> str: ...
@@ -43,17 +47,49 @@ class Strategy(Protocol):
         """Products y · T [p, n, c], squares ‖y‖² [p, n], and what turns their gradients into those of θ [p, k]."""
         ...
 
-    def texts(self, theta: Tensor, texts: Tensor) -> Tensor:
-        """[p, c, d]: T Mᵀ, so that y · T = E · (T Mᵀ): an edit seen as a change of the class vectors."""
+    def embedded(self, theta: Tensor, seen: Seen) -> Tensor:
+        """[b, d]: embeddings as one θ [k] edits them, not normalised."""
         ...
 
+    def vectors(self, theta: Tensor, seen: Seen) -> Tensor:
+        """[c, d]: class vectors as one θ [k] edits them."""
+        ...
+
+    def guess(self, theta: Tensor, seen: Seen) -> Tensor:
+        """[p, b]: the classes that p edits [p, k] predict."""
+        ...
+
+    def layer_maps(self, theta: Tensor, layer: int, maps: Tensor) -> Tensor:
+        """[h, k + 3, d]: what entries of q are worth in edited embeddings of one θ [k]; maps: before, of a layer."""
+        ...
+
+
+class Linear(ABC):
+    """What all edits y = E M have in common."""
+
+    @abstractmethod
+    def texts(self, theta: Tensor, texts: Tensor) -> Tensor:
+        """[p, c, d]: T Mᵀ, so that y · T = E · (T Mᵀ): an edit seen as a change of the class vectors."""
+
+    @abstractmethod
     def apply(self, theta: Tensor, x: Tensor) -> Tensor:
         """y = x M [..., d] of one θ [k]."""
-        ...
+
+    def embedded(self, theta: Tensor, seen: Seen) -> Tensor:
+        return self.apply(theta, seen.embedding)
+
+    def vectors(self, theta: Tensor, seen: Seen) -> Tensor:
+        return seen.texts
+
+    def guess(self, theta: Tensor, seen: Seen) -> Tensor:
+        return nearest(seen.embedding, self.texts(theta, seen.texts.double()))
+
+    def layer_maps(self, theta: Tensor, layer: int, maps: Tensor) -> Tensor:
+        return self.apply(theta, maps)
 
 
 @dataclass(frozen=True)
-class Diagonal:
+class Diagonal(Linear):
     """y = θ ⊙ E; θ [d] starts at one."""
 
     d: int
@@ -98,7 +134,7 @@ class Diagonal:
 
 
 @dataclass(frozen=True)
-class FullMatrix:
+class FullMatrix(Linear):
     """y = E M; M [d, d] starts at the identity."""
 
     d: int
@@ -131,7 +167,7 @@ class FullMatrix:
 
 
 @dataclass(frozen=True)
-class LowRank:
+class LowRank(Linear):
     """y = E (I + A B), A [d, r], B [r, d] (LoRA): A starts random by `seed` with variance 1/d, B at zero."""
 
     d: int
@@ -152,15 +188,21 @@ class LowRank:
 
     def forward(self, theta: Tensor, objective: Objective) -> tuple[Tensor, Tensor, Back]:
         a, b = self._factors(theta)
-        inner = objective.embedding @ a
-        y = objective.embedding + inner @ b
+        e, t = objective.embedding, objective.texts
+        inner = _each(e, a)  # r numbers an image: y itself is never made
+        to_texts, to_images, to_itself = b @ t.T, _each(e, b.mT), b @ b.mT
+        products = inner @ to_texts + objective.plain
+        met = to_images + inner @ to_itself
+        squares = objective.norms + (inner * (met + to_images)).sum(-1)
 
         def back(slopes: Slopes) -> Tensor:
-            by_y = (slopes.products @ objective.texts).addcmul_(slopes.squares[..., None], y, value=2)
-            by_a = objective.embedding.T @ (by_y @ b.mT)
-            return torch.cat([by_a.flatten(1), (inner.mT @ by_y).flatten(1)], 1)
+            twice = 2 * slopes.squares[..., None]
+            by_inner = (slopes.products @ to_texts.mT).addcmul_(twice, met)
+            weighed = inner * twice
+            by_b = inner.mT @ slopes.products @ t + weighed.mT @ e + weighed.mT @ inner @ b
+            return torch.cat([_each(e.T, by_inner).flatten(1), by_b.flatten(1)], 1)
 
-        return y @ objective.texts.T, y.square().sum(-1), back
+        return products, squares, back
 
     def texts(self, theta: Tensor, texts: Tensor) -> Tensor:
         a, b = self._factors(theta)
@@ -173,3 +215,9 @@ class LowRank:
     def _factors(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         a, b = theta.tensor_split(2, -1)
         return a.unflatten(-1, (self.d, self.rank)), b.unflatten(-1, (self.rank, self.d))
+
+
+def _each(x: Tensor, several: Tensor) -> Tensor:
+    """x [i, j] times each of [p, j, r], as one product: [p, i, r]."""
+    p, j, r = several.shape
+    return (x @ several.transpose(0, 1).reshape(j, p * r)).unflatten(1, (p, r)).transpose(0, 1)

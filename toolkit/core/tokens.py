@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from toolkit.core.capture import Trace
+from toolkit.core.head_parts import HeadChange
 from toolkit.core.parts import Convention, Parts, parts_from
 from toolkit.core.precision import full_precision
 from toolkit.core.readout import Readout
@@ -71,12 +72,14 @@ class TokenState:
         return len(self.rows)
 
     @full_precision
-    def toward(self, direction: Tensor, transform: Tensor | None = None) -> TokenParts:
+    def toward(self, direction: Tensor, transform: Tensor | HeadChange | None = None) -> TokenParts:
         """The sum behind the cosine with a direction [d] (methods §1): a_n (v_n · A t) / (σR) for every token and head.
 
-        transform M [d, d], or θ [d] of M = diag(θ): of the edited embedding E M / ‖E M‖ instead; the sum stays exact,
-        as the edit is linear and only its norm is divided out.
+        transform: of the edited embedding y / ‖y‖ instead: M [d, d] of y = E M, θ [d] of M = diag(θ), or heads that are
+        changed; the sum stays exact, as the edit is linear in the parts and only its norm is divided out.
         """
+        if isinstance(transform, HeadChange):
+            return self._heads_changed(direction, transform)
         parts, t = self.parts, direction.to(self.rows)
         norm = torch.ones_like(parts.norm)
         embedding = parts.embedding
@@ -92,5 +95,22 @@ class TokenState:
         by_head = by_head + share[:, :, None, None]
         mlps, biases = (parts.mlps @ t) / norm[:, None], (parts.biases @ t) / norm[:, None]
         constant, total = (parts.constant @ t) / norm, (embedding @ t) / norm
+        found = by_head.flatten(1).sum(1) + mlps.sum(1) + biases.sum(1) + constant
+        return TokenParts(by_head, mlps, biases, constant, total - found, total)
+
+    def _heads_changed(self, direction: Tensor, change: HeadChange) -> TokenParts:
+        parts, t = self.parts, direction.to(self.rows)
+        moved = parts.embedding + change.of_parts(parts)
+        norm = moved.norm(dim=-1)
+        asked, share = parts._map @ t, (parts._shares @ t)[:, :, None].repeat(1, 1, self.rows.shape[2])
+        asked = asked.clone()
+        for i, (layer, head) in enumerate(change.heads):
+            asked[layer, head] += change.of(i, asked[layer, head, :, None], shares=False)[:, 0]
+            share[:, layer, head] *= 1 + change.share(i)
+        unit = parts._unit / norm
+        by_head = self.rows * torch.einsum("blhnk,lhk->blhn", self.values, asked) * unit[:, None, None, None]
+        by_head = by_head + (share / norm[:, None, None] / self.rows.shape[-1])[..., None]
+        mlps, biases = (parts.mlps @ t) / norm[:, None], (parts.biases @ t) / norm[:, None]
+        constant, total = (parts.constant @ t) / norm, (moved @ t) / norm
         found = by_head.flatten(1).sum(1) + mlps.sum(1) + biases.sum(1) + constant
         return TokenParts(by_head, mlps, biases, constant, total - found, total)

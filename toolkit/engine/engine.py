@@ -53,6 +53,8 @@ class Engine:
         signs: Callable[[Sign], None] | None = None,
         failed: Callable[[BaseException], None] | None = None,
         over: Callable[[], None] | None = None,
+        waits: Callable[[str], bool] | None = None,
+        what: str = "",
     ) -> Request:
         """Ask for work; returns at once with a Request (the inline engine: when it is done).
 
@@ -67,8 +69,12 @@ class Engine:
                 thread that works, once that has taken a moment; default nothing.
             failed: called with an exception, from the thread that works; default nothing.
             over: called at the end of every request, however it ended, from the thread that ended it; default nothing.
+            waits: called with what a request does that takes long and that this one waits for, and with "" when this
+                one begins after all, from the thread that works; returns whether it took note, else it is called again;
+                default nothing.
+            what: the work in words, for those that wait for it; default the key.
         """
-        request = Request(self, key, work, done, partial, signs, failed, over)
+        request = Request(self, key, work, done, partial, signs, failed, over, waits, what or key)
         with self._lock:
             old = self._waiting.get(key)
             self._waiting[key] = request  # takes the place in the queue of the one it replaces
@@ -146,6 +152,17 @@ class Engine:
             if self._waiting.get(request.key) is request:
                 del self._waiting[request.key]
 
+    def delays(self, what: str) -> None:
+        """Tell all that wait what they wait for.
+
+        Arguments:
+            what: the running work does.
+        """
+        with self._lock:
+            waiting = list(self._waiting.values())
+        for request in waiting:
+            request.waits_for(what)
+
     def _next(self) -> Request | None:
         """The request to run now; None, and the engine at rest, where nothing waits."""
         with self._lock:
@@ -188,13 +205,15 @@ class Request:
         signs: Callable[[Sign], None] | None,
         failed: Callable[[BaseException], None] | None,
         over: Callable[[], None] | None = None,
+        waits: Callable[[str], bool] | None = None,
+        what: str = "",
     ) -> None:
-        self.key = key
+        self.key, self.what = key, what
         self.state: State = "waiting"
         self._engine: Engine | None = engine
         self._work: Callable[[Request], Any] | None = work
         self._done, self._partial, self._signs, self._failed = done, partial, signs, failed
-        self._ended = over
+        self._ended, self._waits, self._behind = over, waits, ""
         self._own = Sign("")
         self._painted, self._began, self._told = False, 0.0, 0.0
         self._value: Any = None
@@ -243,8 +262,15 @@ class Request:
         if self._signs is not None and now - max(self._told, self._began + QUIET - EVERY) >= EVERY:
             self._told = now
             self._signs(sign)
+            if self._engine is not None:
+                self._engine.delays(self.what)
         if now - self._began > QUICK:
             self.check()
+
+    def waits_for(self, what: str) -> None:
+        """Say what it waits for, once; "" when it waits no longer."""
+        if self._waits is not None and what != self._behind and self._waits(what):
+            self._behind = what
 
     def cancel(self) -> None:
         """End it: at once if it waits, at its next `check` if it runs; nothing of it is handed on any more."""
@@ -277,6 +303,7 @@ class Request:
         try:
             assert self._work is not None
             self._began = time.monotonic()
+            self.waits_for("")
             with shown_by(self.show):
                 value = self._work(self)
             if self.state == "running" and self._done is not None:
@@ -335,7 +362,7 @@ class Request:
         if self._engine is not None:
             self._engine.over(self)
         ended, self._ended = self._ended, None
-        self._work = self._done = self._partial = self._signs = self._failed = None
+        self._work = self._done = self._partial = self._signs = self._failed = self._waits = None
         self._engine = None
         self._over.set()
         if ended is not None:

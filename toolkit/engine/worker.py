@@ -14,9 +14,12 @@ from typing import Any
 import torch
 
 from toolkit.engine.engine import Engine, Request
+from toolkit.engine.memory import give_back
 
 IDLE = 5.0
 """Seconds without work after which the thread ends; the next request starts another."""
+LONG = 0.5
+"""Seconds of work after which memory is given back to the system."""
 AGAIN = 0.1
 """Seconds that work has to end with the process at a check of its own; after that an exception is raised in it wherever
 it is, and again after as many, as what it called may have taken the exception for its own."""
@@ -92,6 +95,7 @@ class Worker(Engine):
                 request: Request | None = self._waiting.popitem(last=False)[1]
                 self._running, self._current = True, request
             assert request is not None
+            begun = time.monotonic()
             try:
                 with torch.no_grad():  # the mode is per thread: the user's own is untouched
                     request.run()
@@ -99,6 +103,8 @@ class Worker(Engine):
                 pass
             finally:
                 request = None  # what it returned must not live until the next one
+                if time.monotonic() - begun > LONG:
+                    give_back()
                 with self._more:
                     self._running, self._current = False, None
 

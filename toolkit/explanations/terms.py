@@ -164,8 +164,15 @@ TERMS: tuple[Term, ...] = (
          "mean over C ∪ A of KL(g(E) ‖ g(θ ⊙ E))", "R25 eq. 11–13"),
     Term("frontier", "Of a grid of edits over α and β, those that no other beats in one measure without losing in the "
          "other. R25 fig. 7–8 vary α and β.", "", "R25 fig. 7–8"),
-    Term("fold", "To write an edit into the projection, so that it becomes an ordinary checkpoint with nothing added.",
+    Term("fold", "To write an edit into the weights, so that it becomes an ordinary checkpoint. Into the "
+         "projection that is exact; strengths go into the output projections of heads, and later layers react.",
          "P ← P diag(θ)", "R25 §3.3"),
+    Term("edit of strengths", "One number for every head chosen: how much of its contribution stays. Fitted with the "
+         "same three losses as the diagonal edit, and read at a glance: “L3.H7 × 0.2”.", "y = E + Σ (g − 1) c"),
+    Term("edit of directions", "A few numbers a head: how much stays of it along the directions in which the few "
+         "images are largest there.", "c′ = c + q V diag(γ − 1) Vᵀ A"),
+    Term("class vectors (edit)", "The vectors of the target classes are moved and the images left alone.",
+         "T′ = θ / ‖θ‖"),
 )  # fmt: skip
 ALSO = {
     **{f"DE_{letter}": "DE_A … DE_D" for letter in "ABCD"}, **dict.fromkeys(("W", "C", "A"), "W, C, A"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,7 @@ from toolkit.figures.heatmap import heatmap_matplotlib
 from toolkit.figures.maps import maps_matplotlib
 from toolkit.figures.page import STYLE, Section, png, sections_html, write
 from toolkit.figures.thumbnails import captioned, missing
+from toolkit.signs import counted
 from toolkit.version import __version__
 
 if TYPE_CHECKING:
@@ -91,11 +92,13 @@ def report(
         raise InputError("report", given, f"scores of {acts.card.id!r}", "locate on these parts")
     chosen = HeadSet.of(heads, *acts.shape[1:3]) if heads is not None else scores.choose() if scores else HeadSet(())
     without = ablate(images.acts, classes, chosen, **(off or {}))
-    sections = [
-        _about(images), _mistakes(images, without), *_located(scores), _words(chosen, scores, spans, notes),
-        *_without(images, without, scores), *_edited(edit), *_looked(maps),
-        *handed_in(workbook), _how_to_read(acts.card, spans, edit, maps),
+    made: list[Callable[[], Iterable[Section]]] = [
+        lambda: [_about(images), _mistakes(images, without)], lambda: _located(scores),
+        lambda: [_words(chosen, scores, spans, notes)], lambda: _without(images, without, scores),
+        lambda: _edited(edit), lambda: _looked(maps), lambda: handed_in(workbook),
+        lambda: [_how_to_read(acts.card, spans, edit, maps)],
     ]  # fmt: skip
+    sections = [section for some in counted(made, "write the report", "section") for section in some()]
     facts = _facts(images, without, scores, spans, edit, maps) | ({} if state is None else {"state": dict(state)})
     if workbook is not None:
         facts["workbook"] = workbook.to_dict()

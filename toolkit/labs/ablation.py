@@ -7,29 +7,31 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from toolkit.api.images.acts import Acts
 from toolkit.api.images.judged import Judged, judged
 from toolkit.api.images.kept import layers_of
 from toolkit.api.locate.evidence import LocateEvidence
 from toolkit.api.locate.locate import minority_of, scores_of
 from toolkit.api.locate.registry import known_score
-from toolkit.api.locate.scores import Scores
+from toolkit.api.locate.scores import USUAL_SCORE, Scores
 from toolkit.api.locate.tables import Error, table_of
 from toolkit.api.switch_off.ablate import strengths
 from toolkit.api.switch_off.class_sums import replacement, sums_of
 from toolkit.api.switch_off.total import How, total_outputs
-from toolkit.core.choice import By
+from toolkit.core.choice import CRITERIA, By
 from toolkit.core.heads import HeadSet
 from toolkit.core.metrics import Accuracy, Change, change
 from toolkit.core.outcomes import listed
 from toolkit.core.ranked import Rank
 from toolkit.core.sums import ClassSums, Instead, right_by_group
+from toolkit.data.classes import ClassSet
 from toolkit.errors import InputError
 from toolkit.labs.ablation_records import ImageFacts, Off, OutcomeOf, Sure
 from toolkit.labs.ranked import ErrorsSent, errors_sent
@@ -38,6 +40,8 @@ from toolkit.signs import counted
 Array = NDArray[np.float64]
 Pair = tuple[str, str] | None
 Effect = Literal["direct", "total"]
+VALIDATED = "validation"
+"""The criterion that needs validation images."""
 STEPS, ORDERS, FEWEST = 15, 40, 10
 """Heads of a cumulative curve, and how many random orders it is held against."""
 RESAMPLES = 100
@@ -93,12 +97,27 @@ class OrderCurve:
 
 
 class AblationSession:
-    """Labelled images, the heads of some layers as candidates, and questions about switching heads off."""
+    """Labelled images, the heads of some layers as candidates, and questions about switching heads off.
+
+    acts: scores of heads rest on them. held_out: parts that everything else is measured on; default the same.
+    validation: parts, of any of `all_classes`, that say how many heads serve best; default none.
+
+    `images` are those of the scores, `judged` those that are measured on, `looked_at` all that may be shown.
+    """
 
     def __init__(
-        self, acts: Any, classes: Any, layers: Any = -4, minority: Any = None, operation: str = "AblationLab"
-    ) -> None:
-        self.images = judged(acts, classes, operation)
+        self, acts: Any, classes: Any, layers: Any = -4, minority: Any = None, operation: str = "AblationLab", *,
+        held_out: Any = None, validation: Acts | None = None, all_classes: ClassSet | None = None,
+    ) -> None:  # fmt: skip
+        self.images = self.judged = judged(acts, classes, operation)
+        if held_out is not None:
+            mine, theirs = self.images.acts.card, getattr(held_out, "card", None)
+            if theirs is not None and mine.fingerprint != theirs.fingerprint:
+                given = f"held_out= of {theirs.id!r} for parts of {mine.id!r}"
+                raise InputError(operation, given, "parts of one model", "extract them with it")
+            self.judged = judged(held_out, classes, operation, self.images.acts.convention)
+        self.looked_at: Acts = self.judged.acts
+        self.validation, self.all_classes = validation, all_classes
         self.layers = layers_of(self.images.acts, layers, operation)
         self.shape = self.images.acts.shape[1:3]
         self.minority, self._minority = minority, minority_of(self.images, minority)
@@ -108,15 +127,15 @@ class AblationSession:
 
     @cached_property
     def sums(self) -> ClassSums:
-        return sums_of(self.images, "AblationLab")
+        return sums_of(self.judged, "AblationLab")
 
     @cached_property
     def before(self) -> Accuracy:
         """With nothing off; of hundreds of groups with fewer bootstrap samples, which its intervals say: they are drawn
         at every click.
         """
-        few = len(self.images.members[0]) <= MANY
-        return self.images.accuracy(self.images.guess, 2000 if few else 1000)
+        few = len(self.judged.members[0]) <= MANY
+        return self.judged.accuracy(self.judged.guess, 2000 if few else 1000)
 
     @cached_property
     def _session(self) -> LocateEvidence:
@@ -186,14 +205,14 @@ class AblationSession:
         heads = HeadSet(tuple((one["head"][0], one["head"][1]) for one in off))
         scale = strengths(heads, [one["strength"] for one in off], *self.shape)
         guess, close = self._direct(scale, how) if effect == "direct" else (self._total(scale, how), 0)
-        hits = guess == self.images.truth.numpy()
+        hits = guess == self.judged.truth.numpy()
         after = replace(self.before, hits=hits)
-        return HeadsOffOutcome(change(self.before, after), self.images.guess.numpy(), guess, effect, close)
+        return HeadsOffOutcome(change(self.before, after), self.judged.guess.numpy(), guess, effect, close)
 
     @property
     def facts(self) -> ImageFacts:
         """Of the images."""
-        images, acts = self.images, self.images.acts
+        images, acts = self.judged, self.judged.acts
         return {"n": len(images), "left": images.left_out, "split": acts.split, "groups": images.has_groups,
                 "live": acts.live is not None and acts.has_images}  # fmt: skip
 
@@ -206,11 +225,12 @@ class AblationSession:
         replaced = {"zero": "zero-ablation", "mean": "mean over these images", "resample": "other images' heads"}
         means, effect = replaced[of["how"]], of["effect"]
         worst, average = (f"{r['name']} {100 * r['before']:.1f} → {100 * r['after']:.1f} %" for r in rows[-2:])
-        which = f": {listed(self.images.others, 3)}" if self.images.others else ""
-        left = f", {self.images.left_out} left out (label not in the class set{which})" if self.images.left_out else ""
-        split = self.images.acts.split
+        which = f": {listed(self.judged.others, 3)}" if self.judged.others else ""
+        left = f", {self.judged.left_out} left out (label not in the class set{which})" if self.judged.left_out else ""
+        split = self.judged.acts.split
         ties = f"; {close} with two classes within 1e-6, decided in double precision" if close else ""
-        n = f"{len(self.images)} images ({split}){left}{ties}"
+        found = "" if self.judged is self.images else f", heads found on {len(self.images)} others"
+        n = f"{len(self.judged)} images ({split}){left}{ties}{found}"
         return f"{named} ({means}, {effect} effect): {worst}, {average}; {n}."
 
     def errors(
@@ -218,12 +238,12 @@ class AblationSession:
         chosen: Pair = None,
     ) -> ErrorsSent:  # fmt: skip
         """The confusion of predictions [b] before and after, as a picker shows it."""
-        return errors_sent(self.images.classes.names, self.images.truth.numpy(), before, after, find, rank, chosen)
+        return errors_sent(self.judged.classes.names, self.judged.truth.numpy(), before, after, find, rank, chosen)
 
     @property
     def noun(self) -> str:
         """What the groups are."""
-        return "groups" if self.images.has_groups else "classes"
+        return "groups" if self.judged.has_groups else "classes"
 
     def _direct(self, scale: Tensor, how: How) -> tuple[NDArray[np.int64], int]:
         guess, close = self.sums.decide(1 - scale, self._instead(how))
@@ -231,19 +251,42 @@ class AblationSession:
 
     def _instead(self, how: How) -> Instead:
         """What takes a head's place."""
-        return replacement(how, len(self.images))
+        return replacement(how, len(self.judged))
 
     def _total(self, scale: Tensor, how: How) -> NDArray[np.int64]:
         key = (scale.numpy().tobytes(), how)
         if key not in self._totals:
-            acts = self.images.acts
-            logits = total_outputs(acts.model, acts.samples, scale[None], how, texts=self.images.texts)
+            acts = self.judged.acts
+            logits = total_outputs(acts.model, acts.samples, scale[None], how, texts=self.judged.texts)
             self._totals[key] = logits[0].argmax(-1).numpy()
         return self._totals[key]
 
-    def choose(self, pair: Pair, by: By) -> HeadSet:
-        """Algorithm 1 of R25 on these images."""
-        return self.scores(pair).choose(by=by)
+    def choose(self, pair: Pair, by: str) -> HeadSet:
+        """Algorithm 1 of R25 on the images of the scores by a criterion; by VALIDATED the first heads of USUAL_SCORE,
+        as many as serve best on the validation images.
+        """
+        scores = self.scores(pair)
+        if by != VALIDATED:
+            return scores.choose(by=cast(By, by))
+        if self.validation is None:
+            given, fix = f"by={by!r} without validation images", f"choose by {', '.join(CRITERIA)}"
+            raise InputError("AblationLab.choose", given, "validation images", fix)
+        return scores.choose(validation=self.validation, lists=USUAL_SCORE, classes=self.all_classes)
+
+    @property
+    def usual_score(self) -> str:
+        """The score of the map shown first: USUAL_SCORE, or what exists for these images."""
+        wrong = self.images.mistakes
+        if not wrong:
+            return "direct"
+        names, right = np.array(self.images.classes.names), self.images.truth == self.images.guess
+        others = set(names[self.images.truth[right].unique().numpy()].tolist())
+        return USUAL_SCORE if any(predicted in others for _, predicted in wrong) else "A"
+
+    @property
+    def criteria(self) -> tuple[str, ...]:
+        """What heads may be chosen by, the usual one first."""
+        return CRITERIA if self.validation is None else (VALIDATED, *CRITERIA)
 
     def curve(self, table: Array, how: How, seed: int = 0) -> OrderCurve:
         """Direct effect of the worst t heads of a map off, against random orders of the same candidates."""
@@ -254,7 +297,7 @@ class AblationSession:
         orders = int(max(FEWEST, min(ORDERS, WORK // max(1, steps * self.sums.logits.numel()))))
         rng = np.random.default_rng(seed)
         several = [first, *(rng.permutation(len(flat))[:steps] for _ in range(orders))]
-        names, member = self.images.members
+        names, member = self.judged.members
         sizes = torch.bincount(member, minlength=len(names)).double()
         found = []
         for order in counted(several, "switch heads off in random orders", "order"):
@@ -268,10 +311,10 @@ class AblationSession:
         """[b]: whether each image is right with the first 0, 1, … T heads off."""
         heads, instead = self.shape[1], self._instead(how)
         logits = self.sums.logits.clone()
-        yield logits.argmax(1) == self.images.truth
+        yield logits.argmax(1) == self.judged.truth
         for i in order:
             logits -= self._of_one(self.layers[i // heads], int(i % heads), instead, how)
-            yield logits.argmax(1) == self.images.truth
+            yield logits.argmax(1) == self.judged.truth
 
     def _of_one(self, layer: int, head: int, instead: Instead, how: How) -> Tensor:
         """[b, c]: what one head gives to the logits; kept while that of all candidates fits."""

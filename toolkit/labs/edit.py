@@ -11,17 +11,28 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from torch import Tensor
 
-from toolkit.api.edit.frontier import default_weights, grid
+from toolkit.api.edit.frontier import default_weights, grid, references
 from toolkit.api.edit.frontier_result import Frontier
 from toolkit.api.edit.held_out import HeldOut, held_out
 from toolkit.api.edit.problem import EditProblem, check_possible, edit_problem
 from toolkit.api.edit.result import Edit, solved
-from toolkit.api.edit.settings import Pair, known_strategy
+from toolkit.api.edit.settings import HOLDABLE, Options, Pair, known_hold, known_options, known_strategy
 from toolkit.api.images.judged import judged
 from toolkit.api.locate.locate import locate
+from toolkit.core.head_strategies import HeadStrengths
 from toolkit.core.heads import HeadSet
-from toolkit.labs.edit_records import EditFacts, Measures, Mistakes, SettingsSent, Visit, VisitPlace, Ways
-from toolkit.labs.edit_shown import facts, rounded
+from toolkit.core.strategies import Strategy
+from toolkit.labs.edit_records import (
+    EditFacts,
+    Measures,
+    Mistakes,
+    NamedMeasures,
+    SettingsSent,
+    Visit,
+    VisitPlace,
+    Ways,
+)
+from toolkit.labs.edit_shown import facts, named, rounded
 
 KEPT = 8
 """Problems and trajectories that are kept."""
@@ -34,11 +45,12 @@ MOST = 200
 PlaceName = Literal["alpha", "beta", "steps", "plane"]
 STEPS = 1000
 """The longest trajectory a slider asks for."""
+Chooser = Callable[[Pair | None], HeadSet]
 
 
 class Settings(NamedTuple):
     """Everything an edit of the lab depends on. scale: None for the checkpoint's. heads: (layer, head) pairs. pair:
-    (true, predicted), or None for all mistakes.
+    (true, predicted), or None for all mistakes. hold: strengths that were set by hand, of heads.
     """
 
     alpha: float
@@ -49,11 +61,19 @@ class Settings(NamedTuple):
     nonnegative: bool
     heads: tuple[tuple[int, int], ...]
     pair: Pair | None
+    hold: tuple[tuple[tuple[int, int], float], ...] = ()
 
     @property
     def path(self) -> Settings:
         """The trajectory it lies on."""
-        return self._replace(steps=0)
+        return self._replace(steps=0, hold=self.holds)
+
+    @property
+    def holds(self) -> tuple[tuple[tuple[int, int], float], ...]:
+        """What is held of the strengths that are solved for."""
+        if self.strategy not in HOLDABLE:
+            return ()
+        return tuple(one for one in self.hold if self.strategy != "strengths" or one[0] in self.heads)
 
     @property
     def plane(self) -> Settings:
@@ -67,6 +87,7 @@ class Settings(NamedTuple):
             "alpha": self.alpha, "beta": self.beta, "steps": self.steps, "strategy": self.strategy,
             "scale": self.scale, "nonnegative": self.nonnegative, "heads": [list(head) for head in self.heads],
             "pair": None if self.pair is None else list(self.pair),
+            "hold": [{"head": list(head), "strength": strength} for head, strength in self.hold],
         }  # fmt: skip
 
 
@@ -153,15 +174,25 @@ def _is_at(visit: Visit, place: VisitPlace) -> bool:
 
 
 class EditSession:
-    """The labelled images edits are made from, the images they are judged on, and everything worked out of them."""
+    """The labelled images edits are made from, the images they are judged on, and everything worked out of them.
 
-    def __init__(self, acts: Any, classes: Any, held: Any = None, unrelated: Mapping[str, Any] | None = None) -> None:
+    chooser: what chooses heads for a pair, None for all mistakes; default Algorithm 1 on the images of the edits.
+    """
+
+    def __init__(
+        self, acts: Any, classes: Any, held: Any = None, unrelated: Mapping[str, Any] | None = None,
+        chooser: Chooser | None = None,
+    ) -> None:  # fmt: skip
         self.images = judged(acts, classes, "EditLab")
         self.shape = self.images.acts.shape[1:3]
-        self._given, self._unrelated = held, dict(unrelated or {})
+        self._given, self._unrelated, self._chooser = held, dict(unrelated or {}), chooser
         self._lock = threading.Lock()
         self._problems: OrderedDict[Any, tuple[EditProblem, HeldOut]] = OrderedDict()
         self._paths: OrderedDict[Settings, Edit] = OrderedDict()
+        self._options: dict[tuple[str, int, bool], Options] = {}
+        self._marks: OrderedDict[Any, list[NamedMeasures]] = OrderedDict()
+        live = self.images.acts if held is None else held
+        self._has_model = getattr(live, "live", None) is not None and getattr(live, "has_images", False)
         self.problem((), None, None)  # what is wrong with the arguments is said now
 
     def note(self, heads: HeadSet) -> str:
@@ -191,7 +222,9 @@ class EditSession:
             return self._problems[key]
 
     def choose(self, pair: Pair | None) -> HeadSet:
-        """Algorithm 1 of R25 on the images the edit is made from."""
+        """Heads for a pair: what was given for it, else Algorithm 1 of R25 on the images the edit is made from."""
+        if self._chooser is not None:
+            return self._chooser(pair)
         true, predicted = pair or (None, None)
         return locate(self.images.acts, self.images.classes, true, predicted, resamples=1).choose()
 
@@ -203,26 +236,35 @@ class EditSession:
         if known is not None and known.history is not None and settings.steps in known.history.steps:
             return known.at(settings.steps)
         problem, held = self.problem(settings.heads, settings.pair, settings.scale)
-        way = known_strategy(settings.strategy, problem.images.embedding.shape[1])
+        way = problem.strategy(settings.strategy)
         alpha, beta, steps, floor = settings.alpha, settings.beta, settings.steps, settings.nonnegative
+        options = self._options_of(problem, way, floor)
+        options = options._replace(hold=known_hold(dict(settings.holds), way, options.bounds))
         painted, pause = time.monotonic(), PAINT
 
         def each(step: int, theta: Tensor) -> None:
             nonlocal painted, pause
             start = time.monotonic()
             if partial is not None and step and start - painted > pause:
-                made = problem.facts | {"steps": steps, "nonnegative": floor}
+                made = problem.facts | options.told | {"steps": steps}
                 partial(Edit(theta.clone(), way, alpha, beta, step, "", made, None, problem, held))
                 painted = time.monotonic()
                 pause = max(PAINT, 4 * (painted - start))  # most of the time is for solving
 
-        made = solved(problem, way, alpha, beta, steps, nonnegative=floor, held=held, each=each)
+        made = solved(problem, way, alpha, beta, steps, options, held=held, each=each)
         self._keep(self._paths, settings.path, made)
         return made
 
+    def _options_of(self, problem: EditProblem, way: Strategy, floor: bool) -> Options:
+        """How a strategy is solved by default: worked out once, as a slider asks for it again and again."""
+        key = way.name, way.size, floor
+        if key not in self._options:
+            self._options[key] = known_options(way.name, way.size, len(problem.images), None, floor, 0, None, None)
+        return self._options[key]
+
     def strategy(self, name: Any) -> str:
         """A strategy by its proper name."""
-        return known_strategy(name, self.images.embedding.shape[1]).name
+        return known_strategy(name, self.images.embedding.shape[1])
 
     def check(self, settings: Settings) -> None:
         """Raise InputError where settings cannot be solved."""
@@ -236,8 +278,20 @@ class EditSession:
         values = default_weights(problem.scale) if weights is None else weights
         return grid(
             [problem], [held], values, values, settings.steps, settings.strategy, nonnegative=settings.nonnegative,
-            each=each,
+            hold=dict(settings.holds), each=each,
         )  # fmt: skip
+
+    def marks(self, settings: Settings) -> list[NamedMeasures]:
+        """The points of the plane that are no edits: the model as it is, and with the heads off."""
+        problem, held = self.problem(settings.heads, settings.pair, settings.scale)
+        key = settings.heads, settings.pair
+        if key not in self._marks:
+            self._keep(self._marks, key, named(references(problem, held)))
+        return self._marks[key]
+
+    def can_fold(self, edit: Edit) -> bool:
+        """Whether the folded model's numbers differ from the direct ones, and can be measured here."""
+        return self._has_model and isinstance(edit.strategy, HeadStrengths)
 
     @cached_property
     def facts(self) -> EditFacts:

@@ -23,6 +23,13 @@ class NamedMeasures(Measures):
     name: str
 
 
+class SetByHand(TypedDict):
+    """A head [layer, head] and the strength it was given."""
+
+    head: list[int]
+    strength: float
+
+
 class SettingsSent(TypedDict):
     """Everything an edit depends on (`Settings`). heads: [layer, head] each; pair: [true, predicted]."""
 
@@ -34,6 +41,7 @@ class SettingsSent(TypedDict):
     nonnegative: bool
     heads: list[list[int]]
     pair: list[str] | None
+    hold: list[SetByHand]
 
 
 class VisitPlace(TypedDict):
@@ -88,6 +96,40 @@ class FrontSent(Columns):
     of: SettingsSent
 
 
+class FoldedSent(TypedDict):
+    """What the folded model makes of every row. after: by its name. of: the settings of the edit that was folded."""
+
+    after: dict[str, float]
+    of: SettingsSent
+
+
+class StrengthsSent(TypedDict):
+    """Strengths of heads ([layer, head] each)."""
+
+    heads: list[list[int]]
+    values: list[float]
+
+
+class RowBeside(TypedDict):
+    """What another edit makes of a row; low, high: of the change."""
+
+    after: float
+    low: float
+    high: float
+
+
+class BesideSent(TypedDict):
+    """Another edit beside the one that is looked at. of: the settings it was made for. rows: by the name of the row
+    they stand beside. error: why there is none, "" where there is.
+    """
+
+    of: SettingsSent
+    rows: dict[str, RowBeside]
+    point: NotRequired[Measures]
+    strengths: StrengthsSent
+    error: str
+
+
 class CurveSent(Columns):
     """How an edit went, at some of its steps. total: the objective. of: the settings it was made for."""
 
@@ -119,7 +161,9 @@ class Pulls(TypedDict):
 
 
 class EditWords(TypedDict):
-    """What an edit did. down, up: texts. negative: dimensions below zero. gap: of the attainable fall, what is left."""
+    """What an edit did. down, up: texts. negative: dimensions below zero. gap: of the attainable fall, what is left.
+    made: what it is, where it scales heads or moves class vectors, a line each.
+    """
 
     pulls: NotRequired[Pulls]
     gap: NotRequired[float | None]
@@ -128,12 +172,13 @@ class EditWords(TypedDict):
     down: NotRequired[list[Scaled]]
     up: NotRequired[list[Scaled]]
     heads: NotRequired[list[Scaled]]
+    made: NotRequired[list[str]]
 
 
 class EditFacts(TypedDict):
     """Of the images. n, split: those it is measured on; own: they are those it is made from; used, left: left out since
     it is made from them, or since they have other labels. made, made_split: those it is made from. targets: classes an
-    edit is for; others: there are others. scale: the checkpoint's.
+    edit is for; others: there are others. scale: the checkpoint's. heads: of a layer.
     """
 
     n: int
@@ -146,3 +191,4 @@ class EditFacts(TypedDict):
     made: int
     made_split: str
     scale: float
+    heads: int

@@ -13,7 +13,10 @@ from toolkit.api.edit.held_out import HeldOut
 from toolkit.api.edit.outcome import Locality, Outcome
 from toolkit.api.edit.problem import EditProblem
 from toolkit.api.edit.result import Edit
+from toolkit.core.head_strategies import HeadStrengths
+from toolkit.core.strategies import Linear
 from toolkit.labs.edit_records import (
+    BesideSent,
     Columns,
     CurveSent,
     EditFacts,
@@ -21,12 +24,17 @@ from toolkit.labs.edit_records import (
     FrontSent,
     Measures,
     NamedMeasures,
+    RowBeside,
     Scaled,
     SettingsSent,
+    StrengthsSent,
 )
 
+TOLD = 5
+"""Dimensions and heads that are told in words."""
 POINTS = 26
 """Points of the step curve."""
+NO_STRENGTHS: StrengthsSent = {"heads": [], "values": []}
 LARGE = 20_000
 """Parameters up to which it is worked out how far an edit is from convergence."""
 
@@ -36,7 +44,7 @@ class EditShown:
     """An edit as it is painted.
 
     outcome: what it does. rows: groups before and after. told: shares that are no accuracies, in words. point: its
-    measures, by name. words: all in a sentence.
+    measures, by name. strengths: of heads; empty for an edit that is none of them. words: all in a sentence.
     """
 
     edit: Edit
@@ -44,6 +52,7 @@ class EditShown:
     rows: list[dict[str, Any]]
     told: list[str]
     point: Measures
+    strengths: StrengthsSent
     words: str
 
 
@@ -51,7 +60,26 @@ def shown(edit: Edit) -> EditShown:
     """An edit as it is painted."""
     outcome = edit.on()
     place = point(outcome)
-    return EditShown(edit, outcome, rows(outcome), told(outcome), place, sentence(edit, place, outcome.held))
+    words = sentence(edit, place, outcome.held)
+    return EditShown(edit, outcome, rows(outcome), told(outcome), place, strengths(edit), words)
+
+
+def beside(made: EditShown, other: EditShown, of: SettingsSent) -> BesideSent:
+    """An edit as it stands beside another one, `made`: what becomes of its rows. of: the settings of the second."""
+    # in the same order; the worst group may be another one, by another name
+    pairs = zip(made.rows, other.rows, strict=True)
+    found: dict[str, RowBeside] = {
+        row["name"]: {"after": theirs["after"], "low": theirs["low"], "high": theirs["high"]} for row, theirs in pairs
+    }
+    return {"of": of, "rows": found, "point": other.point, "strengths": other.strengths, "error": ""}
+
+
+def strengths(edit: Edit) -> StrengthsSent:
+    """The strengths of an edit that scales whole heads; else none."""
+    way = edit.strategy
+    if not isinstance(way, HeadStrengths) or way.parts.directions is not None:
+        return NO_STRENGTHS
+    return {"heads": [list(head) for head in way.parts.heads], "values": edit.theta.tolist()}
 
 
 def sentence(edit: Edit, place: Measures, held: HeldOut) -> str:
@@ -126,21 +154,31 @@ def curve(edit: Edit, of: SettingsSent) -> CurveSent:
 
 def words(edit: Edit) -> EditWords:
     """What the edit did and how far it is: pulls, gap, bound, dimensions; with a live model texts and heads."""
-    moved, pulls = edit.moved, edit.pulls()
+    pulls = edit.pulls()
     found: EditWords = {
         "pulls": {"ce": pulls["ce"], "success": pulls["success"], "locality": pulls["locality"]},
         "gap": edit.gap if edit.strategy.size <= LARGE else None,
-        "negative": edit.negative if edit.strategy.name == "diagonal" else None,
-        "moved": [
-            {"dimension": int(i), "by": float(moved[i])} for i in np.argsort(-np.abs(moved), kind="stable")[:5]
-        ],
-    }  # fmt: skip
+    }
+    if isinstance(edit.strategy, Linear):
+        moved = edit.moved
+        order = np.argsort(-np.abs(moved), kind="stable")[:TOLD]
+        found["moved"] = [{"dimension": int(i), "by": float(moved[i])} for i in order]
+        found["negative"] = edit.negative if edit.strategy.name == "diagonal" else None
+    elif isinstance(edit.strategy, HeadStrengths):
+        found["made"] = [f"{name} × {g:.2f}" for name, g in furthest(edit)]
     seen_on = edit.on().held
     if edit.problem.images.acts.live is not None and max(int(seen_on.target.sum()), 3 * seen_on.own) > 2:
         seen = edit.inspect()
         down, up = seen.turned()
         found["down"], found["up"], found["heads"] = _scaled(down), _scaled(up), _scaled(seen.scaled())
+        if seen.strengths or seen.classes:
+            found["made"] = [str(one) for one in (*seen.strengths[:TOLD], *seen.classes)]
     return found
+
+
+def furthest(edit: Edit) -> list[tuple[str, float]]:
+    """The strengths of heads furthest from 1."""
+    return sorted(edit.strengths.items(), key=lambda pair: -abs(pair[1] - 1))[:TOLD]
 
 
 def _scaled(pairs: list[tuple[str, float]]) -> list[Scaled]:
@@ -162,14 +200,14 @@ def _columns(column: Callable[[Measure], list[float | None]]) -> Columns:
     }  # fmt: skip
 
 
-def marks(found: Frontier) -> list[NamedMeasures]:
-    """The points of other methods in the plane of a frontier."""
+def named(points: dict[str, dict[str, float]]) -> list[NamedMeasures]:
+    """Points by name, for the browser."""
     return [
         {
-            "name": p.name, "success": _known(p.success), "worst": _known(p.worst), "like": _known(p.like),
-            "locality": _known(p.locality), "agreement": _known(p.agreement),
+            "name": name, "success": _known(p["success"]), "worst": _known(p["worst"]), "like": _known(p["like"]),
+            "locality": _known(p["locality"]), "agreement": _known(p["agreement"]),
         }
-        for p in found.points
+        for name, p in points.items()
     ]  # fmt: skip
 
 
@@ -193,7 +231,7 @@ def facts(problem: EditProblem, held: HeldOut) -> EditFacts:
         "left": held.images.left_out, "targets": list(problem.targets),
         "others": held.has_others or bool(held.unrelated),
         "made": len(problem.images), "made_split": problem.images.acts.split,
-        "scale": problem.images.acts.card.logit_scale,
+        "scale": problem.images.acts.card.logit_scale, "heads": int(problem.images.acts.shape[2]),
     }  # fmt: skip
 
 

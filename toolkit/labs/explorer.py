@@ -15,17 +15,20 @@ from numpy.typing import NDArray
 from toolkit.api.checks import check_model
 from toolkit.api.images.acts import Acts
 from toolkit.api.images.extract import InMemory, extract
-from toolkit.api.images.judged import Judged
+from toolkit.api.images.judged import Judged, judged
 from toolkit.api.images.load import load
 from toolkit.api.images.search import search
 from toolkit.api.locate.evidence import AbsentScoreError
 from toolkit.api.locate.registry import offered
+from toolkit.api.locate.scores import USUAL_SCORE
+from toolkit.core.heads import HeadSet
 from toolkit.data.classes import ClassSet, classes
 from toolkit.data.counts import many
 from toolkit.data.samples import Samples
 from toolkit.errors import InputError
 from toolkit.labs.ablation import AblationSession, Pair
-from toolkit.labs.ranked import ErrorsSent
+from toolkit.labs.ranked import ErrorsSent, errors_sent
+from toolkit.labs.shares import Shares, shares
 from toolkit.models.model import Model
 from toolkit.organism.scenes import scenes
 
@@ -33,10 +36,7 @@ Show = Literal["mistakes", "right", "all"]
 SHOWS: dict[Show, str] = {"mistakes": "mistakes", "right": "right ones", "all": "all images"}
 COUNTED: dict[Show, str] = {"mistakes": "mistakes", "right": "right ones", "all": "images"}
 NOBODY = "nobody is wrong so: predicted − true"
-"""The map shown where no image makes the mistake: over the images of the true class."""
-PER_CLASS = 10
-"""Images of every class an edit is made from where none are named (R25 draws so many)."""
-DRAWS = 20
+"""The map shown where no image heads are found on makes the mistake: over those of the true class."""
 MOST_CLASSES = 1000
 BIRDS = ("landbird", "waterbird")
 
@@ -71,8 +71,8 @@ class ExplorerSession:
 
     model: live, default the built-in one. data: samples, or their parts with the images; default the built-in world.
     class_set: default the labels that occur, of the built-in world the two birds. Images with other labels are what an
-    edit may cost elsewhere. edit_on, held_out: samples or parts an edit is made from and judged on; default ten images
-    of every class, and all others.
+    edit may cost elsewhere. edit_on, held_out: samples or parts an edit is made from, and everything is judged on;
+    default a share of the images (`shares`).
     """
 
     def __init__(
@@ -119,23 +119,53 @@ class ExplorerSession:
     @property
     def acts_made(self) -> bool:
         """Whether the parts are there."""
-        return "lab" in self.__dict__
+        return "images" in self.__dict__
+
+    @cached_property
+    def images(self) -> Judged:
+        """The images with a label in the class set, and what the model says of them."""
+        return judged(self.prepare(), self.classes, "Explorer")
+
+    @cached_property
+    def shares(self) -> Shares:
+        """Which of the images serve what."""
+        few, held = (None if given is None else given.ids.astype(str).tolist() for given in self._given.values())
+        return shares(self.images, self.prepare().ids.astype(str).tolist(), few, held)
+
+    @cached_property
+    def judging(self) -> Acts:
+        """Parts of the images everything is measured on."""
+        given = self._parts_of(self._given["held_out"])
+        return self.prepare().take(self.shares.judging) if given is None else given
 
     @cached_property
     def lab(self) -> AblationSession:
-        """Scores and effects of heads on these images."""
-        acts = self.prepare()
+        """Scores of heads on the images they are found on, and effects on those they are judged on."""
+        everything, shares = self.prepare(), self.shares
+        found = everything.take(shares.found)
         with self._lock:
-            return AblationSession(acts, self.classes, self._layers, self._minority, "Explorer")
+            chosen_on = everything.take(shares.choosing) if shares.choosing else None
+            return AblationSession(
+                found, self.classes, self._layers, self._minority, "Explorer", held_out=self.judging,
+                validation=chosen_on, all_classes=self.all_classes,
+            )  # fmt: skip
 
-    @property
-    def images(self) -> Judged:
-        """The images with a label in the class set, and what the model says of them."""
-        return self.lab.images
+    def choose(self, pair: Pair) -> HeadSet:
+        """The heads to switch off for an error: chosen on images set aside for it, else by Algorithm 1. Raises
+        InputError where no image heads are found on is wrong in this way.
+        """
+        return self.lab.choose(pair, self.lab.criteria[0])
+
+    @cached_property
+    def judged_alone(self) -> AblationSession:
+        """The images everything is measured on, and nothing else; any image may be looked at."""
+        made = AblationSession(self.judging, self.classes, self._layers, self._minority, "Explorer")
+        made.looked_at = self.images.acts
+        return made
 
     def maps(self, pair: Pair) -> HeadMaps:
         """Scores of the heads for an error; along predicted − true alone where none is wrong."""
-        wrong = self.images.mistakes
+        wrong = self.lab.images.mistakes
         if not (wrong if pair is None else wrong.get(pair)):
             return HeadMaps({NOBODY: self.lab.map("text", pair or self.first_pair, "zero", "")}, "")
         tables, failed = dict[str, NDArray[np.float64]](), list[str]()
@@ -149,7 +179,16 @@ class ExplorerSession:
             except InputError as error:
                 tables[score.name] = np.full((len(self.lab.layers), self.lab.shape[1]), np.nan)
                 failed.append(str(error))
-        return HeadMaps(tables, " ".join(failed))
+        first = {name: tables[name] for name in (USUAL_SCORE,) if name in tables}
+        return HeadMaps(first | tables, " ".join(failed))
+
+    def map_words(self, maps: HeadMaps) -> str:
+        """What maps rest on, and what failed."""
+        found, judging = len(self.lab.images), len(self.lab.judged)
+        if self.lab.judged.acts is self.lab.images.acts or not self.shares.choosing:
+            return maps.failed
+        rest = f"From {many(found, 'image')}; {judging:,} others judge what is done about it."
+        return f"{rest} {maps.failed}".strip()
 
     @property
     def first_pair(self) -> tuple[str, str]:
@@ -163,7 +202,7 @@ class ExplorerSession:
         chosen.
         """
         guess = self.images.guess.numpy()
-        return self.lab.errors(guess, guess, find, "before", chosen)
+        return errors_sent(self.classes.names, self.images.truth.numpy(), guess, guess, find, "before", chosen)
 
     def shown(self, show: Show, pair: Pair, query: str) -> Shown:
         """The images of a cell of the confusion (None: of all), by their cosine with a text, else the surest first."""
@@ -257,40 +296,15 @@ class ExplorerSession:
 
     def for_editing(self) -> tuple[Acts, ClassSet, Acts]:
         """Parts an edit is made from, all classes it must tell apart, and parts it is judged on."""
-        few, held = (self._parts_of(self._given[name]) for name in ("edit_on", "held_out"))
-        if few is None:
-            few = self._few()
-        if held is None:
-            used, everything = set(few.ids.astype(str)), self.prepare()
-            rest = [i for i, name in enumerate(everything.ids.astype(str)) if name not in used]
-            if not rest:
-                given = f"{len(everything)} images, all of which an edit would be made from"
-                fix = "pass more images, or held_out="
-                raise InputError("Explorer.edit", given, "others to judge it on", fix)
-            held = everything.take(rest)
-        return few, self._wider(held), held
+        few = self._parts_of(self._given["edit_on"])
+        return self.prepare().take(self.shares.few) if few is None else few, self.all_classes, self.judging
 
-    def _few(self) -> Acts:
-        """As many images of every class as R25 takes: of DRAWS draws the first with most kinds of mistakes in it, since
-        an edit needs a wrong image to learn from.
-        """
-        images = self.images
-        truth, guess = images.truth.numpy(), images.guess.numpy()
-        members = np.split(np.argsort(truth, kind="stable"), np.cumsum(np.bincount(truth))[:-1])
-        members = [rows for rows in members if len(rows)]
-        each = max(1, min(PER_CLASS, min(map(len, members)) // 2))
-        cells = np.where(truth == guess, -1, truth * len(images.classes) + guess)
-        draws = []
-        for seed in range(DRAWS):
-            rng = np.random.default_rng(seed)
-            draws.append(np.sort(np.concatenate([rng.choice(rows, each, replace=False) for rows in members])))
-        best = max(draws, key=lambda rows: len(set(cells[rows].tolist()) - {-1}))
-        return images.acts.take(best.tolist())
-
-    def _wider(self, held: Acts) -> ClassSet:
-        """The class set with the other labels that occur: what an edit may cost elsewhere."""
+    @cached_property
+    def all_classes(self) -> ClassSet:
+        """The class set with the other labels that occur: what heads off and edits may cost elsewhere."""
         known = self.classes
-        others = sorted({str(label) for label in held.labels} - {*known.names, "", "None", "nan"})
+        labels = {str(label) for acts in (self.prepare(), self.judging) for label in acts.labels}
+        others = sorted(labels - {*known.names, "", "None", "nan"})
         if known.given is not None or not others or len(others) > MOST_CLASSES:
             return known
         more = classes(others, templates=known.templates or None)

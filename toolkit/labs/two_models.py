@@ -121,7 +121,7 @@ class SecondModel:
 
     def looks(self, image: str, text: str, against: str) -> tuple[TokenAttribution, TokenAttribution]:
         """The token maps of both for a text in an image."""
-        picture = self._all.images.acts.read(image).image
+        picture = self._all.looked_at.read(image).image
         if picture is None:
             raise InputError("TwoModels", f"{image!r}, which cannot be read", "an image Pillow reads", "choose another")
         a, b = (token_map(model, picture, text, against or None) for model in (self.first, self.model))

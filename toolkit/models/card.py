@@ -11,6 +11,7 @@ import torch
 
 from toolkit.core.tower import Pool, Tower
 from toolkit.models.wrappers import plain_name
+from toolkit.signs import counted
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,10 @@ def fingerprint(clip: Any) -> str:
         raw: Any = tensor.detach().contiguous().flatten().view(torch.uint8).cpu().numpy()
         return sha256(f"{plain_name(name)}{tuple(tensor.shape)}{tensor.dtype}".encode() + sha256(raw).digest()).digest()
 
+    state = clip.state_dict()
     with ThreadPoolExecutor() as pool:  # hashing lets go of the interpreter lock
-        return sha256(b"".join(pool.map(digest, clip.state_dict().items()))).hexdigest()[:16]
+        digests = counted(pool.map(digest, state.items()), "read the weights", "tensor", len(state))
+        return sha256(b"".join(digests)).hexdigest()[:16]
 
 
 def image_size(clip: Any) -> tuple[int, int]:

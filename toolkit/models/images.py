@@ -57,13 +57,15 @@ class Images:
             accepted = "a whole number of at least 1"
             raise InputError(self._operation, f"batch_size={size!r}", accepted, "pass how many images to run at a time")
         for start in range(0, len(self), size):
-            rows = range(start, min(start + size, len(self)))
-            batch = self._read(rows)
-            if not bool(batch.isfinite().all()):
-                raise self._error(
-                    f"NaN or infinite pixels in images {rows.start}…{rows.stop - 1}", "clean the images first"
-                )
-            yield batch
+            yield self.batch(range(start, min(start + size, len(self))))
+
+    def batch(self, rows: range) -> Tensor:
+        """Preprocessed float tensors of these rows, [n, 3, H, W]."""
+        found = self._read(rows)
+        if not bool(found.isfinite().all()):
+            given = f"NaN or infinite pixels in images {rows.start}…{rows.stop - 1}"
+            raise self._error(given, "clean the images first")
+        return found
 
     def picture(self, row: int) -> Image.Image:
         """The picture as it was given, in RGB; of a preprocessed tensor, its pixels with the normalisation undone (as
@@ -78,7 +80,7 @@ class Images:
             if self._normalise is None:
                 t = (t - t.min()) / (t.max() - t.min()).clamp_min(1e-12)
             else:
-                t = t * self._normalise[1][0] + self._normalise[0][0]
+                t = t * self._normalise[1] + self._normalise[0]
             pixels = (t.clamp(0, 1) * 255).round().to(torch.uint8)
         return Image.fromarray(pixels.permute(1, 2, 0).cpu().numpy())
 
@@ -177,8 +179,13 @@ class Images:
             return batch
         if self._normalise is None or tuple(batch.shape[2:]) != self._size:
             return self._stacked([Image.fromarray(pixels) for pixels in batch.permute(0, 2, 3, 1).cpu().numpy()])
-        mean, std = (t.to(batch.device) for t in self._normalise)
-        return (batch.float() / 255 - mean) / std
+        return self._normalised(batch)
+
+    def _normalised(self, pixels: Tensor) -> Tensor:
+        """What the model's own preprocess makes of pixels of the model's size [..., 3, H, W], uint8."""
+        assert self._normalise is not None
+        mean, std = (t.to(pixels.device) for t in self._normalise)
+        return (pixels.float() / 255 - mean) / std
 
     def _stacked(self, images: Sequence[Image.Image]) -> Tensor:
         """Images through the preprocess, [n, 3, H, W]."""
@@ -186,7 +193,11 @@ class Images:
         for image in images:
             if 0 in image.size:
                 raise self._error(f"an image of {image.size[0]} × {image.size[1]} pixels", "leave it out")
-            out.append(self._preprocess(image.convert("RGB")))  # as the model's own preprocess takes it
+            picture = image.convert("RGB")  # as the model's own preprocess takes it
+            if self._normalise is not None and picture.size == (self._size[1], self._size[0]):
+                out.append(self._normalised(_pixels(picture)))
+            else:
+                out.append(self._preprocess(picture))
             if tuple(out[-1].shape) != (3, *self._size):
                 given = f"a preprocess that returns {tuple(out[-1].shape)}"
                 accepted = f"[3, {self._size[0]}, {self._size[1]}]"
@@ -194,5 +205,9 @@ class Images:
         return torch.stack(out)
 
 
+def _pixels(picture: Image.Image) -> Tensor:
+    return torch.from_numpy(np.array(picture)).permute(2, 0, 1)
+
+
 def _per_channel(values: Sequence[float]) -> Tensor:
-    return torch.tensor(values, dtype=torch.float32).view(1, 3, 1, 1)
+    return torch.tensor(values, dtype=torch.float32).view(3, 1, 1)

@@ -22,6 +22,7 @@ from toolkit.models.adapted import adapted
 from toolkit.models.card import ModelCard, card_of, image_size
 from toolkit.models.claims import Claims
 from toolkit.models.images import Images
+from toolkit.models.own_preprocess import OwnPreprocess, attached
 from toolkit.models.processors import ImageProcessor, Tokenizer, as_preprocess, as_tokenizer
 from toolkit.models.towers import VIEWS, refuse_reruns, tower_of, training_state
 from toolkit.models.wrappers import check_weights, eager, unwrapped
@@ -52,11 +53,11 @@ class Model:
         self._view = view
         tower_of(clip, view)
         self._name = name
-        self._own = own_preprocess(clip) if preprocess is None else None
+        self._own = preprocess is None
         self._normalisation = _normalisation(clip, preprocess)
         self._card: tuple[Any, ModelCard] | None = None
         self._readout: tuple[Any, Readout] | None = None
-        self.preprocess: Callable[..., Tensor] = preprocess or self._own  # type: ignore[assignment]
+        self.preprocess: Callable[..., Tensor] = OwnPreprocess(clip) if preprocess is None else preprocess
         self.tokenizer = tokenizer or _tokenizer(clip)
 
     @property
@@ -113,7 +114,7 @@ class Model:
         return self._again(clip, what if whole else f"{self._name}, {what}", self._view)
 
     def _again(self, clip: Any, name: str, view: str) -> Model:
-        preprocess = None if self._own is not None else self.preprocess
+        preprocess = None if self._own else self.preprocess
         found = Model(clip, preprocess, self.tokenizer, name, view)
         found.claims = self.claims
         return found
@@ -135,7 +136,7 @@ class Model:
             given: tensors [b, 3, H, W], uint8 pixels of the model's size, PIL images (one or a list), or samples.
             operation: named in errors.
         """
-        normalise = self._normalisation if self._own is not None else None
+        normalise = self._normalisation if self._own else None
         return Images(given, self.preprocess, image_size(self.clip), normalise, operation, self._normalisation)
 
     @full_precision
@@ -412,10 +413,6 @@ def check_device(device: str | torch.device, operation: str) -> torch.device:
     return target
 
 
-def _attached(clip: Any) -> dict[str, Any]:
-    return getattr(getattr(clip, "visual", None), "preprocess_cfg", None) or {}
-
-
 def _normalisation(clip: Any, preprocess: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and std of the preprocess given, else of the config open_clip attached, else OpenAI's."""
     if isinstance(preprocess, ImageProcessor):
@@ -423,25 +420,13 @@ def _normalisation(clip: Any, preprocess: Any) -> tuple[tuple[float, ...], tuple
     for step in getattr(preprocess, "transforms", []):
         if hasattr(step, "mean") and hasattr(step, "std"):
             return tuple(float(x) for x in step.mean), tuple(float(x) for x in step.std)
-    config = _attached(clip)
+    config = attached(clip)
     return tuple(config.get("mean", OPENAI_MEAN)), tuple(config.get("std", OPENAI_STD))
 
 
-def own_preprocess(clip: Any) -> Callable[..., Tensor]:
-    """The evaluation transform of the config open_clip attached to the model, else OpenAI's."""
-    from dataclasses import fields
-
-    from open_clip.transform import PreprocessCfg, image_transform_v2
-
-    known = {f.name for f in fields(PreprocessCfg)}
-    config = {k: v for k, v in _attached(clip).items() if k in known} | {"size": image_size(clip)}
-    transform: Callable[..., Tensor] = image_transform_v2(PreprocessCfg(**config), is_train=False)
-    return transform
-
-
 def _tokenizer(clip: Any) -> Tokenizer | None:
+    if getattr(clip, "vocab_size", None) != 49408:
+        return None
     import open_clip
 
-    if getattr(clip, "vocab_size", None) == 49408:
-        return open_clip.SimpleTokenizer(context_length=clip.context_length)
-    return None
+    return open_clip.SimpleTokenizer(context_length=clip.context_length)

@@ -1,4 +1,4 @@
-"""The built-in model: a stock open_clip CLIP, small enough to ship, trained on the built-in world."""
+"""The built-in model: a CLIP of open_clip's architecture, small enough to ship, trained on the built-in world."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from toolkit.organism.clip import CLIP
 from toolkit.organism.tokenizer import WordTokenizer
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -20,19 +21,19 @@ MEAN = STD = (0.5, 0.5, 0.5)
 
 
 def build(vocab_size: int) -> Any:
-    """A freshly initialised open_clip CLIP of the built-in architecture, in eval mode."""
+    """A freshly initialised open_clip CLIP of the built-in architecture, in eval mode: where training begins."""
     import open_clip
 
     text = {**ARCHITECTURE["text_cfg"], "vocab_size": vocab_size}
     return open_clip.CLIP(ARCHITECTURE["embed_dim"], ARCHITECTURE["vision_cfg"], text).eval()
 
 
-def load_clip(folder: Path = WEIGHTS) -> tuple[Any, WordTokenizer, dict[str, Any]]:
+def load_clip(folder: Path = WEIGHTS) -> tuple[CLIP, WordTokenizer, dict[str, Any]]:
     """The shipped model, its tokenizer and its provenance record; weights are stored in half precision."""
     from safetensors.torch import load_file
 
     tokenizer = WordTokenizer.load(folder / "tokenizer.json")
     with torch.random.fork_rng(devices=[]):  # loading must not cost the user's random state
-        clip = build(tokenizer.vocab_size)
+        clip = CLIP(**ARCHITECTURE | {"text_cfg": ARCHITECTURE["text_cfg"] | {"vocab_size": tokenizer.vocab_size}})
     clip.load_state_dict({name: t.float() for name, t in load_file(folder / "model.safetensors").items()})
-    return clip, tokenizer, json.loads((folder / "provenance.json").read_text())
+    return clip.eval(), tokenizer, json.loads((folder / "provenance.json").read_text())

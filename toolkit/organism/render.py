@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from toolkit.core.precision import full_precision
+from toolkit.core.threads import one_core_each
 from toolkit.organism import backgrounds, sprites
 from toolkit.organism.backgrounds import SIZE
 from toolkit.organism.draws import Draws
@@ -99,7 +99,7 @@ def _in_threads(work: Callable[[Tensor], None], pieces: Sequence[Tensor]) -> Non
         for piece in pieces:
             work(piece)
         return
-    with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+    with one_core_each(workers, "paint") as pool:
         for done in [pool.submit(full_precision(work), piece) for piece in pieces]:
             done.result()
 

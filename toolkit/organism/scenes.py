@@ -66,7 +66,13 @@ class Scenes(Samples):
         return picture.object, picture.parts
 
     def take(self, rows: Sequence[int]) -> Self:
-        return type(self)(self.split, self.seed, self.numbers[np.asarray(rows, np.int64)], self.mixture)
+        at = np.asarray(rows, np.int64)
+        found = type(self)(self.split, self.seed, self.numbers[at], self.mixture)
+        if len(self) <= KEPT and len(at) <= KEPT:
+            painted = self._painted[at]
+            found._kept[painted] = self._kept[at[painted]]
+            found._painted[painted] = True
+        return found
 
     @property
     def factors(self) -> pandas.DataFrame:

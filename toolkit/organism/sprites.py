@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,8 +20,12 @@ RADIUS = ((13.0, 20.0), (10.5, 14.0), (9.5, 12.5))
 FINE = 2
 SIDE = 96
 """Texels along a sprite: ±1.2 object units at the largest radius."""
+BIRDS, FORMS = 16, 8
+"""Figures that are birds, of two classes; forms a bird has, the same in both."""
 CHANNELS = 5
 """Distance to the outline in pixels, share of the object's own colour, and the fixed colour that is added."""
+
+_RADII = torch.from_numpy(np.array(RADIUS, np.float32).ravel())
 
 
 def figure(kind: Tensor, neck: Tensor, bill: Tensor, feet: Tensor) -> Tensor:
@@ -28,18 +33,46 @@ def figure(kind: Tensor, neck: Tensor, bill: Tensor, feet: Tensor) -> Tensor:
     return torch.where(kind < 2, ((kind * 2 + neck) * 2 + bill) * 2 + feet, kind + 14)
 
 
-@lru_cache(maxsize=256)
 def sprite(number: int, count: int, size: int) -> tuple[Tensor, Tensor]:
     """Look [CHANNELS, SIDE, SIDE] and part of every texel [SIDE, SIDE] (also just outside the outline)."""
-    unit = torch.full((1, 1, 1), RADIUS[count][size] * FINE, dtype=torch.float32)
-    axis = (torch.arange(SIDE, dtype=torch.float32) - (SIDE - 1) / 2) / unit[0, 0, 0]
-    u, v = axis.view(1, 1, SIDE).expand(1, SIDE, SIDE), axis.view(1, SIDE, 1).expand(1, SIDE, SIDE)
-    pen = shapes.Pen(u, v, unit, FINE)
-    if number < 16:
-        shapes.bird(pen, *(torch.tensor([number >> bit & 1]) for bit in (2, 1, 0)))
-    else:
-        shapes.PAINTERS[CLASSES[number - 14]](pen)
-    return torch.cat([pen.distance[:, None] / FINE, pen.tone], 1)[0], pen.part[0]
+    nominal = count * len(RADIUS[0]) + size
+    if number < BIRDS:
+        looks, parts = _birds()
+        return looks[number % FORMS, nominal], parts[number % FORMS, nominal]
+    looks, parts = _others(CLASSES[number - 14])
+    return looks[nominal], parts[nominal]
+
+
+@lru_cache
+def _birds() -> tuple[Tensor, Tensor]:
+    """All birds at all nominal sizes, [FORMS, sizes, …]: neck, bill and feet are the bits of a form."""
+    sizes = len(_RADII)
+    pen = _pen(_RADII.repeat(FORMS))
+    form = torch.arange(FORMS).repeat_interleave(sizes)
+    shapes.bird(pen, *(form >> bit & 1 for bit in (2, 1, 0)))
+    looks, parts = _painted(pen)
+    return looks.unflatten(0, (FORMS, sizes)), parts.unflatten(0, (FORMS, sizes))
+
+
+@lru_cache
+def _others(name: str) -> tuple[Tensor, Tensor]:
+    """A class at all nominal sizes, [sizes, …]."""
+    pen = _pen(_RADII)
+    shapes.PAINTERS[name](pen)
+    return _painted(pen)
+
+
+def _pen(radii: Tensor) -> shapes.Pen:
+    """A pen for sprites of these radii, in pixels [n]."""
+    unit = (radii * FINE).view(-1, 1, 1)
+    axis = (torch.arange(SIDE, dtype=torch.float32) - (SIDE - 1) / 2) / unit
+    u = axis.view(-1, 1, SIDE).expand(-1, SIDE, SIDE)
+    v = axis.view(-1, SIDE, 1).expand(-1, SIDE, SIDE)
+    return shapes.Pen(u, v, unit, FINE)
+
+
+def _painted(pen: shapes.Pen) -> tuple[Tensor, Tensor]:
+    return torch.cat([pen.distance[:, None] / FINE, pen.tone], 1), pen.part
 
 
 def look_up(

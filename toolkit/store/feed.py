@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from toolkit.core.threads import one_core_each
 from toolkit.data.samples import Read, Samples
 from toolkit.models.model import Model
+from toolkit.models.own_preprocess import OwnPreprocess
 from toolkit.store.words import CONVERTED, SKIPPED
 
 AHEAD = 3
@@ -35,21 +38,27 @@ class Feed:
     def __init__(self, model: Model, data: Samples, workers: int | None = None) -> None:
         self._model, self._data = model, data
         self._each = type(data).read is not Samples.read  # else all images of a batch come at once
+        self._images = model.images(data, "extract")
         self._pin = model.device.type == "cuda"
-        self._pool = ThreadPoolExecutor(workers or os.cpu_count() or 1, thread_name_prefix="decode")
+        self._workers = workers or os.cpu_count() or 1
+        self._within = ExitStack()
 
     def __enter__(self) -> Feed:
+        if self._each and isinstance(self._model.preprocess, OwnPreprocess):
+            self._model.preprocess.prepare()
+        self._pool = self._within.enter_context(one_core_each(self._workers, "decode"))
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._within.close()
 
     def batches(self, rows: range, size: int) -> Iterator[Batch]:
         """The images of these rows, `size` at a time, in order."""
+        ahead = AHEAD if self._each or self._pin else 1
         waiting: deque[tuple[range, list[Future[Any]]]] = deque()
         starts = iter(range(rows.start, rows.stop, size))
         while True:
-            while len(waiting) < AHEAD and (start := next(starts, None)) is not None:
+            while len(waiting) < ahead and (start := next(starts, None)) is not None:
                 some = range(start, min(start + size, rows.stop))
                 waiting.append((some, self._submit(some)))
             if not waiting:
@@ -60,7 +69,11 @@ class Feed:
     def _submit(self, rows: range) -> list[Future[Any]]:
         if self._each:
             return [self._pool.submit(self._one, row) for row in rows]
-        return [self._pool.submit(self._many, rows)]
+        if self._pin:
+            return [self._pool.submit(self._many, rows)]
+        done = Future[Any]()  # what makes pixels with all cores must not do so beside a model that uses them too
+        done.set_result(self._many(rows))
+        return [done]
 
     def _one(self, row: int) -> tuple[Tensor | None, str]:
         read = self._data.read(row)
@@ -80,8 +93,7 @@ class Feed:
 
     def _many(self, rows: range) -> Tensor | None:
         try:
-            part = self._data.take(list(rows))
-            return next(self._model.images(part, "extract").batches(len(rows)))
+            return self._images.batch(rows)
         except Exception:  # noqa: BLE001 – one image spoils a batch: they are looked at one by one
             return None
 

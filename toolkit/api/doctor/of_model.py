@@ -13,7 +13,7 @@ from toolkit.api.images.decompose import decompose
 from toolkit.data.choice import first_three
 from toolkit.errors import ToolkitError
 from toolkit.models.claims import activation, computes_quick
-from toolkit.models.model import own_preprocess
+from toolkit.models.own_preprocess import OwnPreprocess
 from toolkit.models.processors import as_preprocess
 
 Said = tuple[Verdict, str, str]
@@ -45,8 +45,10 @@ def parts(patient: Patient) -> Said:
 def preprocess(patient: Patient) -> Said:
     """Whether the preprocess gives one result, and the one the checkpoint was trained with."""
     model, card = patient.model, patient.model.card
+    own = isinstance(model.preprocess, OwnPreprocess)
     try:
-        as_preprocess(model.preprocess, card.image_size)
+        if not own:
+            as_preprocess(model.preprocess, card.image_size)
     except ToolkitError as error:
         return "wrong", error.given, error.fix
     claimed = dict(patient.claims.preprocess) if patient.claims else {}
@@ -56,13 +58,15 @@ def preprocess(patient: Patient) -> Said:
     if not stated.get("mean"):
         given = "it does the same every time; what the checkpoint wants is not known"
         return "not checked", given, WITH_CHECKPOINT
-    for name, own in (("mean", card.mean), ("std", card.std)):
+    for name, used in (("mean", card.mean), ("std", card.std)):
         wanted = stated.get(name)
-        if wanted is not None and not np.allclose(own, wanted, atol=2e-3):
-            given = f"{name} {_numbers(own)} where {source} says {_numbers(wanted)}"
+        if wanted is not None and not np.allclose(used, wanted, atol=2e-3):
+            given = f"{name} {_numbers(used)} where {source} says {_numbers(wanted)}"
             return "wrong", given, "leave preprocess out, or pass the one of this checkpoint"
+    if own:
+        return "ok", f"open_clip's own, as {source} says", ""
     picture = made_up(0, card.image_size)
-    usual = own_preprocess(model.clip)(picture)
+    usual = OwnPreprocess(model.clip)(picture)
     apart = float((model.preprocess(picture) - usual).abs().mean())
     if apart > SAME_PIXELS:
         given = f"pixels {apart:.2f} apart on average from those of the model's own (another crop or resize)"

@@ -126,4 +126,4 @@ def compare(first: Edit, second: Edit, acts: Any = None) -> Comparison:
     if not held.own and used & set(held.images.acts.ids.astype(str)):
         keep = [i for i, name in enumerate(held.images.acts.ids.astype(str)) if name not in used]
         held = first.on(held.images.acts.take(keep)).held
-    return Comparison(first, second, (outcome_of(held, first.logits), outcome_of(held, second.logits)))
+    return Comparison(first, second, (outcome_of(held, first.guess), outcome_of(held, second.guess)))

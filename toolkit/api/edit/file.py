@@ -8,6 +8,11 @@ from typing import Any
 
 import torch
 
+from toolkit.api.edit.settings import kind_of, known_strategy, linear_strategy
+from toolkit.core.class_vectors import ClassVectors
+from toolkit.core.head_parts import HeadParts
+from toolkit.core.head_strategies import HeadStrengths
+from toolkit.core.strategies import Strategy
 from toolkit.errors import InputError
 from toolkit.store.whole import saved_file
 
@@ -18,8 +23,11 @@ NEEDED = (
 )  # fmt: skip
 
 
-def save_edit(path: str | Path, theta: torch.Tensor, texts: torch.Tensor | None, facts: dict[str, Any]) -> Path:
-    """Write an edit: its parameters [k], class vectors [c, d], and what is to be known of it.
+def save_edit(
+    path: str | Path, theta: torch.Tensor, texts: torch.Tensor | None, facts: dict[str, Any], strategy: Strategy
+) -> Path:
+    """Write an edit: its parameters [k], class vectors [c, d], what its strategy is made of, and what is to be known of
+    it.
 
     Either file appears whole or not at all. Raises InputError for another ending, StoreError where the folder cannot be
     written to.
@@ -29,8 +37,9 @@ def save_edit(path: str | Path, theta: torch.Tensor, texts: torch.Tensor | None,
     target = edit_path("edit.save", path)
     if target.suffix != ".safetensors":
         raise InputError("edit.save", repr(target.name), "a name ending in .safetensors", "rename it")
-    written = json.dumps(facts | {"format": FORMAT}, ensure_ascii=False, indent=1, allow_nan=False)
-    tensors = {"theta": theta.cpu().contiguous()}
+    more, own = _made_of(strategy)
+    written = json.dumps(facts | more | {"format": FORMAT}, ensure_ascii=False, indent=1, allow_nan=False)
+    tensors = {"theta": theta.cpu().contiguous()} | {name: x.cpu().contiguous() for name, x in own.items()}
     if texts is not None:
         tensors["texts"] = texts.cpu().contiguous()
     with saved_file(target, "edit.save") as part:
@@ -38,6 +47,35 @@ def save_edit(path: str | Path, theta: torch.Tensor, texts: torch.Tensor | None,
     with saved_file(target.with_suffix(".json"), "edit.save") as part:
         part.write_text(written + "\n", encoding="utf-8")
     return target
+
+
+def _made_of(strategy: Strategy) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """Facts and tensors of a strategy that is more than its name."""
+    if isinstance(strategy, ClassVectors):
+        return {"moved": list(strategy.names), "rows": list(strategy.rows)}, {"original": strategy.original}
+    if not isinstance(strategy, HeadStrengths):
+        return {}, {}
+    parts = strategy.parts
+    directions = {} if parts.directions is None else {"directions": parts.directions}
+    return {"scaled": [list(head) for head in parts.heads], "d": strategy.d}, directions
+
+
+def made_strategy(facts: dict[str, Any], tensors: dict[str, torch.Tensor], d: int) -> Strategy:
+    """The strategy of a file that `read_edit` read. Raises InputError where something of it is missing."""
+    name = known_strategy(facts["strategy"], d)
+    kind, linear = kind_of(name), linear_strategy(name, d)
+    if linear is not None:
+        return linear
+    needed = ("moved", "rows") if kind == "class vectors" else ("scaled",)
+    of_tensors = {"class vectors": ("original",), "directions": ("directions",)}.get(kind, ())
+    missing = [n for n in needed if n not in facts] + [n for n in of_tensors if n not in tensors]
+    if missing:
+        given = f"an edit of strategy {name!r} without {', '.join(missing)}"
+        raise InputError("load_edit", given, f"format {FORMAT!r}", "save the edit again")
+    if kind == "class vectors":
+        return ClassVectors(tuple(facts["moved"]), tensors["original"], tuple(facts["rows"]))
+    heads = tuple((int(layer), int(head)) for layer, head in facts["scaled"])
+    return HeadStrengths(name, HeadParts(heads, tensors.get("directions")), d)
 
 
 def read_edit(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:

@@ -17,22 +17,15 @@ from toolkit.api.edit.frontier_result import MEASURES, Frontier, Point
 from toolkit.api.edit.held_out import HeldOut
 from toolkit.api.edit.held_out import held_out as judged_on
 from toolkit.api.edit.problem import EditProblem, check_possible, edit_problem
-from toolkit.api.edit.settings import (
-    Pair,
-    known_options,
-    known_pairs,
-    known_steps,
-    known_strategy,
-    known_weight,
-)
+from toolkit.api.edit.settings import Pair, known_hold, known_options, known_pairs, known_steps, known_weight
 from toolkit.api.images.acts import Acts
 from toolkit.api.images.judged import judged
 from toolkit.core.heads import HeadSet
 from toolkit.core.parts import Convention
 from toolkit.core.precision import full_precision
 from toolkit.core.room import filled
-from toolkit.core.solvers import AHEAD, RATE, adam
-from toolkit.core.strategies import Strategy
+from toolkit.core.solvers import AHEAD, adam
+from toolkit.core.strategies import Bounds, Strategy
 from toolkit.errors import InputError
 from toolkit.signs import both, sign
 
@@ -61,8 +54,12 @@ def frontier(
     pairs: Sequence[Pair] | None = None,
     unrelated: Mapping[str, Any] | None = None,
     nonnegative: bool = False,
-    rate: float = RATE,
+    rate: float | None = None,
     seed: int = 0,
+    bounds: Bounds | None = None,
+    ridge: float | None = None,
+    hold: Mapping[Any, float] | None = None,
+    layers: Any = None,
     convention: Convention | None = None,
     check: Check = quiet,
     each: Callable[[Frontier], None] | None = None,
@@ -79,15 +76,21 @@ def frontier(
         held_out: parts of other images, of target and of other classes (or name an `unrelated` set); default the images
             edits are made from, where locality is that of the images that were right.
         steps: of Adam on the full batch, 0 to 100,000; default 100.
-        strategy: "diagonal", "full" or "rank R"; default "diagonal".
+        strategy: "diagonal", "full", "rank R", "strengths", "strengths all", "directions R" or "class vectors"; default
+            "diagonal".
         logit_scale: of g = softmax(scale · cosine), above 0; default the checkpoint's.
         true: the class whose images are to be mended, by name or index; default all.
         predicted: the class they are taken for, by name or index; default all.
         pairs: several mistakes (true, predicted) instead; default all mistakes.
         unrelated: by name, parts an edit should leave alone, or (parts, their own class set); default none.
         nonnegative: keep θ ≥ 0, of the diagonal alone; default False.
-        rate: of Adam, above 0; default 0.01.
+        rate: of Adam, above 0; default 0.01, 0.03 for “strengths all” and directions.
         seed: of the start of "rank R"; default 0.
+        bounds: the least and the largest strength, or scale of the diagonal; default (0, 2) of strengths and
+            directions.
+        ridge: weight of ½ ‖θ − θ₀‖², θ₀ the identity; default as for `tk.edit`.
+        hold: strengths that stay as given, by head; default none.
+        layers: whose heads “strengths all” scales: a list, or a negative int for the last |n|; default the last four.
         convention: "separate" or "reference"; default that of `acts`.
         check: called with (cells done, of); what it raises ends the work; default nothing.
         each: called with the frontier as it fills (nan where nothing is known yet), coarse cells first; default
@@ -116,11 +119,11 @@ def frontier(
     for draw, chosen in zip(draws, sets, strict=True):
         images = judged(draw, classes, "frontier", convention)
         asked = known_pairs(classes, true, predicted, pairs, images)
-        problems.append(edit_problem(draw, classes, chosen, asked, logit_scale, convention, "frontier"))
+        problems.append(edit_problem(draw, classes, chosen, asked, logit_scale, convention, "frontier", layers))
     held = [judged_on(problem, held_out, unrelated) for problem in problems]
     return grid(
-        problems, held, alphas, betas, steps, strategy, nonnegative=nonnegative, rate=rate, seed=seed, check=check,
-        each=each,
+        problems, held, alphas, betas, steps, strategy, nonnegative=nonnegative, rate=rate, seed=seed, bounds=bounds,
+        ridge=ridge, hold=hold, check=check, each=each,
     )  # fmt: skip
 
 
@@ -139,8 +142,11 @@ def grid(
     strategy: str = "diagonal",
     *,
     nonnegative: bool = False,
-    rate: float = RATE,
+    rate: float | None = None,
     seed: int = 0,
+    bounds: Bounds | None = None,
+    ridge: float | None = None,
+    hold: Mapping[Any, float] | None = None,
     check: Check = quiet,
     each: Callable[[Frontier], None] | None = None,
 ) -> Frontier:
@@ -151,8 +157,13 @@ def grid(
     count = known_steps(steps)
     if count is None:
         raise InputError("frontier", 'steps="converge"', "a number of steps", "solve single edits to convergence")
-    way = known_strategy(strategy, problems[0].images.embedding.shape[1])
-    options = known_options(way, rate, nonnegative, None, seed)
+    ways = [problem.strategy(strategy) for problem in problems]
+    name, sizes = ways[0].name, zip(problems, ways, strict=True)
+    options = [
+        known_options(name, way.size, len(problem.images), rate, nonnegative, seed, bounds, ridge)
+        for problem, way in sizes
+    ]
+    options = [one._replace(hold=known_hold(hold, way, one.bounds)) for one, way in zip(options, ways, strict=True)]
     for problem, on in zip(problems, held, strict=True):
         check_possible(problem, max(a))
         if not on.target.any() or not (on.has_others or on.unrelated):
@@ -161,11 +172,10 @@ def grid(
             raise InputError("frontier", given, "images of target classes and of others", fix)
     values = {name: np.full((len(problems), len(a), len(b)), np.nan) for name in MEASURES}
     settings = {
-        "steps": count, "strategy": way.name, "logit_scale": problems[0].scale, "split": held[0].split,
+        "steps": count, "strategy": name, "logit_scale": problems[0].scale, "split": held[0].split,
         "n": len(held[0].images), "sizes": held[0].sizes, "draws": len(problems),
-    } | options  # fmt: skip
-    del options["allowance"]
-    points = [_references(problem, on) for problem, on in zip(problems, held, strict=True)]
+    } | options[0].told  # fmt: skip
+    points = [references(problem, on) for problem, on in zip(problems, held, strict=True)]
     arrays: dict[str, Any] = {str(name): table for name, table in values.items()}
     made = Frontier(
         a, b, **arrays, points=_mean_points(points), settings=settings, _problems=tuple(problems), _held=tuple(held)
@@ -173,12 +183,11 @@ def grid(
     done, total = 0, len(problems) * a.size * b.size
     with sign("solve the frontier", "edit") as report:
         told = both(report, check)
-        for cells in _batches(a, b, way, problems[0], count):
-            for draw, (problem, on) in enumerate(zip(problems, held, strict=True)):
-                weights = [
-                    torch.from_numpy(x[cells[:, i]]).to(problem.objective.embedding) for i, x in enumerate((a, b))
-                ]
-                path = adam(problem.objective, way, *weights, **options)
+        for cells in _batches(a, b, max(way.size for way in ways), problems[0], count):
+            for draw, (problem, on, way) in enumerate(zip(problems, held, ways, strict=True)):
+                objective, how = problem.objective_of(way), options[draw]
+                weights = [torch.from_numpy(x[cells[:, i]]).to(objective.embedding) for i, x in enumerate((a, b))]
+                path = adam(objective, way, *weights, rate=how.rate, **how.solver)
                 found = _judged(on, way, path, count, partial(told, done, total))
                 for name in MEASURES:
                     values[name][draw, cells[:, 0], cells[:, 1]] = found[name]
@@ -205,13 +214,13 @@ def _judged(
     for _ in islice(path, steps):
         check()
     theta = next(path)
-    found = held.rates(lambda texts: way.texts(theta, texts))
+    found = held.rates(lambda seen: way.guess(theta, seen))
     lost = ~theta.isfinite().all(1).numpy()  # numbers of an edit that is none are no accuracies
     return {name: np.where(lost, np.nan, rate) for name, rate in found.items()}
 
 
 def _batches(
-    alphas: NDArray[np.float64], betas: NDArray[np.float64], way: Strategy, problem: EditProblem, steps: int
+    alphas: NDArray[np.float64], betas: NDArray[np.float64], size: int, problem: EditProblem, steps: int
 ) -> list[NDArray[np.int64]]:
     """Cells [m, 2] to solve together, a coarse grid first. Long and stiff trajectories are solved one by one, as
     `tk.edit` solves them: rounding, which differs from batch to batch, grows along them.
@@ -223,16 +232,16 @@ def _batches(
         level[(rows % power == 0) & (columns % power == 0)] = {1: 3, 2: 2, 4: 1, 8: 0}[power]
     order = np.stack([rows, columns], 1)[np.argsort(level, kind="stable")]
     logits = len(problem.images) * len(problem.images.classes)
-    step = max(1, min(TOGETHER, NUMBERS // (way.size * (AHEAD + 4) + 5 * logits)))
+    step = max(1, min(TOGETHER, NUMBERS // (size * (AHEAD + 4) + 5 * logits)))
     if steps > LONG or max(alphas[-1], betas[-1]) > STIFF:
         step = 1
     ends = [min(FIRST, step), *range(step + min(FIRST, step), len(order), step)]
     return [part for part in np.split(order, ends) if len(part)]
 
 
-def _references(problem: EditProblem, held: HeldOut) -> dict[str, dict[str, float]]:
-    """The model as it is, and with the heads off (which is no linear edit of the embedding alone)."""
-    found = {"as it is": {name: float(v[0]) for name, v in held.rates(lambda texts: texts[None]).items()}}
+def references(problem: EditProblem, held: HeldOut) -> dict[str, dict[str, float]]:
+    """Measures of the model as it is, and with the heads off (which is no linear edit of the embedding alone)."""
+    found = {"as it is": {name: float(v[0]) for name, v in held.rates().items()}}
     if len(problem.heads):
         found["heads off"] = _ablated(problem, held)
     return found
@@ -245,7 +254,7 @@ def _ablated(problem: EditProblem, held: HeldOut) -> dict[str, float]:
         removed = filled(acts.sums(gone), len(acts)).to(embedding)
         return torch.sub(embedding, removed, out=removed), texts
 
-    return {name: float(v[0]) for name, v in held.changed(off).rates(lambda texts: texts[None]).items()}
+    return {name: float(v[0]) for name, v in held.changed(off).rates().items()}
 
 
 def _mean_points(points: list[dict[str, dict[str, float]]]) -> tuple[Point, ...]:

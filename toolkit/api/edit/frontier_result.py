@@ -150,7 +150,7 @@ class Frontier:
         if draw not in range(len(self._problems)):
             accepted = f"0…{len(self._problems) - 1}"
             raise InputError("frontier.edit", f"draw={draw!r}", accepted, "name one of the draws")
-        names = ("steps", "strategy", "nonnegative", "rate", "seed")
+        names = ("steps", "strategy", "nonnegative", "rate", "seed", "bounds", "ridge", "hold")
         kept = {name: self.settings[name] for name in names}
         return fit(self._problems[draw], alpha, beta, held=self._held[draw], **kept)
 
@@ -184,7 +184,7 @@ class Frontier:
 
         found = []
         for held in self._held:
-            rates = held.changed(changed).rates(lambda t: t[None])
+            rates = held.changed(changed).rates()
             found.append({m: float(rates[m][0]) for m in MEASURES})
         mean = {m: float(np.mean([row[m] for row in found])) for m in MEASURES}
         return replace(self, points=(*self.points, Point(name, **mean)))

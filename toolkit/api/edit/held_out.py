@@ -17,27 +17,44 @@ from toolkit.api.edit.problem import EditProblem
 from toolkit.api.images.acts import Acts
 from toolkit.api.images.judged import Judged, judged, truth_of
 from toolkit.core.metrics import Accuracy, accuracy
+from toolkit.core.seen import Seen, nearest
 from toolkit.data.classes import ClassSet
 from toolkit.errors import InputError
 
+Guess = Callable[[Seen], Tensor]
+"""Images to what p methods predict of them [p, b]."""
 Transform = Callable[[Acts, Tensor, Tensor], tuple[Tensor, Tensor]]
 """(parts, embeddings [b, d], class vectors [c, d]) to what a method makes of the latter two."""
-NUMBERS, FEWEST = 20_000_000, 256
-"""Logits that are made at once, and images that should be among them."""
+
+
+def as_it_is(seen: Seen) -> Tensor:
+    """[1, b]: what the model predicts as it is."""
+    return nearest(seen.embedding, seen.texts[None])
+
+
+def seen_of(acts: Acts, embedding: Tensor, texts: Tensor, names: tuple[str, ...]) -> Seen:
+    """Images as an edit changes them, with what is kept of their heads."""
+    return Seen(embedding, texts, names, acts.states, lambda: acts.head_maps)
 
 
 @dataclass(frozen=True, eq=False)
 class Others:
-    """Images an edit should leave alone: acts, their parts. texts [c, d]: the class vectors they are judged by; truth
-    [b]: −1 where their label is not among the classes.
+    """Images an edit should leave alone: acts, their parts. texts [c, d]: the class vectors they are judged by, of the
+    classes `names`; truth [b]: −1 where their label is not among the classes.
     """
 
     name: str
     acts: Acts
     embedding: Tensor
     texts: Tensor
+    names: tuple[str, ...]
     truth: Tensor
     guess: Tensor
+
+    @cached_property
+    def seen(self) -> Seen:
+        """As an edit changes them."""
+        return seen_of(self.acts, self.embedding, self.texts, self.names)
 
     @cached_property
     def ids(self) -> NDArray[Any]:
@@ -76,6 +93,12 @@ class HeldOut:
     used: int
 
     @cached_property
+    def seen(self) -> Seen:
+        """The images as an edit changes them."""
+        images = self.images
+        return seen_of(images.acts, images.embedding, images.texts.cpu(), images.classes.names)
+
+    @cached_property
     def elsewhere(self) -> Tensor:
         """[b]: the images locality is measured on: those of other classes; among the images an edit was made from,
         which has no others, those that were right.
@@ -100,7 +123,7 @@ class HeldOut:
         texts = images.texts.to(embedding).cpu()
         acts = images.acts.take(rows.tolist())
         name = "images that were right" if bool(self.target.all()) else "other classes"
-        return Others(name, acts, embedding, texts, images.truth[rows], images.guess[rows])
+        return Others(name, acts, embedding, texts, images.classes.names, images.truth[rows], images.guess[rows])
 
     @cached_property
     def before(self) -> Accuracy | None:
@@ -148,15 +171,15 @@ class HeldOut:
         """What edits are looked at with by default: these images, and the texts and heads of the model."""
         return lens(self.target_acts)
 
-    def rates(self, edited: Callable[[Tensor], Tensor]) -> dict[str, NDArray[np.float64]]:
-        """By name, [p]: what p linear edits do; edited: class vectors [c, d] → [p, c, d] (`Strategy.texts`).
+    def rates(self, guess_of: Guess = as_it_is) -> dict[str, NDArray[np.float64]]:
+        """By name, [p]: what p methods do; guess_of: what they predict (`Strategy.guess`).
 
         success: plain average of the target classes. worst: of their groups. like: images like W now right. locality:
         accuracy of the other classes, agreement: their predictions that stay (without other classes: of the first
         unrelated set; on the images it was made from: of those that were right). nan where there are no such images.
         """
         images = self.images
-        guess = _guess(images.embedding, edited(images.texts.cpu().double()))
+        guess = guess_of(self.seen)
         right = (guess == images.truth).double()
         rates = {"success": right[:, self.target].mean(1), "like": right[:, self.like].mean(1)}
         rates["worst"] = torch.full((len(guess),), torch.nan, dtype=torch.float64)
@@ -168,7 +191,7 @@ class HeldOut:
             rates["agreement"] = (guess == images.guess)[:, self.elsewhere].double().mean(1)
         elif self.unrelated:
             one = self.unrelated[0]
-            guess, known = _guess(one.embedding, edited(one.texts.double())), one.truth >= 0
+            guess, known = guess_of(one.seen), one.truth >= 0
             rates["locality"] = (guess == one.truth)[:, known].double().mean(1)
             rates["agreement"] = (guess == one.guess).double().mean(1)
         else:
@@ -180,22 +203,6 @@ class HeldOut:
         """Group index of every image of a target class."""
         names = self.images.group_names[self.target.numpy()].astype(str)
         return torch.from_numpy(np.unique(names, return_inverse=True)[1])
-
-
-def _guess(embedding: Tensor, texts: Tensor) -> Tensor:
-    """[p, b]: predictions with class vectors [p, c, d]."""
-    edits, c = texts.shape[:2]
-    found = torch.empty(edits, len(embedding), dtype=torch.long)
-    together = max(1, min(edits, NUMBERS // (c * FEWEST)))
-    for start in range(0, edits, together):
-        part = texts[start : start + together]
-        vectors = part.flatten(0, 1).T.to(embedding)
-        at = 0
-        for some in embedding.split(max(1, NUMBERS // vectors.shape[1])):
-            logits = (some @ vectors).unflatten(-1, (len(part), c))
-            found[start : start + len(part), at : at + len(some)] = logits.argmax(-1).T
-            at += len(some)
-    return found
 
 
 def held_out(problem: EditProblem, acts: Any = None, unrelated: Mapping[str, Any] | None = None) -> HeldOut:
@@ -261,4 +268,4 @@ def _others(problem: EditProblem, name: str, given: Any) -> Others:
         raise InputError("edit", given, f"vectors of d = {embedding.shape[1]}", "encode them with the edit's model")
     texts = texts.to(embedding).cpu()
     truth = torch.from_numpy(truth_of(acts.labels, classes))
-    return Others(name, acts, embedding, texts, truth, (embedding @ texts.T).argmax(-1))
+    return Others(name, acts, embedding, texts, classes.names, truth, (embedding @ texts.T).argmax(-1))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from toolkit.core.objective import Objective
-from toolkit.core.solvers import loss
+from toolkit.core.solvers import Pull, loss
 from toolkit.core.strategies import Strategy
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class History:
     beta: float
     _objective: Objective
     _strategy: Strategy
+    _pull: Pull | None = None
 
     @cached_property
     def _found(self) -> tuple[Array, ...]:
@@ -72,9 +73,10 @@ class History:
 
     @property
     def total(self) -> Array:
-        """L_CE + α L_success + β L_locality [m]."""
+        """L_CE + α L_success + β L_locality and the pull towards the identity [m]."""
         weighted = self.alpha * np.nan_to_num(self.success) + self.beta * np.nan_to_num(self.locality)
-        return np.asarray(self.ce + weighted)
+        pulled = 0.0 if self._pull is None else self._pull.of(self.theta).cpu().numpy()
+        return np.asarray(self.ce + weighted + pulled)
 
     @property
     def corrected(self) -> Array:

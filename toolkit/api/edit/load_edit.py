@@ -8,11 +8,11 @@ from typing import Any
 
 import torch
 
-from toolkit.api.edit.file import edit_path, read_edit
+from toolkit.api.edit.file import edit_path, made_strategy, read_edit
 from toolkit.api.edit.held_out import held_out as judged_on
 from toolkit.api.edit.problem import EditProblem, edit_problem
 from toolkit.api.edit.result import Edit
-from toolkit.api.edit.settings import known_steps, known_strategy, known_weight
+from toolkit.api.edit.settings import known_steps, known_weight
 from toolkit.core.heads import HeadSet
 from toolkit.data.classes import classes as class_set
 from toolkit.errors import InputError
@@ -46,12 +46,12 @@ def load_edit(
     """
     facts, tensors = read_edit(edit_path("load_edit", path))
     theta = tensors["theta"]
-    d = len(tensors["texts"][0]) if "texts" in tensors else _width(facts["strategy"], len(theta))
-    way = known_strategy(facts["strategy"], d)
+    d = len(tensors["texts"][0]) if "texts" in tensors else _width(facts, len(theta))
+    way = made_strategy(facts, tensors, d)
     if len(theta) != way.size or not theta.isfinite().all():
         given = f"{len(theta)} parameters" + ("" if theta.isfinite().all() else " with NaN or infinity")
         raise InputError("load_edit", given, f"{way.size} finite ones ({way.name}, d = {d})", "save the edit again")
-    own = {"name", "strategy", "alpha", "beta", "step", "negative", "metrics", "format"}
+    own = {"name", "strategy", "alpha", "beta", "step", "negative", "metrics", "format", "scaled", "moved", "rows", "d"}
     settings = {name: value for name, value in facts.items() if name not in own}
     problem = None if acts is None else _problem(facts, tensors, acts, classes)
     held = None
@@ -64,7 +64,11 @@ def load_edit(
     )  # fmt: skip
 
 
-def _width(strategy: str, size: int) -> int:
+def _width(facts: dict[str, Any], size: int) -> int:
+    """d of an edit whose file holds no class vectors."""
+    strategy = facts["strategy"]
+    if "d" in facts:
+        return int(facts["d"])
     if strategy == "diagonal" or strategy == "full":
         return size if strategy == "diagonal" else round(size**0.5)
     rank = "".join(c for c in str(strategy) if c.isdigit())
@@ -86,6 +90,8 @@ def _problem(facts: dict[str, Any], tensors: dict[str, torch.Tensor], acts: Any,
     some = acts.take([known[name] for name in asked]).using(facts["convention"])
     found = class_set(facts["classes"], vectors=tensors["texts"]) if classes is None else classes
     pairs = [(y, o) for y, o in facts["pairs"]]
-    problem = edit_problem(some, found, HeadSet.of(facts["heads"]), pairs, facts["logit_scale"], operation="load_edit")
+    layers = sorted({int(layer) for layer, _ in facts.get("scaled", ())}) or None  # of “strengths all”, to solve again
+    heads = HeadSet.of(facts["heads"])
+    problem = edit_problem(some, found, heads, pairs, facts["logit_scale"], operation="load_edit", layers=layers)
     # vectors that are made unit once more differ in the last bit, and θ with them
     return problem if classes is not None else replace(problem, images=replace(problem.images, texts=tensors["texts"]))

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor
 
-from toolkit.api.edit.held_out import NUMBERS, HeldOut, Others
+from toolkit.api.edit.held_out import Guess, HeldOut, Others
 from toolkit.core.estimates import Average, OneNumber, Worst, percent, points, span
 from toolkit.core.intervals import Interval, wilson
 from toolkit.core.metrics import Accuracy, Change
 
 if TYPE_CHECKING:
     import pandas
-
-Logits = Callable[[Tensor, Tensor], Tensor]
-"""Embeddings [b, d] and class vectors [c, d] to logits [b, c], whatever a method does to either."""
 
 
 @dataclass(frozen=True)
@@ -188,12 +183,12 @@ class Outcome:
     __repr__ = __str__
 
 
-def outcome_of(held: HeldOut, logits: Logits) -> Outcome:
-    """What a method does to held-out images, which maps embeddings and class vectors to logits."""
+def outcome_of(held: HeldOut, guess_of: Guess) -> Outcome:
+    """What a method does to held-out images. guess_of: what it predicts [1, b]."""
     images = held.images
-    guess = _guesses(logits, images.embedding, images.texts.to(images.embedding).cpu())
+    guess = guess_of(held.seen)[0]
     locality = None if held.others is None else locality_of(held.others, guess[held.elsewhere])
-    unrelated = tuple(locality_of(x, _guesses(logits, x.embedding, x.texts)) for x in held.unrelated)
+    unrelated = tuple(locality_of(x, guess_of(x.seen)[0]) for x in held.unrelated)
     success = None
     if held.before is not None:
         moved = _moved(held.before, (guess == images.truth)[held.target])
@@ -201,12 +196,6 @@ def outcome_of(held: HeldOut, logits: Logits) -> Outcome:
         share = Share.of("same mistakes as W, now right", right, held.split) if len(right) else None
         success = Success(moved, share)
     return Outcome(success, locality, unrelated, held, guess)
-
-
-def _guesses(logits: Logits, embedding: Tensor, texts: Tensor) -> Tensor:
-    """[b]: predictions, some images at a time."""
-    some = embedding.split(max(1, NUMBERS // len(texts)))
-    return torch.cat([logits(part, texts).argmax(-1) for part in some])
 
 
 def locality_of(others: Others, guess: Tensor) -> Locality:

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from toolkit.api.edit.settings import Pair, known_scale
+from toolkit.api.edit.settings import Pair, kind_of, known_scale, known_strategy, linear_strategy, number_of
 from toolkit.api.images.judged import Judged, judged
+from toolkit.api.images.kept import layers_of
+from toolkit.core.class_vectors import ClassVectors
 from toolkit.core.effects import error_sets
+from toolkit.core.head_parts import HeadParts, own_directions
+from toolkit.core.head_strategies import HeadStrengths
 from toolkit.core.heads import HeadSet
 from toolkit.core.moments import head_numbers
 from toolkit.core.objective import Objective
 from toolkit.core.parts import Convention
+from toolkit.core.strategies import Strategy
 from toolkit.data.counts import many
 from toolkit.errors import InputError, warn_caller
+
+LAYERS = 4
+"""The last ones kept, whose heads “strengths all” scales: those `tk.locate` considers."""
+MOST_OBJECTIVES = 8
+"""With parts of heads, that are kept for one problem."""
 
 
 class EditWarning(UserWarning):
@@ -31,7 +41,7 @@ class EditProblem:
 
     images: those used, all of them in L_CE. heads: whose ablation success learns from. pairs: the (true, predicted)
     asked for; empty: all mistakes. wrong, kept: rows of W and of C ∪ A. scale: of the logits. notes: what a user should
-    know.
+    know. layers: whose heads “strengths all” scales.
     """
 
     images: Judged
@@ -41,6 +51,9 @@ class EditProblem:
     kept: Tensor
     scale: float
     notes: tuple[str, ...]
+    layers: tuple[int, ...]
+    _strategies: dict[str, Strategy] = field(default_factory=dict, init=False, repr=False)
+    _objectives: dict[Strategy, Objective] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def objective(self) -> Objective:
@@ -57,6 +70,53 @@ class EditProblem:
                 ablated[some] -= numbers[:, at, head] @ maps[at, head]
         texts = images.texts.cpu().double()
         return Objective(e, ablated, texts, images.truth, self.wrong, self.kept, self.scale)
+
+    def strategy(self, given: Any) -> Strategy:
+        """A strategy by name, made for this problem. Raises InputError for another name, and where the heads it scales
+        are missing.
+        """
+        if isinstance(given, str) and given in self._strategies:
+            return self._strategies[given]
+        d = self.images.embedding.shape[1]
+        name = known_strategy(given, d)
+        if name not in self._strategies:
+            self._strategies[name] = self._made(name, d)
+        return self._strategies[name]
+
+    def _made(self, name: str, d: int) -> Strategy:
+        kind, linear = kind_of(name), linear_strategy(name, d)
+        if linear is not None:
+            return linear
+        if kind == "class vectors":
+            rows = tuple(self.images.classes.index(name) for name in self.targets)
+            return ClassVectors(self.targets, self.images.texts.cpu().double()[list(rows)], rows)
+        heads = self._scaled(kind)
+        if kind == "directions":
+            picked = own_directions(self.images.acts.moments.second.cpu(), heads, number_of(name))
+            return HeadStrengths(name, picked, d)
+        return HeadStrengths(name, HeadParts(heads), d)
+
+    def _scaled(self, kind: str) -> tuple[tuple[int, int], ...]:
+        """The heads that a strategy scales."""
+        if kind == "strengths all":
+            return tuple((layer, head) for layer in self.layers for head in range(self.images.acts.shape[2]))
+        if not len(self.heads):
+            fix = 'choose some, tk.locate(…).choose(), or scale all of them: strategy="strengths all"'
+            raise InputError("edit", f"no heads with strategy={kind!r}", "heads, whose strengths are the edit", fix)
+        return self.heads.heads
+
+    def objective_of(self, strategy: Strategy) -> Objective:
+        """The objective as a strategy needs it: with the products of the parts of heads that it scales."""
+        if not isinstance(strategy, HeadStrengths):
+            return self.objective
+        if strategy not in self._objectives:
+            acts, parts, plain = self.images.acts, strategy.parts, self.objective
+            numbers = (head_numbers(state).cpu() for state in acts.states(parts.layers))
+            found = parts.products(numbers, acts.head_maps.cpu(), plain.embedding, plain.texts)
+            if len(self._objectives) >= MOST_OBJECTIVES:
+                self._objectives.pop(next(iter(self._objectives)))
+            self._objectives[strategy] = replace(plain, parts=found)
+        return self._objectives[strategy]
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -108,12 +168,19 @@ def edit_problem(
     logit_scale: float | None = None,
     convention: Convention | None = None,
     operation: str = "edit",
+    layers: Any = None,
 ) -> EditProblem:
-    """Check what an edit is asked for. Raises InputError as `judged`, for unknown heads and pairs, and bad scales;
-    warns of heads found under another class set.
+    """Check what an edit is asked for. Raises InputError as `judged`, for unknown heads and pairs, heads named twice,
+    and bad scales; warns of heads found under another class set.
     """
     images = judged(acts, classes, operation, convention)
+    if isinstance(heads, Iterator):
+        heads = list(heads)
     chosen = HeadSet.of(heads, *images.acts.shape[1:3])
+    twice = HeadSet.twice(heads)
+    if twice:
+        given, accepted = f"{twice} named more than once", "every head once: it has one strength"
+        raise InputError(operation, given, accepted, "name it once")
     own = images.acts.card.logit_scale
     scale = known_scale(logit_scale, own) or own
     notes = []
@@ -122,7 +189,9 @@ def edit_problem(
         warn_caller(f"{operation}: {note}; locate them with the classes of the edit", EditWarning)
         notes.append(note)
     wrong, kept = _sets(images, tuple(pairs))
-    return EditProblem(images, chosen, tuple(pairs), wrong, kept, scale, tuple(notes))
+    last = images.acts.kept.layers[-LAYERS:]
+    all_of = last if layers is None else layers_of(images.acts, layers, operation)
+    return EditProblem(images, chosen, tuple(pairs), wrong, kept, scale, tuple(notes), all_of)
 
 
 def _sets(images: Judged, pairs: tuple[Pair, ...]) -> tuple[Tensor, Tensor]:

@@ -19,16 +19,31 @@ from torch import Tensor
 
 from toolkit.api.checks import Check, check_model, quiet
 from toolkit.api.edit.file import save_edit
-from toolkit.api.edit.held_out import HeldOut, held_out
+from toolkit.api.edit.folding import folded_classes, folded_images, folded_model, matched_strengths
+from toolkit.api.edit.held_out import HeldOut, as_it_is, held_out, seen_of
 from toolkit.api.edit.history import History
 from toolkit.api.edit.inspect_edit import Inspection, lens
 from toolkit.api.edit.outcome import Locality, Outcome, Success, outcome_of
 from toolkit.api.edit.problem import EditProblem, check_possible
-from toolkit.api.edit.settings import known_options, known_steps, known_strategy, known_weight
-from toolkit.api.switch_off.fold import fold_matrix
-from toolkit.core.solvers import RATE, adam, converge, gradient, loss
-from toolkit.core.strategies import Strategy
+from toolkit.api.edit.settings import (
+    Options,
+    known_allowance,
+    known_hold,
+    known_options,
+    known_steps,
+    known_weight,
+)
+from toolkit.api.images.acts import Acts
+from toolkit.core.class_vectors import ClassVectors
+from toolkit.core.head_strategies import HeadStrengths
+from toolkit.core.heads import HeadSet
+from toolkit.core.objective import Objective
+from toolkit.core.parts import Parts
+from toolkit.core.seen import Seen
+from toolkit.core.solvers import Pull, adam, converge, gradient, loss, pull_of
+from toolkit.core.strategies import Bounds, Linear, Strategy
 from toolkit.core.threads import one_blas_thread
+from toolkit.data.classes import ClassSet
 from toolkit.errors import InputError
 from toolkit.models.model import Model, check_device
 from toolkit.signs import Report, both, counted, sign
@@ -42,8 +57,11 @@ CPU = torch.device("cpu")
 RECORDED = 200_000_000
 """Bytes of parameters that a history may hold; of larger edits some steps alone are recorded."""
 FEWEST = 21
+PASSES = 12
+"""Of the few images through folded models, to match strengths to one."""
 CHANGES = (
-    "alpha", "beta", "steps", "strategy", "nonnegative", "allowance", "rate", "seed", "name", "device", "check"
+    "alpha", "beta", "steps", "strategy", "nonnegative", "allowance", "rate", "seed", "bounds", "ridge", "hold",
+    "name", "device", "check",
 )  # fmt: skip
 
 
@@ -54,22 +72,26 @@ class Loss(NamedTuple):
         ce: L_CE; nan without images.
         success: L_success; nan without images.
         locality: L_locality; nan without images.
-        total: ce + α success + β locality.
+        ridge: ½ ridge ‖θ − θ₀‖², θ₀ the identity; 0 without a ridge.
+        total: ce + α success + β locality + ridge.
     """
 
     ce: float
     success: float
     locality: float
+    ridge: float
     total: float
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Edit:
-    """An edit y = E M, for the diagonal y = θ ⊙ E; made by `tk.edit`, read by `tk.load_edit`.
+    """An edit: y = E M (for the diagonal y = θ ⊙ E), heads at other strengths, or class vectors moved; made by
+    `tk.edit`, read by `tk.load_edit`.
 
     Attributes:
         theta: the parameters, float64 [k]: of "diagonal" the scales [d]; of "full" the matrix [d · d]; of "rank R" A [d
-            · R], then B [R · d].
+            · R], then B [R · d]; of "strengths" one number a head, of "directions R" R a head (`.strengths`); of "class
+            vectors" the vectors [t · d].
         strategy: how the parameters are used.
         alpha: weight of success, no unit.
         beta: weight of locality, no unit.
@@ -108,9 +130,20 @@ class Edit:
         Arguments:
             theta: parameters [k]; default the edit's own.
         """
-        found = loss(self.problem.objective, self.strategy, self._checked(theta)[None])
-        total = found.total(self.alpha, self.beta)
-        return Loss(*(float(x) for x in (*found[:3], total)))
+        at = self._checked(theta)[None]
+        found = loss(self._objective, self.strategy, at)
+        pulled = at.new_zeros(1) if self._pull is None else self._pull.of(at)
+        total = found.total(self.alpha, self.beta) + pulled
+        return Loss(*(float(x) for x in (*found[:3], pulled, total)))
+
+    @property
+    def _objective(self) -> Objective:
+        return self.problem.objective_of(self.strategy)
+
+    @property
+    def _pull(self) -> Pull | None:
+        ridge = float(self.settings.get("ridge", 0.0))  # files of earlier versions hold none
+        return pull_of(self.strategy, ridge, int(self.settings["seed"]), self.theta)
 
     def gradient(self, theta: Any = None) -> Tensor:
         """The analytic gradient of the total at some parameters [k].
@@ -119,8 +152,8 @@ class Edit:
             theta: parameters [k]; default the edit's own.
         """
         at = self._checked(theta)[None]
-        weights = (at.new_tensor([x]) for x in (self.alpha, self.beta))
-        return gradient(self.problem.objective, self.strategy, at, *weights)[0]
+        alpha, beta = (at.new_tensor([x]) for x in (self.alpha, self.beta))
+        return gradient(self._objective, self.strategy, at, alpha, beta, self._pull)[0]
 
     def pulls(self, theta: Any = None) -> dict[str, float]:
         """Share of L_CE, α L_success and β L_locality in the sum of their gradients' norms: which of them decides.
@@ -130,7 +163,7 @@ class Edit:
         Arguments:
             theta: parameters [k]; default the edit's own.
         """
-        at, objective = self._checked(theta)[None], self.problem.objective
+        at, objective = self._checked(theta)[None], self._objective
         zero = at.new_zeros(1)
         ce = gradient(objective, self.strategy, at, zero, zero)
         both = [gradient(objective, self.strategy, at, *w) - ce for w in ((zero + 1, zero), (zero, zero + 1))]
@@ -144,9 +177,8 @@ class Edit:
         """
         with one_blas_thread(), sign("look for the lowest loss", "iteration") as report:
             found = converge(
-                self.problem.objective, self.strategy, self.alpha, self.beta,
-                nonnegative=bool(self.settings["nonnegative"]), seed=int(self.settings["seed"]), tolerance=1e-5,
-                check=_iterations(report),
+                self._objective, self.strategy, self.alpha, self.beta, **_options(self.settings, self.strategy).solver,
+                tolerance=1e-5, check=_iterations(report),
             )  # fmt: skip
         own = self.loss().total
         lowest = min(*found.totals, own)
@@ -163,32 +195,100 @@ class Edit:
         """Parameters below zero: of a diagonal edit, dimensions whose sign it turned."""
         return int((self.theta < 0).sum())
 
-    def apply(self, embeddings: Tensor) -> Tensor:
-        """Edited embeddings [..., d], not normalised: θ ⊙ E, or E M.
+    @property
+    def strengths(self) -> dict[str, float]:
+        """By head, what is left of it: 0 off, 1 as it is; of "directions R" by head and direction ("L3.H7 · 1").
+
+        Raises:
+            InputError: for an edit that scales no heads.
+        """
+        if not isinstance(self.strategy, HeadStrengths):
+            fix = 'look at edit.inspect(), or solve it with strategy="strengths"'
+            raise InputError("edit.strengths", f"an edit of strategy {self.strategy.name!r}", "strengths of heads", fix)
+        return dict(zip(self.strategy.names, self.theta.tolist(), strict=True))
+
+    @property
+    def heads(self) -> HeadSet:
+        """The heads it scales; of other strategies those that L_success learned from."""
+        if isinstance(self.strategy, HeadStrengths):
+            return HeadSet(tuple(dict.fromkeys(self.strategy.parts.heads)))
+        return HeadSet.of(self.settings["heads"])
+
+    def apply(self, images: Any) -> Tensor:
+        """Edited embeddings [b, d], not normalised: θ ⊙ E, E M, or E with heads at other strengths.
 
         Arguments:
-            embeddings: of the same model [..., d].
-        """
-        if not isinstance(embeddings, Tensor) or embeddings.shape[-1:] != (self.strategy.d,):
-            shape = list(getattr(embeddings, "shape", []))
-            given = f"embeddings of shape {shape}, a {type(embeddings).__name__}"
-            raise InputError("edit.apply", given, f"a tensor [..., {self.strategy.d}]", "embed with its model")
-        return self.strategy.apply(self.theta, embeddings)
+            images: parts of images of the same model (`Acts`, `Parts`); for linear edits embeddings [..., d] as well.
 
-    def logits(self, embeddings: Tensor, texts: Tensor) -> Tensor:
+        Raises:
+            InputError: for bare embeddings where heads are scaled: they hold no heads any more.
+        """
+        if isinstance(images, Acts):
+            return self.strategy.embedded(self.theta, self._seen(images))
+        if isinstance(images, Parts):
+            return self._parts_applied(images)
+        if isinstance(self.strategy, HeadStrengths):
+            given = f"a {type(images).__name__} with strategy={self.strategy.name!r}"
+            fix = "extract the images, acts = tk.extract(model, images), and pass acts; or fold it: edit.fold(model)"
+            raise InputError("edit.apply", given, "parts of images (`Acts`, `Parts`): it scales heads", fix)
+        if not isinstance(images, Tensor) or images.shape[-1:] != (self.strategy.d,):
+            shape = list(getattr(images, "shape", []))
+            given = f"embeddings of shape {shape}, a {type(images).__name__}"
+            raise InputError("edit.apply", given, f"a tensor [..., {self.strategy.d}]", "embed with its model")
+        return self.strategy.apply(self.theta, images) if isinstance(self.strategy, Linear) else images
+
+    def _seen(self, acts: Acts) -> Seen:
+        """Images without classes."""
+        own, card = self.settings["fingerprint"], acts.card
+        if own and card.fingerprint != own:
+            given = f"parts of {card.id!r} ({card.fingerprint})"
+            raise InputError("edit.apply", given, f"parts of {self.settings['model']!r} ({own})", "use its model")
+        if acts.convention != self.settings["convention"]:
+            acts = acts.using(self.settings["convention"])
+        return seen_of(acts, acts.embedding, acts.embedding.new_zeros(0, self.strategy.d), ())
+
+    def _parts_applied(self, parts: Parts) -> Tensor:
+        if isinstance(self.strategy, HeadStrengths):
+            return parts.embedding + self.strategy.change(self.theta).of_parts(parts)
+        return self.apply(parts.embedding)
+
+    def guess(self, seen: Seen) -> Tensor:
+        """What it predicts of images [1, b].
+
+        Arguments:
+            seen: the images and their classes.
+        """
+        return self.strategy.guess(self.theta[None], seen)
+
+    def logits(self, images: Any, classes: Any) -> Tensor:
         """Products of edited embeddings with class vectors [b, c]; arg-max needs no norm.
 
         Arguments:
-            embeddings: of the same model [b, d].
-            texts: class vectors [c, d].
+            images: parts of the same model (`Acts`, `Parts`); for linear edits embeddings [b, d] as well.
+            classes: a class set, or class vectors [c, d]; of an edit of class vectors a class set.
         """
-        return embeddings @ self.strategy.texts(self.theta[None], texts.double())[0].to(embeddings).T
+        named = classes.names if isinstance(classes, ClassSet) else ()
+        if isinstance(self.strategy, ClassVectors) and not named:
+            given = f"a {type(classes).__name__} with strategy={self.strategy.name!r}"
+            raise InputError("edit.logits", given, "a class set: it moves vectors by name", "pass tk.classes(…)")
+        live = getattr(images, "live", None) if self._problem is None else self._problem.images.acts.live
+        texts = classes.vectors(live) if isinstance(classes, ClassSet) else classes
+        embedded = self.apply(images)
+        if isinstance(self.strategy, ClassVectors):
+            texts = self.strategy.texts(self.theta[None], texts.double(), named)[0]
+        if isinstance(self.strategy, Linear) and isinstance(images, Tensor):
+            return images @ self.strategy.texts(self.theta[None], texts.double())[0].to(images).T
+        return embedded @ texts.to(embedded).T
 
     @property
     def moved(self) -> NDArray[np.float64]:
-        """[d]: how far every dimension moved: θ − 1 for the diagonal, else the norm of its column of M − I."""
+        """[d]: how far every dimension moved: θ − 1 for the diagonal, else the norm of its column of M − I; 0 where no
+        dimension is scaled.
+        """
         if self.strategy.name == "diagonal":
             return np.asarray((self.theta - 1).cpu().numpy())
+        if not isinstance(self.strategy, Linear):
+            return np.zeros(self.strategy.d)
         eye = torch.eye(self.strategy.d, dtype=torch.float64)
         return np.asarray((self.apply(eye) - eye).norm(dim=0).numpy())
 
@@ -211,11 +311,11 @@ class Edit:
         held = held_out(self.problem, data, unrelated)
         if unrelated is None and known is not None:
             held = replace(held, unrelated=known.unrelated)
-        return outcome_of(held, self.logits)
+        return outcome_of(held, self.guess)
 
     @cached_property
     def _outcome(self) -> Outcome:
-        return outcome_of(self._held or held_out(self.problem), self.logits)
+        return outcome_of(self._held or held_out(self.problem), self.guess)
 
     @property
     def success(self) -> Success:
@@ -242,16 +342,16 @@ class Edit:
             most: rows at most, at least 2; default 101.
 
         Raises:
-            InputError: for an edit read from a file.
+            InputError: for an edit read from a file, or matched to a folded model.
         """
         import pandas
 
         if self.history is None:
-            fix = "solve it again: edit.again()"
-            raise InputError("edit.curve", "an edit read from a file", "an edit with its history", fix)
+            fix, given = "solve it again: edit.again()", "an edit read from a file, or matched to a folded model"
+            raise InputError("edit.curve", given, "an edit with its history", fix)
         rows = np.unique(np.linspace(0, len(self.history) - 1, max(2, most)).round().astype(int))
         held, theta = self._held or held_out(self.problem), self.history.theta[rows]
-        rates = held.rates(lambda texts: self.strategy.texts(theta, texts))
+        rates = held.rates(lambda seen: self.strategy.guess(theta, seen))
         own = {name: getattr(self.history, name)[rows] for name in ("total", "corrected", "retained")}
         frame = pandas.DataFrame({"step": self.history.steps[rows]} | rates | own)
         return frame.assign(split=held.split, n_target=held.sizes["success"], n_other=held.sizes["agreement"])
@@ -278,10 +378,10 @@ class Edit:
         """
         if acts is None and self._held is not None and self._held.target.any():
             if texts is None and layers is None:
-                return self._held.lens.inspect(self.apply, self.moved)
+                return self._held.lens.inspect(self.strategy, self.theta, self.moved)
             acts = self._held.target_acts
         seen = lens(self.problem.images.acts if acts is None else acts, texts, layers)
-        return seen.inspect(self.apply, self.moved)
+        return seen.inspect(self.strategy, self.theta, self.moved)
 
     # keeping it
 
@@ -304,8 +404,9 @@ class Edit:
         return replace(self, theta=theta, step=int(step), name="", settings=made, history=history)
 
     def again(self, **changes: Any) -> Edit:
-        """Solve it again, with changes: alpha, beta, steps, strategy, nonnegative, allowance, rate, seed, name, device,
-        check. Without changes the same θ.
+        """Solve it again, with changes: alpha, beta, steps, strategy, nonnegative, allowance, rate, seed, bounds,
+        ridge, hold, name, device, check. Without changes the same θ; with another strategy its own rate, bounds, ridge
+        and nothing held.
 
         >>> import toolkit as tk
         >>> few = tk.extract(tk.load(), tk.scenes("edit", n=60, kind="birds"), progress=False).draw(per_class=10)
@@ -317,7 +418,10 @@ class Edit:
         if unknown:
             odd = f"the unknown argument {min(unknown)!r}"
             raise InputError("edit.again", odd, ", ".join(CHANGES), "for other data or heads use tk.edit")
-        kept = {name: self.settings[name] for name in ("steps", "nonnegative", "allowance", "rate", "seed")}
+        names = ["steps", "allowance", "seed"]
+        if changes.get("strategy", self.strategy.name) == self.strategy.name:
+            names += ["nonnegative", "rate", "bounds", "ridge", "hold"]
+        kept = {name: self.settings[name] for name in names if name in self.settings}
         given: dict[str, Any] = {
             "alpha": self.alpha,
             "beta": self.beta,
@@ -339,29 +443,91 @@ class Edit:
         """
         return replace(self, name=str(name))
 
-    def fold(self, model: Model) -> Model:
-        """A copy of the model whose image projection is P diag(θ) (P M): an ordinary model of the same architecture.
+    def fold(self, model: Model, match: str = "direct", passes: int = PASSES, check: Check = quiet) -> Model:
+        """A copy of the model with the edit in its weights: an ordinary model of the same architecture.
 
-        Its embeddings are θ ⊙ E. The model given is not changed.
+        Linear edits go into the image projection, P diag(θ) or P M: its embeddings are θ ⊙ E or E M. Strengths of heads
+        and of directions in them go into the output projections, so that every token's mixes are scaled: that is exact
+        for the forward with scaled mixes, and *not* the direct edit, as later layers react (`folded_outcome` measures
+        it). The model given is not changed.
 
         Arguments:
             model: the one the edit was made for (`Model`).
+            match: "direct" folds the parameters as they are; "folded" first chooses strengths by the folded model's own
+                numbers (`matched`); default "direct".
+            passes: for `matched`, from 1; default 12.
+            check: for `matched`, called with (passes done, of); what it raises ends the work; default nothing.
 
         Raises:
-            InputError: for another model.
-            UnsupportedModelError: for a model whose tower has no linear output.
+            InputError: for another model, another match, and class vectors, which are in no model (`.classes`).
+            UnsupportedModelError: for a model whose tower has no linear output, or no output projection of heads one by
+                one.
         """
-        check_model(model, "edit.fold")
+        if match not in ("direct", "folded"):
+            raise InputError("edit.fold", f"match={match!r:.80}", '"direct" or "folded"', "name one of the two")
+        if match == "folded":
+            return self.matched(model, passes, check).fold(model)
+        self._check_model(model, "edit.fold")
+        words = self.name or f"{self.strategy.name}, α = {self.alpha:g}, β = {self.beta:g}, {self.step} steps"
+        return folded_model(model, self.strategy, self.theta.cpu(), f"{model.card.id}, edited ({words})")
+
+    def _check_model(self, model: Any, operation: str) -> None:
+        check_model(model, operation)
         card, own = model.card, self.settings["fingerprint"]
         same = card.fingerprint == own if own else card.embed_dim == self.strategy.d  # arrays know no model
         if not same:
             given = f"the model {card.id!r} with fingerprint {card.fingerprint}, d = {card.embed_dim}"
             accepted = f"{self.settings['model']!r} with fingerprint {own or '(unknown)'}, d = {self.strategy.d}"
-            raise InputError("edit.fold", given, accepted, "load the model the edit was made for")
-        words = self.name or f"{self.strategy.name}, α = {self.alpha:g}, β = {self.beta:g}, {self.step} steps"
-        eye = torch.eye(self.strategy.d, dtype=torch.float64)
-        scales = self.theta.cpu() if self.strategy.name == "diagonal" else None
-        return fold_matrix(model, self.apply(eye).cpu(), f"{card.id}, edited ({words})", scales)
+            raise InputError(operation, given, accepted, "load the model the edit was made for")
+
+    @property
+    def classes(self) -> ClassSet:
+        """The class set with the vectors it moved, for the model as it is; of other strategies the class set it was
+        made for.
+        """
+        problem = self.problem
+        return folded_classes(problem.images.classes, problem.images.texts, self.strategy, self.theta)
+
+    def matched(self, model: Model, passes: int = PASSES, check: Check = quiet) -> Edit:
+        """The edit with strengths chosen by the folded model's own numbers on the images it was made from.
+
+        Every pass folds some strengths and runs the few images through that model. Its total decides: a gain is kept,
+        and the edit solved again with what the direct sum missed there added; of what is no gain half the step is
+        tried.
+
+        Arguments:
+            model: the one the edit was made for (`Model`).
+            passes: of the few images through a folded model, from 1; default 12.
+            check: called with (passes done, of); what it raises ends the work; default nothing.
+
+        Raises:
+            InputError: for an edit that scales no heads, another model, or images that are not there any more.
+        """
+        self._check_model(model, "edit.matched")
+        steps = None if self.settings["steps"] == "converge" else self.step
+        options = _options(self.settings, self.strategy)
+        theta, totals = matched_strengths(
+            self.problem, self.strategy, self.theta, self.alpha, self.beta, steps, options, model, passes, check,
+        )  # fmt: skip
+        settings = self.settings | {"match": "folded", "folded_totals": totals}
+        return replace(self, theta=theta, settings=settings, history=None)
+
+    def folded_outcome(self, model: Model, acts: Any = None, check: Check = quiet) -> Outcome:
+        """What the folded model does to images: its own embeddings, where `.on` is the direct edit of the parts.
+
+        Arguments:
+            model: the one the edit was made for (`Model`).
+            acts: parts of images with their data; default the held-out images.
+            check: called with (images done, of); what it raises ends the work; default nothing.
+
+        Raises:
+            InputError: for another model, and images that are not there any more.
+        """
+        self._check_model(model, "edit.folded_outcome")
+        held = self.on(acts).held
+        if isinstance(self.strategy, ClassVectors):
+            return outcome_of(held, self.guess)  # nothing to fold: the model is as it is
+        return outcome_of(folded_images(held, self.fold(model), check), as_it_is)
 
     def save(self, path: str | Path) -> Path:
         """Write the edit as .safetensors, and beside it as .json for people; its path comes back.
@@ -372,7 +538,7 @@ class Edit:
             path: of the .safetensors file.
         """
         texts = self._texts if self._problem is None else self._problem.images.texts
-        return save_edit(path, self.theta, texts, self.facts)
+        return save_edit(path, self.theta, texts, self.facts, self.strategy)
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -418,6 +584,13 @@ class Edit:
             f" {self.settings['logit_scale']:g}, {made}; heads {self.settings['heads'] or 'none'}"
         )
         notes = "".join(f"\n  note: {note}" for note in self.settings["notes"])
+        if isinstance(self.strategy, HeadStrengths):
+            notes += "\n  direct numbers, of the sum; a folded model's are others: edit.folded_outcome(model)"
+        if "folded_totals" in self.settings:
+            totals = self.settings["folded_totals"]
+            notes += (
+                f"\n  matched to the folded model: total {totals[0]:.4g} → {min(totals):.4g} in {len(totals)} passes"
+            )
         if self._problem is None:
             return f"{head}; read from a file, without its images{notes}"
         sizes = ", ".join(f"{name} {n}" for name, n in self.settings["sizes"].items())
@@ -439,8 +612,11 @@ def fit(
     held: HeldOut | None = None,
     nonnegative: bool = False,
     allowance: float | None = None,
-    rate: float = RATE,
+    rate: float | None = None,
     seed: int = 0,
+    bounds: Bounds | None = None,
+    ridge: float | None = None,
+    hold: Mapping[Any, float] | None = None,
     name: str = "",
     device: Any = "cpu",
     check: Check = quiet,
@@ -448,10 +624,11 @@ def fit(
 ) -> Edit:
     """The edit of a problem; arguments as for `edit`. each: called after every step with its number and θ [k]."""
     a, b = known_weight("alpha", alpha), known_weight("beta", beta)
-    count, way = known_steps(steps), known_strategy(strategy, problem.images.embedding.shape[1])
-    options = known_options(way, rate, nonnegative, allowance, seed)
-    place = check_device(device, "edit")
-    return solved(problem, way, a, b, count, **options, held=held, name=name, place=place, check=check, each=each)
+    count, way = known_steps(steps), problem.strategy(strategy)
+    options = known_options(way.name, way.size, len(problem.images), rate, nonnegative, seed, bounds, ridge)
+    options = options._replace(hold=known_hold(hold, way, options.bounds))
+    share, place = known_allowance(allowance), check_device(device, "edit")
+    return solved(problem, way, a, b, count, options, share, held=held, name=name, place=place, check=check, each=each)
 
 
 def solved(
@@ -460,11 +637,9 @@ def solved(
     alpha: float,
     beta: float,
     steps: int | None,
-    *,
-    rate: float = RATE,
-    nonnegative: bool = False,
+    options: Options,
     allowance: float | None = None,
-    seed: int = 0,
+    *,
     held: HeldOut | None = None,
     name: str = "",
     place: torch.device = CPU,
@@ -476,8 +651,7 @@ def solved(
     """
     if alpha and not problem.teaches:
         check_possible(problem, alpha)
-    options = {"rate": rate, "nonnegative": nonnegative, "seed": seed}
-    settings = problem.facts | options | {"allowance": allowance, "steps": "converge" if steps is None else steps}
+    settings = problem.facts | options.told | {"allowance": allowance, "steps": "converge" if steps is None else steps}
     if steps is None:
         history, settings["done"] = _converged(problem, way, alpha, beta, options, place, check)
     else:
@@ -487,19 +661,27 @@ def solved(
     return Edit(history.theta[at].clone(), way, alpha, beta, step, name, settings, history, problem, held)
 
 
+def _options(settings: dict[str, Any], way: Strategy) -> Options:
+    """How an edit was solved; files of earlier versions know no bounds, no ridge and no strengths held."""
+    bounds = settings.get("bounds")
+    limits = None if bounds is None else (float(bounds[0]), float(bounds[1]))
+    rate, floor, seed = float(settings["rate"]), bool(settings["nonnegative"]), int(settings["seed"])
+    hold = known_hold(settings.get("hold"), way, limits)
+    return Options(rate, floor, limits, float(settings.get("ridge", 0.0)), seed, hold)
+
+
 def _converged(
-    problem: EditProblem, way: Strategy, a: float, b: float, options: dict[str, Any], place: torch.device, check: Check
+    problem: EditProblem, way: Strategy, a: float, b: float, options: Options, place: torch.device, check: Check
 ) -> tuple[History, bool]:
     """The start and the end of L-BFGS, and whether it ended by itself."""
+    objective = problem.objective_of(way)
     with one_blas_thread(), sign("solve the edit", "iteration") as report:
         told = both(_iterations(report), lambda total: check(0, 1))
-        ended = converge(
-            problem.objective.to(place), way, a, b, nonnegative=options["nonnegative"], seed=options["seed"],
-            tolerance=1e-6, check=told,
-        )  # fmt: skip
-    theta = torch.stack([way.start(1, options["seed"], ended.theta)[0], ended.theta])
+        ended = converge(objective.to(place), way, a, b, **options.solver, tolerance=1e-6, check=told)
+    theta = torch.stack([way.start(1, options.seed, ended.theta)[0], ended.theta])
     at = np.array([0, max(1, len(ended.totals) - 1)])
-    return History(at, theta.cpu(), a, b, problem.objective, way), ended.done
+    pull = pull_of(way, options.ridge, options.seed, objective.embedding)
+    return History(at, theta.cpu(), a, b, objective, way, pull), ended.done
 
 
 def _iterations(report: Report) -> Callable[[float], None]:
@@ -509,14 +691,16 @@ def _iterations(report: Report) -> Callable[[float], None]:
 
 
 def _stepped(
-    problem: EditProblem, way: Strategy, a: float, b: float, steps: int, options: dict[str, Any], place: torch.device,
+    problem: EditProblem, way: Strategy, a: float, b: float, steps: int, options: Options, place: torch.device,
     check: Check, each: Each | None,
 ) -> History:  # fmt: skip
-    objective = problem.objective if place.type == "cpu" else problem.objective.to(place)
+    own = problem.objective_of(way)
+    objective = own if place.type == "cpu" else own.to(place)
     weights = (objective.embedding.new_tensor([x]) for x in (a, b))
     keep = _recorded(way, steps)
     kept: list[Tensor] = []
-    for step, theta in enumerate(counted(adam(objective, way, *weights, **options), "solve the edit", "step", steps)):
+    path = adam(objective, way, *weights, rate=options.rate, **options.solver)
+    for step, theta in enumerate(counted(path, "solve the edit", "step", steps)):
         if step == keep[len(kept)]:
             kept.append(theta[0])
         if step == steps:
@@ -524,7 +708,8 @@ def _stepped(
         check(step, steps)
         if each is not None:
             each(step, theta[0])
-    return History(keep, torch.stack(kept).cpu(), a, b, problem.objective, way)
+    pull = pull_of(way, options.ridge, options.seed, own.embedding)
+    return History(keep, torch.stack(kept).cpu(), a, b, own, way, pull)
 
 
 def _recorded(way: Strategy, steps: int) -> NDArray[np.int64]:

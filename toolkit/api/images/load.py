@@ -49,9 +49,9 @@ def load(
     >>> tk.load().card.layers
     4
     """
-    with waking("open_clip"):
-        import open_clip  # noqa: F401 – whatever is loaded needs it
     if name is not None or checkpoint is not None or (pretrained and Path(pretrained).is_file()):
+        with waking("open_clip"):
+            import open_clip  # noqa: F401 – whatever is read from a file needs it
         what = " ".join(str(part) for part in (name, pretrained, checkpoint) if part)
         with saying(f"Loading {what}: weights of a gigabyte take some seconds …"):
             return _with_words(load_open_clip(name, pretrained, checkpoint, device, precision))

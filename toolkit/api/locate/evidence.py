@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from threading import Lock
 from typing import Any, TypeVar
@@ -16,16 +15,17 @@ from numpy.typing import NDArray
 from toolkit.api.checks import Check, quiet
 from toolkit.api.images.acts import Acts
 from toolkit.api.images.judged import Judged, judged
+from toolkit.api.locate.space import space_of_images
 from toolkit.api.switch_off.total import How
 from toolkit.core.choice import Judge, set_value
 from toolkit.core.effects import ErrorSets, Similarity, direct_effects, error_sets, resampled
-from toolkit.core.headspace import HeadSpace, head_space
+from toolkit.core.headspace import HeadSpace
 from toolkit.core.moments import head_numbers
 from toolkit.core.room import ROWS
 from toolkit.core.votes import Race, Votes, count_votes, rivals
+from toolkit.data.classes import ClassSet
 from toolkit.data.counts import many
 from toolkit.errors import InputError
-from toolkit.store.errors import size
 
 Pair = tuple[str, str]
 KEPT = 100_000_000
@@ -109,7 +109,7 @@ class LocateEvidence:
     @cached_property
     def _all(self) -> HeadSpace:
         self._some = None
-        return _space(self.images, self.layers)
+        return space_of_images(self.images, self.layers)
 
     def prepare(self, pairs: Sequence[Pair]) -> None:
         """Read the images that the scores of these pairs are of, in one go; all of them where they are most."""
@@ -122,7 +122,7 @@ class LocateEvidence:
             if "_all" not in self.__dict__ and 2 * len(rows) < len(self.images):
                 if self._some is None or not bool(torch.isin(rows, self._some[0]).all()):
                     self._some = None  # not both at a time
-                    self._some = rows, _space(self.images, self.layers, rows)
+                    self._some = rows, space_of_images(self.images, self.layers, rows)
                 return self._some
             self._all  # noqa: B018 – read now
             return None
@@ -155,21 +155,22 @@ class LocateEvidence:
         key = ("replicates", pair)
         if key in self._kept:
             return np.asarray(self._kept[key])
-        made = self._replicates(pair, check)
+        made = self.weighted(pair, self.weights, check)
         self._bytes += made.nbytes
         if self._bytes <= KEPT:  # with a thousand classes there are thousands of pairs
             self._kept[key] = made
         return made
 
-    def _replicates(self, pair: Pair, check: Check) -> NDArray[np.float64]:
+    def weighted(self, pair: Pair, times: torch.Tensor, check: Check = quiet) -> NDArray[np.float64]:
+        """[s, 4, l, h]: the scores of a pair in samples of the images. times [s, b]: how often each counts in each."""
         sets = self.sets(pair)
         rows = torch.cat([sets.wrong, sets.correct, sets.others])
         ends = np.cumsum([len(sets.wrong), len(sets.correct)])
         within = ErrorSets(*torch.arange(len(rows)).tensor_split(ends.tolist()))
         space = self.space_of(rows)
         found, done = [], 0
-        for weights in self.weights[:, rows].split(TOGETHER):
-            check(done, self.resamples)
+        for weights in times[:, rows].split(TOGETHER):
+            check(done, len(times))
             found.append(self._effects(space, within, pair, weights))
             done += len(weights)
         return np.concatenate(found)
@@ -179,23 +180,32 @@ class LocateEvidence:
         """[resamples, b]: how often every image counts in each bootstrap sample."""
         return resampled(self.images.truth, self.images.guess, self.resamples, self.seed)
 
-    def judge(self, pairs: tuple[Pair, ...], validation: Acts | None = None) -> tuple[Judge, bool]:
-        """Where head sets for these pairs are judged, and whether groups are known there."""
+    def judge(
+        self, pairs: tuple[Pair, ...], validation: Acts | None = None, within: float | None = None,
+        classes: ClassSet | None = None,
+    ) -> tuple[Judge, bool]:  # fmt: skip
+        """Where head sets for these pairs are judged, and whether groups are known there. within: points that other
+        classes may lose together in the validation images; None: any. classes: those told apart there; None: the same.
+        """
         images, space = self.images, self.space
         if validation is not None:
-            images = judged(validation, self.images.classes, "scores.choose", self.images.acts.convention)
+            images = judged(validation, classes or images.classes, "scores.choose", images.acts.convention)
             ours, theirs = self.images.acts.card, images.acts.card
             if ours.fingerprint != theirs.fingerprint:
                 given = f"validation parts of {theirs.id!r} for scores of {ours.id!r}"
                 raise InputError("scores.choose", given, "parts of one model", "extract them with it")
-            space = _space(images, self.layers)
+            space = space_of_images(images, self.layers)
         names, member = images.members
         side = torch.full_like(images.truth, -1)
         for pair in pairs:
             y, other = (images.classes.index(name) for name in pair)
             sets = error_sets(images.truth, images.guess, y, other)
             side[sets.wrong], side[torch.cat([sets.correct, sets.others])] = 0, 1
-        return Judge(space, images.truth, images.texts.double(), member, len(names), side), images.has_groups
+        found = Judge(space, images.truth, images.texts.double(), member, len(names), side)
+        if within is not None:
+            own = [images.classes.index(self.images.classes.names[i]) for i in self.images.truth.unique().tolist()]
+            found = replace(found, others=~torch.isin(images.truth, torch.tensor(own)), within=within)
+        return found, images.has_groups
 
     def utility(self, heads: tuple[tuple[int, int], ...]) -> float:
         """U of a head set on these images (R25)."""
@@ -405,25 +415,6 @@ class HeadEvidence:
 
     def _of(self, values: torch.Tensor) -> torch.Tensor:
         return values if self._rows is None else values[self._rows]
-
-
-def _space(images: Judged, layers: tuple[int, ...], rows: torch.Tensor | None = None) -> HeadSpace:
-    """The heads of some layers in all images, or in some."""
-    acts = images.acts if rows is None else images.acts.take(rows.tolist())
-    _, _, heads, k = acts.shape
-    needed = 16 * len(acts) * len(layers) * heads * (k + 3)
-    free = shutil.disk_usage(tempfile.gettempdir()).free
-    if needed > free:
-        given = f"{len(acts):,} images × {len(layers)} layers: {size(needed)} where {size(free)} are free for them"
-        fix = "draw some of the images: acts.draw(per_class=200), name fewer layers, or set TMPDIR to a larger disk"
-        raise InputError("locate", given, "room in the folder for temporary files", fix)
-    maps = acts.head_maps[list(layers)]
-    space = head_space(acts.states(layers), maps, range(len(layers)), len(acts))
-    bad = (~space.square.isfinite().flatten(1).all(1)).nonzero()[:, 0].tolist()  # NaN where a number is not finite
-    if bad:
-        given = f"{len(bad)} images whose heads are not finite, {acts.ids[bad[0]]!r} for one"
-        raise InputError("locate", given, "finite parts", "leave these images out: acts.take(rows)")
-    return space
 
 
 def wanted(images: Judged, asked: tuple[str | None, str | None]) -> list[Pair]:

@@ -18,14 +18,18 @@ from toolkit.api.checks import Check, quiet
 from toolkit.api.locate.evidence import AbsentScoreError, LocateEvidence
 from toolkit.api.locate.random_sets import RandomSets, random_sets
 from toolkit.api.locate.registry import HeadScore, known_score, offered
+from toolkit.api.locate.steady import Ranked, cross_validated, stable
 from toolkit.api.locate.tables import Error, pooled, samples_of, table_of
+from toolkit.api.locate.within import allowed
 from toolkit.api.switch_off.total import How
-from toolkit.core.choice import CRITERIA, By, choose
+from toolkit.core.choice import CRITERIA, STEADY, By, Judge, choose
 from toolkit.core.effects import NAMES, SIGN
 from toolkit.core.heads import HeadSet
 from toolkit.core.precision import full_precision
 from toolkit.core.ranked import mistakes
 from toolkit.core.votes import Votes
+from toolkit.data.classes import ClassSet
+from toolkit.data.classes import classes as class_set
 from toolkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -36,6 +40,12 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 LISTS = ("A", "−B", "C", "−D")
 """The scores whose ranked lists the paper's algorithm looks at."""
+USUAL_SCORE = "−D"
+"""The score a panel shows first, and whose first heads it chooses: on validation scenes of the built-in world these, as
+many as other validation scenes say, mend the worst group as well as those of all four lists and cost the others less.
+"""
+STABLE_LIST = "C"
+"""The score whose first heads are kept by "stable": of the four the best on validation scenes of the built-in world."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -294,6 +304,9 @@ class Scores:
         *,
         lists: str | Sequence[str] = LISTS,
         guard: bool = True,
+        within: float | None = None,
+        classes: Any = None,
+        check: Check = quiet,
     ) -> HeadSet:
         """The head set Algorithm 1 of R25 chooses, with .utility and .why (`HeadSet`).
 
@@ -305,13 +318,25 @@ class Scores:
             top: T, the length of the lists, at least 1; default 15.
             by: "utility" (mean margin of cosines over the labelled images), "balanced" (mean over W and over C ∪ A
                 separately), "accuracy", "worst_group" or "group_mean"; default "utility"; with validation
-                "worst_group", or "group_mean" where no groups are known.
+                "worst_group", or "group_mean" where no groups are known. Two depend less on which images were drawn:
+                "cross_validation" (as many heads of the list as serve best the fifths of the images that had no part in
+                ranking them) and "stable" (no prefix: the heads that at least 90 % of 100 halves of the images name
+                among their first few by C, or by the one score of `lists`; Meinshausen and Bühlmann 2010, at most one
+                by chance).
             validation: judge on these parts instead; default the images of the scores.
             lists: the scores whose lists are looked at, by name; default the paper's A, −B, C and −D.
             guard: compare the empty set too (False is the paper's algorithm to the letter); default True.
+            within: points of accuracy that the other classes, those the scores' images are not of, may lose together in
+                the validation images; the groups are then those of the scores' classes alone; 100: any; default 2 where
+                groups are judged on validation images of other classes too, else none.
+            classes: all classes to tell apart in the validation images, those of the scores among them; default those
+                of the scores.
+            check: called with (done, of) by long work; what it raises ends the work; default nothing.
 
         Raises:
-            InputError: for an unknown score or criterion, and where no score of `lists` exists.
+            InputError: for an unknown score or criterion, where no score of `lists` exists, for within= without
+                validation or without images of other classes, for classes= without validation or without those of the
+                scores, and where too many halves or folds hold no mistake.
 
         >>> import toolkit as tk
         >>> acts = tk.extract(tk.load(), tk.scenes("edit", n=80, kind="birds"), progress=False)
@@ -320,11 +345,16 @@ class Scores:
         """
         if isinstance(top, bool) or not isinstance(top, int) or top < 1:
             raise InputError("scores.choose", f"top={top!r}", "a whole number of at least 1", "pass how many heads")
-        judge, has_groups = self._session.judge(self._asked, validation)
+        wider = self._wider(classes, validation)
+        points = allowed(self._session.images, validation, within, by, wider)
+        judge, has_groups = self._session.judge(self._asked, validation, points, wider)
         if by is None:
             by = "utility" if validation is None else "worst_group" if has_groups else "group_mean"
+        if by in STEADY:
+            return self._steady(by, top, validation, lists, guard, judge, check)
         if by not in CRITERIA:
-            raise InputError("scores.choose", f"by={by!r}", " or ".join(map(repr, CRITERIA)), "pass one of these")
+            known = " or ".join(map(repr, (*CRITERIA, *STEADY)))
+            raise InputError("scores.choose", f"by={by!r}", known, "pass one of these")
         if by == "balanced" and not ((judge.side == 0).any() and (judge.side == 1).any()):
             side = "W" if not (judge.side == 0).any() else "C ∪ A"
             raise InputError("scores.choose", f'by="balanced" where {side} is empty', "images in both", "take others")
@@ -332,11 +362,42 @@ class Scores:
         heads = tuple((self.layers[row], head) for row, head in found.heads)
         utility = found.value if by == "utility" and validation is None else self._session.utility(heads)
         where = "" if validation is None else f" on {len(judge.truth)} validation images"
+        if points is not None:
+            where += f", the other classes losing at most {points:g} points"
         looked_at = len(self._listed_pairs(top, 1 if isinstance(lists, str) else len(lists)))
         if looked_at < len(self.pairs):
             where += f", of all mistakes and of the {looked_at} most frequent of {len(self.pairs):,} pairs"
         why = _why(found.curves, found.score, len(heads), by, found.value, found.base, where)
-        return HeadSet(heads, utility, why, self.settings["class_set"])
+        return HeadSet(heads, utility, why, wider.hash)
+
+    def _wider(self, given: Any, validation: Acts | None) -> ClassSet:
+        """The classes told apart in the validation images, as they were given."""
+        own = self._session.images.classes
+        if given is None:
+            return own
+        found = given if isinstance(given, ClassSet) else class_set(given)
+        missing = [name for name in own.names if name not in found.names]
+        if validation is None or missing:
+            what = f"classes= without {missing[0]!r}" if missing else "classes= without validation images"
+            accepted = f"the classes of the validation images, {', '.join(own.names[:5])} among them"
+            raise InputError("scores.choose", what, accepted, "pass validation= and all classes, or leave classes out")
+        return found
+
+    def _steady(
+        self, by: str, top: int, validation: Acts | None, lists: str | Sequence[str], guard: bool, judge: Judge,
+        check: Check,
+    ) -> HeadSet:  # fmt: skip
+        if validation is not None:
+            given = f"by={by!r} with validation images"
+            fix = "leave validation out, or choose by another criterion"
+            raise InputError("scores.choose", given, "the images of the scores alone", fix)
+        if by == "stable":
+            first = STABLE_LIST if lists == LISTS else lists if isinstance(lists, str) else lists[0]
+            found = stable(self._session, self._asked, known_score(first, "scores.choose").name, check)
+        else:
+            found = cross_validated(self._session, judge, self._ranked(top, lists), top, guard, check)
+        heads = tuple((self.layers[row], head) for row, head in found.heads)
+        return HeadSet(heads, self._session.utility(heads), found.why, self.settings["class_set"])
 
     @full_precision
     def lists(self, top: int = 15, names: str | Sequence[str] = LISTS) -> dict[str, list[tuple[int, int]]]:
@@ -347,16 +408,20 @@ class Scores:
             names: of the scores; default A, −B, C and −D. Those that do not exist here are left out; InputError where
                 none does.
         """
+        return {name: ranked.heads for name, ranked in self._ranked(top, names).items()}
+
+    def _ranked(self, top: int, names: str | Sequence[str]) -> dict[str, Ranked]:
         rows = {layer: row for row, layer in enumerate(self.layers)}
         asked = [known_score(name, "scores.choose") for name in ([names] if isinstance(names, str) else names)]
-        out: dict[str, list[tuple[int, int]]] = {}
+        out: dict[str, Ranked] = {}
         for score in asked:
             for scores in (self, *self._listed_pairs(top, len(asked))):
                 table = scores._table_or_none(score)
                 if table is not None:
                     pair = "" if scores.pair is None or not self.pairs else f" ({' → '.join(scores.pair)})"
                     ranked = scores._heads(table)[:top]
-                    out[score.name.removeprefix("−") + pair] = [(rows[layer], head) for layer, head in ranked]
+                    heads = [(rows[layer], head) for layer, head in ranked]
+                    out[score.name.removeprefix("−") + pair] = Ranked(score.name, scores._asked, heads)
         if not out:
             given = f"lists={names!r}, of which none has a number here ({self._counts})"
             raise InputError("scores.choose", given, ", ".join(self.names), "name scores that exist")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import json
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,23 @@ from torch import Tensor
 
 from toolkit.api.checks import check_model
 from toolkit.api.switch_off.ablate import Strength, strengths
+from toolkit.core.head_parts import HeadChange
 from toolkit.core.heads import HeadSet
 from toolkit.core.precision import full_precision
 from toolkit.errors import InputError, UnsupportedModelError
 from toolkit.models.adapted import HuggingFaceClip
 from toolkit.models.checkpoints import from_huggingface
 from toolkit.models.claims import computes_quick
+from toolkit.models.copied import copied
 from toolkit.models.huggingface import huggingface_model
 from toolkit.models.model import Model
 from toolkit.models.towers import output_of, tower_of
 from toolkit.models.wrappers import check_names, plain_name
 from toolkit.store.whole import saved_file
+from toolkit.waking import saying
+
+LARGE = 300_000_000
+"""Bytes of weights whose writing is said."""
 
 
 @full_precision
@@ -48,13 +55,8 @@ def fold_ablation(model: Model, heads: Any, strength: Strength = 0.0) -> Model:
     card = model.card
     chosen = HeadSet.of(heads, card.layers, card.heads)
     scale = strengths(chosen, strength, card.layers, card.heads)
-    clip = copy.deepcopy(model.clip)
-    blocks = tower_of(clip, model._view).blocks
-    if any(block.inner is not None for block in blocks):
-        given = f"{card.id!r}, in which a norm of all heads together stands before the output projection"
-        accepted = "a tower whose heads reach the output projection one by one"
-        fix = "use model.encode_image(…, ablate=…), the same effect without folding"
-        raise UnsupportedModelError("fold_ablation", given, accepted, fix)
+    fix = "use model.encode_image(…, ablate=…), the same effect without folding"
+    clip, blocks = _copy(model, "fold_ablation", fix)
     with torch.no_grad():
         for block, row in zip(blocks, scale, strict=True):
             weight = block.out_weight
@@ -63,6 +65,34 @@ def fold_ablation(model: Model, heads: Any, strength: Strength = 0.0) -> Model:
     used = sorted({float(scale[head]) for head in chosen})
     what = "without" if used in ([], [0.0]) else "with strength " + ", ".join(f"{s:g}" for s in used) + " of"
     return model.like(clip, f"{what} {chosen or 'no head'} (total effect)")
+
+
+def fold_change(model: Model, change: HeadChange, name: str) -> Model:
+    """A copy of the model in which every token's mixes of some heads are m (I + N): their rows of the output
+    projections W become (I + N) W. The model given is not changed. Raises UnsupportedModelError for a tower with a norm
+    of all heads together before the output projection.
+    """
+    fix = "use edit.on(acts) and edit.apply(acts), the direct edit of its parts"
+    clip, blocks = _copy(model, "edit.fold", fix)
+    with torch.no_grad():
+        for i, (layer, head) in enumerate(change.heads):
+            weight = blocks[layer].out_weight  # [w, h · k]
+            k = weight.shape[1] // model.card.heads
+            own = weight[:, head * k : (head + 1) * k]
+            wide = own.double().T
+            own.copy_((wide + change.of(i, wide, shares=False)).T.to(own))
+    return model.like(clip, name)
+
+
+def _copy(model: Model, operation: str, fix: str) -> tuple[Any, Any]:
+    """A copy of a model and its blocks, whose heads can be scaled in the output projections."""
+    clip = copied(model.clip)
+    blocks = tower_of(clip, model._view).blocks
+    if any(block.inner is not None for block in blocks):
+        given = f"{model.card.id!r}, in which a norm of all heads together stands before the output projection"
+        accepted = "a tower whose heads reach the output projection one by one"
+        raise UnsupportedModelError(operation, given, accepted, fix)
+    return clip, blocks
 
 
 def save_checkpoint(model: Model, path: str | Path) -> Path:
@@ -102,9 +132,15 @@ def save_checkpoint(model: Model, path: str | Path) -> Path:
         "quick_gelu": computes_quick(model.clip), "preprocess": {"mean": card.mean, "std": card.std, **kept},
         "heads": [_heads(model.clip, "visual."), _heads(model.clip, "")],
     }  # fmt: skip
-    with saved_file(target, "save_checkpoint") as part:
+    with saved_file(target, "save_checkpoint") as part, _writing(target, state):
         save_file(state, part, {"format": "pt", "toolkit": json.dumps(facts)})
     return target
+
+
+def _writing(target: Path, state: Mapping[str, Tensor]) -> AbstractContextManager[None]:
+    """Say that weights are written, where that takes more than a moment."""
+    size = sum(tensor.nbytes for tensor in state.values())
+    return saying(f"Writing {target.name}, {size / 1e9:.1f} GB …") if size > LARGE else nullcontext()
 
 
 def _heads(clip: Any, tower: str) -> int | None:
@@ -157,8 +193,8 @@ def save_huggingface(model: Model, folder: str | Path) -> Path:
         with saved_file(target / name, "save_huggingface") as part:
             part.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     facts = {"id": card.id, "fingerprint": card.fingerprint, "written_by": "clip-head-toolkit"}
-    with saved_file(target / "model.safetensors", "save_huggingface") as part:
-        tensors = {name: t.detach().cpu().clone() for name, t in state.items()}
+    tensors = {name: t.detach().cpu().clone() for name, t in state.items()}
+    with saved_file(target / "model.safetensors", "save_huggingface") as part, _writing(target, tensors):
         save_file(tensors, part, {"format": "pt", "toolkit": json.dumps(facts)})
     return target
 
@@ -169,7 +205,7 @@ def fold_matrix(model: Model, matrix: Tensor, name: str, scales: Tensor | None =
     matrix M [d, d]. scales [d]: θ of M = diag(θ), folded without rounding of the zeros. Raises UnsupportedModelError
     for a tower that ends without a linear output, into which nothing can be folded.
     """
-    clip = copy.deepcopy(model.clip)
+    clip = copied(model.clip)
     last = output_of(clip.visual)
     if last is None:
         given = f"{model.card.id!r}, whose image tower has no linear output"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from toolkit.api.checks import check_model
 from toolkit.api.where.attribution import TokenAttribution
 from toolkit.api.where.faithfulness import named_maps, same_images
 from toolkit.errors import InputError
+from toolkit.models.copied import copied
 from toolkit.models.model import Model
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def permuted(model: Model, seed: int = 0) -> Model:
     check_model(model, "permuted")
     if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
         raise InputError("permuted", f"seed={seed!r}", "a whole number of at least 0", "pass one")
-    clip = copy.deepcopy(model.clip)
+    clip = copied(model.clip)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         statistics = [buffer for buffer in clip.visual.buffers() if buffer.is_floating_point() and buffer.numel() > 1]

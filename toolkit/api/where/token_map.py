@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -13,10 +14,13 @@ from toolkit.api.switch_off.ablate import Strength, strengths
 from toolkit.api.where.attribution import Frames, TokenAttribution
 from toolkit.api.where.map_input import batches, enough_memory, images_of, some_heads
 from toolkit.api.where.target import Target, target_of, vectors_of
+from toolkit.core.class_vectors import ClassVectors
+from toolkit.core.head_parts import HeadChange
+from toolkit.core.head_strategies import HeadStrengths
 from toolkit.core.heads import HeadSet, which_layers
 from toolkit.core.parts import Convention, term_names
 from toolkit.core.precision import full_precision
-from toolkit.core.strategies import Strategy
+from toolkit.core.strategies import Linear, Strategy
 from toolkit.core.tokens import TokenParts, TokenState
 from toolkit.errors import InputError, UnsupportedModelError
 from toolkit.models.images import Images
@@ -26,7 +30,7 @@ if TYPE_CHECKING:
     from toolkit.api.words.spans import Spans
 
 
-class LinearChange(Protocol):
+class EditMade(Protocol):
     """What a map needs of an edit: how it changes embeddings, and of which model it is."""
 
     @property
@@ -37,9 +41,6 @@ class LinearChange(Protocol):
 
     @property
     def settings(self) -> dict[str, Any]: ...
-
-    def apply(self, embeddings: Tensor) -> Tensor:
-        """Edited embeddings [..., d]."""
 
 
 SCALE = "cosine units, additive: patches and rest sum to the cosine (difference of cosines); zero is zero"
@@ -57,7 +58,7 @@ def token_map(
     convention: Convention = "separate",
     ablate: Any = None,
     strength: Strength = 0.0,
-    edit: LinearChange | None = None,
+    edit: EditMade | None = None,
     batch_size: int = 16,
 ) -> TokenAttribution:
     """What every patch gave to the cosine of image and text through the attention heads (G24 §3.3; methods §1).
@@ -90,14 +91,14 @@ def token_map(
     """
     check_model(model, "token_map")
     source, single = images_of(model, images, "token_map")
-    chosen, matrix = _heads(model, heads, layers), _matrix(edit, model)
+    chosen, change = _heads(model, heads, layers), _change(edit, model)
     how = _words(model, convention, ablate, strength, edit)
     with enough_memory("token_map", batch_size):
-        target = target_of(model, text, against, "token_map")
+        target = _aimed(target_of(model, text, against, "token_map"), edit)
         parts = []
         for batch in batches(source, batch_size, "token_map"):
             state = _trace(model, batch, convention, ablate, strength, "token_map")
-            parts.append(state.toward(target.direction, matrix).cpu())
+            parts.append(state.toward(target.direction, change).cpu())
         return _made(model, source, single, target, chosen, TokenParts.cat(parts), how)
 
 
@@ -163,7 +164,7 @@ class Traced:
         return f"Traced({len(self)} images, {self._how['state']} model {self._how['model']})"
 
     def map(
-        self, text: Any, against: Any = None, heads: Any = None, *, layers: Any = None, edit: LinearChange | None = None
+        self, text: Any, against: Any = None, heads: Any = None, *, layers: Any = None, edit: EditMade | None = None
     ) -> TokenAttribution:
         """The map of a text, as of `tk.token_map` (`TokenAttribution`).
 
@@ -175,12 +176,12 @@ class Traced:
             edit: an edit made for this model; default none.
         """
         with enough_memory("token_map", 1):
-            target = target_of(self.model, text, against, "token_map")
+            target = _aimed(target_of(self.model, text, against, "token_map"), edit)
             return self._map(target, _heads(self.model, heads, layers), edit)
 
-    def _map(self, target: Target, chosen: HeadSet | None, edit: LinearChange | None = None) -> TokenAttribution:
-        matrix = _matrix(edit, self.model)
-        parts = TokenParts.cat([state.toward(target.direction, matrix).cpu() for state in self._states])
+    def _map(self, target: Target, chosen: HeadSet | None, edit: EditMade | None = None) -> TokenAttribution:
+        change = _change(edit, self.model)
+        parts = TokenParts.cat([state.toward(target.direction, change).cpu() for state in self._states])
         how = self._how if edit is None else self._how | {"edit": str(edit), "state": _state(self._how["state"], edit)}
         return _made(self.model, self._source, self.single, target, chosen, parts, how)
 
@@ -231,8 +232,8 @@ def _trace(
     return exact_sum(model, lambda read: TokenState(tokens, read, convention), lambda s: s.parts.error, operation)
 
 
-def _matrix(edit: LinearChange | None, model: Model) -> Tensor | None:
-    """θ or M of an edit made for this model."""
+def _change(edit: EditMade | None, model: Model) -> Tensor | HeadChange | None:
+    """How an edit made for this model changes embeddings: θ, M, or heads."""
     if edit is None:
         return None
     if not hasattr(edit, "strategy"):
@@ -241,9 +242,27 @@ def _matrix(edit: LinearChange | None, model: Model) -> Tensor | None:
     if own and card.fingerprint != own:
         given = f"an edit of {edit.settings['model']!r} (fingerprint {own}) for {card.id!r} ({card.fingerprint})"
         raise InputError("token_map", given, "an edit of this model", "load the model the edit was made for")
-    if edit.strategy.name == "diagonal":
+    way = edit.strategy
+    if isinstance(way, HeadStrengths):
+        return way.change(edit.theta)
+    if not isinstance(way, Linear):
+        return None
+    if way.name == "diagonal":
         return edit.theta
-    return edit.apply(torch.eye(edit.strategy.d, dtype=torch.float64, device=edit.theta.device))
+    return way.apply(edit.theta, torch.eye(way.d, dtype=torch.float64, device=edit.theta.device))
+
+
+def _aimed(target: Target, edit: EditMade | None) -> Target:
+    """A target whose class vectors an edit moved: those of its text and of what is taken away, by name."""
+    if edit is None or not isinstance(edit.strategy, ClassVectors):
+        return target
+    moved = edit.strategy.shifts(edit.theta).to(target.direction)
+    direction = target.direction.clone()
+    for name, by in zip(edit.strategy.names, moved, strict=True):
+        if name == target.text:
+            direction += by
+        direction -= by * (target.against.count(name) / max(1, len(target.against)))
+    return replace(target, direction=direction)
 
 
 def _heads(model: Model, heads: Any, layers: Any) -> HeadSet | None:
@@ -256,11 +275,11 @@ def _heads(model: Model, heads: Any, layers: Any) -> HeadSet | None:
     return None if heads is None else some_heads(heads, card.layers, card.heads, "token_map")
 
 
-def _state(state: str, edit: LinearChange | None) -> str:
+def _state(state: str, edit: EditMade | None) -> str:
     return state if edit is None else "edited" if state == "base" else f"{state}, edited"
 
 
-def _words(model: Model, convention: str, ablate: Any, strength: Any, edit: LinearChange | None) -> dict[str, Any]:
+def _words(model: Model, convention: str, ablate: Any, strength: Any, edit: EditMade | None) -> dict[str, Any]:
     card, state = model.card, "base"
     how = {"model": card.id, "fingerprint": card.fingerprint, "convention": convention}
     if ablate is None and strength != 0.0:

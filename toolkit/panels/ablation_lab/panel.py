@@ -10,14 +10,15 @@ import traitlets
 from numpy.typing import NDArray
 
 from toolkit.api.locate.registry import known_score, offered
+from toolkit.api.locate.scores import USUAL_SCORE
 from toolkit.api.switch_off.total import HOWS
-from toolkit.core.choice import CRITERIA
 from toolkit.core.heads import HeadSet
 from toolkit.engine.engine import Engine
 from toolkit.engine.worker import Worker
 from toolkit.errors import InputError
 from toolkit.figures.colors import DIVERGING, DIVERGING_DARK
 from toolkit.labs.ablation import (
+    VALIDATED,
     AblationSession,
     HeadsOffOutcome,
     OrderCurve,
@@ -53,17 +54,20 @@ class AblationLab(GroupsPanel):
         classes: two or more (`tk.classes`); default those of a lab whose session is given as acts.
         layers: candidates; a list of layers, None for all, a negative int for the last |n|; default −4.
         minority: groups for the LTC map; default all images.
+        held_out: parts of other images, which everything but the map is measured on; default the same images.
+        validation: parts of further images, which say how many heads serve best (by="validation"); default none.
         heads: heads off at the start, in any spelling; default none.
         selection: a Selection to share with other panels; default its own.
         engine: what works; `Engine()` works inline; default the model's worker.
         pair: (true, predicted), a cell of the confusion; default all mistakes pooled.
         score: the map shown: "A", "−B", "C", "−D" (badness, R25), "LTC", "text", "direct" or "total" (change of the
-            worst group by a head alone), or any registered score (`tk.head_score`); default "A",
-            where no image is wrong "direct".
+            worst group by a head alone), or any registered score (`tk.head_score`); default "−D",
+            where it does not exist "A", where no image is wrong "direct".
         text: for the text map; default "", predicted − true.
         how: "zero", "mean" or "resample" (over these images); default "zero".
         effect: "direct" or "total"; default "direct".
-        by: the criterion of Algorithm 1, as in `Scores.choose`; default "utility".
+        by: the criterion of Algorithm 1, as in `Scores.choose`; with validation images also "validation": as many of
+            the first heads of −D as serve their worst group best; default "utility", with validation images that one.
         find: of more than 14 groups or 12 classes, a text in the names of those shown; "crane → heron" finds one kind
             of mistake; default "".
         rank: which of them come first: "loss", "gain", "before" (the worst) or "after"; default "loss".
@@ -95,11 +99,11 @@ class AblationLab(GroupsPanel):
     }
     _esm = script("ablation_lab")
     _css = style("ablation_lab")
-    score: traitlets.TraitType[Any, Any] = traitlets.Any("A").tag(sync=True)
+    score: traitlets.TraitType[Any, Any] = traitlets.Any(USUAL_SCORE).tag(sync=True)
     text = traitlets.Unicode("").tag(sync=True)
     how: traitlets.TraitType[Any, Any] = traitlets.Enum(HOWS, "zero").tag(sync=True)
     effect: traitlets.TraitType[Any, Any] = traitlets.Enum(("direct", "total"), "direct").tag(sync=True)
-    by = traitlets.Enum(CRITERIA, "utility").tag(sync=True)
+    by: traitlets.TraitType[Any, Any] = traitlets.Any("utility").tag(sync=True)
     head = Head().tag(sync=True)
     pair = Pair().tag(sync=True)
     image = traitlets.Unicode(None, allow_none=True).tag(sync=True)
@@ -110,6 +114,7 @@ class AblationLab(GroupsPanel):
     _map_words = traitlets.Unicode("").tag(sync=True)
     _map_of: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
     _scores: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    _criteria: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _sure: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
     _facts: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
     _confusion: traitlets.Dict[str, Any] = traitlets.Dict(dict(NO_ERRORS)).tag(sync=True)
@@ -122,12 +127,12 @@ class AblationLab(GroupsPanel):
 
     @classmethod
     def in_explorer(cls, explorer: Host) -> AblationLab:
-        """Heads off on all images of the explorer.
+        """Heads off on the images of the explorer that judge.
 
         Arguments:
             explorer: what it is a part of.
         """
-        return cls(explorer.session.lab, **explorer.live)
+        return cls(explorer.session.lab, description=explorer.session.shares.words, **explorer.live)
 
     def __init__(
         self,
@@ -136,17 +141,23 @@ class AblationLab(GroupsPanel):
         *,
         layers: Any = -4,
         minority: Any = None,
+        held_out: Any = None,
+        validation: Acts | None = None,
         heads: Any = (),
         selection: Selection | None = None,
         engine: Engine | None = None,
         **words: Any,
     ) -> None:
         shared = self._shared(selection)
-        self._session = acts if isinstance(acts, AblationSession) else AblationSession(acts, classes, layers, minority)
+        self._session = (
+            acts
+            if isinstance(acts, AblationSession)
+            else AblationSession(acts, classes, layers, minority, held_out=held_out, validation=validation)
+        )
         self.change: Change | None = None
         self._outcome: HeadsOffOutcome | None = None
         self._noun = self._session.noun
-        live = self._session.images.acts.live
+        live = self._session.judged.acts.live
         self._begin(engine, live)
         # what needs no model must not wait for a run of it, nor numbers for pictures or for intervals
         threads = isinstance(self.engine, Worker)
@@ -154,10 +165,11 @@ class AblationLab(GroupsPanel):
         self._table = np.zeros((1, 1))
         first = HeadSet.of(heads, *self._session.shape)
         given = {name: words.pop(name) for name in ("head", "pair", "image") if name in words}
-        if not self._session.images.mistakes:
-            words.setdefault("score", "direct")  # of an error there is no score
+        words.setdefault("score", self._session.usual_score)
+        words.setdefault("by", self._session.criteria[0])
         super().__init__(**words)
         with self.hold_sync():
+            self._criteria = list(self._session.criteria)
             self._layers, self._heads = list(self._session.layers), self._session.shape[1]
             self.head = (self._layers[-1], 0)
             self._off = _switched_off(first)
@@ -171,8 +183,8 @@ class AblationLab(GroupsPanel):
         self._ask_map()
         self._ask_outcome()
 
-    _card = property(lambda self: self._session.images.acts.card)
-    _classes_there = property(lambda self: self._session.images.classes)
+    _card = property(lambda self: self._session.judged.acts.card)
+    _classes_there = property(lambda self: self._session.judged.classes)
     _heads_there = property(lambda self: (self._session.layers, self._session.shape[1]))
 
     # what may be set
@@ -182,6 +194,14 @@ class AblationLab(GroupsPanel):
         found = known_score(proposal["value"], "AblationLab.score", "AblationLab")
         self._scores = [score.told for score in offered("AblationLab")]
         return found.name
+
+    @traitlets.validate("by")
+    def _valid_by(self, proposal: dict[str, Any]) -> str:
+        value, known = proposal["value"], self._session.criteria
+        if value not in known:
+            fix = "name one of these" + ("" if VALIDATED in known else f"; {VALIDATED!r} needs validation=")
+            raise InputError("AblationLab.by", repr(value), ", ".join(map(repr, known)), fix)
+        return str(value)
 
     @traitlets.validate("_off")
     def _valid_off(self, proposal: dict[str, Any]) -> list[Off]:
@@ -327,7 +347,7 @@ class AblationLab(GroupsPanel):
             self._confusion = dict(self._session.errors(found.before, found.after, *asked))
 
     def _ask_flips(self, outcome: HeadsOffOutcome) -> None:
-        images, pause = self._session.images, PAUSE if self._pictures is not self.engine else 0
+        images, pause = self._session.judged, PAUSE if self._pictures is not self.engine else 0
 
         def work(request: Any) -> tuple[FlipsSent, bytes]:
             return turned(images, outcome.before, outcome.after, request, pause)

@@ -40,6 +40,7 @@ const REPLACEMENTS = {
 const EFFECTS = { direct: "direct: in the sum", total: "total: run again" };
 /** @type {Record<string, string>} what Algorithm 1 chooses by */
 const CRITERIA = {
+  validation: "validation images",
   utility: "utility U",
   balanced: "balanced U",
   accuracy: "accuracy",
@@ -125,7 +126,10 @@ class View extends Frame {
     this.strength = make("input", "", strength, { type: "range", min: "0", max: STRONGEST, step: "0.05" });
     this.now = make("div", "tkl-soft", side);
     const algorithm = labelled(side, "Algorithm 1 by ");
-    this.by = choice(algorithm, "Criterion of Algorithm 1", Object.entries(CRITERIA));
+    /** @type {string[]} */
+    const criteria = this.get("_criteria");
+    const named = criteria.map((name) => /** @type {[string, string]} */ ([name, CRITERIA[name]]));
+    this.by = choice(algorithm, "Criterion of Algorithm 1", named);
     this.choose = this.button(algorithm, "choose");
     this.why = make("div", "tkl-soft", side, { "aria-live": "polite" });
     const main = make("div", "tkl-main", this.body);

@@ -40,6 +40,9 @@ export class ErrorPicker {
     if (this.built === key) return;
     this.built = key;
     this.names = names;
+    const held = this.focused;
+    const pooled = this.pooled === held;
+    const pair = held ? this.pairs.get(held) : undefined;
     this.node.replaceChildren();
     this.cells = [];
     this.pairs.clear();
@@ -47,6 +50,22 @@ export class ErrorPicker {
     if (rows) this.buildList(rows);
     else this.buildMatrix(names);
     this.node.append(this.pooled);
+    if (pooled) this.pooled.focus();
+    else if (pair) this.focus(pair);
+  }
+
+  /** What has the focus, here or elsewhere. */
+  get focused() {
+    return /** @type {Document | ShadowRoot} */ (this.node.getRootNode()).activeElement;
+  }
+
+  /**
+   * The cell of a pair, or where it has none any more, the first that can be chosen.
+   * @param {Pair} pair
+   */
+  focus(pair) {
+    const open = this.cells.filter((cell) => !cell.disabled);
+    (open.find((cell) => alike(this.pairs.get(cell), pair)) ?? open[0] ?? this.pooled).focus();
   }
 
   /** @param {string[]} names */

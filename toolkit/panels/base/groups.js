@@ -1,6 +1,6 @@
 // Accuracies before and after as a table with a small plot.
 
-/** @import { GroupRow } from "./types.d.ts" */
+/** @import { GroupRow, RowAfter } from "./types.d.ts" */
 
 import { make } from "./dom.js";
 import { points, share } from "./numbers.js";
@@ -12,7 +12,8 @@ const place = (value) => `${(100 * value).toFixed(2)}%`;
 export class GroupTable {
   /** @param {Element} parent */
   constructor(parent) {
-    this.node = make("table", "tkl-groups", parent, { "aria-label": "accuracies" });
+    const frame = make("div", "tkl-groups-frame", parent);
+    this.node = make("table", "tkl-groups", frame, { "aria-label": "accuracies" });
     /** What is painted. */
     this.key = "";
   }
@@ -22,41 +23,64 @@ export class GroupTable {
    * @param {string} first what the first column holds
    * @param {string} was the name of what was before
    * @param {string} now the name of what is after
+   * @param {string} other the name of what stands beside it
    */
-  paint(rows, first, was = "before", now = "after") {
-    const key = JSON.stringify([rows, first, was, now]);
+  paint(rows, first, was = "before", now = "after", other = "") {
+    const key = JSON.stringify([rows, first, was, now, other]);
     if (key === this.key) return;
     this.key = key;
     this.node.replaceChildren();
     const head = make("tr", "", this.node);
-    for (const words of [first, "n", was, now, "change in points [95 %]"]) {
+    const isFolded = rows.some(({ folded }) => folded !== undefined);
+    const columns = [first, "n", was, now, "change in points [95 %]"];
+    if (isFolded) columns.splice(4, 0, "folded");
+    const isBeside = rows.some(({ beside }) => beside !== undefined);
+    if (isBeside) columns.push(other, "change in points [95 %]");
+    for (const words of columns) {
       make("th", "", head, { scope: "col" }).textContent = words;
     }
     make("td", "", head);
     rows.forEach((row, i) => {
       const firstOfOthers = row.other && !rows[i - 1]?.other;
-      this.paintRow(row, make("tr", firstOfOthers ? "tkl-rule" : "", this.node));
+      this.paintRow(row, make("tr", firstOfOthers ? "tkl-rule" : "", this.node), isFolded, isBeside);
     });
   }
 
   /**
    * @param {GroupRow} row
    * @param {HTMLTableRowElement} line
+   * @param {boolean} isFolded whether there is a column of the folded model
+   * @param {boolean} isBeside and of another edit
    */
-  paintRow({ name, n, before, after, low, high }, line) {
+  paintRow({ name, n, before, after, low, high, folded, beside }, line, isFolded, isBeside) {
     make("th", "", line, { scope: "row" }).textContent = name;
     for (const words of [String(n), share(before), share(after)]) make("td", "", line).textContent = words;
-    const change = make("td", "", line);
-    let kind = "";
-    if (after > before) kind = "tkl-up";
-    if (after < before) kind = "tkl-down";
-    make("b", kind, change).textContent = points(after - before);
-    make("small", "", change).textContent = ` [${points(low)}, ${points(high)}]`;
+    if (isFolded) make("td", "", line).textContent = folded === undefined ? "" : share(folded);
+    paintChange(before, { after, low, high }, line);
+    if (isBeside && beside) {
+      make("td", "", line).textContent = share(beside.after);
+      paintChange(before, beside, line);
+    } else if (isBeside) make("td", "", line, { colspan: "2" });
     const plot = make("div", "tkl-plot", make("td", "", line), { "aria-hidden": "true" });
     const bar = make("i", "", plot);
     bar.style.left = place(Math.min(before, after));
     bar.style.width = place(Math.abs(after - before));
     make("i", "tkl-before", plot).style.left = place(before);
+    if (beside) make("i", "tkl-beside", plot).style.left = place(beside.after);
     make("i", "tkl-after", plot).style.left = place(after);
   }
+}
+
+/**
+ * @param {number} before
+ * @param {RowAfter} what
+ * @param {HTMLTableRowElement} line
+ */
+function paintChange(before, { after, low, high }, line) {
+  const change = make("td", "", line);
+  let kind = "";
+  if (after > before) kind = "tkl-up";
+  if (after < before) kind = "tkl-down";
+  make("b", kind, change).textContent = points(after - before);
+  make("small", "", change).textContent = ` [${points(low)}, ${points(high)}]`;
 }

@@ -122,17 +122,18 @@ class LivePanel(Panel):
                     self._is_over(part)
 
         def signs(sign: Sign) -> None:
-            if LOCK.acquire(blocking=False):  # its holder may be waiting for this work
-                try:
-                    self._tell(part, sign)
-                finally:
-                    LOCK.release()
+            _unless_locked(lambda: self._tell(part, sign))
+
+        def waits(what: str) -> bool:
+            return _unless_locked(lambda: self._tell_wait(part, what))
 
         def again() -> None:
             self._submit(part, work, paint, key, engine, then, **more)
 
-        asked = self._key(key or part), work, done
-        request = (engine or self.engine).submit(*asked, failed=failed, over=over, signs=signs, **more)
+        request = (engine or self.engine).submit(
+            self._key(key or part), work, done, failed=failed, over=over, signs=signs, waits=waits,
+            what=self.doing.get(part, ""), **more,
+        )  # fmt: skip
         with LOCK:
             if self._turn[part] == turn and part in self._work:
                 self._requests[part] = _Ask(request, again)
@@ -165,6 +166,13 @@ class LivePanel(Panel):
     def _tell(self, part: str, sign: Sign) -> None:
         """Say how far a part is, where it is made of many requests."""
         self._signs = {**self._signs, part: _sent(sign)}
+
+    def _tell_wait(self, part: str, what: str) -> None:
+        """Say what a part waits for; "": nothing any more."""
+        if what:
+            self._tell(part, Sign(f"{self.doing.get(part, part)}, once this is done: {what}"))
+        elif part in self._signs:
+            self._forget_sign(part)
 
     def _begins(self, part: str) -> int:
         """A part is asked for: the number of this ask."""
@@ -218,6 +226,17 @@ class LivePanel(Panel):
                 setattr(self, name, value)
             finally:
                 self._following = before
+
+
+def _unless_locked(act: Callable[[], None]) -> bool:
+    """Do something under LOCK, unless somebody holds it, who may be waiting for this work; whether it was done."""
+    if not LOCK.acquire(blocking=False):
+        return False
+    try:
+        act()
+    finally:
+        LOCK.release()
+    return True
 
 
 def _sent(sign: Sign) -> SignSent:

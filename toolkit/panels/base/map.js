@@ -40,6 +40,7 @@ export class HeadMap {
     this.built = key;
     this.layers = layers;
     this.heads = heads;
+    const held = this.focused ? this.headOf(/** @type {Element} */ (this.view.active)) : undefined;
     this.cells = [];
     this.at = [];
     const size = Math.round(within(Math.min(HEIGHT / layers.length, WIDTH / heads), 9, 24));
@@ -48,6 +49,7 @@ export class HeadMap {
     this.node.style.gridTemplateColumns = `max-content repeat(${heads}, ${size}px)`;
     for (const layer of layers) this.buildRow(layer, size);
     this.buildFoot(size);
+    if (held) (this.cells[this.indexOf(held)] ?? this.cells[0])?.focus();
   }
 
   /**

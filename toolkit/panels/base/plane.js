@@ -4,7 +4,8 @@
 
 import { contextOf, make } from "./dom.js";
 
-const HINT = "Rings: visited. Dots: the grid; orange α > β, blue β > α. Line: its frontier.";
+const HINT =
+  "Large dot: the edit looked at; large ring: the one beside it. Rings: visited. Dots: the grid; orange α > β, blue β > α.";
 const WIDTH = 316;
 const HEIGHT = 230;
 const EDGE = { left: 42, right: 8, top: 10, bottom: 34 };
@@ -15,7 +16,7 @@ const PATIENCE = 99; // frames within which a host puts the canvas into the page
 
 /**
  * @typedef {object} Spot one point of the plane
- * @property {"cell" | "seen" | "kept" | "mark" | "now"} kind
+ * @property {"cell" | "seen" | "kept" | "mark" | "beside" | "now"} kind
  * @property {number} x
  * @property {number} y
  * @property {boolean} [old] of other settings
@@ -200,6 +201,7 @@ export class Plane {
     for (const spot of this.ofKind("mark", "kept")) {
       this.drawCross(context, placed(spot), spot.name ?? "", colour(spot.kind === "kept" ? "after" : "soft"));
     }
+    for (const spot of this.ofKind("beside")) dot(spot, 5, colour("paper"), colour("after"));
     for (const spot of this.ofKind("now")) dot(spot, 6, colour("after"), colour("paper"));
     const pointed = this.spots[this.at];
     if (pointed) dot(pointed, 8, undefined, colour("ring"));

@@ -40,9 +40,12 @@ class Heads(Checked):
 
 
 class Head(Heads):
-    """One head in any spelling, as (layer, head); one that is there."""
+    """One head in any spelling, as (layer, head); one that is there, by itself the first of the last layer."""
 
-    default_value: Any = (0, 0)
+    def default(self, obj: Any = None) -> tuple[int, int]:
+        """The head a panel begins with."""
+        layers, _ = getattr(obj, "_heads_there", ((), 0))
+        return (layers[-1], 0) if layers else (0, 0)
 
     def validate(self, obj: Any, value: Any) -> Any:
         """The head. Raises InputError for none, for several, and for one that the panel has not."""

@@ -65,17 +65,26 @@ export interface Score {
 }
 
 /** Accuracies of a group before and after. */
-export interface GroupRow {
+/** What becomes of a group. */
+export interface RowAfter {
+  after: number;
+  /** Limits of the change. */
+  low: number;
+  high: number;
+}
+
+export interface GroupRow extends RowAfter {
   name: string;
   n: number;
   before: number;
-  after: number;
-  low: number;
-  high: number;
   /** Whether it is of other images. */
   other?: boolean;
   /** Whether it sums up the groups. */
   sum?: boolean;
+  /** What the folded model makes of it, where that is known. */
+  folded?: number;
+  /** What another edit makes of it, where there is one. */
+  beside?: RowAfter;
 }
 
 /** A term and what it means. */

@@ -23,17 +23,17 @@ from toolkit.engine.worker import Worker
 from toolkit.errors import InputError, warn_caller
 from toolkit.figures.colors import DIVERGING, DIVERGING_DARK
 from toolkit.labs.ablation import known_pair
-from toolkit.labs.edit import STEPS, EditSession, Settings, Visits
-from toolkit.labs.edit_records import CurveSent, EditWords, GridPlace, SettingsSent
-from toolkit.labs.edit_shown import EditShown, curve, marks, plane, shown, words
+from toolkit.labs.edit import STEPS, Chooser, EditSession, Settings, Visits
+from toolkit.labs.edit_records import BesideSent, CurveSent, EditWords, FoldedSent, GridPlace, NamedMeasures
+from toolkit.labs.edit_shown import NO_STRENGTHS, EditShown, beside, curve, plane, rows, shown, words
 from toolkit.labs.ranked import MOST
 from toolkit.panels.base.bundle import script, style
-from toolkit.panels.base.groups import GroupsPanel
 from toolkit.panels.base.panel import observes, shows_errors
 from toolkit.panels.base.place import ExplorerPlace, Host
 from toolkit.panels.base.selection import Selection
 from toolkit.panels.base.traits import Checked, Pair
 from toolkit.panels.base.turned import EMPTY, FlipsSent, turned
+from toolkit.panels.edit_lab.held import HeldStrengths
 
 if TYPE_CHECKING:
     import pandas
@@ -48,6 +48,9 @@ NAMES = ("alpha", "beta", "steps", "strategy", "scale", "nonnegative", "pair")
 WAIT = 5.0
 AFTER = 0.15
 """Seconds a setting must rest before words and pictures follow: what nobody reads in a drag must not slow it."""
+Solved = tuple[Settings, EditShown, "Edit | None", "BesideSent | dict[str, Any]"]
+"""The settings of an edit and how it is shown, and the same of the one beside it."""
+Said = tuple[CurveSent, EditWords, list[NamedMeasures]]
 PALETTE = {"light": DIVERGING.tolist(), "dark": DIVERGING_DARK.tolist()}
 
 
@@ -61,22 +64,31 @@ class Weight(Checked):
         return known_weight(str(self.name), value)
 
 
-class EditLab(GroupsPanel):
-    """Drag α and β: the edit is solved again, and its groups, its place on the frontier and its steps follow.
+class EditLab(HeldStrengths):
+    """Drag α and β: two edits are solved again, and their groups, their places on the frontier and their steps follow.
+
+    One is looked at closely (words, steps, who paid), the other stands beside it; both have the same α and β. Of
+    strengths of heads the map is the edit: its cells move, and each can be set by hand and held.
 
     Arguments:
         acts: parts of the few labelled images the edit is made from (`Acts`).
         classes: all classes to tell apart (`tk.classes`).
-        heads: those success learns to do without, in any spelling; default what Algorithm 1 chooses on `acts`.
+        heads: those success learns to do without, in any spelling; default what `chooser` chooses.
         held_out: parts of other images, which everything shown is measured on; take validation images, and report on
             test images once; default the images the edit is made from.
         unrelated: by name, parts an edit should leave alone; default none.
+        chooser: a function of a pair, (true, predicted) or None for all mistakes, that chooses heads (`HeadSet`);
+            default Algorithm 1 on `acts`.
+        held: strengths that stay while the others are solved for, a mapping from heads to numbers from 0 to 2; default
+            none.
         selection: a Selection to share with other panels; default its own.
         engine: what works; `Engine()` works inline; default a worker of the panel.
         alpha: weight of success at the start, no unit, 0 to 1e12; default 10.
         beta: weight of locality at the start, no unit, 0 to 1e12; default 10.
         steps: of Adam; default 100.
-        strategy: "diagonal", "full" or "rank R"; default "diagonal".
+        strategy: "diagonal", "full", "rank R", "strengths", "strengths all", "directions R" or "class vectors"; default
+            "diagonal".
+        beside: the strategy of the second edit, "" for none; default "strengths".
         scale: of the logits, above 0; 1 as in R25; default the checkpoint's.
         nonnegative: keep θ ≥ 0; default False.
         pair: (true, predicted); default all mistakes.
@@ -86,8 +98,10 @@ class EditLab(GroupsPanel):
         title, description: words; default "Live edit" and "".
         theme: "auto", "light" or "dark"; default "auto".
 
-    `.edit` is the edit shown, `.kept` edits by name, `.visited` where one has been, `.frontier` the grid once `.fill()`
-    has made it; `.undo()`, `.redo()`, `.keep(name)`, `.choose()`.
+    `.edit` is the edit looked at, `.other` the one beside it, `.swap()` changes them; `.hold("L3.H7", 0.2)` and
+    `.release()` set strengths by hand; `.kept` edits by name, `.visited` where one has been, `.frontier` the grid once
+    `.fill()` has made it, `.folded` what the folded model does once `.measure_folded()` has measured it; `.undo()`,
+    `.redo()`, `.keep(name)`, `.choose()`.
 
     >>> import toolkit as tk
     >>> acts = tk.extract(tk.load(), tk.scenes("edit", n=60, kind="birds"), progress=False).draw(per_class=10)
@@ -97,7 +111,7 @@ class EditLab(GroupsPanel):
     """
 
     heading = "Live edit"
-    saved = ("strategy", "scale", "nonnegative", "heads", "steps", "alpha", "beta")
+    saved = ("strategy", "beside", "scale", "nonnegative", "heads", "held", "steps", "alpha", "beta")
     selection_fix = "pass heads= to choose heads"
     place = ExplorerPlace("edit", tab="edit", label="Edit")
     doing: ClassVar[dict[str, str]] = {
@@ -105,7 +119,8 @@ class EditLab(GroupsPanel):
         "fill": "solve the frontier",
         "words": "put the edit into words",
         "flips": "read the images that changed",
-        "choose": "choose heads by Algorithm 1",
+        "choose": "choose heads",
+        "folded": "run the folded model",
     }
     _esm = script("edit_lab")
     _css = style("edit_lab")
@@ -113,6 +128,7 @@ class EditLab(GroupsPanel):
     beta = Weight().tag(sync=True)
     steps: traitlets.TraitType[Any, Any] = traitlets.Any(100).tag(sync=True)
     strategy = traitlets.Unicode("diagonal").tag(sync=True)
+    beside = traitlets.Unicode("strengths").tag(sync=True)
     scale: traitlets.TraitType[Any, Any] = traitlets.Any(None, allow_none=True).tag(sync=True)
     nonnegative = traitlets.Bool(False).tag(sync=True)
     pair = Pair().tag(sync=True)
@@ -125,8 +141,12 @@ class EditLab(GroupsPanel):
     _facts: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
     _shown: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
     _step = traitlets.Int(0).tag(sync=True)
+    _folds = traitlets.Bool(False).tag(sync=True)
+    _folded: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
     _told: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _point: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
+    _strengths: traitlets.TraitType[Any, Any] = traitlets.Dict(dict(NO_STRENGTHS)).tag(sync=True)
+    _other: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
     _trail: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _front: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
     _marks: traitlets.List[Any] = traitlets.List().tag(sync=True)
@@ -147,15 +167,14 @@ class EditLab(GroupsPanel):
             explorer: what it is a part of.
         """
         few, class_set, held = explorer.session.for_editing()
-        words = (
-            f"Made from {len(few)} images, which are left out of those it is judged on. Heads taken from the grid were"
-            f" found on the images of the first tab, which flatters an edit judged on these; Algorithm 1 chooses on the"
-            f" {len(few)} alone."
-        )
-        given: dict[str, Any] = {"held_out": held, "unrelated": explorer.unrelated, "description": words}
+        words = f"Made from {many(len(few), 'image')}, which are left out of those it is judged on."
+        given: dict[str, Any] = {
+            "held_out": held, "unrelated": explorer.unrelated, "chooser": explorer.session.choose,
+            "description": f"{words} {explorer.session.shares.words}",
+        }  # fmt: skip
         try:
-            return cls(few, class_set, **given, **explorer.live)
-        except InputError:  # Algorithm 1 found none to switch off
+            return cls(few, class_set, **given, pair=explorer.pair, **explorer.live)
+        except InputError:  # there was none to choose, or the few make another mistake
             return cls(few, class_set, explorer.selection.heads or explorer.worst_head, **given, **explorer.live)
 
     def __init__(
@@ -166,16 +185,20 @@ class EditLab(GroupsPanel):
         *,
         held_out: Any = None,
         unrelated: Mapping[str, Any] | None = None,
+        chooser: Chooser | None = None,
+        held: Mapping[Any, float] | None = None,
         selection: Selection | None = None,
         engine: Engine | None = None,
         **words: Any,
     ) -> None:
         shared = self._shared(selection)
-        self._session, self._visits = EditSession(acts, classes, held_out, unrelated), Visits()
-        self._asked_last: Settings | None = None
+        self._session, self._visits = EditSession(acts, classes, held_out, unrelated, chooser), Visits()
+        self._asked_last: tuple[Settings, Settings | None] | None = None
         self._returning = False
         self.edit: Edit | None = None
+        self.other: Edit | None = None
         self.frontier: Frontier | None = None
+        self.folded: Outcome | None = None
         self.kept: dict[str, Edit] = {}
         self._filled: Settings | None = None
         self._kept_at: dict[str, Settings] = {}
@@ -193,10 +216,12 @@ class EditLab(GroupsPanel):
         self._session.check(Settings(words.get("alpha", 10.0) != 0, 0.0, 0, "diagonal", None, False, first.heads, pair))
         image = words.pop("image", None)
         super().__init__(**words)
+        self._differ("strengths" if self.strategy == "diagonal" else "diagonal")
         with self.hold_sync():
             self._pairs, self._facts = self._session.pairs, self._session.facts
             self._chosen, self._typed, self.pair = [list(head) for head in first], str(first), pair
             self._noted(first)
+            self.held = held or {}
         if pair is not None:
             shared.pair = pair
         self.selection = shared
@@ -220,6 +245,10 @@ class EditLab(GroupsPanel):
     @traitlets.validate("strategy")
     def _valid_strategy(self, proposal: dict[str, Any]) -> str:
         return self._session.strategy(proposal["value"])
+
+    @traitlets.validate("beside")
+    def _valid_beside(self, proposal: dict[str, Any]) -> str:
+        return self._session.strategy(proposal["value"]) if str(proposal["value"]).strip() else ""
 
     @traitlets.validate("scale")
     def _valid_scale(self, proposal: dict[str, Any]) -> float | None:
@@ -245,10 +274,20 @@ class EditLab(GroupsPanel):
 
     @property
     def settings(self) -> Settings:
-        """Everything the edit depends on, as it is set now; θ ≥ 0 is for the diagonal alone."""
+        """Everything the edit looked at depends on, as it is set now."""
+        return self._settings_of(self.strategy)
+
+    def _settings_of(self, strategy: str) -> Settings:
+        """Those of an edit by a strategy; θ ≥ 0 is for the diagonal alone."""
         heads = tuple((row[0], row[1]) for row in self._chosen)
-        floor = self.nonnegative and self.strategy == "diagonal"
-        return Settings(self.alpha, self.beta, self.steps, self.strategy, self.scale, floor, heads, self.pair)
+        floor = self.nonnegative and strategy == "diagonal"
+        scale, pair, hold = self.scale, self.pair, self._held_now
+        return Settings(self.alpha, self.beta, self.steps, strategy, scale, floor, heads, pair, hold)
+
+    @property
+    def _both(self) -> tuple[Settings, Settings | None]:
+        """Those of the edit looked at, and of the one beside it."""
+        return self.settings, self._settings_of(self.beside) if self.beside else None
 
     @property
     def visited(self) -> pandas.DataFrame:
@@ -261,19 +300,26 @@ class EditLab(GroupsPanel):
 
     # α → the request → the solve → what is shown → the paint
 
-    @observes(*NAMES, "_chosen")
+    @observes(*NAMES, "beside", "_chosen", "_hold")
     def _changed(self, change: Any) -> None:
         if change["name"] == "pair" and not self._following:
             self.selection.pair = self.pair
+        if change["name"] == "strategy":
+            self._differ(change["old"])
         self._ask()
+
+    def _differ(self, other: str) -> None:
+        """Let another strategy stand beside, where it would be the same one twice."""
+        if self.beside == self.strategy:
+            self.beside = other
 
     def _ask(self) -> None:
         """Ask for the edit of the present settings, where they are not those asked for last."""
-        asked, before = self.settings, self._asked_last
+        asked, before = self._both, self._asked_last
         if asked == before:  # α and β of one message are two changes
             return
-        if before is not None and not self._returning:
-            self._visits.moved(before)
+        if before is not None and not self._returning and asked[0] != before[0]:
+            self._visits.moved(before[0])
         # one message, after the worker began; what an engine works out inline leaves as soon as it is there
         with self.hold_sync() if self._threads else nullcontext():
             self._can = self._visits.can
@@ -283,31 +329,35 @@ class EditLab(GroupsPanel):
 
     def solve(self) -> None:
         """Solve the present settings, once more where that was ended."""
-        asked, session = self.settings, self._session
-        self._asked_last = asked
+        both, session = self._both, self._session
+        asked, other = self._asked_last = both
 
-        def work(request: Any) -> tuple[Settings, EditShown]:
-            made = session.solve(asked, lambda edit: request.partial(shown(edit)))
-            return asked, shown(made)
+        def work(request: Any) -> Solved:
+            made = shown(session.solve(asked, lambda edit: request.partial(shown(edit))))
+            return asked, made, *_second(session, made, other)
 
         self._submit("solve", work, self._paint, then=self._tell_others, partial=self._paint_part)
 
-    def _paint(self, found: tuple[Settings, EditShown]) -> None:
-        settings, now = found
+    def _paint(self, found: Solved) -> None:
+        settings, now, self.other, second = found
         self.edit, self._shown = now.edit, settings.told
-        self._paint_part(now)
-        self._forgive("_browser_asked", "fill", "choose")
+        self._folds = self._session.can_fold(now.edit)
+        with self.hold_sync():
+            self._other = dict(second)
+            self._paint_part(now)
+        self._forgive("_browser_asked", "fill", "choose", "folded")
         self._visits.seen(settings, now.point)
         self.summary = f"{self.title}: {now.words}"
-        self._ask_words(now.edit, settings.told)
+        self._ask_words(now.edit, settings)
         self._ask_flips(now.outcome)
 
-    def _tell_others(self, found: tuple[Settings, EditShown]) -> None:
+    def _tell_others(self, found: Solved) -> None:
         self.selection.edit = found[1].edit
 
     def _paint_part(self, now: EditShown) -> None:
         with self.painting():
             self._every, self._told, self._point, self._step = now.rows, now.told, now.point, now.edit.step
+            self._strengths = now.strengths
             if len(now.rows) > MOST:
                 self._show_groups(now.rows)
             else:  # nearly always, and on the way of every move of a slider
@@ -315,20 +365,22 @@ class EditLab(GroupsPanel):
 
     # what follows a paint
 
-    def _ask_words(self, edit: Edit, of: SettingsSent) -> None:
-        def work(request: Any) -> tuple[CurveSent, EditWords]:
+    def _ask_words(self, edit: Edit, of: Settings) -> None:
+        session = self._session
+
+        def work(request: Any) -> Said:
             if self._threads:
                 time.sleep(AFTER)
                 request.check()
-            drawn = curve(edit, of)
-            request.partial((drawn, {}))
-            return drawn, words(edit)
+            drawn, others = curve(edit, of.told), session.marks(of)
+            request.partial((drawn, {}, others))
+            return drawn, words(edit), others
 
         self._submit("words", work, self._paint_words, engine=self._aside, partial=self._paint_words)
 
-    def _paint_words(self, found: tuple[CurveSent, EditWords]) -> None:
+    def _paint_words(self, found: Said) -> None:
         with self.painting():
-            self._curve, self._words = found
+            self._curve, self._words, self._marks = found
             self._trail = self._visits.trail
             self._planes = self._visits.words
 
@@ -346,7 +398,9 @@ class EditLab(GroupsPanel):
     # what else is asked
 
     def choose(self) -> None:
-        """Take the heads that Algorithm 1 chooses for the pair on the images the edit is made from."""
+        """Take the heads that are chosen for the pair: by `chooser`, else by Algorithm 1 on the images the edit is made
+        from.
+        """
         pair, before = self.pair, self._chosen
 
         def take(found: HeadSet) -> None:
@@ -370,14 +424,41 @@ class EditLab(GroupsPanel):
         paint = self._paint_front
         self._submit("fill", work, paint, engine=self._filling, partial=paint)
 
+    def measure_folded(self) -> None:
+        """Run the held-out images through a model with the strengths shown folded in: what it does stands beside the
+        direct numbers. `.folded` is the outcome.
+
+        Raises:
+            InputError: for an edit that folds exactly, or is still being solved, and without the model or the images.
+        """
+        made, settings = self._shown_edit("EditLab.measure_folded"), self.settings.told
+        if not self._session.can_fold(made):
+            accepted = "an edit of strengths or directions, with its live model and held-out images"
+            given = f"strategy={made.strategy.name!r} on {self._card.id}"
+            raise InputError(
+                "EditLab.measure_folded", given, accepted, "other edits fold as they are: edit.fold(model)"
+            )
+
+        def work(request: Any) -> tuple[FoldedSent, Outcome]:
+            model = made.problem.images.acts.model
+            found = made.folded_outcome(model, check=lambda done, of: request.check())
+            # in the same order; the worst group may be another one, by another name
+            beside = zip(rows(made.on()), rows(found), strict=True)
+            return {"of": settings, "after": {row["name"]: other["after"] for row, other in beside}}, found
+
+        self._submit("folded", work, self._paint_folded, engine=self._filling)
+
+    def _paint_folded(self, found: tuple[FoldedSent, Outcome]) -> None:
+        self._folded, self.folded = found
+
     def _paint_front(self, found: tuple[Settings, Frontier]) -> None:
         with self.painting():
             self._filled, self.frontier = settings, frontier = found
-            self._front, self._marks = plane(frontier, settings.plane.told), marks(frontier)
+            self._front = plane(frontier, settings.plane.told)
 
     def cancel(self) -> None:
         """End a solve, the frontier, or a choice of heads that is being worked out; `go_on` starts again."""
-        self.stop("solve", "fill", "choose")
+        self.stop("solve", "fill", "choose", "folded")
 
     # where one has been
 
@@ -390,15 +471,20 @@ class EditLab(GroupsPanel):
         Raises:
             InputError: while the edit is still being solved.
         """
-        if self.edit is None or self._shown != self.settings.told:
-            raise InputError("EditLab.keep", "an edit that is still being solved", "one that is shown", "wait a moment")
+        edit = self._shown_edit("EditLab.keep")
         if not isinstance(name, str):
             raise InputError("EditLab.keep", f"name={name!r}", "a text", "pass a name, or none for the next letter")
         word = name.strip() or next(x for x in _letters() if x not in self.kept)
-        made = self.kept[word] = self.edit.named(word)
+        made = self.kept[word] = edit.named(word)
         self._kept_at[word] = self.settings
         self._names = [*(r for r in self._names if r["name"] != word), {"name": word} | self._point]
         return made
+
+    def _shown_edit(self, operation: str) -> Edit:
+        """The edit shown. Raises InputError while it is still being solved."""
+        if self.edit is None or self._shown != self.settings.told:
+            raise InputError(operation, "an edit that is still being solved", "one that is shown", "wait a moment")
+        return self.edit
 
     def undo(self) -> None:
         """Back to the settings before the last move."""
@@ -418,6 +504,7 @@ class EditLab(GroupsPanel):
             with self.hold_trait_notifications(), self.hold_sync():
                 for name in NAMES:
                     setattr(self, name, getattr(settings, name))
+                self.held = dict(settings.hold)
                 heads = HeadSet(settings.heads)
                 self._chosen, self._typed = [list(head) for head in heads], str(heads)
         finally:
@@ -428,7 +515,7 @@ class EditLab(GroupsPanel):
         do: dict[str, Callable[[], Any]] = {
             "choose": self.choose, "fill": self.fill, "stop": self.cancel, "undo": self.undo, "redo": self.redo,
             "keep": lambda: self.keep(str(ask.get("name", ""))), "go": lambda: self._go_to(ask),
-            "take": self._take_selected,
+            "take": self._take_selected, "folded": self.measure_folded, "swap": self.swap,
         }  # fmt: skip
         do[ask["do"]]()
 
@@ -446,6 +533,14 @@ class EditLab(GroupsPanel):
             self._visits.moved(self.settings, now=True)
             self._go(target)
             self._can = self._visits.can
+
+    def swap(self) -> None:
+        """Look closely at the edit that stands beside, and the other way round."""
+        if not self.beside:
+            raise InputError("EditLab.swap", "one edit alone", "two", 'name a second one: lab.beside = "strengths"')
+        with self.hold_trait_notifications(), self.hold_sync():
+            self.strategy, self.beside = self.beside, self.strategy
+        self._ask()
 
     def _take_selected(self) -> None:
         if not self.selection.heads:
@@ -480,6 +575,20 @@ class EditLab(GroupsPanel):
     def _await_first(self) -> None:
         if not self._groups and self._threads:
             self.engine.wait(WAIT)
+
+
+def _second(
+    session: EditSession, made: EditShown, settings: Settings | None
+) -> tuple[Edit | None, BesideSent | dict[str, Any]]:
+    """The edit beside the one that was `made`, and how it is told; an error of its own stands in its place alone."""
+    if settings is None:
+        return None, {}
+    try:
+        edit = session.solve(settings)
+        return edit, beside(made, shown(edit), settings.told)
+    except InputError as error:
+        told: BesideSent = {"of": settings.told, "rows": {}, "strengths": NO_STRENGTHS, "error": str(error)}
+        return None, told
 
 
 def _letters() -> Iterator[str]:

@@ -16,6 +16,12 @@ export interface NamedMeasures extends Measures {
   name: string;
 }
 
+/** A head and the strength it was given. */
+export interface SetByHand {
+  head: Head;
+  strength: number;
+}
+
 /** What an edit is made for. */
 export interface SettingsSent {
   alpha: number;
@@ -27,6 +33,7 @@ export interface SettingsSent {
   nonnegative: boolean;
   heads: Head[];
   pair: Pair | null;
+  hold: SetByHand[];
 }
 
 /** What Python knows a visit by. */
@@ -75,6 +82,38 @@ export interface FrontSent extends Columns {
   of: SettingsSent;
 }
 
+/** What the folded model makes of every row. */
+export interface FoldedSent {
+  /** By the name of the row. */
+  after: Record<string, number>;
+  of: SettingsSent;
+}
+
+/** Strengths of heads. */
+export interface StrengthsSent {
+  heads: Head[];
+  values: number[];
+}
+
+/** What another edit makes of a row. */
+export interface RowBeside {
+  after: number;
+  /** Limits of the change. */
+  low: number;
+  high: number;
+}
+
+/** Another edit beside the one that is looked at. */
+export interface BesideSent {
+  of: SettingsSent;
+  /** By the name of the row they stand beside. */
+  rows: Record<string, RowBeside>;
+  point?: Measures;
+  strengths: StrengthsSent;
+  /** Why there is none; "" where there is. */
+  error: string;
+}
+
 /** How an edit went, at some of its steps. */
 export interface CurveSent extends Columns {
   step: number[];
@@ -114,6 +153,8 @@ export interface EditWords {
   down?: Scaled[];
   up?: Scaled[];
   heads?: Scaled[];
+  /** What it is, where it scales heads or moves class vectors, a line each. */
+  made?: string[];
 }
 
 /** What the edit is made from and measured on. */
@@ -137,4 +178,6 @@ export interface EditFacts {
   made_split: string;
   /** Logit scale of the checkpoint. */
   scale: number;
+  /** Heads of a layer. */
+  heads: number;
 }

@@ -21,11 +21,14 @@ import { anyWeights, cellsOf, inWords, same } from "./records.js";
  * @property {NamedMeasures[]} marks other methods' edits
  * @property {NamedMeasures[]} kept
  * @property {Measures} point where one is
+ * @property {Measures | undefined} other where the edit beside is
+ * @property {string} beside its strategy
  * @property {string[]} planes other settings in words
  * @property {Rgb[]} palette
  * @property {SettingsSent} settings of now
  * @property {boolean} isOther whether the edit that is shown was made for others
  * @property {(place: Place) => void} go
+ * @property {() => void} swap looks at the edit beside
  */
 
 /**
@@ -41,6 +44,7 @@ export function spotsOf(given) {
     ...visits.map((visit) => visitSpot(visit, given)),
     ...marks.map((mark) => markSpot(mark, given)),
     ...kept.map((one) => keptSpot(one, given)),
+    ...(given.other ? [besideSpot(given.other, given)] : []),
     { kind: "now", old: isOther, ...placeOf(point, given) },
   ];
 }
@@ -93,6 +97,16 @@ function visitSpot(visit, given) {
   const words = `visited: ${settings}: ${inWords(visit)}`;
   const go = () => given.go({ visit: { alpha, beta, steps, plane } });
   return { kind: "seen", ...placeOf(visit, given), words, go };
+}
+
+/**
+ * @param {Measures} other
+ * @param {Given} given
+ * @returns {Spot}
+ */
+function besideSpot(other, given) {
+  const words = `${given.beside}: ${inWords(other)}`;
+  return { kind: "beside", old: given.isOther, ...placeOf(other, given), words, go: given.swap };
 }
 
 /**

@@ -1,9 +1,11 @@
 // EditLab: α and β as dials and as a pad, the plane they move on, groups, the steps, what the edit did, who paid.
 
-/** @import { Key, Pair, Place, Rgb, Stop } from "../base/types.d.ts" */
+/** @import { GroupRow, Key, Pair, Place, Rgb, Stop } from "../base/types.d.ts" */
 /** @import { Option } from "../base/controls.js" */
 /** @import { Across, Up } from "./records.js" */
-/** @import { EditFacts, EditWords, Mistakes, SettingsSent, Ways } from "./sent.d.ts" */
+/** @import {
+  BesideSent, EditFacts, EditWords, FoldedSent, Mistakes, SettingsSent, StrengthsSent, Ways
+} from "./sent.d.ts" */
 
 import { css } from "../base/colours.js";
 import { labelled, offer } from "../base/controls.js";
@@ -20,6 +22,8 @@ import { imageOf, tileKey } from "../base/tiles.js";
 import { StepsCurve } from "./curve.js";
 import { ACROSS, anyWeights, same, UP } from "./records.js";
 import { spotsOf } from "./spots.js";
+import { Strengths } from "./strengths.js";
+import { verdicts } from "./verdict.js";
 import { wordRows } from "./words.js";
 import "./style.css";
 
@@ -27,19 +31,31 @@ import "./style.css";
 const KEYS = [
   ["Pad, sliders: arrows", "α, β; shift: a decade"],
   ["Plane: arrows, Enter", "to a point, its edit"],
+  ["o", "look at the other edit"],
   ["u, r", "undo, redo"],
   ["k", "keep"],
   ["f", "frontier"],
-  ["1", "Algorithm 1"],
+  ["1", "choose heads"],
   ["Escape", "stop"],
   ["?", "this list"],
 ];
-const STRATEGIES = ["diagonal", "rank 1", "rank 4", "rank 16", "full"];
+const STRATEGIES = [
+  "diagonal",
+  "strengths",
+  "strengths all",
+  "directions 2",
+  "class vectors",
+  "rank 1",
+  "rank 4",
+  "rank 16",
+  "full",
+];
 const PAINTED_FROM = [
   "alpha",
   "beta",
   "steps",
   "strategy",
+  "beside",
   "scale",
   "nonnegative",
   "pair",
@@ -55,7 +71,12 @@ const PAINTED_FROM = [
   "_groups_words",
   "_told",
   "_point",
+  "_hold",
+  "_strengths",
+  "_other",
   "_trail",
+  "_folds",
+  "_folded",
   "_front",
   "_marks",
   "_curve",
@@ -101,6 +122,8 @@ class View extends Frame {
     const range = { type: "range", min: "0", max: "1000", step: "10", "aria-label": "steps" };
     this.steps = make("input", "", steps, range);
     this.strategy = this.list(side, "strategy", byName(STRATEGIES));
+    this.beside = this.list(side, "beside it", byName(STRATEGIES));
+    this.swap = this.button(side, "⇄ look at the other");
     this.scale = this.list(side, "logit scale", []);
     this.floor = make("label", "tkl-label tked-check", side);
     this.nonnegative = make("input", "", this.floor, { type: "checkbox" });
@@ -110,7 +133,7 @@ class View extends Frame {
     const typed = { type: "text", "aria-label": "Heads", placeholder: "L3.H7", maxlength: "4000" };
     this.typed = make("input", "", heads, typed);
     const line = make("div", "tkl-line", side);
-    this.choose = this.button(line, "Algorithm 1");
+    this.choose = this.button(line, "choose heads");
     this.take = this.button(line, "take selected");
     const main = make("div", "tkl-main", this.body);
     const top = make("div", "tkl-line tked-top", main);
@@ -119,7 +142,11 @@ class View extends Frame {
     this.x = this.list(axes, "across", Object.entries(ACROSS));
     this.y = this.list(axes, "up", Object.entries(UP));
     this.fill = this.button(axes, "fill the frontier");
+    this.folding = this.button(axes, "measure folded");
+    this.folding.title = "run the held-out images through the model with these strengths in its weights";
     this.curve = new StepsCurve(top);
+    this.strengths = new Strengths(this, top, (hold) => this.set({ _hold: hold }));
+    this.verdict = make("div", "tked-verdict", main, { "aria-live": "polite" });
     this.finder = new Finder(main, this.get("_ranks"), "groups", " by name");
     this.groups = new GroupTable(main);
     this.told = make("div", "tkl-soft tked-wide", main);
@@ -158,12 +185,34 @@ class View extends Frame {
       nonnegative: this.get("nonnegative") && strategy === "diagonal", // θ ≥ 0 is for the diagonal alone
       heads: this.get("_chosen"),
       pair: this.get("pair"),
+      hold: this.get("_hold"),
     };
+  }
+
+  /** @returns {BesideSent | undefined} the edit beside, where there is one */
+  get other() {
+    const other = this.get("_other");
+    return this.get("beside") && other.of ? other : undefined;
   }
 
   /** Whether the edit that is shown was made for other settings. */
   get isOther() {
     return !same(this.get("_shown"), this.settings);
+  }
+
+  /** @returns {GroupRow[]} with what the folded model makes of them, where it is of the edit shown */
+  get rows() {
+    /** @type {GroupRow[]} */
+    const rows = this.get("_groups");
+    /** @type {Partial<FoldedSent>} empty while nothing is known */
+    const { of, after } = this.get("_folded");
+    const isFolded = after && same(of, this.get("_shown"));
+    const { other } = this;
+    return rows.map((row) => ({
+      ...row,
+      ...(isFolded && { folded: after[row.name] }),
+      ...(other?.rows[row.name] && { beside: other.rows[row.name] }),
+    }));
   }
 
   /** @param {string} part */
@@ -184,7 +233,10 @@ class View extends Frame {
     if (this.active !== this.typed) this.typed.value = this.get("_typed");
     this.paintPlane();
     this.curve.paint(this.get("_curve"));
-    this.groups.paint(this.get("_groups"), "group");
+    this.paintStrengths(palette);
+    this.paintVerdict();
+    const looked = this.other ? this.get("strategy") : "after";
+    this.groups.paint(this.rows, "group", "before", looked, this.get("beside"));
     const words = this.get("_groups_words");
     this.finder.paint(Boolean(words), this.get("find"), this.get("rank"), words, this.active);
     this.paintTold();
@@ -218,6 +270,11 @@ class View extends Frame {
     const strategy = this.get("strategy");
     offer(this.strategy, byName([...new Set([...STRATEGIES, strategy])]));
     this.strategy.value = strategy;
+    const beside = this.get("beside");
+    const others = STRATEGIES.filter((one) => one !== strategy);
+    offer(this.beside, [["", "nothing"], ...byName([...new Set([...others, ...(beside ? [beside] : [])])])]);
+    this.beside.value = beside;
+    this.swap.hidden = !beside;
     /** @type {number | null} null: the checkpoint's */
     const scale = this.get("scale");
     /** @type {Option[]} */
@@ -230,6 +287,33 @@ class View extends Frame {
     this.scale.value = scale === null ? "" : String(scale);
     this.nonnegative.checked = this.get("nonnegative");
     this.floor.hidden = strategy !== "diagonal";
+  }
+
+  /**
+   * Of the edit that is looked at, where it has strengths, else of the one beside.
+   * @param {Rgb[]} palette
+   */
+  paintStrengths(palette) {
+    /** @type {StrengthsSent} */
+    const own = this.get("_strengths");
+    const { other } = this;
+    const isOwn = own.heads.length > 0 || !other;
+    const [shown, of] = isOwn ? [own, this.get("strategy")] : [other.strengths, this.get("beside")];
+    this.strengths.paint(shown, this.get("_hold"), of, this.facts.heads, palette);
+  }
+
+  paintVerdict() {
+    this.verdict.replaceChildren();
+    for (const [name, words] of verdicts(
+      this.rows,
+      this.get("strategy"),
+      this.get("beside"),
+      this.get("_marks"),
+    )) {
+      const line = make("div", "", this.verdict);
+      make("b", "", line).textContent = `${name}: `;
+      line.append(words);
+    }
   }
 
   paintPairs() {
@@ -251,7 +335,7 @@ class View extends Frame {
   paintPlane() {
     const x = /** @type {Across} */ (this.x.value);
     const y = /** @type {Up} */ (this.y.value);
-    const made = ["_front", "_trail", "_marks", "_names", "_point"].map((name) => this.get(name));
+    const made = ["_front", "_trail", "_marks", "_names", "_point", "_other"].map((name) => this.get(name));
     const settings = JSON.stringify(anyWeights(this.settings));
     const key = [x, y, ...made, this.theme, this.isOther, settings];
     if (key.every((part, i) => part === this.planeKey[i])) return;
@@ -264,11 +348,14 @@ class View extends Frame {
       marks: this.get("_marks"),
       kept: this.get("_names"),
       point: this.get("_point"),
+      other: this.other?.point,
+      beside: this.get("beside"),
       planes: this.get("_planes"),
       palette: this.get("_palette")[this.theme],
       settings: this.settings,
       isOther: this.isOther,
       go: (place) => this.ask("go", place),
+      swap: () => this.ask("swap"),
     });
     this.plane.paint(spots, { x: ACROSS[x], y: UP[y] });
   }
@@ -282,7 +369,8 @@ class View extends Frame {
       ? `the ${made} images the edit is made from: hold others out`
       : `n = ${n}, split ${split}${usedWords}${leftWords}`;
     const measured = `Measured on ${where}; made from ${made} images, split ${from}.`;
-    write(this.told, [this.get("_note"), ...this.get("_told"), measured].filter(Boolean).join(" · "));
+    const error = this.other?.error && `${this.get("beside")}: ${this.other.error}`;
+    write(this.told, [this.get("_note"), error, ...this.get("_told"), measured].filter(Boolean).join(" · "));
   }
 
   paintWords() {
@@ -305,7 +393,7 @@ class View extends Frame {
     const fade = (nodes, stale) => {
       for (const node of nodes) node.classList.toggle("tk-stale", stale);
     };
-    fade([this.groups.node, this.told], other);
+    fade([this.groups.node, this.verdict, this.strengths.map.node, this.told], other);
     fade([this.words, this.curve.node], other || this.works("words") || otherCurve);
     fade(this.flips.nodes, other || this.works("flips"));
     this.keep.disabled = other;
@@ -317,6 +405,8 @@ class View extends Frame {
     this.undo.disabled = !undo;
     this.redo.disabled = !redo;
     this.fill.disabled = this.works("fill") || !this.facts.others;
+    this.folding.hidden = !this.get("_folds");
+    this.folding.disabled = this.works("folded") || this.isOther;
     this.root.setAttribute("aria-busy", String(this.get("_work").length > 0));
   }
 
@@ -339,6 +429,8 @@ class View extends Frame {
     else if (target === this.choose) this.ask("choose");
     else if (target === this.take) this.ask("take");
     else if (target === this.fill) this.ask("fill");
+    else if (target === this.folding) this.ask("folded");
+    else if (target === this.swap) this.ask("swap");
     else this.onImageClick(target);
   }
 
@@ -353,6 +445,7 @@ class View extends Frame {
     const inPlane = targetOf(event) === this.plane.node;
     if (this.pad.key(event, this.get("alpha"), this.get("beta"))) event.preventDefault();
     else if (inPlane && this.plane.key(event)) event.preventDefault();
+    else if (this.strengths.key(event)) event.preventDefault();
     else if (!tileKey(this, event)) this.onPanelKey(event);
   }
 
@@ -363,6 +456,7 @@ class View extends Frame {
       u: { what: "undo", button: this.undo },
       r: { what: "redo", button: this.redo },
       k: { what: "keep", button: this.keep },
+      o: { what: "swap", button: this.swap },
       f: { what: "fill", button: this.fill },
       1: { what: "choose", button: this.choose },
     };
@@ -371,7 +465,7 @@ class View extends Frame {
       return;
     }
     const found = asks[event.key];
-    if (found && !found.button.disabled) this.done(event, () => this.ask(found.what));
+    if (found && !found.button.disabled && !found.button.hidden) this.done(event, () => this.ask(found.what));
   }
 
   /** @param {string} index of the list of mistakes; "" for all */
@@ -393,6 +487,8 @@ function render({ model, el }) {
     view.finder.listen(view, on);
     steps.addEventListener("input", () => view.set({ steps: Number(steps.value) }), on);
     strategy.addEventListener("change", () => view.set({ strategy: strategy.value }), on);
+    view.beside.addEventListener("change", () => view.set({ beside: view.beside.value }), on);
+    view.strengths.listen(on);
     scale.addEventListener("change", () => view.set({ scale: scale.value ? Number(scale.value) : null }), on);
     nonnegative.addEventListener("change", () => view.set({ nonnegative: nonnegative.checked }), on);
     pair.addEventListener("change", () => view.choosePair(pair.value), on);

@@ -17,9 +17,10 @@ function textsInWords(scaled) {
  * What an edit did: of each part its name and its words.
  * @param {EditWords} words
  */
-export function wordRows({ down, up = [], heads, pulls, moved, negative = null, gap }) {
+export function wordRows({ down, up = [], heads, pulls, moved, negative = null, gap, made }) {
   /** @type {[name: string, words: string][]} */
   const rows = [];
+  if (made) rows.push(["the edit", made.join(" · ")]);
   if (down) rows.push(["turned down", textsInWords(down)], ["turned up", textsInWords(up)]);
   if (heads) rows.push(["scales heads", heads.map(times).join(", ")]);
   if (pulls) {

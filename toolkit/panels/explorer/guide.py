@@ -87,17 +87,18 @@ STEPS = Tour((
     Step(
         "The heads that push towards it",
         "One square per attention head, a row per layer; the scale beside them says which colour pushes towards the"
-        " mistake. How sure a score is stands in the tab Heads off, with its interval. “Guilty” is a score, not a"
-        " proof: the proof is what happens without the head.",
-        "Do a few heads stand out, or do many push a little?",
+        " mistake. It shows −D, the score whose first heads helped most on validation scenes. Now choose A instead: its"
+        " darkest head carries the class itself, and without it the class is lost. “Guilty” is a score, not a proof:"
+        " the proof is what happens without the head, on other images.",
+        "Which heads are dark by both scores, and which by A alone?",
         "grid", (("tab", "mistakes"),), "grid",
     ),
     Step(
         "Choose the worst",
-        "Algorithm 1 has chosen the heads without which the images lean most towards their own class, and the tour has"
-        " selected them: they are named up here and marked in the grid. Shift-click adds or removes one. The tabs look"
-        " at them; nothing is switched off yet.",
-        "Would you have chosen the same heads by their colour?",
+        "The tour has selected the first heads of this map: as many as serve best the worst group of the images set"
+        " aside for choosing, the other classes losing at most two points there. They are named up here and marked in"
+        " the grid. Shift-click adds or removes one. The tabs look at them; nothing is switched off yet.",
+        "Would you have stopped at the same head?",
         "chosen", (("tab", "mistakes"), ("selection.heads", Own("worst_heads"))), "selection",
     ),
     Step(
@@ -118,26 +119,27 @@ STEPS = Tour((
     ),
     Step(
         "Switch them off",
-        "The heads of Algorithm 1 are off now. Every group before and after, with a paired interval; below it, the"
-        " images that flipped. “Direct” leaves out what later layers would do about it; “total” runs the model"
-        " again. They were chosen and judged on the same images, which flatters them.",
+        "The heads chosen are off now. Every group before and after, with a paired interval; below it, the images that"
+        " flipped. “Direct” leaves out what later layers would do about it; “total” runs the model again. All of it is"
+        " measured on images that had no part in finding or choosing the heads.",
         "Who gained, who paid, and which intervals leave zero out?",
         "off", (("tab", "off"), ("ablation.heads", Own("worst_heads"))), "wait().ablation.change",
     ),
     Step(
-        "Edit instead, and the trap",
-        "An edit rescales the embedding: α weighs the mistake that should go, β what should stay as it is. The tour has"
-        " set β to 0, which is the trap: the groups one watches may gain, and nothing protects the others. Where"
-        " nothing is wrong there is nothing to learn from, and the tab says so.",
-        "Drag β up: what did the gain cost the other classes, and what is left of it?",
-        "edit", (("tab", "edit"), ("edit.beta", 0)), "wait().edit.edit",
+        "Edit instead",
+        "Two edits of the same weights side by side, from ten images a class: the diagonal rescales the embedding, the"
+        " other sets a strength for every head chosen, which the map shows. α weighs the mistake that should go, β what"
+        " should stay. The first line is the plain alternative: the heads simply off. Where nothing is wrong there is"
+        " nothing to learn from, and the tab says so.",
+        "What does each edit keep of the gain, and what does it cost the other classes? And with β at 0?",
+        "edit", (("tab", "edit"),), "wait().edit.edit",
     ),
     Step(
         "Before and after",
-        "β is 10 again. The model before and after the edit, or beside a second model, on one scale: groups, heads, and"
-        " one image. Those the edit was made from are left out.",
+        "The model before and after the edit looked at, or beside a second model, on one scale: groups,"
+        " heads, and one image. Only images that had no part in finding, choosing or fitting are counted.",
         "Does the interval of the worst group's change leave zero out, and what does the average hide?",
-        "two", (("edit.beta", 10), ("tab", "two")), "wait().two.change",
+        "two", (("tab", "two"),), "wait().two.change",
     ),
     Step(
         "Hand it on",
@@ -262,14 +264,15 @@ class Guided(ExplorerParts):
 
     @property
     def worst_heads(self) -> HeadSet:
-        """The heads that Algorithm 1 chooses for `.pair` (None: for all mistakes) on these images, the first in its
-        list last, since panels of one head show the one chosen last; where it finds none, the one with the highest
-        score. Waits for the parts, as `.acts` does.
+        """The first heads of the map for `.pair` (None: for all mistakes), as many as serve best the worst group of the
+        images set aside for choosing; the first last, since panels of one head show the one chosen last. Where that
+        finds none, the one with the highest score; without such images, what Algorithm 1 chooses. Waits for the parts,
+        as `.acts` does.
         """
         self._session.prepare()
         lab = self._session.lab
         try:
-            found = lab.choose(self.pair, "utility")
+            found = self._session.choose(self.pair)
         except InputError:  # no image is wrong in this way
             found = HeadSet(())
         return replace(found, heads=found.heads[::-1]) if found else HeadSet.of(self.worst_head, *lab.shape)

@@ -33,13 +33,13 @@ def write_report(
     title: str,
     state: Callable[[], dict[str, Any]],
 ) -> Path:
-    """The report of what stands in the panels: heads off (else those selected, else those Algorithm 1 chooses), words,
+    """The report of what stands in the panels: heads off (else those selected, else those chosen for the pair), words,
     maps shown, the edit, notes, what stands in the kernel's workbook, and the state. Returns the path.
     """
     acts, parts = session.prepare(), explorer.parts
     _all_restored(explorer)
     lab, spans, maps, edit = (parts.get(name) for name in ("ablation", "spans", "maps", "edit"))
-    wrong = session.images.mistakes
+    wrong = session.lab.images.mistakes
     with LOCK:
         pair = explorer.pair if explorer.pair in wrong else None
         shape = acts.shape[1:3]
@@ -48,9 +48,11 @@ def write_report(
         if isinstance(lab, AblationLab) and lab.heads:
             heads, how = lab.heads, {"how": lab.how, "effect": lab.effect, "strength": list(lab.strengths.values())}
         shown = _shown(maps) if isinstance(maps, TokenMap) else {}
+    if not heads and wrong:
+        heads = session.choose(pair)
     with drawing:
         return report(
-            path, acts, session.classes, heads or None, scores=session.lab.scores(pair) if wrong else None,
+            path, session.judging, session.classes, heads, scores=session.lab.scores(pair) if wrong else None,
             spans=spans.spans if isinstance(spans, SpanExplorer) else None,
             edit=edit.edit if isinstance(edit, EditLab) else explorer.selection.edit, maps=shown or None,
             notes=spans.notes if isinstance(spans, SpanExplorer) else HeadNotes(acts.card), title=title,

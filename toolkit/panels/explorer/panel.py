@@ -60,7 +60,8 @@ class Explorer(Guided):
         state: what `explorer.state` gave, as a mapping, JSON or the path of a file; default none.
         second: a model, or an edit, to stand beside the first; default the edit solved here.
         edit_on: samples or parts an edit is made from; default ten images of every class.
-        held_out: samples or parts an edit is judged on; default all others.
+        held_out: samples or parts that heads off and edits are judged on; default half of all others, by a hash of
+            their ids: heads are found on what is left, and that half of them chosen on which the edit is not made from.
         unrelated: by name, parts an edit should leave alone; default none.
         texts: the bank of the words, as in `tk.bank`; default the built-in world's for its model, else the
             descriptions.
@@ -268,7 +269,7 @@ class Explorer(Guided):
         with self.grid.hold_sync():
             everything = self._session.lab.pooled_words or "all mistakes"
             self.grid.title = f"Heads behind {everything if pair is None else ' → '.join(pair)}"
-            self.grid.values, self.grid.description = maps.tables, maps.failed
+            self.grid.values, self.grid.description = maps.tables, self._session.map_words(maps)
         self._describe()
 
     # what others choose

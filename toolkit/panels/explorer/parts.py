@@ -173,6 +173,9 @@ class ExplorerParts(Composed):
         if "edit" in self._pending and (tab == "two" or (tab == "where" and waiting.get("beside") == "edited")):
             self._submit("edit", lambda request: self.part("edit"), lambda panel: None, engine=self._aside)
         self._forgive(*PART.values())  # what one panel said is nothing to the next
+        for part in PART.values():
+            if isinstance(self._failed.get(part), InputError):
+                del self._failed[part]
         two = self.parts.get("two")
         if isinstance(two, TwoModels):
             two.wait(tab != "two")

@@ -76,6 +76,7 @@ class View extends Frame {
     /** @type {Sheet} */
     const { columns, side } = this.get("_tiles");
     this.root.style.setProperty("--tk-tile", `${side}px`);
+    const hadFocus = this.list.contains(this.active);
     if (this.tiles.length !== images.length) this.build(images.length);
     const last = images.length - 1;
     if (this.turned) this.focus = this.turned > 0 ? 0 : last;
@@ -92,6 +93,7 @@ class View extends Frame {
     });
     this.paintPages(images.length);
     this.list.setAttribute("aria-label", this.get("title") || "images");
+    if (hadFocus && !this.list.contains(this.active)) this.tiles[this.focus]?.focus(); // it was built anew
     this.endTurn();
     this.painted();
   }

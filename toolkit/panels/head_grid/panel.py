@@ -92,8 +92,8 @@ class HeadGrid(Panel):
             explorer: what it is a part of.
         """
         maps, layers = explorer.session.maps(explorer.pair), explorer.session.lab.layers
-        title = "Heads behind all mistakes"
-        return cls(maps.tables, layers=layers, title=title, description=maps.failed, selection=explorer.selection)
+        title, words = "Heads behind all mistakes", explorer.session.map_words(maps)
+        return cls(maps.tables, layers=layers, title=title, description=words, selection=explorer.selection)
 
     def __init__(
         self,

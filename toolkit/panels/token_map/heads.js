@@ -110,7 +110,8 @@ export class HeadsSide {
     let words = "what each head gives over all patches";
     if (cell) words = `what each head reads at patch (${cell.join(", ")})`;
     const unknown = map.grid && !knowsHeads(map);
-    const told = unknown ? "this method knows no heads" : `${words}, ±${signed(most).slice(1)}`;
+    let told = unknown ? "this method knows no heads" : words;
+    if (map.values && !unknown) told += `, ±${signed(most).slice(1)}`;
     write(this.name, told);
     this.map.node.setAttribute("aria-label", told);
   }

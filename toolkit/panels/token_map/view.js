@@ -307,7 +307,14 @@ class View extends Frame {
       pane.paint(maps[i], pictures[i], limit, palette, look);
     });
     this.empty.hidden = Boolean(maps[0].values);
-    write(this.empty, this.get("image") ? "Type a text." : "Drop in an image.");
+    write(this.empty, this.missing);
+  }
+
+  /** What to do where there is no map. */
+  get missing() {
+    if (!this.get("image")) return "Drop in an image.";
+    if (this.get("error")) return "No map: the reason stands below.";
+    return this.get("text") ? "Not there yet." : "Type a text.";
   }
 
   paintHeads() {

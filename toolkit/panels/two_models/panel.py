@@ -9,6 +9,7 @@ import numpy as np
 import traitlets
 
 from toolkit.api.locate.registry import known_score, offered
+from toolkit.api.locate.scores import USUAL_SCORE
 from toolkit.core.heads import HeadSet
 from toolkit.engine.engine import Engine
 from toolkit.engine.worker import Worker
@@ -50,7 +51,7 @@ class TwoModels(GroupsPanel):
         selection: a Selection to share with other panels; default its own.
         engine: what works; `Engine()` works inline; default a worker of the panel.
         score: "A", "−B", "C", "−D" (badness, R25), "LTC", "text" (along predicted − true) or any registered score
-            (`tk.head_score`); default "A".
+            (`tk.head_score`); default "−D".
         pair: (true, predicted); default all mistakes pooled.
         text, against, image: of the token maps; default nothing.
         find: of more than 14 groups, a text in the names of those shown; default "".
@@ -79,7 +80,7 @@ class TwoModels(GroupsPanel):
     }
     _esm = script("two_models")
     _css = style("two_models")
-    score: traitlets.TraitType[Any, Any] = traitlets.Any("A").tag(sync=True)
+    score: traitlets.TraitType[Any, Any] = traitlets.Any(USUAL_SCORE).tag(sync=True)
     pair = Pair().tag(sync=True)
     image = traitlets.Unicode(None, allow_none=True).tag(sync=True)
     text = traitlets.Unicode("").tag(sync=True)
@@ -109,7 +110,7 @@ class TwoModels(GroupsPanel):
         Arguments:
             explorer: what it is a part of.
         """
-        return cls(explorer.session.lab, None, explorer.second, **explorer.first_texts(), **explorer.live)
+        return cls(explorer.session.judged_alone, None, explorer.second, **explorer.first_texts(), **explorer.live)
 
     def __init__(
         self,
@@ -229,7 +230,7 @@ class TwoModels(GroupsPanel):
         )
 
     def _ask_looks(self) -> None:
-        second, image, text, images = self._second, self.image, self.text.strip(), self._lab.images.acts
+        second, image, text, images = self._second, self.image, self.text.strip(), self._lab.looked_at
         if self._waits:
             self._missed = True
             return
@@ -304,7 +305,7 @@ class TwoModels(GroupsPanel):
 
     @shows_errors
     def _follow_image(self, change: Any) -> None:
-        if self.selection.image in set(map(str, self._lab.images.acts.ids)):
+        if self.selection.image in set(map(str, self._lab.looked_at.ids)):
             self._followed("image", self.selection.image)
 
     @shows_errors
