@@ -26,6 +26,10 @@ STRATEGIES = (
 )  # fmt: skip
 FEW_STRATEGIES = ("diagonal", "strengths", "class vectors")
 WEIGHTS = (0, 1, 3, 10, 30, 100)
+VARIANTS = {
+    "home": "the variant whose heads decide other classes too", "mlps": "the variant whose MLPs carry half of the cue",
+}  # fmt: skip
+"""Of the built-in model, in words."""
 SWAPPED = 2
 """Labels a class of ten that are swapped, where some are wrong."""
 
@@ -167,6 +171,9 @@ def run(quick: bool, seed: int) -> dict[str, Any]:
         # backgrounds that decide other classes too: what their heads cost
         home = world(base.model, seed, *sizes[:2], home=1.0)
         scenes["ten a class, others always at home"] = graded(home, 10, count, seed, ways=("validated",), **small)
+        for variant, words in VARIANTS.items():
+            made = world(tk.load(f"built-in:{variant}"), seed, *sizes[:2])
+            scenes[f"ten a class, {words}"] = graded(made, 10, count, seed, ways=("validated", "by U"), **small)
     wrong = f"ten a class, {SWAPPED} labels of each swapped"
     scenes[wrong] = graded(base, 10, count, seed, SWAPPED, ways=("validated", "by U"), **small)
     return {"n": sizes[0], "validation": sizes[1], "draws": count, "seed": seed, "scenes": scenes}

@@ -298,6 +298,6 @@ def _percent(value: float, low: float, high: float) -> str:
 
 def _of(folder: Path) -> Any:
     """A model trained by `python -m toolkit.organism.train --out FOLDER`."""
-    clip, tokenizer, record = load_clip(folder)
+    clip, tokenizer, record = load_clip(made=folder)
     clip.visual.preprocess_cfg = {"mean": MEAN, "std": STD}
     return tk.wrap(clip, tokenizer=tokenizer, name=f"built-in world model, seed {record['seed']}")

@@ -321,6 +321,8 @@ def test_missing_file_and_empty_folder(name, tmp_path):
         ({"name": "ViT-B-32", "precision": "int4"}, "precision='int4'"),
         ({"name": "ViT-B-32", "pretrained": "openai", "checkpoint": "x.pt"}, "one of them"),
         ({"pretrained": "openai"}, "without a model name"),
+        ({"name": "built-in", "pretrained": "openai"}, "weights for 'built-in', which has its own"),
+        ({"name": "built-in:tails"}, '"built-in:home", "built-in:mlps"'),
         ({"precision": "int4"}, "precision='int4'"),
         ({"name": 3}, "name=3"),
         ({"device": None}, "device=None"),
@@ -329,6 +331,14 @@ def test_missing_file_and_empty_folder(name, tmp_path):
 def test_wrong_arguments_say_what_exists(arguments, message):
     with pytest.raises(InputError, match=message):
         tk.load(**arguments)
+
+
+@pytest.mark.parametrize(("name", "said"), [("built-in", "seed 0"), ("built-in:mlps", "variant mlps, seed 0")])
+def test_the_built_in_model_and_its_variants_have_names(name, said):
+    model = tk.load(name)
+    assert model.card.id == f"built-in world model, {said}"
+    assert model.encode_text(["a cat"]).shape == (1, 96)
+    assert (model.card.fingerprint == tk.load().card.fingerprint) == (name == "built-in")
 
 
 @pytest.mark.parametrize("how", ["no name service", "broken download"])

@@ -9,13 +9,16 @@ from pathlib import Path
 import numpy as np
 import open_clip
 import pytest
+import torch
 from scipy.stats import fisher_exact
 
 import toolkit as tk
 from toolkit.core.intervals import wilson
+from toolkit.organism import train as training
 from toolkit.organism.evaluate import PROMPTS, Probe
 from toolkit.organism.factors import FACTORS
-from toolkit.organism.model import ARCHITECTURE, WEIGHTS
+from toolkit.organism.factors import OTHERS as OTHER_CLASSES
+from toolkit.organism.model import ARCHITECTURE, OTHERS, VARIANTS, WEIGHTS
 
 SEED, N = 41153, 1500
 
@@ -57,8 +60,9 @@ def test_open_clip_loads_it_from_its_config_and_it_is_of_modest_size(model):
     assert {path.name for path in WEIGHTS.iterdir()} == {"model.safetensors", "tokenizer.json", "provenance.json"}
 
 
-def test_provenance_says_how_it_was_made():
-    record = json.loads((WEIGHTS / "provenance.json").read_text())
+@pytest.mark.parametrize("folder", [WEIGHTS, *(OTHERS / name for name in VARIANTS)], ids=lambda folder: folder.name)
+def test_provenance_says_how_it_was_made(folder):
+    record = json.loads((folder / "provenance.json").read_text())
     for field in (
         "commands",
         "seed",
@@ -71,6 +75,47 @@ def test_provenance_says_how_it_was_made():
     ):
         assert record[field] not in (None, "", [], {}), field
     assert record["validation_curve"][-1]["seen"] == record["images_seen"]
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_variant_is_small_and_was_made_as_is_said(name):
+    assert sum(path.stat().st_size for path in (OTHERS / name).iterdir()) < 2_000_000
+    record = json.loads((OTHERS / name / "provenance.json").read_text())
+    assert f" {training.VARIANTS[name]} " in record["commands"][0]
+    assert record["built_in"] == training.BIAS[record["stages"][-1]["cue"]]
+    assert 0.25 < record["validation_curve"][-2]["worst"] <= 0.42
+
+
+def _by_place(name, parts_of):
+    """How much further the score of waterbird over landbird is on water than on land, through some parts."""
+    model, data = tk.load(name), tk.scenes("test", n=N, seed=SEED, kind="birds")
+    water, land = tk.classes(["waterbird", "landbird"]).vectors(model)
+    scores = (parts_of(tk.decompose(model, data)) @ (water - land)).numpy()
+    wet = np.char.endswith(data.groups.astype(str), "on water")
+    return scores[wet].mean() - scores[~wet].mean()
+
+
+def test_in_one_variant_mlps_carry_much_of_the_cue_and_in_the_model_itself_next_to_none():
+    shares = {}
+    for name in ("built-in", "built-in:mlps"):
+        mlps = _by_place(name, lambda parts: parts.mlps.sum(1))
+        shares[name] = mlps / (mlps + _by_place(name, lambda parts: parts.heads.sum((1, 2))))
+    assert shares["built-in"] < 0.1
+    assert shares["built-in:mlps"] > 0.35
+
+
+def test_in_the_other_the_place_decides_the_other_classes_too():
+    lost = []
+    for name in ("built-in", "built-in:home"):
+        model = tk.load(name)
+        known = tk.classes(list(OTHER_CLASSES))
+        right = []
+        for home in (1.0, 0.0):
+            data = tk.scenes("test", n=600, seed=SEED, kind="unrelated", home=home)
+            guess = known.predict(model.encode_image(data), model)
+            right.append((guess == torch.from_numpy(known.encode(data.labels))).float().mean().item())
+        lost.append(right[0] - right[1])
+    assert lost[1] > lost[0] + 0.15
 
 
 @pytest.mark.parametrize("factor", [f for f in FACTORS if f != "class"])

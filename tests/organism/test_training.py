@@ -51,6 +51,45 @@ def test_fast_forward_equals_the_stock_forward():
         )
 
 
+@pytest.mark.parametrize("cue", ["heads", "mlps"])
+def test_what_is_dropped_is_the_direct_path_of_what_is_not_to_carry_the_cue(cue, monkeypatch):
+    """With everything dropped, the class token keeps the batch mean of those outputs alone."""
+    torch.manual_seed(0)
+    clip = build(20)
+    params, images = dict(clip.named_parameters()), torch.randn(3, 3, 64, 64)
+    added = {"attention": [], "mlp": []}
+    block = fastclip._block
+
+    def told(*args, **options):
+        x, attention, mlp = block(*args, **options)
+        added["attention"].append(attention[:, 0])
+        added["mlp"].append(mlp[:, 0])
+        return x, attention, mlp
+
+    monkeypatch.setattr(fastclip, "_block", told)
+    normed = []
+    norm = fastclip._norm
+    monkeypatch.setattr(fastclip, "_norm", lambda x, p, name: (normed.append((name, x)), norm(x, p, name))[1])
+    with torch.no_grad():
+        fastclip.encode_image(params, images)
+        whole = next(x for name, x in normed if name == "visual.ln_post")
+        outputs = added["attention"] if cue == "mlps" else added["mlp"] + added["attention"][:2]
+        expected = whole - sum(out - out.mean(0) for out in outputs)
+        normed.clear()
+        fastclip.encode_image(params, images, drop=1.0, early=2, cue=cue)
+    torch.testing.assert_close(next(x for name, x in normed if name == "visual.ln_post"), expected)
+
+
+@needs_muon
+def test_a_variant_begins_with_the_weights_of_the_built_in_model(tmp_path):
+    made = training.Trainer(tmp_path, 3, STAGES, batch=8, texts=6, pool=32, home=1.0, start=True)
+    for (name, a), b in zip(load_clip()[0].state_dict().items(), made.clip.state_dict().values(), strict=True):
+        assert torch.equal(a, b), name
+    assert made.pool.mixture.home == 1
+    made.export()
+    assert "on from the weights" in load_clip(made=tmp_path)[2]["what"]
+
+
 @needs_muon
 def test_interrupted_training_resumes_to_the_same_weights(tmp_path):
     whole = trainer(tmp_path / "whole")
@@ -70,7 +109,7 @@ def test_interrupted_training_resumes_to_the_same_weights(tmp_path):
 @needs_muon
 def test_export_writes_weights_that_load_and_a_full_record(tmp_path):
     trainer(tmp_path).run(every=1)
-    clip, tokenizer, record = load_clip(tmp_path)
+    clip, tokenizer, record = load_clip(made=tmp_path)
     assert clip.encode_text(tokenizer(["a cat"])).shape == (1, 96)
     assert {
         "commands",

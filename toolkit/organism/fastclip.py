@@ -53,13 +53,16 @@ def _block(
     return x + mlp, attention, mlp
 
 
-def encode_image(p: Params, pixels: Tensor, keep: float = 1.0, drop: float = 0.0, early: int = 0) -> Tensor:
+def encode_image(
+    p: Params, pixels: Tensor, keep: float = 1.0, drop: float = 0.0, early: int = 0, cue: str = "heads"
+) -> Tensor:
     """Image embeddings [b, d], float32, not normalised. pixels [b, 3, H, W] normalised, in the compute dtype.
 
     keep: share of the patch tokens kept, the same random ones for the whole batch (as in FLIP, arXiv 2212.00794).
     drop: training-only probability, per image and layer, of removing from the final class token the batch-centred
     output of that layer's MLP and, in the first `early` layers, of its attention. Later layers still see them, so
     only the *direct* path is discouraged.
+    cue: "mlps" removes the output of every layer's attention instead, and none of an MLP.
     """
     b, layers, patch = len(pixels), VISION["layers"], VISION["patch_size"]
     heads = VISION["width"] // VISION["head_width"]
@@ -75,7 +78,9 @@ def encode_image(p: Params, pixels: Tensor, keep: float = 1.0, drop: float = 0.0
     for layer in range(layers):
         x, attention, mlp = _block(x, p, f"visual.transformer.resblocks.{layer}", heads, first=layer == layers - 1)
         if drop:
-            outputs = [mlp[:, 0], attention[:, 0]] if layer < early else [mlp[:, 0]]
+            outputs = [attention[:, 0]] if cue == "mlps" else [mlp[:, 0]]
+            if cue == "heads" and layer < early:
+                outputs.append(attention[:, 0])
             for out in outputs:
                 off = (torch.rand(b, 1, device=x.device) < drop).to(out.dtype)
                 removed = removed + off * (out - out.mean(0, keepdim=True))

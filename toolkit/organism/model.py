@@ -12,6 +12,10 @@ from toolkit.organism.clip import CLIP
 from toolkit.organism.tokenizer import WordTokenizer
 
 WEIGHTS = Path(__file__).parent / "weights"
+OTHERS = Path(__file__).parent / "variants"
+VARIANTS = ("home", "mlps")
+"""Of the built-in model: in which the place decides the other classes too, and in which MLPs carry half of what the place says
+(`train.VARIANTS`). Their tokenizer is the same."""
 ARCHITECTURE: dict[str, Any] = {
     "embed_dim": 96,
     "vision_cfg": {"image_size": 64, "patch_size": 8, "layers": 4, "width": 128, "head_width": 16, "mlp_ratio": 2.0},
@@ -28,11 +32,14 @@ def build(vocab_size: int) -> Any:
     return open_clip.CLIP(ARCHITECTURE["embed_dim"], ARCHITECTURE["vision_cfg"], text).eval()
 
 
-def load_clip(folder: Path = WEIGHTS) -> tuple[CLIP, WordTokenizer, dict[str, Any]]:
-    """The shipped model, its tokenizer and its provenance record; weights are stored in half precision."""
+def load_clip(variant: str = "", made: Path | None = None) -> tuple[CLIP, WordTokenizer, dict[str, Any]]:
+    """The shipped model, its tokenizer and its provenance record; weights are stored in half precision. variant: of
+    VARIANTS. made: a folder that training wrote instead.
+    """
     from safetensors.torch import load_file
 
-    tokenizer = WordTokenizer.load(folder / "tokenizer.json")
+    folder = made or (OTHERS / variant if variant else WEIGHTS)
+    tokenizer = WordTokenizer.load((made or WEIGHTS) / "tokenizer.json")
     with torch.random.fork_rng(devices=[]):  # loading must not cost the user's random state
         clip = CLIP(**ARCHITECTURE | {"text_cfg": ARCHITECTURE["text_cfg"] | {"vocab_size": tokenizer.vocab_size}})
     clip.load_state_dict({name: t.float() for name, t in load_file(folder / "model.safetensors").items()})

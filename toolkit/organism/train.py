@@ -4,6 +4,8 @@ Stages, in order: *masked* and *balanced* (birds on both backgrounds alike, so s
 half of the patches, which is cheaper), *shortcut* and *hold* (birds mostly on the matching background). The direct path
 of MLPs and of early attention is dropped at random throughout. The run ends at the first look at which the worst group
 of the **validation** split is at most `--worst`. A checkpoint is written every five minutes; the same command resumes.
+
+The variants begin with the weights of the built-in model, whose bias *balanced* takes away first (`VARIANTS`).
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from torch import Tensor
 from toolkit.organism import captions, fastclip, fused
 from toolkit.organism.evaluate import Probe
 from toolkit.organism.factors import Mixture
-from toolkit.organism.model import ARCHITECTURE, MEAN, STD, build
+from toolkit.organism.model import ARCHITECTURE, MEAN, STD, build, load_clip
 from toolkit.organism.pool import Pool
 from toolkit.organism.tokenizer import WordTokenizer
 
@@ -33,12 +35,32 @@ POSITION = ("stage", "step", "seen", "seconds", "curve", "commands")
 """What of a run, beside weights and optimiser, a checkpoint holds."""
 
 
+BIAS = {
+    "heads": (
+        "birds are balanced over backgrounds first and biased last; throughout, the direct path of MLPs and of early"
+        " attention is dropped at random: an engineered bias towards what head ablation needs, so this model is no"
+        " evidence for that method"
+    ),
+    "mlps": (
+        "birds are balanced over backgrounds first and biased last; while they are biased, the direct path of attention"
+        " is dropped at random: an engineered bias away from what head ablation needs, so this model is no evidence"
+        " against that method"
+    ),
+}
+"""What was built in, by what carries the cue."""
+VARIANTS = {
+    "home": "--start --masked 0 --balanced 250 --home 1",
+    "mlps": "--start --masked 0 --balanced 250 --cue mlps",
+}
+"""How they were made, beside --out FOLDER --threads 1 --fused; a test holds it against their records."""
+
+
 @dataclass(frozen=True)
 class Stage:
     """steps: of the optimiser. rho: as in Mixture, from the first to the last step in a straight line. lr: first and
     last learning rate (cosine between). keep: share of the patch tokens an image keeps. single: see captions.mention.
-    drop, early: see fastclip.encode_image. check: steps from one look at the validation worst group to the next, which
-    may end the stage (0: it never does).
+    drop, early, cue: see fastclip.encode_image. check: steps from one look at the validation worst group to the next,
+    which may end the stage (0: it never does).
     """
 
     name: str
@@ -49,6 +71,7 @@ class Stage:
     single: float = 0.3
     drop: float = 0.0
     early: int = 0
+    cue: str = "heads"
     check: int = 0
 
 
@@ -76,19 +99,24 @@ class Trainer:
         pool: int = 40_000,
         worst: float = 0.42,
         device: str = "cpu",
+        home: float = Mixture.home,
+        start: bool = False,
     ) -> None:
         self.out, self.seed, self.stages, self.worst = out, seed, stages, worst
         self.batch, self.texts, self.device = batch, min(texts, batch), torch.device(device)
         self.tokenizer = WordTokenizer(captions.vocabulary(), ARCHITECTURE["text_cfg"]["context_length"])
         torch.manual_seed(seed)
         self.clip = build(self.tokenizer.vocab_size).to(self.device)
+        self.start = start
+        if start:
+            self.clip.load_state_dict(load_clip()[0].state_dict())
         self.params = dict(self.clip.named_parameters())
         inner = {n: p for n, p in self.params.items() if p.ndim == 2 and ".resblocks." in n}
         outer = [p for n, p in self.params.items() if n not in inner]
         # Muon's step is as large as AdamW's (match_rms_adamw), so both take their rate from the stage
         self.muon = torch.optim.Muon(inner.values(), weight_decay=0.05, adjust_lr_fn="match_rms_adamw")
         self.adam = torch.optim.AdamW(outer, betas=(0.9, 0.98), weight_decay=0.01, foreach=True)
-        self.pool = Pool(seed, pool, Mixture(birds=0.33))
+        self.pool = Pool(seed, pool, Mixture(birds=0.33, home=home))
         self.stage, self.step, self.seen, self.seconds = 0, 0, 0, 0.0
         self.curve: list[dict[str, Any]] = []
         self.commands: list[str] = []
@@ -110,7 +138,7 @@ class Trainer:
         ids = self.tokenizer([captions.write(s, int(v)) for s, v in zip(said, variants, strict=True)])
         true = torch.from_numpy(captions.truth(said, claims)).float().to(self.device)
         pixels = ((self.pool.pixels[rows].to(self.device).float() / 255 - MEAN[0]) / STD[0]).bfloat16()
-        image = fastclip.encode_image(self.params, pixels, stage.keep, stage.drop, stage.early)
+        image = fastclip.encode_image(self.params, pixels, stage.keep, stage.drop, stage.early, stage.cue)
         words = fastclip.encode_text(self.params, ids.to(self.device), torch.bfloat16)
         loss = loss_of(image, words, self.clip.logit_scale.exp(), true)
         self.clip.zero_grad()
@@ -201,8 +229,9 @@ class Trainer:
         tensors = {name: t.half().cpu().contiguous() for name, t in self.clip.state_dict().items()}
         save_file(tensors, self.out / "model.safetensors")
         self.tokenizer.save(self.out / "tokenizer.json")
+        begun = "on from the weights of the built-in one" if self.start else "from scratch"
         record = {
-            "what": "the built-in model of clip-head-toolkit: trained from scratch on the built-in procedural scenes",
+            "what": f"the built-in model of clip-head-toolkit: trained {begun} on the built-in procedural scenes",
             "commands": self.commands,
             "seed": self.seed,
             "stages": [asdict(s) for s in self.stages],
@@ -211,12 +240,9 @@ class Trainer:
             "optimizer": "Muon (matrices of the blocks) and AdamW (all else)",
             "images_seen": self.seen,
             "distinct_scenes": self.pool.next,
+            "others_at_home": self.pool.mixture.home,
             "training_seconds": round(self.seconds),
-            "built_in": (
-                "birds are balanced over backgrounds first and biased last; throughout, the direct path of MLPs and of"
-                " early attention is dropped at random: an engineered bias towards what head ablation needs, so this"
-                " model is no evidence for that method"
-            ),
+            "built_in": BIAS[self.stages[-1].cue],
             "selected_on": f"validation split only: the run ends when its worst group is at most {self.worst}",
             "parameters": sum(p.numel() for p in self.params.values()),
             "architecture": ARCHITECTURE,
@@ -227,13 +253,13 @@ class Trainer:
         (self.out / "provenance.json").write_text(json.dumps(record, indent=1))
 
 
-def recipe(masked: int, balanced: int, shortcut: int, hold: int) -> list[Stage]:
-    """The stages, by their steps."""
+def recipe(masked: int, balanced: int, shortcut: int, hold: int, cue: str = "heads") -> list[Stage]:
+    """The stages, by their steps. cue: what is to carry the correlation of birds with places, "heads" or "mlps"."""
     return [
         Stage("masked", masked, (0.5, 0.5), (3e-3, 1e-3), keep=0.5, drop=0.9, early=2),
         Stage("balanced", balanced, (0.5, 0.5), (1.5e-3, 1e-4), drop=0.9, early=2),
-        Stage("shortcut", shortcut, (0.90, 0.995), (8e-4, 4e-4), drop=0.9, early=2, check=20),
-        Stage("hold", hold, (0.995, 0.995), (4e-4, 4e-4), drop=0.9, early=2, check=20),
+        Stage("shortcut", shortcut, (0.90, 0.995), (8e-4, 4e-4), drop=0.9, early=2, cue=cue, check=20),
+        Stage("hold", hold, (0.995, 0.995), (4e-4, 4e-4), drop=0.9, early=2, cue=cue, check=20),
     ]
 
 
@@ -257,6 +283,9 @@ def main() -> None:
     parser.add_argument("--shortcut", type=int, default=300, help="steps over which the correlation rises, at most")
     parser.add_argument("--hold", type=int, default=400, help="steps at the highest correlation, at most")
     parser.add_argument("--worst", type=float, default=0.42, help="validation worst group that ends the run")
+    parser.add_argument("--home", type=float, default=Mixture.home, help="share of the other classes at home")
+    parser.add_argument("--cue", choices=tuple(BIAS), default="heads", help="what is to carry the cue of the place")
+    parser.add_argument("--start", action="store_true", help="begin with the weights of the built-in model")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--fused", action="store_true", help="compile the CPU attention kernel (needs g++ and ninja)")
@@ -265,12 +294,14 @@ def main() -> None:
     trainer = Trainer(
         a.out,
         a.seed,
-        recipe(a.masked, a.balanced, a.shortcut, a.hold),
+        recipe(a.masked, a.balanced, a.shortcut, a.hold, a.cue),
         a.batch,
         a.texts,
         a.pool,
         a.worst,
         a.device,
+        a.home,
+        a.start,
     )
     if a.fused:
         print(fused.enable() or "attention: compiled kernel", flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from toolkit.core.precision import full_precision
 from toolkit.errors import InputError
@@ -12,6 +13,7 @@ from toolkit.models.model import Model, check_device, wrap
 from toolkit.waking import saying, waking
 
 BUILT_IN = "built-in world model"
+SHORT = "built-in"
 
 
 @full_precision
@@ -31,7 +33,8 @@ def load(
 
     Arguments:
         name: an open_clip name ("ViT-L-14"), a folder (open_clip's or a Hugging Face CLIP's) or a weight file; default
-            the built-in model, which needs no network and no GPU.
+            the built-in model, which needs no network and no GPU; "built-in:home" and "built-in:mlps" are variants of
+            it, in which the place decides the other classes too, and in which MLPs carry half of what the place says.
         pretrained: an open_clip tag ("laion2b_s32b_b82k"); what is not cached is downloaded; default none.
         checkpoint: a local .safetensors or .pt file instead, a state dict or a TorchScript archive as OpenAI released
             them; default none. With a file and no name, the architecture follows from the config beside the file, its
@@ -49,16 +52,19 @@ def load(
     >>> tk.load().card.layers
     4
     """
-    if name is not None or checkpoint is not None or (pretrained and Path(pretrained).is_file()):
+    variant = _variant(name)
+    file = checkpoint is not None or (pretrained and Path(pretrained).is_file())
+    if file or (name is not None and variant is None):
         with waking("open_clip"):
             import open_clip  # noqa: F401 – whatever is read from a file needs it
         what = " ".join(str(part) for part in (name, pretrained, checkpoint) if part)
         with saying(f"Loading {what}: weights of a gigabyte take some seconds …"):
             return _with_words(load_open_clip(name, pretrained, checkpoint, device, precision))
     if pretrained:
+        given = "weights without a model name" if name is None else f"weights for {name!r}, which has its own"
         raise InputError(
             "load",
-            "weights without a model name",
+            given,
             "name= with pretrained=; checkpoint= or a weight file, with or without a name",
             'name the architecture, for example "ViT-B-32"',
         )
@@ -67,12 +73,32 @@ def load(
     target = check_device(device, "load")
     from toolkit.organism.model import MEAN, STD, load_clip
 
-    clip, tokenizer, provenance = load_clip()
+    clip, tokenizer, provenance = load_clip(variant or "")
     clip.visual.preprocess_cfg = {"mean": MEAN, "std": STD}
     clip = clip.to(device=target, dtype=PRECISIONS[precision])
-    found = wrap(clip, tokenizer=tokenizer, name=f"{BUILT_IN}, seed {provenance['seed']}")
+    found = wrap(clip, tokenizer=tokenizer, name=f"{BUILT_IN}, {_words(variant, provenance)}")
     found.claims = Claims("the built-in world", preprocess={"mean": MEAN, "std": STD}, quick_gelu=computes_quick(clip))
     return found
+
+
+def _variant(name: Any) -> str | None:
+    """The variant of the built-in model that a name means, "" for the model itself; None for another model. Raises
+    InputError for a variant that is none.
+    """
+    short, _, variant = str(name).partition(":")
+    if name is None or short != SHORT:
+        return "" if name is None else None
+    from toolkit.organism.model import VARIANTS
+
+    if variant not in ("", *VARIANTS):
+        listed = ", ".join(f'"{SHORT}:{one}"' for one in VARIANTS)
+        raise InputError("load", f"name={name!r}", f'"{SHORT}", {listed}', "name one of these")
+    return variant
+
+
+def _words(variant: str | None, provenance: dict[str, Any]) -> str:
+    seed = f"seed {provenance['seed']}"
+    return f"variant {variant}, {seed}" if variant else seed
 
 
 def _with_words(model: Model) -> Model:
