@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -58,6 +59,20 @@ def test_ten_times_in_a_row_in_any_verb_and_constructor(seed):
     assert ended.stdout.strip().splitlines()[-1].startswith("good after 10"), ended.stdout + ended.stderr[-2000:]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("action", ["fingerprint", "scenes", "pursuit", "extraction", "worker"])
+def test_in_the_moment_a_lock_was_entered_nothing_is_locked_for_ever(action):
+    """A pool's threads waited for a semaphore whose lock an interrupt had left held, and the main thread for them."""
+    command = [sys.executable, str(HERE / "interrupted_locks.py"), action]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    ended = subprocess.run(
+        command, capture_output=True, text=True, timeout=patience.seconds(240), env=environment
+    )  # fmt: skip
+    found = re.search(r"good after (\d+)", ended.stdout)
+    assert found, ended.stdout + ended.stderr[-3000:]
+    assert int(found[1]) > 0
+
+
 @pytest.mark.wide
 def test_ten_times_in_a_row_in_a_kernel():
     manager, client = start_new_kernel(kernel_name="python3")
@@ -76,6 +91,31 @@ def test_ten_times_in_a_row_in_a_kernel():
 
 
 # how it is done
+
+
+def test_a_call_is_done_whole_and_the_interrupt_comes_right_after_it():
+    before, done = signal.signal(signal.SIGINT, signal.default_int_handler), []
+
+    def act():
+        os.kill(os.getpid(), signal.SIGINT)
+        for _ in range(1000):
+            pass
+        done.append(1)
+
+    def fails():
+        os.kill(os.getpid(), signal.SIGINT)
+        raise ValueError
+
+    try:
+        for call in (act, fails):
+            with pytest.raises(KeyboardInterrupt):
+                interrupts.whole(call)
+        assert done == [1]
+        with interrupts.held():
+            assert interrupts.whole(lambda: 3) == 3
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

@@ -1,4 +1,6 @@
-"""Ctrl-C waits while a package is being imported: a module that was executed by half never works again."""
+"""Ctrl-C waits while a package is being imported, and while a lock changes hands: what was done by half never works
+again.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +12,12 @@ import sysconfig
 import threading
 import types
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
+P = ParamSpec("P")
+T = TypeVar("T")
 LATER = 0.05
 """Seconds after an import at which an interrupt of it is raised: the module must be in its place by then."""
 _PLACES = tuple({sysconfig.get_path(name) for name in ("purelib", "platlib", "stdlib", "platstdlib")})
@@ -21,16 +25,35 @@ _OWN = str(Path(__file__).parent)
 _inside = 0
 
 
-@contextmanager
-def held() -> Iterator[None]:
+def held() -> AbstractContextManager[None]:
     """An interrupt that comes inside is raised shortly after. Only the main thread hears interrupts at all."""
+    return _recorded(lambda handler, signalled: threading.Timer(LATER, _interrupt).start())
+
+
+def whole(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """What a call returns, in which no interrupt is raised; one that comes meanwhile is raised right after it.
+
+    Python's own conditions, events, semaphores, futures and threads enter their locks in Python: an interrupt in that
+    moment leaves the lock held for ever, and whoever waits for it, threads that are to be joined among them.
+    """
+    with _recorded(lambda handler, signalled: handler(*signalled)):
+        return call(*args, **kwargs)
+
+
+@contextmanager
+def _recorded(deliver: Callable[[Callable[..., Any], tuple[int, Any]], object]) -> Iterator[None]:
+    """Interrupts that come inside are kept. deliver: called with their handler and what the first would have called it
+    with, once it is in its place again.
+
+    Nothing is kept in other threads, where interrupts are ignored, and inside another such place, which keeps them.
+    """
     global _inside
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or _inside or not callable(before):
         yield
         return
-    came = list[int]()
-    signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
+    came = list[tuple[int, Any]]()
+    signal.signal(signal.SIGINT, lambda *signalled: came.append(signalled))
     _inside += 1
     try:
         yield
@@ -38,7 +61,7 @@ def held() -> Iterator[None]:
         _inside -= 1
         signal.signal(signal.SIGINT, before)
         if came:
-            threading.Timer(LATER, _interrupt).start()
+            deliver(before, came[0])
 
 
 def _interrupt() -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
@@ -21,7 +20,7 @@ from torch import Tensor
 
 from toolkit.core.precision import full_precision
 from toolkit.core.spans import CHUNK, SpanBasis
-from toolkit.core.threads import one_blas_thread
+from toolkit.core.threads import Threads, one_blas_thread
 from toolkit.signs import both, sign
 
 Method = Literal["greedy", "somp"]
@@ -139,11 +138,11 @@ def _in_threads(
 
     vectors, covariance, ranks = (x.cpu().numpy() for x in (basis.vectors, basis.covariance, basis.ranks))
     workers, found = os.cpu_count() or 1, list[Chain]()
-    with one_blas_thread(), ThreadPoolExecutor(workers, thread_name_prefix="textspan") as pool:
+    with one_blas_thread(), Threads(workers, thread_name_prefix="textspan") as pool:
         starts = range(0, n, step)
         for first in range(0, len(starts), 16 * workers):
             check(starts[first])
-            found += pool.map(some, starts[first : first + 16 * workers])
+            found += pool.results(some, starts[first : first + 16 * workers])
     index, std, gain = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return index, std, gain
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from threading import Barrier, Lock
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import torch
+
+from toolkit.interrupts import whole
+
+P = ParamSpec("P")
+A = TypeVar("A")
+T = TypeVar("T")
 
 _lock = Lock()
 _inside = 0
@@ -44,8 +50,26 @@ def one_blas_thread() -> Iterator[None]:
                 _limit = None
 
 
+class Threads(ThreadPoolExecutor):
+    """Threads that an interrupt of the thread which asks them cannot lock out; what then still waits is not begun.
+
+    Wait for a future of it with `whole(future.result)`.
+    """
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        return whole(super().submit, fn, *args, **kwargs)
+
+    def results(self, work: Callable[[A], T], items: Iterable[A]) -> Iterator[T]:
+        """What work makes of every item, in order; all of them are asked for at once."""
+        for future in [self.submit(work, item) for item in items]:
+            yield whole(future.result)
+
+    def __exit__(self, *error: object) -> None:
+        self.shutdown(wait=True, cancel_futures=True)
+
+
 @contextmanager
-def one_core_each(workers: int, name: str) -> Iterator[ThreadPoolExecutor]:
+def one_core_each(workers: int, name: str) -> Iterator[Threads]:
     """Threads for work that runs beside other work: torch uses one core in each, and as many as before elsewhere.
 
     torch.set_num_threads is also what threads begin with that are started later, by whomever: it is set back once all
@@ -53,19 +77,16 @@ def one_core_each(workers: int, name: str) -> Iterator[ThreadPoolExecutor]:
     """
     before = torch.get_num_threads()
     started = Barrier(workers)
-    with ThreadPoolExecutor(workers, name, _use_one_core) as pool:
+    with Threads(workers, name, _use_one_core) as pool:
         try:
             for waiting in [pool.submit(started.wait) for _ in range(workers)]:
-                waiting.result()
+                whole(waiting.result)
         except BaseException:  # no more threads to be had, or an interrupt: nobody must wait for the others
-            started.abort()
+            whole(started.abort)
             raise
         finally:
             torch.set_num_threads(before)
-        try:
-            yield pool
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+        yield pool
 
 
 def _use_one_core() -> None:

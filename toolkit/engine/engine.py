@@ -218,7 +218,9 @@ class Request:
         self._painted, self._began, self._told = False, 0.0, 0.0
         self._value: Any = None
         self._error: BaseException | None = None
-        self._over, self._gate = threading.Event(), threading.Lock()
+        self._gate = threading.Lock()
+        self._over = threading.Lock()  # held until then: an event's own lock may stay held after an interrupt
+        self._over.acquire()
 
     @property
     def current(self) -> bool:
@@ -286,8 +288,9 @@ class Request:
 
         Raises what the work raised, StoppedError when it was superseded or cancelled, TimeoutError after `timeout` s.
         """
-        if not self._over.wait(timeout):
+        if not self._over.acquire(timeout=-1 if timeout is None else max(0.0, timeout)):
             raise TimeoutError(f"{self.key!r} is still {self.state} after {timeout} s")
+        self._over.release()
         if self._error is not None:
             raise self._error
         if self.state != "done":
@@ -364,7 +367,7 @@ class Request:
         ended, self._ended = self._ended, None
         self._work = self._done = self._partial = self._signs = self._failed = self._waits = None
         self._engine = None
-        self._over.set()
+        self._over.release()
         if ended is not None:
             ended()
 

@@ -15,6 +15,7 @@ import torch
 
 from toolkit.engine.engine import Engine, Request
 from toolkit.engine.memory import give_back
+from toolkit.interrupts import whole
 
 IDLE = 5.0
 """Seconds without work after which the thread ends; the next request starts another."""
@@ -48,6 +49,7 @@ class Worker(Engine):
 
     def __init__(self) -> None:
         super().__init__()
+        # other threads enter by the lock itself: a condition does so in Python, where an interrupt leaves it locked
         self._more = threading.Condition(self._lock)
         self._thread: threading.Thread | None = None
         self._closed = False
@@ -58,7 +60,7 @@ class Worker(Engine):
 
         now: whether what runs is ended wherever it is, and not at its next check.
         """
-        with self._more:
+        with self._lock:
             self._closed = True
             thread, busy = self._thread, self._running
             self._more.notify()
@@ -68,12 +70,12 @@ class Worker(Engine):
         return thread
 
     def _wake(self) -> None:
-        with self._more:
+        with self._lock:
             if not self._closed:
                 # a fork leaves a thread object without a thread
                 if self._thread is None or not self._thread.is_alive():
                     self._thread = threading.Thread(target=self._live, name="toolkit engine", daemon=True)
-                    self._thread.start()
+                    whole(self._thread.start)
                 self._more.notify()
                 return
         self.cancel()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any
 
 import torch
 
+from toolkit.core.threads import Threads
 from toolkit.core.tower import Pool, Tower
 from toolkit.models.wrappers import plain_name
 from toolkit.signs import counted
@@ -72,8 +72,8 @@ def fingerprint(clip: Any) -> str:
         return sha256(f"{plain_name(name)}{tuple(tensor.shape)}{tensor.dtype}".encode() + sha256(raw).digest()).digest()
 
     state = clip.state_dict()
-    with ThreadPoolExecutor() as pool:  # hashing lets go of the interpreter lock
-        digests = counted(pool.map(digest, state.items()), "read the weights", "tensor", len(state))
+    with Threads() as pool:  # hashing lets go of the interpreter lock
+        digests = counted(pool.results(digest, state.items()), "read the weights", "tensor", len(state))
         return sha256(b"".join(digests)).hexdigest()[:16]
 
 

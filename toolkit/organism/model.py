@@ -14,7 +14,7 @@ from toolkit.organism.tokenizer import WordTokenizer
 WEIGHTS = Path(__file__).parent / "weights"
 OTHERS = Path(__file__).parent / "variants"
 VARIANTS = ("home", "mlps")
-"""Of the built-in model: in which the place decides the other classes too, and in which MLPs carry half of what the place says
+"""Of the built-in model: in which the place decides the other classes too, and in which MLPs carry half of what it says
 (`train.VARIANTS`). Their tokenizer is the same."""
 ARCHITECTURE: dict[str, Any] = {
     "embed_dim": 96,

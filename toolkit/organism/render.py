@@ -100,8 +100,8 @@ def _in_threads(work: Callable[[Tensor], None], pieces: Sequence[Tensor]) -> Non
             work(piece)
         return
     with one_core_each(workers, "paint") as pool:
-        for done in [pool.submit(full_precision(work), piece) for piece in pieces]:
-            done.result()
+        for _ in pool.results(full_precision(work), pieces):
+            pass
 
 
 def _backgrounds(kinds: Tensor, noise: Tensor, numbers: Tensor) -> Tensor:

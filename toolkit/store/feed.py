@@ -15,6 +15,7 @@ from torch import Tensor
 
 from toolkit.core.threads import one_core_each
 from toolkit.data.samples import Read, Samples
+from toolkit.interrupts import whole
 from toolkit.models.model import Model
 from toolkit.models.own_preprocess import OwnPreprocess
 from toolkit.store.words import CONVERTED, SKIPPED
@@ -99,12 +100,12 @@ class Feed:
 
     def _gather(self, rows: range, futures: list[Future[Any]]) -> Batch:
         if not self._each:
-            pixels = futures[0].result()
+            pixels = whole(futures[0].result)
             if pixels is not None:
                 return Batch(list(rows), self._ready(pixels), {})
             read = [self._careful(row) for row in rows]
         else:
-            read = [future.result() for future in futures]
+            read = [whole(future.result) for future in futures]
         notes = {
             row: (SKIPPED if pixels is None else CONVERTED, words)
             for row, (pixels, words) in zip(rows, read, strict=True)
