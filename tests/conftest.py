@@ -34,6 +34,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Side by side, a thread to each process, the kernels that tests start too: threads that wait for each other in
     turns cost many times their work. Set before the processes start, as they read it when they load numpy.
     """
+    os.environ.setdefault("TOOLKIT_BACKGROUND", "0")  # what nobody asked for would slow everything else
     if getattr(config.option, "numprocesses", None):
         os.environ.setdefault("OMP_NUM_THREADS", "1")
 

@@ -1,6 +1,6 @@
 """An interrupt in every moment in which the main thread has just entered a lock of Python's own: `python FILE ACTION`.
 
-Prints "good after N", N the number of such moments. Ends with a traceback where something waits for ever.
+Writes "good after N", N the number of such moments. Ends with a traceback where something waits for ever.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def main() -> None:
         if number == MOST:
             break
     faulthandler.cancel_dump_traceback_later()
-    print(f"good after {number - 1}")
+    sys.stdout.write(f"good after {number - 1}\n")
 
 
 main()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import toolkit as tk
 from toolkit.api.images.judged import judged
-from toolkit.labs.shares import FEWEST, PER_CLASS, shares
+from toolkit.labs.shares import DRAWN, FEWEST, PER_CLASS, more_draws, shares
 
 TWO = ["a", "b"]
 
@@ -92,3 +92,18 @@ def test_words_say_which_images_did_what():
     acts, known = images(["a", "b"] * 12)
     few = shares(known, acts.ids)
     assert f"{len(few.judging)} are too few to set some aside" in few.words
+
+
+@given(st.lists(st.sampled_from("abc"), min_size=1, max_size=150).filter(lambda x: {"a", "b"} & set(x)))
+def test_other_draws_are_as_large_and_never_of_what_judges(labels):
+    acts, known = images(labels)
+    found = shares(known, acts.ids)
+    draws = more_draws(known, acts.ids, found)
+    if not found.choosing:
+        assert draws == []
+    assert len(draws) <= DRAWN - 1
+    wrong = {name for name, y, o in zip(known.acts.ids, known.truth, known.guess, strict=True) if y != o}
+    for rows in draws:
+        assert set(rows) <= set(found.found)
+        assert Counter(labels[i] for i in rows) == Counter(labels[i] for i in found.few)
+        assert wrong & {acts.ids[i] for i in rows}

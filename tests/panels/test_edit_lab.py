@@ -106,6 +106,110 @@ def test_two_drags_to_one_point_give_one_theta(few, every, val):
     assert torch.equal(found[0], expected(few, every, val).theta)
 
 
+def test_the_fronts_of_all_strategies(few, every, val, monkeypatch):
+    monkeypatch.setattr("toolkit.labs.fronts.FRONTED", ("diagonal", "strengths"))
+    lab = tk.EditLab(few, every, HEADS, held_out=val, steps=3, draws=[few.take(range(0, len(few), 2))], engine=Engine())
+    assert lab.fronts == {}, "nobody asked for them, and nothing waits for a quiet moment without a worker"
+    lab.draw_fronts()
+    assert set(lab.fronts) == {"diagonal", "strengths"}
+    assert lab.fronts["diagonal"].success.shape == (2, 9, 9)
+    assert lab._fronts["draws"] == 2
+    assert lab._fronts["of"] == lab.settings.plane._replace(strategy="").told
+    assert (lab._work, lab.error) == ([], "")
+
+
+def until(condition):
+    deadline = patience.Deadline()
+    while not condition():
+        assert not deadline.passed()
+        time.sleep(0.01)
+
+
+def test_fronts_are_drawn_in_quiet_moments_and_nobody_waits_for_them(few, every, val, monkeypatch):
+    monkeypatch.setenv("TOOLKIT_BACKGROUND", "1")
+    monkeypatch.setattr("toolkit.labs.fronts.FRONTED", ("diagonal", "strengths"))
+    monkeypatch.setattr("toolkit.panels.edit_lab.fronts.REST", 0.2)
+    lab = tk.EditLab(few, every, HEADS, held_out=val, steps=3)
+    until(lambda: "fronts" in lab._work)
+    assert "fronts" not in lab.awaited
+    until(lambda: len(lab.fronts) == 2 and not lab._work)
+    assert (lab.fronts["diagonal"].success.shape, lab.error) == ((1, 9, 9), "")
+    drawn = lab._fronts
+    lab.alpha = 30  # other weights have the same fronts
+    until(lambda: lab.edit.alpha == 30 and not lab._work)
+    assert lab._fronts is drawn
+    lab.heads = "L3.H7"
+    until(lambda: lab._fronts["of"]["heads"] == [[3, 7]] and not lab._work)
+    lab.steps = 4
+    until(lambda: "fronts" in lab._work)
+    lab.stop("fronts")
+    until(lambda: not lab._work)
+    lab.steps = 5
+    until(lambda: lab.edit.step == 5 and not lab._work)
+    assert lab._fronts["of"]["steps"] == 3, "they were stopped, and stay so until somebody asks"
+    lab.draw_fronts()
+    until(lambda: lab._fronts["of"]["steps"] == 5 and not lab._work)
+
+
+def test_two_kept_edits_stand_side_by_side(lab):
+    a = lab.keep("A")
+    lab.strategy, lab.alpha = "strengths", 30
+    b = lab.keep()
+    lab.beside = "A"
+    assert lab.other is a
+    assert lab._other["of"] == lab._kept_at["A"].told
+    for group in a.success.change.groups:
+        assert lab._other["rows"][group.group]["after"] == group.after
+    both = tk.compare(a, b)
+    n = dict.fromkeys(("right", "wrong"), 0)
+    for _, row in both.predictions.iterrows():
+        n["right"] += row["second"] == row["label"]
+        n["wrong"] += row["first"] == row["label"]
+    assert (lab._flips["n"], lab._against) == (n, "A")
+    assert [t["name"] for t in lab._other_words["down"]] == [name for name, _ in a.inspect().turned()[0]]
+    assert lab._words["made"]
+    lab.beta = 100  # the kept one stays where it is
+    assert lab.other is a
+    lab.beta = b.beta
+    lab.swap()
+    assert (lab.settings, lab.beside) == (lab._kept_at["A"], "B")
+    assert torch.equal(lab.edit.theta, a.theta)
+    assert lab.other is lab.kept["B"]
+    lab.swap()
+    assert (lab.settings, lab.beside) == (lab._kept_at["B"], "A")
+    lab.alpha = 3
+    lab.swap()
+    assert lab.beside == "C", "what was shown was kept, as it would be lost"
+    assert lab.kept["C"].alpha == 3
+    assert lab.saved_value("beside") == "strengths"
+    assert lab.saved_value("alpha") == lab.alpha
+    lab.beside = "diagonal"
+    assert (lab._against, lab._other_words) == ("", {})
+    assert lab.error == ""
+
+
+def test_names_of_kept_edits_are_no_strategies(lab):
+    for name in ("diagonal", "rank 3", "Strengths"):
+        with pytest.raises(tk.InputError, match="which is a strategy"):
+            lab.keep(name)
+    with pytest.raises(tk.InputError, match="strategy='Z'"):
+        lab.beside = "Z"
+    lab.keep("one")
+    lab.beside = "one"
+    lab.alpha = 77
+    lab.keep("one")
+    assert lab.other.alpha == 77, "another edit has the name now"
+
+
+def test_a_kept_edit_of_another_mistake_shares_the_rows_of_its_groups(lab):
+    lab.pair = ("landbird", "waterbird")
+    lab.keep("one way")
+    lab.pair = ("waterbird", "landbird")
+    lab.beside = "one way"
+    assert lab.error == ""
+    assert set(lab._other["rows"]) <= {row["name"] for row in lab._groups}
+
+
 def test_there_and_back(lab):
     first = lab.settings
     lab.alpha = 20

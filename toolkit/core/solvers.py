@@ -175,7 +175,7 @@ def converge(
 
     @full_precision
     def value(x: np.ndarray) -> tuple[float, np.ndarray]:
-        theta = torch.from_numpy(x).to(start)[None]
+        theta = torch.from_numpy(x.copy()).to(start)[None]
         products, squares, back = strategy.forward(theta, objective)
         total = objective.terms(products, squares).total(a, b)
         slope = back(objective.slopes(products, squares, weights))[0]

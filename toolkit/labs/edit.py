@@ -177,13 +177,15 @@ class EditSession:
     """The labelled images edits are made from, the images they are judged on, and everything worked out of them.
 
     chooser: what chooses heads for a pair, None for all mistakes; default Algorithm 1 on the images of the edits.
+    draws: other images to make edits from, each of which makes a front of its own.
     """
 
     def __init__(
         self, acts: Any, classes: Any, held: Any = None, unrelated: Mapping[str, Any] | None = None,
-        chooser: Chooser | None = None,
+        chooser: Chooser | None = None, draws: Sequence[Any] = (),
     ) -> None:  # fmt: skip
         self.images = judged(acts, classes, "EditLab")
+        self._sources = [self.images.acts, *draws]
         self.shape = self.images.acts.shape[1:3]
         self._given, self._unrelated, self._chooser = held, dict(unrelated or {}), chooser
         self._lock = threading.Lock()
@@ -208,15 +210,24 @@ class EditSession:
         found = sorted(told_apart.items(), key=lambda item: -item[1])
         return [{"pair": list(pair), "n": n} for pair, n in found]
 
-    def problem(self, heads: Sequence[Any], pair: Pair | None, scale: float | None) -> tuple[EditProblem, HeldOut]:
-        """The problem of some settings and the images its edits are judged on."""
-        key = (tuple(heads), pair, scale)
+    @property
+    def draws(self) -> int:
+        """Draws of images that edits are made from: the few, and others."""
+        return len(self._sources)
+
+    def problem(
+        self, heads: Sequence[Any], pair: Pair | None, scale: float | None, draw: int = 0
+    ) -> tuple[EditProblem, HeldOut]:
+        """The problem of some settings and the images its edits are judged on. draw: which images edits are made from,
+        0 for those of the lab.
+        """
+        key = (tuple(heads), pair, scale, draw)
         with self._lock:
             if key not in self._problems:
                 pairs = () if pair is None else (pair,)
-                acts, classes = self.images.acts, self.images.classes
+                acts, classes = self._sources[draw], self.images.classes
                 problem = edit_problem(acts, classes, HeadSet(tuple(heads)), pairs, scale, operation="EditLab")
-                known = [held for other, (_, held) in self._problems.items() if other[1] == pair]
+                known = [held for other, (_, held) in self._problems.items() if (other[1], other[3]) == (pair, draw)]
                 held = known[0] if known else held_out(problem, self._given, self._unrelated)
                 self._keep(self._problems, key, (problem, held))
             return self._problems[key]

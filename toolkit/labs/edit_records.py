@@ -96,6 +96,32 @@ class FrontSent(Columns):
     of: SettingsSent
 
 
+class BandSent(TypedDict):
+    """The front of a strategy in one of the planes: at every level of x, the best y that its edits reach.
+
+    across, up: measures. y: mean over draws. low, high: the least and the most of them.
+    """
+
+    strategy: str
+    across: str
+    up: str
+    x: list[float]
+    y: list[float]
+    low: list[float]
+    high: list[float]
+
+
+class FrontsSent(TypedDict):
+    """The fronts as far as they are there. of: the settings they are of, with weights and strategy left open. draws:
+    of the few images; left: those in which nobody is wrong so.
+    """
+
+    of: SettingsSent
+    draws: int
+    left: int
+    bands: list[BandSent]
+
+
 class FoldedSent(TypedDict):
     """What the folded model makes of every row. after: by its name. of: the settings of the edit that was folded."""
 

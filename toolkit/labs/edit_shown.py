@@ -66,12 +66,21 @@ def shown(edit: Edit) -> EditShown:
 
 def beside(made: EditShown, other: EditShown, of: SettingsSent) -> BesideSent:
     """An edit as it stands beside another one, `made`: what becomes of its rows. of: the settings of the second."""
-    # in the same order; the worst group may be another one, by another name
-    pairs = zip(made.rows, other.rows, strict=True)
     found: dict[str, RowBeside] = {
-        row["name"]: {"after": theirs["after"], "low": theirs["low"], "high": theirs["high"]} for row, theirs in pairs
+        row["name"]: {"after": theirs["after"], "low": theirs["low"], "high": theirs["high"]}
+        for row, theirs in _alike(made.rows, other.rows)
     }
     return {"of": of, "rows": found, "point": other.point, "strengths": other.strengths, "error": ""}
+
+
+def _alike(rows: list[dict[str, Any]], others: list[dict[str, Any]]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Rows of two edits side by side. For one mistake they come in one order, and the worst group may have two names;
+    an edit for another mistake shares some by name.
+    """
+    if [row["n"] for row in rows if "sum" not in row] == [row["n"] for row in others if "sum" not in row]:
+        return list(zip(rows, others, strict=True))
+    named = {row["name"]: row for row in others}
+    return [(row, named[row["name"]]) for row in rows if row["name"] in named and "sum" not in row]
 
 
 def strengths(edit: Edit) -> StrengthsSent:

@@ -28,7 +28,7 @@ from toolkit.data.samples import Samples
 from toolkit.errors import InputError
 from toolkit.labs.ablation import AblationSession, Pair
 from toolkit.labs.ranked import ErrorsSent, errors_sent
-from toolkit.labs.shares import Shares, shares
+from toolkit.labs.shares import Shares, more_draws, shares
 from toolkit.models.model import Model
 from toolkit.organism.scenes import scenes
 
@@ -38,6 +38,8 @@ COUNTED: dict[Show, str] = {"mistakes": "mistakes", "right": "right ones", "all"
 NOBODY = "nobody is wrong so: predicted − true"
 """The map shown where no image heads are found on makes the mistake: over those of the true class."""
 MOST_CLASSES = 1000
+MOST_FEW = 1000
+"""Images an edit is made from, up to which it is made from other draws too."""
 BIRDS = ("landbird", "waterbird")
 
 
@@ -298,6 +300,15 @@ class ExplorerSession:
         """Parts an edit is made from, all classes it must tell apart, and parts it is judged on."""
         few = self._parts_of(self._given["edit_on"])
         return self.prepare().take(self.shares.few) if few is None else few, self.all_classes, self.judging
+
+    @cached_property
+    def draws(self) -> list[Acts]:
+        """Other images that the edit might as well be made from; of many none, as they would be held once more."""
+        if len(self.shares.few) > MOST_FEW:
+            return []
+        everything = self.prepare()
+        rows = more_draws(self.images, everything.ids.astype(str).tolist(), self.shares)
+        return [everything.take(some) for some in rows]
 
     @cached_property
     def all_classes(self) -> ClassSet:

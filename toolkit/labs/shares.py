@@ -14,6 +14,8 @@ from toolkit.data.counts import many
 PER_CLASS = 10
 """Images of every class an edit is made from where none are named (R25 draws so many)."""
 DRAWS = 20
+DRAWN = 5
+"""Draws whose edits make the fronts' bands."""
 FEWEST = 20
 """Images of the classes looked at that either half must have."""
 
@@ -74,6 +76,27 @@ def shares(
         none = f"{n} are too few to set some aside for choosing heads: Algorithm 1 chooses on the images of the scores"
         words += f"; what is done about it is {judged}. Of the rest {none}."
     return Shares(few, found, choosing, judging, words)
+
+
+def more_draws(images: Judged, ids: Iterable[str], shared: Shares) -> list[list[int]]:
+    """Rows of DRAWN − 1 other draws as large as the few, of the images heads are found on, each with a mistake in it;
+    none where those are the few alone.
+    """
+    if not shared.few or not shared.choosing:
+        return []
+    rows = {name: i for i, name in enumerate(ids)}
+    own = np.array([rows[str(name)] for name in images.acts.ids])
+    inside = np.isin(own, shared.found)
+    truth, wrong = images.truth.numpy(), (images.truth != images.guess).numpy()
+    members = [np.flatnonzero(inside & (truth == y)) for y in np.unique(truth[inside])]
+    each = len(shared.few) // len(members)  # of every class as many
+    found = list[list[int]]()
+    for seed in range(DRAWS, 2 * DRAWS):
+        rng = np.random.default_rng(seed)
+        drawn = np.concatenate([rng.choice(some, each, replace=False) for some in members])
+        if wrong[drawn].any() and len(found) < DRAWN - 1:
+            found.append(sorted(own[drawn].tolist()))
+    return found
 
 
 def _few(images: Judged, rows: dict[str, int], named: set[int]) -> list[int]:

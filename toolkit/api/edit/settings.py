@@ -128,6 +128,15 @@ def known_strategy(strategy: Any, d: int) -> str:
     raise InputError("edit", f"strategy={strategy!r:.80}", accepted, "name one of these")
 
 
+def is_strategy(name: str) -> bool:
+    """Whether this names a strategy of some size."""
+    try:
+        known_strategy(name, 10**6)  # of any rank
+    except InputError:
+        return False
+    return True
+
+
 def kind_of(strategy: str) -> str:
     """A strategy's name without its number."""
     return re.sub(r" \d+$", "", strategy)

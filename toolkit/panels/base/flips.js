@@ -60,9 +60,10 @@ export class Flips {
    * @param {FlipsSent} flips
    * @param {Bytes} bytes the sheet
    * @param {string | null} chosen
+   * @param {string} against another edit that answers are compared with; "" for the model as it is
    */
-  paint(flips, bytes, chosen) {
-    const key = [flips, bytes, chosen];
+  paint(flips, bytes, chosen, against = "") {
+    const key = [flips, bytes, chosen, against];
     if (key.every((part, i) => part === this.key[i])) return;
     this.key = key;
     const { right, wrong, n, columns, side } = flips;
@@ -70,18 +71,22 @@ export class Flips {
     const url = this.sheet.of(bytes);
     const total = right.length + wrong.length;
     const sheet = { url, total, columns, side };
-    this.paintKind(this.right, right.map(tileOf), n.right, { ...sheet, offset: 0 }, chosen);
-    this.paintKind(this.wrong, wrong.map(tileOf), n.wrong, { ...sheet, offset: right.length }, chosen);
+    const gained = against ? `right here, wrong with ${against}` : this.right.words;
+    const lost = against ? `wrong here, right with ${against}` : this.wrong.words;
+    const after = { ...sheet, offset: right.length };
+    this.paintKind(this.right, gained, right.map(tileOf), n.right, { ...sheet, offset: 0 }, chosen);
+    this.paintKind(this.wrong, lost, wrong.map(tileOf), n.wrong, after, chosen);
   }
 
   /**
    * @param {Kind} kind
+   * @param {string} words what became of them
    * @param {Tile[]} shown
    * @param {number} n how many there are, shown or not
    * @param {Parameters<typeof paintTiles>[2]} sheet
    * @param {string | null} chosen
    */
-  paintKind({ words, heading, tiles }, shown, n, sheet, chosen) {
+  paintKind({ heading, tiles }, words, shown, n, sheet, chosen) {
     const part = shown.length < n ? `, the first ${shown.length}` : "";
     heading.textContent = `${n} ${words}${part}`;
     paintTiles(tiles, shown, sheet, chosen);

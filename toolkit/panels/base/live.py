@@ -43,7 +43,8 @@ class _Ask(NamedTuple):
 class LivePanel(Panel):
     """Base class of panels with an engine.
 
-    doing: part → what the panel does while `_work` holds it, in words.
+    doing: part → what the panel does while `_work` holds it, in words. unasked: parts it works out by itself in quiet
+    moments, which nobody waits for.
 
     `_work` lists the parts whose newest answer is still on its way, `_failed` what was raised by those that have none,
     `_signs` how far those are that take long. The front end shows both after a second, with a button that ends the
@@ -53,6 +54,7 @@ class LivePanel(Panel):
     """
 
     doing: ClassVar[dict[str, str]] = {}
+    unasked: ClassVar[frozenset[str]] = frozenset()
     _work = traitlets.List(traitlets.Unicode()).tag(sync=True)
     _signs: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
     _doing: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
@@ -77,6 +79,11 @@ class LivePanel(Panel):
     @traitlets.default("_doing")
     def _told_of_work(self) -> dict[str, str]:
         return self.doing
+
+    @property
+    def awaited(self) -> list[str]:
+        """Parts whose answer is on its way, but for those that nobody asked for."""
+        return [part for part in self._work if part not in self.unasked]
 
     def _key(self, part: str) -> str:
         return f"{self._name}: {part}"

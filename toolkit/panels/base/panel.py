@@ -284,6 +284,14 @@ class Panel(anywidget.AnyWidget):
         """What stands under the kept picture."""
         return self.summary
 
+    def saved_value(self, name: str) -> Any:
+        """What a state holds of one of `saved`.
+
+        Arguments:
+            name: of `saved`.
+        """
+        return getattr(self, name)
+
     def _await_first(self) -> None:
         """Wait a moment for first answers: a saved notebook should not keep an empty picture."""
 

@@ -6,12 +6,13 @@ import { contextOf, make } from "./dom.js";
 
 const HINT =
   "Large dot: the edit looked at; large ring: the one beside it. Rings: visited. Dots: the grid; orange α > β, blue β > α.";
-const WIDTH = 316;
-const HEIGHT = 230;
+const WIDTH = 360;
+const HEIGHT = 250;
 const EDGE = { left: 42, right: 8, top: 10, bottom: 34 };
 const STEPS = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5]; // between grid lines
 const MOST_LINES = 6;
 const NEAR = 10; // pixels from the pointer within which a spot is meant
+const DEEP = 0.05; // how far below all spots a band is followed: what nobody would take makes the rest small
 const PATIENCE = 99; // frames within which a host puts the canvas into the page
 
 /**
@@ -24,6 +25,17 @@ const PATIENCE = 99; // frames within which a host puts the canvas into the page
  * @property {string} [name]
  * @property {string} [words]
  * @property {() => void} [go] goes to the edit it stands for
+ */
+
+/**
+ * @typedef {object} Band what can be reached: for every x the y of the best, and the least and the most of them
+ * @property {number[]} x
+ * @property {number[]} y
+ * @property {number[]} low
+ * @property {number[]} high
+ * @property {string} colour
+ * @property {boolean} strong
+ * @property {boolean} old of other settings
  */
 
 /** @typedef {[x: number, y: number]} Point */
@@ -72,6 +84,8 @@ export class Plane {
   constructor(parent) {
     /** @type {Spot[]} */
     this.spots = [];
+    /** @type {Band[]} */
+    this.bands = [];
     /** Which of them is pointed at; −1 for none. */
     this.at = -1;
     /** What the axes are called. */
@@ -88,8 +102,10 @@ export class Plane {
   /**
    * @param {Spot[]} spots
    * @param {{x: string, y: string}} names
+   * @param {Band[]} bands
    */
-  paint(spots, names) {
+  paint(spots, names, bands = []) {
+    this.bands = bands;
     const was = this.spots[this.at]?.words; // a point is known by its words: its place in the list changes
     this.spots = spots.filter(({ x, y }) => Number.isFinite(x) && Number.isFinite(y));
     this.names = names;
@@ -109,8 +125,14 @@ export class Plane {
 
   /** @returns {Scale} */
   scaleOf() {
-    const x = rangeOf(this.spots.map((spot) => spot.x));
-    const y = rangeOf(this.spots.map((spot) => spot.y));
+    const deepest = Math.min(...this.spots.map((spot) => spot.y)) - DEEP;
+    const ends = this.bands.flatMap((band) => {
+      const near = band.x.map((x, i) => ({ x, y: band.high[i] }));
+      return near.filter((end) => end.y >= deepest);
+    });
+    const all = [...this.spots, ...ends];
+    const x = rangeOf(all.map((one) => one.x));
+    const y = rangeOf(all.map((one) => one.y));
     const wide = WIDTH - EDGE.left - EDGE.right;
     const tall = HEIGHT - EDGE.top - EDGE.bottom;
     return {
@@ -154,9 +176,37 @@ export class Plane {
     }
     this.scale = this.scaleOf();
     this.drawAxes(context, this.scale, colour("soft"), colour("line"));
+    this.drawBands(context, this.scale);
     this.drawSpots(context, this.scale, colour);
     const words = `${this.names.x} against ${this.names.y}; ${this.spots.length} points, arrows and Enter`;
     this.node.setAttribute("aria-label", words);
+  }
+
+  /**
+   * Inside the axes: what each reaches, and between which ends.
+   * @param {CanvasRenderingContext2D} context
+   * @param {Scale} scale
+   */
+  drawBands(context, { toX, toY }) {
+    context.save();
+    context.beginPath();
+    context.rect(EDGE.left, EDGE.top, WIDTH - EDGE.left - EDGE.right, HEIGHT - EDGE.top - EDGE.bottom);
+    context.clip();
+    for (const band of this.bands) {
+      const faint = band.old ? 0.3 : 1;
+      /** @type {(values: number[]) => Point[]} */
+      const through = (values) => values.map((value, i) => [toX(band.x[i]), toY(value)]);
+      context.globalAlpha = 0.14 * faint;
+      context.fillStyle = band.colour;
+      context.beginPath();
+      for (const [x, y] of [...through(band.high), ...through(band.low).reverse()]) context.lineTo(x, y);
+      context.fill();
+      context.globalAlpha = faint * (band.strong ? 1 : 0.75);
+      context.strokeStyle = band.colour;
+      context.lineWidth = band.strong ? 2.5 : 1.2;
+      line(context, through(band.y));
+    }
+    context.restore();
   }
 
   /**

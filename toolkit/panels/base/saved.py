@@ -13,7 +13,7 @@ from toolkit.panels.base.panel import LOCK, Panel
 
 def settings_of(panel: Panel) -> dict[str, Any]:
     """What a panel is set to, by name, as JSON can hold it."""
-    return {name: _plain(name, getattr(panel, name)) for name in panel.saved}
+    return {name: _plain(name, panel.saved_value(name)) for name in panel.saved}
 
 
 def restore(panel: Panel, settings: Mapping[str, Any]) -> None:
@@ -22,7 +22,7 @@ def restore(panel: Panel, settings: Mapping[str, Any]) -> None:
     check_names(f"{type(panel).__name__} state", settings, known)
     with LOCK, panel.hold_sync():
         for name in known:
-            if name in settings and _plain(name, getattr(panel, name)) != settings[name]:
+            if name in settings and _plain(name, panel.saved_value(name)) != settings[name]:
                 setattr(panel, name, settings[name])
 
 

@@ -1,19 +1,14 @@
-"""`EditLab`: α and β as sliders that solve the edit anew, what it gains and costs, and the frontier it moves on.
-
-Long because it is one straight line, from what is set to what is painted; labs/edit_shown.py makes what is painted.
-"""
+"""`EditLab`: α and β as sliders that solve the edit anew, what it gains and costs, and the frontier it moves on."""
 
 from __future__ import annotations
 
-import itertools
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import traitlets
 
-from toolkit.api.edit.frontier_result import MEASURES
 from toolkit.api.edit.problem import EditWarning
 from toolkit.api.edit.settings import known_scale, known_steps, known_weight
 from toolkit.core.heads import HeadSet
@@ -23,34 +18,32 @@ from toolkit.engine.worker import Worker
 from toolkit.errors import InputError, warn_caller
 from toolkit.figures.colors import DIVERGING, DIVERGING_DARK
 from toolkit.labs.ablation import known_pair
-from toolkit.labs.edit import STEPS, Chooser, EditSession, Settings, Visits
-from toolkit.labs.edit_records import BesideSent, CurveSent, EditWords, FoldedSent, GridPlace, NamedMeasures
-from toolkit.labs.edit_shown import NO_STRENGTHS, EditShown, beside, curve, plane, rows, shown, words
+from toolkit.labs.edit import STEPS, Chooser, EditSession, Settings
+from toolkit.labs.edit_records import BesideSent, CurveSent, EditWords, NamedMeasures
+from toolkit.labs.edit_shown import NO_STRENGTHS, EditShown, curve, shown, words
 from toolkit.labs.ranked import MOST
+from toolkit.labs.second_edit import second
 from toolkit.panels.base.bundle import script, style
 from toolkit.panels.base.panel import observes, shows_errors
 from toolkit.panels.base.place import ExplorerPlace, Host
 from toolkit.panels.base.selection import Selection
 from toolkit.panels.base.traits import Checked, Pair
 from toolkit.panels.base.turned import EMPTY, FlipsSent, turned
-from toolkit.panels.edit_lab.held import HeldStrengths
+from toolkit.panels.edit_lab.fronts import FrontedEdits
+from toolkit.panels.edit_lab.visits import NAMES
 
 if TYPE_CHECKING:
-    import pandas
-
-    from toolkit.api.edit.frontier_result import Frontier
     from toolkit.api.edit.outcome import Outcome
     from toolkit.api.edit.result import Edit
     from toolkit.api.images.acts import Acts
 
-NAMES = ("alpha", "beta", "steps", "strategy", "scale", "nonnegative", "pair")
-"""What an edit depends on beside its heads, as traits and as `Settings`."""
 WAIT = 5.0
 AFTER = 0.15
 """Seconds a setting must rest before words and pictures follow: what nobody reads in a drag must not slow it."""
 Solved = tuple[Settings, EditShown, "Edit | None", "BesideSent | dict[str, Any]"]
 """The settings of an edit and how it is shown, and the same of the one beside it."""
-Said = tuple[CurveSent, EditWords, list[NamedMeasures]]
+Said = tuple[CurveSent, EditWords, list[NamedMeasures], EditWords]
+"""Of the edit looked at its steps and words, what is no edit, and the words of a kept one beside it."""
 PALETTE = {"light": DIVERGING.tolist(), "dark": DIVERGING_DARK.tolist()}
 
 
@@ -64,7 +57,7 @@ class Weight(Checked):
         return known_weight(str(self.name), value)
 
 
-class EditLab(HeldStrengths):
+class EditLab(FrontedEdits):
     """Drag α and β: two edits are solved again, and their groups, their places on the frontier and their steps follow.
 
     One is looked at closely (words, steps, who paid), the other stands beside it; both have the same α and β. Of
@@ -79,6 +72,8 @@ class EditLab(HeldStrengths):
         unrelated: by name, parts an edit should leave alone; default none.
         chooser: a function of a pair, (true, predicted) or None for all mistakes, that chooses heads (`HeadSet`);
             default Algorithm 1 on `acts`.
+        draws: parts of other few images, as many as `acts`, which edits might as well be made from: every front gets a
+            band, over all of them; default none.
         held: strengths that stay while the others are solved for, a mapping from heads to numbers from 0 to 2; default
             none.
         selection: a Selection to share with other panels; default its own.
@@ -88,7 +83,7 @@ class EditLab(HeldStrengths):
         steps: of Adam; default 100.
         strategy: "diagonal", "full", "rank R", "strengths", "strengths all", "directions R" or "class vectors"; default
             "diagonal".
-        beside: the strategy of the second edit, "" for none; default "strengths".
+        beside: the strategy of the second edit, or the name of a kept one; "" for none; default "strengths".
         scale: of the logits, above 0; 1 as in R25; default the checkpoint's.
         nonnegative: keep θ ≥ 0; default False.
         pair: (true, predicted); default all mistakes.
@@ -100,8 +95,8 @@ class EditLab(HeldStrengths):
 
     `.edit` is the edit looked at, `.other` the one beside it, `.swap()` changes them; `.hold("L3.H7", 0.2)` and
     `.release()` set strengths by hand; `.kept` edits by name, `.visited` where one has been, `.frontier` the grid once
-    `.fill()` has made it, `.folded` what the folded model does once `.measure_folded()` has measured it; `.undo()`,
-    `.redo()`, `.keep(name)`, `.choose()`.
+    `.fill()` has made it, `.fronts` those of every strategy once `.draw_fronts()` has, `.folded` what the folded model
+    does once `.measure_folded()` has measured it; `.undo()`, `.redo()`, `.keep(name)`, `.choose()`.
 
     >>> import toolkit as tk
     >>> acts = tk.extract(tk.load(), tk.scenes("edit", n=60, kind="birds"), progress=False).draw(per_class=10)
@@ -117,11 +112,13 @@ class EditLab(HeldStrengths):
     doing: ClassVar[dict[str, str]] = {
         "solve": "solve the edit",
         "fill": "solve the frontier",
+        "fronts": "draw the front of every strategy",
         "words": "put the edit into words",
         "flips": "read the images that changed",
         "choose": "choose heads",
         "folded": "run the folded model",
     }
+    unasked: ClassVar[frozenset[str]] = frozenset({"fronts"})
     _esm = script("edit_lab")
     _css = style("edit_lab")
     alpha = Weight().tag(sync=True)
@@ -136,26 +133,22 @@ class EditLab(HeldStrengths):
     _chosen: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _typed = traitlets.Unicode("").tag(sync=True)
     _note = traitlets.Unicode("").tag(sync=True)
-    _can: traitlets.TraitType[Any, Any] = traitlets.Dict({"undo": False, "redo": False}).tag(sync=True)
     _pairs: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _facts: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
     _shown: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
     _step = traitlets.Int(0).tag(sync=True)
     _folds = traitlets.Bool(False).tag(sync=True)
-    _folded: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
     _told: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _point: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
     _strengths: traitlets.TraitType[Any, Any] = traitlets.Dict(dict(NO_STRENGTHS)).tag(sync=True)
     _other: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
-    _trail: traitlets.List[Any] = traitlets.List().tag(sync=True)
-    _front: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
     _marks: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _curve: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
     _words: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
+    _other_words: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
+    _against = traitlets.Unicode("").tag(sync=True)
     _flips: traitlets.TraitType[Any, Any] = traitlets.Dict(dict(EMPTY)).tag(sync=True)
     _sheet = traitlets.Bytes(b"").tag(sync=True)
-    _planes: traitlets.List[Any] = traitlets.List().tag(sync=True)
-    _names: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _palette = traitlets.Dict(PALETTE).tag(sync=True)
     _follows: ClassVar[dict[str, str]] = {"pair": "_follow_pair", "image": "_follow_image"}
 
@@ -170,6 +163,7 @@ class EditLab(HeldStrengths):
         words = f"Made from {many(len(few), 'image')}, which are left out of those it is judged on."
         given: dict[str, Any] = {
             "held_out": held, "unrelated": explorer.unrelated, "chooser": explorer.session.choose,
+            "draws": explorer.session.draws,
             "description": f"{words} {explorer.session.shares.words}",
         }  # fmt: skip
         try:
@@ -186,24 +180,21 @@ class EditLab(HeldStrengths):
         held_out: Any = None,
         unrelated: Mapping[str, Any] | None = None,
         chooser: Chooser | None = None,
+        draws: Sequence[Any] = (),
         held: Mapping[Any, float] | None = None,
         selection: Selection | None = None,
         engine: Engine | None = None,
         **words: Any,
     ) -> None:
         shared = self._shared(selection)
-        self._session, self._visits = EditSession(acts, classes, held_out, unrelated, chooser), Visits()
+        self._session = EditSession(acts, classes, held_out, unrelated, chooser, draws)
         self._asked_last: tuple[Settings, Settings | None] | None = None
-        self._returning = False
         self.edit: Edit | None = None
         self.other: Edit | None = None
-        self.frontier: Frontier | None = None
-        self.folded: Outcome | None = None
-        self.kept: dict[str, Edit] = {}
-        self._filled: Settings | None = None
-        self._kept_at: dict[str, Settings] = {}
         self._begin(engine)
         self._threads = isinstance(self.engine, Worker)
+        self._begin_visits()
+        self._begin_fronts()
         # a solve must not wait for the frontier, nor for pictures, nor for what is said about the last one
         self._pictures, self._aside, self._filling = (Worker() if self._threads else self.engine for _ in range(3))
         pair = known_pair(self._session.images, words.pop("pair", None), "EditLab")
@@ -248,7 +239,8 @@ class EditLab(HeldStrengths):
 
     @traitlets.validate("beside")
     def _valid_beside(self, proposal: dict[str, Any]) -> str:
-        return self._session.strategy(proposal["value"]) if str(proposal["value"]).strip() else ""
+        name = str(proposal["value"]).strip()
+        return name if not name or name in self.kept else self._session.strategy(name)
 
     @traitlets.validate("scale")
     def _valid_scale(self, proposal: dict[str, Any]) -> float | None:
@@ -287,16 +279,9 @@ class EditLab(HeldStrengths):
     @property
     def _both(self) -> tuple[Settings, Settings | None]:
         """Those of the edit looked at, and of the one beside it."""
-        return self.settings, self._settings_of(self.beside) if self.beside else None
-
-    @property
-    def visited(self) -> pandas.DataFrame:
-        """Where one has been, oldest first: alpha, beta, steps, strategy, scale, nonnegative, heads, pair, measures."""
-        import pandas
-
-        trail = self._visits.trail
-        rows = [self._visits.settings(visit)._asdict() | {name: visit[name] for name in MEASURES} for visit in trail]
-        return pandas.DataFrame(rows, columns=[*Settings._fields, *MEASURES])
+        if not self.beside:
+            return self.settings, None
+        return self.settings, self._kept_at.get(self.beside) or self._settings_of(self.beside)
 
     # α → the request → the solve → what is shown → the paint
 
@@ -329,12 +314,12 @@ class EditLab(HeldStrengths):
 
     def solve(self) -> None:
         """Solve the present settings, once more where that was ended."""
-        both, session = self._both, self._session
+        both, session, kept = self._both, self._session, self.kept.get(self.beside)
         asked, other = self._asked_last = both
 
         def work(request: Any) -> Solved:
             made = shown(session.solve(asked, lambda edit: request.partial(shown(edit))))
-            return asked, made, *_second(session, made, other)
+            return asked, made, *second(session, made, other, kept)
 
         self._submit("solve", work, self._paint, then=self._tell_others, partial=self._paint_part)
 
@@ -348,8 +333,9 @@ class EditLab(HeldStrengths):
         self._forgive("_browser_asked", "fill", "choose", "folded")
         self._visits.seen(settings, now.point)
         self.summary = f"{self.title}: {now.words}"
-        self._ask_words(now.edit, settings)
-        self._ask_flips(now.outcome)
+        kept = self.kept.get(self.beside)
+        self._ask_words(now.edit, settings, kept)
+        self._ask_flips(now.outcome, kept)
 
     def _tell_others(self, found: Solved) -> None:
         self.selection.edit = found[1].edit
@@ -365,7 +351,7 @@ class EditLab(HeldStrengths):
 
     # what follows a paint
 
-    def _ask_words(self, edit: Edit, of: Settings) -> None:
+    def _ask_words(self, edit: Edit, of: Settings, kept: Edit | None) -> None:
         session = self._session
 
         def work(request: Any) -> Said:
@@ -373,27 +359,30 @@ class EditLab(HeldStrengths):
                 time.sleep(AFTER)
                 request.check()
             drawn, others = curve(edit, of.told), session.marks(of)
-            request.partial((drawn, {}, others))
-            return drawn, words(edit), others
+            request.partial((drawn, {}, others, {}))
+            return drawn, words(edit), others, {} if kept is None else words(kept)
 
         self._submit("words", work, self._paint_words, engine=self._aside, partial=self._paint_words)
 
     def _paint_words(self, found: Said) -> None:
         with self.painting():
-            self._curve, self._words, self._marks = found
+            self._curve, self._words, self._marks, self._other_words = found
             self._trail = self._visits.trail
             self._planes = self._visits.words
+        self._fronts_follow()
 
-    def _ask_flips(self, outcome: Outcome) -> None:
+    def _ask_flips(self, outcome: Outcome, kept: Edit | None) -> None:
         images, pause = outcome.held.images, AFTER if self._threads else 0
+        against = "" if kept is None else kept.name
 
-        def work(request: Any) -> tuple[FlipsSent, bytes]:
-            return turned(images, images.guess.numpy(), outcome.guess.numpy(), request, pause)
+        def work(request: Any) -> tuple[FlipsSent, bytes, str]:
+            before = images.guess if kept is None else kept.on().guess
+            return *turned(images, before.numpy(), outcome.guess.numpy(), request, pause), against
 
         self._submit("flips", work, self._paint_flips, engine=self._pictures)
 
-    def _paint_flips(self, found: tuple[FlipsSent, bytes]) -> None:
-        self._flips, self._sheet = found
+    def _paint_flips(self, found: tuple[FlipsSent, bytes, str]) -> None:
+        self._flips, self._sheet, self._against = found
 
     # what else is asked
 
@@ -409,138 +398,18 @@ class EditLab(HeldStrengths):
 
         self._submit("choose", lambda request: self._session.choose(pair), take, engine=self._pictures)
 
-    def fill(self, weights: Any = None) -> None:
-        """Solve the grid of α and β of the plane one is in, painted as it fills.
-
-        Arguments:
-            weights: of either axis, no unit, each 0 to 1e12; default those of `tk.frontier`.
-        """
-        asked, session = self.settings, self._session
-
-        def work(request: Any) -> tuple[Settings, Frontier]:
-            found = session.frontier(asked, lambda part: request.partial((asked, part)), weights)
-            return asked, found
-
-        paint = self._paint_front
-        self._submit("fill", work, paint, engine=self._filling, partial=paint)
-
-    def measure_folded(self) -> None:
-        """Run the held-out images through a model with the strengths shown folded in: what it does stands beside the
-        direct numbers. `.folded` is the outcome.
-
-        Raises:
-            InputError: for an edit that folds exactly, or is still being solved, and without the model or the images.
-        """
-        made, settings = self._shown_edit("EditLab.measure_folded"), self.settings.told
-        if not self._session.can_fold(made):
-            accepted = "an edit of strengths or directions, with its live model and held-out images"
-            given = f"strategy={made.strategy.name!r} on {self._card.id}"
-            raise InputError(
-                "EditLab.measure_folded", given, accepted, "other edits fold as they are: edit.fold(model)"
-            )
-
-        def work(request: Any) -> tuple[FoldedSent, Outcome]:
-            model = made.problem.images.acts.model
-            found = made.folded_outcome(model, check=lambda done, of: request.check())
-            # in the same order; the worst group may be another one, by another name
-            beside = zip(rows(made.on()), rows(found), strict=True)
-            return {"of": settings, "after": {row["name"]: other["after"] for row, other in beside}}, found
-
-        self._submit("folded", work, self._paint_folded, engine=self._filling)
-
-    def _paint_folded(self, found: tuple[FoldedSent, Outcome]) -> None:
-        self._folded, self.folded = found
-
-    def _paint_front(self, found: tuple[Settings, Frontier]) -> None:
-        with self.painting():
-            self._filled, self.frontier = settings, frontier = found
-            self._front = plane(frontier, settings.plane.told)
-
     def cancel(self) -> None:
         """End a solve, the frontier, or a choice of heads that is being worked out; `go_on` starts again."""
-        self.stop("solve", "fill", "choose", "folded")
-
-    # where one has been
-
-    def keep(self, name: str = "") -> Edit:
-        """The edit shown, kept under a name; it is in `.kept` (`Edit`).
-
-        Arguments:
-            name: for people; default the next letter.
-
-        Raises:
-            InputError: while the edit is still being solved.
-        """
-        edit = self._shown_edit("EditLab.keep")
-        if not isinstance(name, str):
-            raise InputError("EditLab.keep", f"name={name!r}", "a text", "pass a name, or none for the next letter")
-        word = name.strip() or next(x for x in _letters() if x not in self.kept)
-        made = self.kept[word] = edit.named(word)
-        self._kept_at[word] = self.settings
-        self._names = [*(r for r in self._names if r["name"] != word), {"name": word} | self._point]
-        return made
-
-    def _shown_edit(self, operation: str) -> Edit:
-        """The edit shown. Raises InputError while it is still being solved."""
-        if self.edit is None or self._shown != self.settings.told:
-            raise InputError(operation, "an edit that is still being solved", "one that is shown", "wait a moment")
-        return self.edit
-
-    def undo(self) -> None:
-        """Back to the settings before the last move."""
-        self._go(self._visits.undo(self.settings))
-        self._can = self._visits.can
-
-    def redo(self) -> None:
-        """Forward again."""
-        self._go(self._visits.redo(self.settings))
-        self._can = self._visits.can
-
-    def _go(self, settings: Settings | None) -> None:
-        if settings is None:
-            return
-        self._returning = True
-        try:
-            with self.hold_trait_notifications(), self.hold_sync():
-                for name in NAMES:
-                    setattr(self, name, getattr(settings, name))
-                self.held = dict(settings.hold)
-                heads = HeadSet(settings.heads)
-                self._chosen, self._typed = [list(head) for head in heads], str(heads)
-        finally:
-            self._returning = False
-        self._ask()
+        self.stop("solve", "fill", "fronts", "choose", "folded")
 
     def _do(self, ask: dict[str, Any]) -> None:
         do: dict[str, Callable[[], Any]] = {
             "choose": self.choose, "fill": self.fill, "stop": self.cancel, "undo": self.undo, "redo": self.redo,
             "keep": lambda: self.keep(str(ask.get("name", ""))), "go": lambda: self._go_to(ask),
+            "fronts": self.draw_fronts,
             "take": self._take_selected, "folded": self.measure_folded, "swap": self.swap,
         }  # fmt: skip
         do[ask["do"]]()
-
-    def _go_to(self, ask: dict[str, Any]) -> None:
-        """Return to a visit, to a cell of the frontier, or to an edit that was kept."""
-        target: Settings | None = None
-        if "cell" in ask and self._filled is not None:
-            cell: GridPlace = ask["cell"]
-            target = self._filled._replace(alpha=float(cell["alpha"]), beta=float(cell["beta"]))
-        elif "name" in ask:
-            target = self._kept_at.get(str(ask["name"]))
-        elif "visit" in ask:
-            target = self._visits.at(ask["visit"])
-        if target is not None and target != self.settings:
-            self._visits.moved(self.settings, now=True)
-            self._go(target)
-            self._can = self._visits.can
-
-    def swap(self) -> None:
-        """Look closely at the edit that stands beside, and the other way round."""
-        if not self.beside:
-            raise InputError("EditLab.swap", "one edit alone", "two", 'name a second one: lab.beside = "strengths"')
-        with self.hold_trait_notifications(), self.hold_sync():
-            self.strategy, self.beside = self.beside, self.strategy
-        self._ask()
 
     def _take_selected(self) -> None:
         if not self.selection.heads:
@@ -575,23 +444,3 @@ class EditLab(HeldStrengths):
     def _await_first(self) -> None:
         if not self._groups and self._threads:
             self.engine.wait(WAIT)
-
-
-def _second(
-    session: EditSession, made: EditShown, settings: Settings | None
-) -> tuple[Edit | None, BesideSent | dict[str, Any]]:
-    """The edit beside the one that was `made`, and how it is told; an error of its own stands in its place alone."""
-    if settings is None:
-        return None, {}
-    try:
-        edit = session.solve(settings)
-        return edit, beside(made, shown(edit), settings.told)
-    except InputError as error:
-        told: BesideSent = {"of": settings.told, "rows": {}, "strengths": NO_STRENGTHS, "error": str(error)}
-        return None, told
-
-
-def _letters() -> Iterator[str]:
-    """A, B, … Z, A2, B2, …"""
-    for turn in itertools.count(1):
-        yield from (f"{chr(65 + i)}{turn if turn > 1 else ''}" for i in range(26))

@@ -32,6 +32,13 @@ export function inWords(measures) {
 export const anyWeights = (settings) => ({ ...settings, alpha: 0, beta: 0 });
 
 /**
+ * The same settings for any strategy and weights: what the fronts are made for.
+ * @param {SettingsSent} settings
+ * @returns {SettingsSent}
+ */
+export const anyStrategy = (settings) => ({ ...anyWeights(settings), strategy: "", nonnegative: false });
+
+/**
  * Whether two are the same settings; none, of what is not there yet, are no settings.
  * @param {Partial<SettingsSent> | undefined} some
  * @param {SettingsSent} settings

@@ -82,6 +82,29 @@ export interface FrontSent extends Columns {
   of: SettingsSent;
 }
 
+/** The front of a strategy in one of the planes: at every level of x, the best y that its edits reach. */
+export interface BandSent {
+  strategy: string;
+  /** The measures to the right and upwards. */
+  across: keyof Measures;
+  up: keyof Measures;
+  x: number[];
+  /** Means over draws, and the least and the most of them. */
+  y: number[];
+  low: number[];
+  high: number[];
+}
+
+/** The fronts as far as they are there. */
+export interface FrontsSent {
+  /** With weights and strategy left open. */
+  of: SettingsSent;
+  draws: number;
+  /** Draws in which nobody is wrong so. */
+  left: number;
+  bands: BandSent[];
+}
+
 /** What the folded model makes of every row. */
 export interface FoldedSent {
   /** By the name of the row. */

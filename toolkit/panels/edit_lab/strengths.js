@@ -9,6 +9,8 @@ import { HeadMap } from "../base/map.js";
 import { alike } from "../base/numbers.js";
 
 const STRONGEST = 2;
+/** @type {StrengthsSent} */
+export const NONE = { heads: [], values: [] };
 
 /** @param {Head} head */
 const nameOf = ([layer, head]) => `L${layer}.H${head}`;
@@ -21,7 +23,8 @@ export class Strengths {
    */
   constructor(view, parent, change) {
     this.change = change;
-    this.node = make("div", "tked-strengths", parent);
+    this.column = make("div", "tked-strengths", parent);
+    this.node = make("div", "", this.column);
     this.title = make("div", "tkl-soft", this.node);
     this.map = new HeadMap(view, this.node);
     const label = make("label", "tkl-label", this.node);
@@ -32,8 +35,7 @@ export class Strengths {
     held.append(" hold it while the others are solved for");
     /** @type {Head} the one whose strength the dial shows */
     this.head = [0, 0];
-    /** @type {StrengthsSent} */
-    this.shown = { heads: [], values: [] };
+    this.shown = NONE;
     /** @type {SetByHand[]} */
     this.hold = [];
   }
@@ -134,5 +136,51 @@ export class Strengths {
       () => this.set(this.held.checked ? Number(this.dial.value) : undefined),
       on,
     );
+  }
+}
+
+/** The strengths of the edit beside, to be read. */
+export class OtherStrengths {
+  /**
+   * @param {Frame} view
+   * @param {Element} parent
+   */
+  constructor(view, parent) {
+    this.node = make("div", "", parent);
+    this.title = make("div", "tkl-soft", this.node);
+    this.map = new HeadMap(view, this.node);
+  }
+
+  /**
+   * @param {StrengthsSent} shown
+   * @param {string} of the name of the edit
+   * @param {number} wide heads a layer has
+   * @param {Rgb[]} palette
+   */
+  paint(shown, of, wide, palette) {
+    this.node.hidden = !shown.heads.length;
+    if (this.node.hidden) return;
+    const layers = [...new Set(shown.heads.map(([layer]) => layer))].sort((a, b) => a - b);
+    this.map.shape(layers, wide);
+    const values = this.map.at.map((head) => shown.values[shown.heads.findIndex((one) => alike(one, head))]);
+    /** @param {number} i */
+    const words = (i) => (values[i] === undefined ? "not scaled" : `× ${values[i].toFixed(2)}`);
+    /** @param {number} i */
+    const colour = (i) => (values[i] === undefined ? 0.5 : values[i] / STRONGEST);
+    this.map.paint(shown.heads[0], palette, colour, words, (cell, i) => {
+      cell.classList.toggle("tked-unscaled", values[i] === undefined);
+    });
+    this.map.node.setAttribute("aria-label", `strengths of heads of ${of}`);
+    write(this.title, `${of}: to be read`);
+  }
+  /**
+   * Walk through the map; whether the key was of that kind.
+   * @param {KeyboardEvent} event
+   */
+  key(event) {
+    const head = this.map.headOf(targetOf(event));
+    const to = head && this.map.moved(event.key, head);
+    if (to) this.map.focus(to);
+    return Boolean(to);
   }
 }

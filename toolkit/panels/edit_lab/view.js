@@ -4,7 +4,7 @@
 /** @import { Option } from "../base/controls.js" */
 /** @import { Across, Up } from "./records.js" */
 /** @import {
-  BesideSent, EditFacts, EditWords, FoldedSent, Mistakes, SettingsSent, StrengthsSent, Ways
+  BesideSent, EditFacts, EditWords, FoldedSent, Mistakes, NamedMeasures, SettingsSent, StrengthsSent, Ways
 } from "./sent.d.ts" */
 
 import { css } from "../base/colours.js";
@@ -20,11 +20,12 @@ import { alike } from "../base/numbers.js";
 import { Plane } from "../base/plane.js";
 import { imageOf, tileKey } from "../base/tiles.js";
 import { StepsCurve } from "./curve.js";
+import { bandsOf, FrontsLegend } from "./fronts.js";
 import { ACROSS, anyWeights, same, UP } from "./records.js";
 import { spotsOf } from "./spots.js";
-import { Strengths } from "./strengths.js";
+import { NONE, OtherStrengths, Strengths } from "./strengths.js";
 import { verdicts } from "./verdict.js";
-import { wordRows } from "./words.js";
+import { paintWords } from "./words.js";
 import "./style.css";
 
 /** @type {Key[]} */
@@ -34,7 +35,8 @@ const KEYS = [
   ["o", "look at the other edit"],
   ["u, r", "undo, redo"],
   ["k", "keep"],
-  ["f", "frontier"],
+  ["f", "grid of this strategy"],
+  ["F", "fronts of all strategies"],
   ["1", "choose heads"],
   ["Escape", "stop"],
   ["?", "this list"],
@@ -78,9 +80,12 @@ const PAINTED_FROM = [
   "_folds",
   "_folded",
   "_front",
+  "_fronts",
   "_marks",
   "_curve",
   "_words",
+  "_other_words",
+  "_against",
   "_flips",
   "_sheet",
   "_names",
@@ -109,6 +114,8 @@ class View extends Frame {
     this.planeKey = [];
     /** @type {EditWords | undefined} what is said of the edit */
     this.said = undefined;
+    /** @type {EditWords | undefined} and of a kept one beside it */
+    this.saidBeside = undefined;
     this.undo = this.tool("↶", "Undo");
     this.redo = this.tool("↷", "Redo");
     this.keep = this.tool("keep", "Keep this edit");
@@ -142,10 +149,15 @@ class View extends Frame {
     this.x = this.list(axes, "across", Object.entries(ACROSS));
     this.y = this.list(axes, "up", Object.entries(UP));
     this.fill = this.button(axes, "fill the frontier");
+    this.fill.title = "solve the grid of α and β of the strategy looked at: its points lead to their edits";
+    this.drawFronts = this.button(axes, "fronts of all strategies");
+    this.drawFronts.title = "what each strategy reaches at best over α and β";
     this.folding = this.button(axes, "measure folded");
     this.folding.title = "run the held-out images through the model with these strengths in its weights";
     this.curve = new StepsCurve(top);
     this.strengths = new Strengths(this, top, (hold) => this.set({ _hold: hold }));
+    this.otherStrengths = new OtherStrengths(this, this.strengths.column);
+    this.fronts = new FrontsLegend(main);
     this.verdict = make("div", "tked-verdict", main, { "aria-live": "polite" });
     this.finder = new Finder(main, this.get("_ranks"), "groups", " by name");
     this.groups = new GroupTable(main);
@@ -241,7 +253,7 @@ class View extends Frame {
     this.finder.paint(Boolean(words), this.get("find"), this.get("rank"), words, this.active);
     this.paintTold();
     this.paintWords();
-    this.flips.paint(this.get("_flips"), this.get("_sheet"), this.get("image"));
+    this.flips.paint(this.get("_flips"), this.get("_sheet"), this.get("image"), this.get("_against"));
     this.paintStale();
     this.paintTools();
     this.painted();
@@ -271,8 +283,7 @@ class View extends Frame {
     offer(this.strategy, byName([...new Set([...STRATEGIES, strategy])]));
     this.strategy.value = strategy;
     const beside = this.get("beside");
-    const others = STRATEGIES.filter((one) => one !== strategy);
-    offer(this.beside, [["", "nothing"], ...byName([...new Set([...others, ...(beside ? [beside] : [])])])]);
+    offer(this.beside, this.besides(strategy, beside));
     this.beside.value = beside;
     this.swap.hidden = !beside;
     /** @type {number | null} null: the checkpoint's */
@@ -290,6 +301,22 @@ class View extends Frame {
   }
 
   /**
+   * What may stand beside the edit looked at.
+   * @param {string} strategy of that one
+   * @param {string} beside what stands there now
+   * @returns {Option[]}
+   */
+  besides(strategy, beside) {
+    /** @type {NamedMeasures[]} */
+    const kept = this.get("_names");
+    const names = STRATEGIES.filter((one) => one !== strategy);
+    if (beside && !kept.some(({ name }) => name === beside)) names.push(beside);
+    /** @type {Option[]} */
+    const ofKept = kept.map(({ name }) => [name, `${name} (kept)`]);
+    return [["", "nothing"], ...ofKept, ...byName([...new Set(names)])];
+  }
+
+  /**
    * Of the edit that is looked at, where it has strengths, else of the one beside.
    * @param {Rgb[]} palette
    */
@@ -300,6 +327,8 @@ class View extends Frame {
     const isOwn = own.heads.length > 0 || !other;
     const [shown, of] = isOwn ? [own, this.get("strategy")] : [other.strengths, this.get("beside")];
     this.strengths.paint(shown, this.get("_hold"), of, this.facts.heads, palette);
+    const second = isOwn && this.other ? this.other.strengths : NONE;
+    this.otherStrengths.paint(second, this.get("beside"), this.facts.heads, palette);
   }
 
   paintVerdict() {
@@ -335,7 +364,9 @@ class View extends Frame {
   paintPlane() {
     const x = /** @type {Across} */ (this.x.value);
     const y = /** @type {Up} */ (this.y.value);
-    const made = ["_front", "_trail", "_marks", "_names", "_point", "_other"].map((name) => this.get(name));
+    const made = ["_front", "_fronts", "_trail", "_marks", "_names", "_point", "_other"].map((name) =>
+      this.get(name),
+    );
     const settings = JSON.stringify(anyWeights(this.settings));
     const key = [x, y, ...made, this.theme, this.isOther, settings];
     if (key.every((part, i) => part === this.planeKey[i])) return;
@@ -357,7 +388,10 @@ class View extends Frame {
       go: (place) => this.ask("go", place),
       swap: () => this.ask("swap"),
     });
-    this.plane.paint(spots, { x: ACROSS[x], y: UP[y] });
+    const looked = [this.get("strategy"), this.get("beside")];
+    const seen = { fronts: this.get("_fronts"), x, y, settings: this.settings, looked };
+    this.plane.paint(spots, { x: ACROSS[x], y: UP[y] }, bandsOf(seen));
+    this.fronts.paint(seen, this.get("_marks"));
   }
 
   /** What the edit is measured on and made from. */
@@ -376,13 +410,12 @@ class View extends Frame {
   paintWords() {
     /** @type {EditWords} */
     const said = this.get("_words");
-    if (said === this.said) return;
+    /** @type {EditWords} empty unless a kept edit stands beside */
+    const beside = this.get("_other_words");
+    if (said === this.said && beside === this.saidBeside) return;
     this.said = said;
-    this.words.replaceChildren();
-    for (const [name, words] of wordRows(said)) {
-      make("b", "", this.words).textContent = name;
-      make("span", "", this.words).textContent = words;
-    }
+    this.saidBeside = beside;
+    paintWords(this.words, said, beside, this.get("strategy"), this.get("beside"));
   }
 
   /** Fade what belongs to other settings. */
@@ -405,9 +438,11 @@ class View extends Frame {
     this.undo.disabled = !undo;
     this.redo.disabled = !redo;
     this.fill.disabled = this.works("fill") || !this.facts.others;
+    this.drawFronts.disabled = this.works("fronts") || !this.facts.others;
     this.folding.hidden = !this.get("_folds");
     this.folding.disabled = this.works("folded") || this.isOther;
-    this.root.setAttribute("aria-busy", String(this.get("_work").length > 0));
+    const asked = this.get("_work").filter((/** @type {string} */ part) => part !== "fronts");
+    this.root.setAttribute("aria-busy", String(asked.length > 0));
   }
 
   // what the user does
@@ -429,6 +464,7 @@ class View extends Frame {
     else if (target === this.choose) this.ask("choose");
     else if (target === this.take) this.ask("take");
     else if (target === this.fill) this.ask("fill");
+    else if (target === this.drawFronts) this.ask("fronts");
     else if (target === this.folding) this.ask("folded");
     else if (target === this.swap) this.ask("swap");
     else this.onImageClick(target);
@@ -445,7 +481,7 @@ class View extends Frame {
     const inPlane = targetOf(event) === this.plane.node;
     if (this.pad.key(event, this.get("alpha"), this.get("beta"))) event.preventDefault();
     else if (inPlane && this.plane.key(event)) event.preventDefault();
-    else if (this.strengths.key(event)) event.preventDefault();
+    else if (this.strengths.key(event) || this.otherStrengths.key(event)) event.preventDefault();
     else if (!tileKey(this, event)) this.onPanelKey(event);
   }
 
@@ -458,6 +494,7 @@ class View extends Frame {
       k: { what: "keep", button: this.keep },
       o: { what: "swap", button: this.swap },
       f: { what: "fill", button: this.fill },
+      F: { what: "fronts", button: this.drawFronts },
       1: { what: "choose", button: this.choose },
     };
     if (event.key === "Escape") {

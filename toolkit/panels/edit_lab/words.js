@@ -2,6 +2,7 @@
 
 /** @import { EditWords, Scaled } from "./sent.d.ts" */
 
+import { make } from "../base/dom.js";
 import { whole } from "../base/numbers.js";
 
 /** @param {Scaled} scaled */
@@ -39,4 +40,35 @@ export function wordRows({ down, up = [], heads, pulls, moved, negative = null, 
     rows.push(["left to gain", `${(100 * gap).toFixed(1)} % of the attainable fall`]);
   }
   return rows;
+}
+
+/**
+ * What one edit did; where another is given, what that one did beside it.
+ * @param {Element} node
+ * @param {EditWords} words
+ * @param {EditWords} others empty for none
+ * @param {string} name of the edit
+ * @param {string} otherName
+ */
+export function paintWords(node, words, others, name, otherName) {
+  const rows = wordRows(words);
+  const beside = new Map(wordRows(others));
+  node.classList.toggle("tked-two", beside.size > 0);
+  node.replaceChildren();
+  /** @type {(tag: "b" | "span" | "strong", text: string) => void} */
+  const cell = (tag, text) => {
+    make(tag, "", node).textContent = text;
+  };
+  if (beside.size) {
+    cell("b", "");
+    cell("strong", name);
+    cell("strong", otherName);
+  }
+  const names = [...new Set([...rows.map(([row]) => row), ...beside.keys()])];
+  const own = new Map(rows);
+  for (const row of names) {
+    cell("b", row);
+    cell("span", own.get(row) ?? "–");
+    if (beside.size) cell("span", beside.get(row) ?? "–");
+  }
 }

@@ -327,5 +327,5 @@ class Guided(ExplorerParts):
         with LOCK:
             found = list(self._work)
             for name, panel in self.parts.items():
-                found += [f"{name}: {part}" for part in getattr(panel, "_work", ())]
+                found += [f"{name}: {part}" for part in getattr(panel, "awaited", ())]
         return found

@@ -64,7 +64,9 @@ def _all_restored(explorer: ExplorerParts) -> None:
     """A state that was restored holds settings of panels nobody has opened yet: they belong in the report too."""
     made = [explorer.part(name) for name in list(explorer._pending)]
     end = time.monotonic() + WAIT
-    while isinstance(explorer.engine, Worker) and any(getattr(p, "_work", ()) for p in made) and time.monotonic() < end:
+    while (
+        isinstance(explorer.engine, Worker) and any(getattr(p, "awaited", ()) for p in made) and time.monotonic() < end
+    ):
         time.sleep(0.02)
 
 
