@@ -82,11 +82,23 @@ export class Signs {
     this.since = new Map();
     /** @type {Map<string, Line>} by part */
     this.lines = new Map();
+    /** @type {Map<string, Element>} where the line of a part stands, if not with the others */
+    this.places = new Map();
     /** @type {Set<string>} parts asked to stop that have not yet */
     this.ending = new Set();
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.timer = undefined;
     this.node.addEventListener("click", (event) => this.onClick(event));
+  }
+
+  /**
+   * Let the line of a part stand elsewhere: what nobody asked for must not move what one looks at.
+   * @param {string} part
+   * @param {HTMLElement} place
+   */
+  put(part, place) {
+    this.places.set(part, place);
+    place.addEventListener("click", (event) => this.onClick(event));
   }
 
   /** @returns {Record<string, SignSent>} */
@@ -160,7 +172,7 @@ export class Signs {
 
   /** @param {string} part */
   buildLine(part) {
-    const node = make("div", "tk-sign", this.node, { "data-part": part });
+    const node = make("div", "tk-sign", this.places.get(part) ?? this.node, { "data-part": part });
     const bar = make("div", "tk-sign-bar", node, {
       role: "progressbar",
       "aria-valuemin": 0,

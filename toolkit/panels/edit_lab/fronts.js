@@ -1,5 +1,6 @@
 // The fronts of strategies: what each reaches at best, as bands of the plane and in words.
 
+/** @import { Frame } from "../base/frame.js" */
 /** @import { Band } from "../base/plane.js" */
 /** @import { Across, Up } from "./records.js" */
 /** @import { BandSent, FrontsSent, NamedMeasures, SettingsSent } from "./sent.d.ts" */
@@ -68,26 +69,34 @@ function reachOf(band, least) {
 }
 
 export class FrontsLegend {
-  /** @param {Element} parent */
-  constructor(parent) {
+  /**
+   * @param {Frame} view
+   * @param {Element} parent
+   */
+  constructor(view, parent) {
     this.node = make("div", "tked-fronts", parent);
     this.title = make("div", "tkl-soft", this.node);
-    this.list = make("ul", "", this.node, { "aria-label": "fronts of strategies" });
+    const line = make("div", "tkl-line", this.node);
+    this.list = make("ul", "", line, { "aria-label": "fronts of strategies" });
+    view.signs.put("fronts", make("div", "", line));
+    this.button = view.button(line, "draw them");
+    this.button.title = "what each strategy reaches at best over α and β";
     this.note = make("div", "tkl-soft", this.node);
   }
 
   /**
    * @param {Seen} seen
    * @param {NamedMeasures[]} marks the model as it is among them
+   * @param {boolean} works whether they are being drawn
    */
-  paint({ fronts, x, y, settings, looked }, marks) {
+  paint({ fronts, x, y, settings, looked }, marks, works) {
     const bands = bandsIn(fronts, x, y);
-    this.node.hidden = !bands.length;
-    if (!bands.length) return;
-    this.node.classList.toggle("tk-stale", !same(fronts.of, anyStrategy(settings)));
+    const old = !same(fronts.of, anyStrategy(settings));
+    this.list.classList.toggle("tk-stale", old);
+    this.button.hidden = works || !old;
     const before = marks.find(({ name }) => name === "as it is")?.[y] ?? Number.NaN;
     const least = before - PRICE;
-    write(this.title, `Best ${ACROSS[x]} with ${UP[y]} at most 2 points lower:`);
+    write(this.title, `What each strategy reaches: ${ACROSS[x]} with ${UP[y]} at most 2 points lower`);
     this.list.replaceChildren();
     for (const band of bands) {
       const item = make("li", "", this.list);
@@ -100,6 +109,7 @@ export class FrontsLegend {
     const { draws = 1, left = 0 } = fronts;
     const over = draws > 1 ? `Lines: means of ${draws} draws of the few images; bands: all of them. ` : "";
     const leftOut = left ? `In ${left} draws nobody is wrong so. ` : "";
-    write(this.note, `${over}${leftOut}The best of each is chosen on what judges it: an upper limit.`);
+    const limit = "The best of each is chosen on what judges it: an upper limit.";
+    write(this.note, bands.length ? `${over}${leftOut}${limit}` : "");
   }
 }

@@ -150,14 +150,12 @@ class View extends Frame {
     this.y = this.list(axes, "up", Object.entries(UP));
     this.fill = this.button(axes, "fill the frontier");
     this.fill.title = "solve the grid of α and β of the strategy looked at: its points lead to their edits";
-    this.drawFronts = this.button(axes, "fronts of all strategies");
-    this.drawFronts.title = "what each strategy reaches at best over α and β";
     this.folding = this.button(axes, "measure folded");
     this.folding.title = "run the held-out images through the model with these strengths in its weights";
     this.curve = new StepsCurve(top);
     this.strengths = new Strengths(this, top, (hold) => this.set({ _hold: hold }));
     this.otherStrengths = new OtherStrengths(this, this.strengths.column);
-    this.fronts = new FrontsLegend(main);
+    this.fronts = new FrontsLegend(this, main);
     this.verdict = make("div", "tked-verdict", main, { "aria-live": "polite" });
     this.finder = new Finder(main, this.get("_ranks"), "groups", " by name");
     this.groups = new GroupTable(main);
@@ -368,6 +366,10 @@ class View extends Frame {
       this.get(name),
     );
     const settings = JSON.stringify(anyWeights(this.settings));
+    const looked = [this.get("strategy"), this.get("beside")];
+    const seen = { fronts: this.get("_fronts"), x, y, settings: this.settings, looked };
+    this.fronts.node.hidden = !this.facts.others;
+    this.fronts.paint(seen, this.get("_marks"), this.works("fronts"));
     const key = [x, y, ...made, this.theme, this.isOther, settings];
     if (key.every((part, i) => part === this.planeKey[i])) return;
     this.planeKey = key;
@@ -388,10 +390,7 @@ class View extends Frame {
       go: (place) => this.ask("go", place),
       swap: () => this.ask("swap"),
     });
-    const looked = [this.get("strategy"), this.get("beside")];
-    const seen = { fronts: this.get("_fronts"), x, y, settings: this.settings, looked };
     this.plane.paint(spots, { x: ACROSS[x], y: UP[y] }, bandsOf(seen));
-    this.fronts.paint(seen, this.get("_marks"));
   }
 
   /** What the edit is measured on and made from. */
@@ -438,7 +437,6 @@ class View extends Frame {
     this.undo.disabled = !undo;
     this.redo.disabled = !redo;
     this.fill.disabled = this.works("fill") || !this.facts.others;
-    this.drawFronts.disabled = this.works("fronts") || !this.facts.others;
     this.folding.hidden = !this.get("_folds");
     this.folding.disabled = this.works("folded") || this.isOther;
     const asked = this.get("_work").filter((/** @type {string} */ part) => part !== "fronts");
@@ -464,7 +462,7 @@ class View extends Frame {
     else if (target === this.choose) this.ask("choose");
     else if (target === this.take) this.ask("take");
     else if (target === this.fill) this.ask("fill");
-    else if (target === this.drawFronts) this.ask("fronts");
+    else if (target === this.fronts.button) this.ask("fronts");
     else if (target === this.folding) this.ask("folded");
     else if (target === this.swap) this.ask("swap");
     else this.onImageClick(target);
@@ -494,7 +492,7 @@ class View extends Frame {
       k: { what: "keep", button: this.keep },
       o: { what: "swap", button: this.swap },
       f: { what: "fill", button: this.fill },
-      F: { what: "fronts", button: this.drawFronts },
+      F: { what: "fronts", button: this.fronts.button },
       1: { what: "choose", button: this.choose },
     };
     if (event.key === "Escape") {
