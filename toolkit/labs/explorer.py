@@ -224,7 +224,9 @@ class ExplorerSession:
             words += f", {found}"
         rows = rows[order]
         group = images.group_names
-        captions = [f"{n}→ {names[guess[r]]} ({group[r]})" for r, n in zip(rows, numbers, strict=True)]
+        known = pair is not None or len(names) == 2  # what it was taken for
+        said = [str(group[r]) if known else f"{group[r]} → {names[guess[r]]}" for r in rows]
+        captions = [f"{number}{one}" for number, one in zip(numbers, said, strict=True)]
         marks = ["right" if truth[r] == guess[r] else "wrong" for r in rows]
         return Shown(rows, captions, marks, f"{words}.")
 

@@ -100,6 +100,8 @@ class View extends Frame {
    */
   constructor(model, el) {
     super(model, el, "tkab", KEYS);
+    /** Whether a head was pointed at here. */
+    this.pointed = false;
     this.body.classList.add("tkl");
     this.how = choice(null, "What takes a head's place", Object.entries(REPLACEMENTS));
     this.effect = choice(null, "Which effect", Object.entries(EFFECTS));
@@ -292,7 +294,11 @@ class View extends Frame {
     let words = "as it is";
     if (strength === 0) words = "off";
     else if (strength !== undefined) words = strength.toFixed(2);
-    this.name.textContent = `Strength of L${layer}.H${head}: ${words}`;
+    const meant = this.pointed || strength !== undefined; // where the keyboard begins, nobody has pointed
+    this.name.textContent = meant
+      ? `Strength of L${layer}.H${head}: ${words}`
+      : "Strength: choose a head in the map";
+    this.strength.disabled = !meant;
     this.strength.value = String(strength ?? 1);
     this.strength.setAttribute("aria-valuetext", this.name.textContent);
   }
@@ -318,6 +324,7 @@ class View extends Frame {
    * @param {number | undefined} strength undefined: as it is
    */
   change(head, strength) {
+    this.pointed = true;
     const { off } = this;
     const at = off.findIndex((one) => alike(one.head, head));
     const rest = off.filter((one) => !alike(one.head, head));
@@ -411,6 +418,7 @@ class View extends Frame {
 
   /** @param {Head} head */
   go(head) {
+    this.pointed = true;
     this.set({ head });
     this.paintMap();
     this.map.focus(head);

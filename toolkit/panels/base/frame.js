@@ -65,7 +65,13 @@ export class Frame {
     this.keys = define(this.root, "tk-keys", told);
     this.fold("?", "?", "Keys", this.keys);
     this.help = this.tools.firstChild;
-    this.summary = make("div", `tk-summary ${name}-summary`, this.root, { "aria-live": "polite" });
+    this.inWords = make("div", "tk-in-words", this.root);
+    const inWords = this.button(this.inWords, "in words", { "aria-expanded": "false" });
+    inWords.addEventListener("click", () => {
+      const on = this.inWords.classList.toggle("tk-open");
+      inWords.setAttribute("aria-expanded", String(on));
+    });
+    this.summary = make("div", `tk-summary ${name}-summary`, this.inWords, { "aria-live": "polite" });
     this.error = make("div", "tk-error", this.root, { role: "alert", hidden: "" });
   }
 
@@ -134,6 +140,7 @@ export class Frame {
     write(this.title, this.get("title"));
     write(this.description, this.get("description"));
     write(this.summary, this.get("summary"));
+    this.inWords.hidden = !this.get("summary");
     write(this.error, this.get("error"));
     this.error.hidden = !this.get("error");
     this.signs.paint();

@@ -25,7 +25,7 @@ import { ACROSS, anyWeights, same, UP } from "./records.js";
 import { spotsOf } from "./spots.js";
 import { NONE, OtherStrengths, Strengths } from "./strengths.js";
 import { verdicts } from "./verdict.js";
-import { paintWords } from "./words.js";
+import { paintWords, pullsInWords } from "./words.js";
 import "./style.css";
 
 /** @type {Key[]} */
@@ -143,19 +143,21 @@ class View extends Frame {
     this.choose = this.button(line, "choose heads");
     this.take = this.button(line, "take selected");
     const main = make("div", "tkl-main", this.body);
-    const top = make("div", "tkl-line tked-top", main);
+    const top = make("div", "tked-top", main);
     this.plane = new Plane(make("div", "", top));
-    const axes = make("div", "tkl-line", main);
+    const right = make("div", "tked-right", top);
+    const pictures = make("div", "tkl-line tked-pictures", right);
+    this.curve = new StepsCurve(pictures);
+    this.strengths = new Strengths(this, pictures, (hold) => this.set({ _hold: hold }));
+    this.otherStrengths = new OtherStrengths(this, this.strengths.column);
+    const axes = make("div", "tkl-line", right);
     this.x = this.list(axes, "across", Object.entries(ACROSS));
     this.y = this.list(axes, "up", Object.entries(UP));
     this.fill = this.button(axes, "fill the frontier");
     this.fill.title = "solve the grid of α and β of the strategy looked at: its points lead to their edits";
     this.folding = this.button(axes, "measure folded");
     this.folding.title = "run the held-out images through the model with these strengths in its weights";
-    this.curve = new StepsCurve(top);
-    this.strengths = new Strengths(this, top, (hold) => this.set({ _hold: hold }));
-    this.otherStrengths = new OtherStrengths(this, this.strengths.column);
-    this.fronts = new FrontsLegend(this, main);
+    this.fronts = new FrontsLegend(this, right);
     this.verdict = make("div", "tked-verdict", main, { "aria-live": "polite" });
     this.finder = new Finder(main, this.get("_ranks"), "groups", " by name");
     this.groups = new GroupTable(main);
@@ -269,7 +271,9 @@ class View extends Frame {
       const ratio = alpha >= beta ? `${brief(alpha / beta)} : 1` : `1 : ${brief(beta / alpha)}`;
       words = `α : β = ${ratio}. `;
     }
-    write(this.ratio, words);
+    /** @type {EditWords} */
+    const { pulls } = this.get("_words");
+    write(this.ratio, words + (pulls ? `Pull: ${pullsInWords(pulls)}.` : ""));
   }
 
   paintSettings() {

@@ -1,6 +1,6 @@
 // What an edit did, in words.
 
-/** @import { EditWords, Scaled } from "./sent.d.ts" */
+/** @import { EditWords, Pulls, Scaled } from "./sent.d.ts" */
 
 import { make } from "../base/dom.js";
 import { whole } from "../base/numbers.js";
@@ -15,6 +15,13 @@ function textsInWords(scaled) {
 }
 
 /**
+ * Which of the losses decides.
+ * @param {Pulls} pulls
+ */
+export const pullsInWords = ({ ce, success, locality }) =>
+  `cross-entropy ${whole(ce)}, success ${whole(success)}, locality ${whole(locality)}`;
+
+/**
  * What an edit did: of each part its name and its words.
  * @param {EditWords} words
  */
@@ -24,11 +31,7 @@ export function wordRows({ down, up = [], heads, pulls, moved, negative = null, 
   if (made) rows.push(["the edit", made.join(" · ")]);
   if (down) rows.push(["turned down", textsInWords(down)], ["turned up", textsInWords(up)]);
   if (heads) rows.push(["scales heads", heads.map(times).join(", ")]);
-  if (pulls) {
-    const { ce, success, locality } = pulls;
-    const words = `cross-entropy ${whole(ce)}, success ${whole(success)}, locality ${whole(locality)}`;
-    rows.push(["pull on θ", words]);
-  }
+  if (pulls) rows.push(["pull on θ", pullsInWords(pulls)]);
   if (moved) {
     const dimensions = moved.map(({ dimension, by }) => {
       return `${dimension} (${by < 0 ? "−" : "+"}${Math.abs(by).toFixed(2)})`;

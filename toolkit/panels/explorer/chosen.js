@@ -71,9 +71,9 @@ export class Chosen {
     };
     for (const { what, node, value, drop } of this.chips) {
       const words = said[what] || "";
-      write(value, words || "none");
+      write(value, words);
       value.title = what === "image" ? now.image || "" : words;
-      node.dataset.none = String(!words);
+      node.hidden = !words;
       const chosen = what === "pair" ? pair !== null : words !== "";
       drop.hidden = what === "edit" || !chosen; // an edit is another one, or none
     }

@@ -60,6 +60,7 @@ class View extends Frame {
     this.id = Math.random().toString(36).slice(2, 8);
     /** @type {string | undefined} the state that is in the field */
     this.saved = undefined;
+    write(this.inWords.children[0], "all of it in words");
     this.guide = new Guide(this);
     this.report = this.tool("report", "Write a report");
     this.code = this.tool("state", "Show the state to copy or restore");

@@ -32,11 +32,14 @@ export function markOf(value, limit) {
   return value > 0 ? "+" : "−";
 }
 
-/** @param {number} value */
-export function words(value) {
+/**
+ * @param {number} value
+ * @param {number} digits that are told
+ */
+export function words(value, digits = 4) {
   if (Number.isNaN(value)) return "not a number";
   if (!Number.isFinite(value)) return value > 0 ? "+∞" : "−∞";
-  const text = Number(value.toPrecision(4)).toString().replace("-", "−");
+  const text = Number(value.toPrecision(digits)).toString().replace("-", "−");
   return value > 0 ? `+${text}` : text;
 }
 

@@ -9,6 +9,7 @@ import { Frame } from "../base/frame.js";
 import { keep } from "../base/keep.js";
 import { alike, upTo, within } from "../base/numbers.js";
 import { csvOf } from "./csv.js";
+import { First } from "./first.js";
 import { colorOf, inkOn, markOf, words } from "./values.js";
 import "./style.css";
 
@@ -74,6 +75,7 @@ class View extends Frame {
     this.grid = make("div", "tkhg-grid", map, { role: "grid", "aria-multiselectable": "true" });
     make("div", "tkhg-axis tkhg-axis-x", map).textContent = "head";
     this.bar = make("div", "tkhg-bar", this.body, { "aria-hidden": "true" });
+    this.first = new First(this.body, (head, more) => this.pickFrom(head, more));
     this.chooser = choice(null, "Score", []);
     this.tools.insertBefore(this.chooser, this.help);
     this.csv = this.tool("CSV", "Save the values as CSV");
@@ -244,6 +246,7 @@ class View extends Frame {
     const palette = this.get("_palette")[this.theme];
     this.paintCells(limit, palette);
     this.paintBar(limit, palette);
+    this.first.paint(this.values, (i) => this.headAt(this.spotOf(i)), this.picked);
     const names = [this.get("title"), this.scores[this.shown]].filter(Boolean);
     this.grid.setAttribute("aria-label", names.join(", ") || "layer by head map");
     this.painted();
@@ -293,7 +296,7 @@ class View extends Frame {
     strip.style.background = `linear-gradient(to top, ${palette.map(css).join(", ")})`;
     const ticks = make("div", "tkhg-ticks", this.bar);
     for (const value of [limit, 0, -limit]) {
-      make("span", "", ticks).textContent = value ? words(value) : "0";
+      make("span", "", ticks).textContent = value ? words(value, 2) : "0";
     }
     make("div", "tkhg-unit", this.bar).textContent = this.get("unit");
   }
@@ -366,7 +369,15 @@ class View extends Frame {
     if (!found) return;
     const head = this.headAt(found);
     this.move(found);
-    if (event.shiftKey || event.ctrlKey || event.metaKey) {
+    this.pickFrom(head, event.shiftKey || event.ctrlKey || event.metaKey);
+  }
+
+  /**
+   * @param {Head} head
+   * @param {boolean} more beside what is selected
+   */
+  pickFrom(head, more) {
+    if (more) {
       this.toggle(head);
       return;
     }

@@ -1,6 +1,6 @@
 // TokenMap: texts, method and image above; the heads on the left, the maps on the right; what a patch was used for below.
 
-/** @import { Cell, Head, Key, Look, PatchMap, Place, Stop } from "../base/types.d.ts" */
+/** @import { Bytes, Cell, Head, Key, Look, PatchMap, Place, Stop } from "../base/types.d.ts" */
 
 import { offer } from "../base/controls.js";
 import { floats, make, targetOf, write } from "../base/dom.js";
@@ -8,6 +8,7 @@ import { Frame } from "../base/frame.js";
 import { keep } from "../base/keep.js";
 import { alike, within } from "../base/numbers.js";
 import { Pane } from "../base/patches.js";
+import { SheetUrl } from "../base/sheet.js";
 import { HeadsSide, knowsHeads } from "./heads.js";
 import "./style.css";
 
@@ -132,6 +133,10 @@ class View extends Frame {
     const panes = make("div", "tkt-panes", main);
     this.panes = [new Pane(this, panes), new Pane(this, panes)];
     this.empty = make("div", "tkt-empty", panes);
+    this.own = make("figure", "tkt-own", panes);
+    make("figcaption", "tkt-label", this.own).textContent = "the image";
+    this.picture = make("img", "", this.own, { alt: "the image without a map" });
+    this.url = new SheetUrl();
   }
 
   /**
@@ -308,6 +313,18 @@ class View extends Frame {
     });
     this.empty.hidden = Boolean(maps[0].values);
     write(this.empty, this.missing);
+    this.paintOwn(pictures[0], Boolean(maps[0].values) && !maps[1].values);
+  }
+
+  /**
+   * The image without a map, where nothing else stands beside.
+   * @param {Bytes} picture
+   * @param {boolean} shown
+   */
+  paintOwn(picture, shown) {
+    const url = this.url.of(picture);
+    this.own.hidden = !shown || !url;
+    if (url && this.picture.getAttribute("src") !== url) this.picture.src = url;
   }
 
   /** What to do where there is no map. */
@@ -609,6 +626,7 @@ function render({ model, el }) {
   return () => {
     stop();
     clearTimeout(view.timer);
+    view.url.drop();
   };
 }
 
