@@ -186,7 +186,7 @@ def test_pictures_have_names_and_the_panel_is_told_in_words(host: NarrowHost, na
       .filter((node) => !(node.getAttribute("aria-label") || "").trim()).map((node) => node.outerHTML.slice(0, 100))"""
     assert root.locator(kinds).count() >= 1
     assert root.evaluate(nameless) == []
-    told = root.locator(":scope > .tk-summary")
+    told = root.locator(":scope > .tk-in-words > .tk-summary")
     assert told.inner_text() == panel.summary
     assert len(panel.summary.split()) >= 5
     assert told.get_attribute("aria-live") == "polite"

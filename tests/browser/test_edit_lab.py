@@ -314,3 +314,94 @@ def test_two_edits_side_by_side(host: NarrowHost, page: Page, screenshots: Path)
     host.still(root)
     assert columns.count() == 5
     assert root.get_by_role("gridcell").count() == 0
+
+
+def test_fronts_appear_once_the_sliders_rest_and_move_nothing(
+    host: NarrowHost, page: Page, screenshots: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page.set_viewport_size({"width": 1440, "height": 900})
+    monkeypatch.setenv("TOOLKIT_BACKGROUND", "1")
+    few, every, val = (world()[name] for name in ("few", "every", "val"))
+    other = few.take(range(0, len(few), 2))
+    lab = tk.EditLab(few, every, "L3.H7 L3.H5 L2.H4", held_out=val, steps=20, draws=[other])
+    root = host.show(lab)
+    legend = root.locator(".tked-fronts")
+    slider = root.get_by_label("α, weight of success", exact=True)
+    host.pump_until(lambda: lab.edit is not None)
+    place, before = slider.bounding_box(), root.locator(".tked-verdict").bounding_box()
+    sign = legend.get_by_role("progressbar")
+    host.pump_until(lambda: sign.count() or len(lab.fronts) == 5)
+    host.pump_until(lambda: len(lab.fronts) == 5 and not lab._work)
+    host.still(root)
+    assert slider.bounding_box() == place
+    assert root.locator(".tked-verdict").bounding_box() == before
+    told = legend.get_by_role("listitem").all_inner_texts()
+    assert len(told) == 5
+    bands = {band["strategy"]: band for band in lab._fronts["bands"] if (band["across"], band["up"]) == ("success", "locality")}  # fmt: skip
+    least = {mark["name"]: mark["locality"] for mark in lab._marks}["as it is"] - 0.02
+    for text in told:
+        strategy, reach = text.rsplit(" ", 2)[0], text.rsplit(" ", 2)[1]
+        reached = [x for x, y in zip(bands[strategy]["x"], bands[strategy]["y"], strict=True) if y >= least]
+        assert float(reach) == pytest.approx(100 * max(reached), abs=0.06)
+    orange = "c => { const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; let n = 0;"
+    orange += (
+        " for (let i = 0; i < d.length; i += 4) n += d[i] > 190 && d[i + 1] > 70 && d[i + 1] < 120 && d[i + 2] < 40;"
+    )
+    assert root.locator(".tked-plane").evaluate(orange + " return n; }") > 20, "the front of strengths is drawn"
+    assert "2 draws" in legend.inner_text()
+    assert "an upper limit" in legend.inner_text()
+    root.screenshot(path=screenshots / "edit-lab-fronts.png")
+
+    # other heads have others; stopped ones wait until they are asked for
+    root.get_by_label("Heads", exact=True).fill("L3.H7")
+    root.get_by_label("Heads", exact=True).press("Enter")
+    host.pump_until(lambda: lab._fronts["of"]["heads"] == [[3, 7]] and not lab._work)
+    monkeypatch.setenv("TOOLKIT_BACKGROUND", "0")
+    root.get_by_label("Heads", exact=True).fill("L3.H5")
+    root.get_by_label("Heads", exact=True).press("Enter")
+    host.pump_until(lambda: str(lab.edit.heads) == "L3.H5" and not lab._work)
+    host.still(root)
+    legend.get_by_role("button", name="draw them").click()
+    host.pump_until(lambda: lab._fronts["of"]["heads"] == [[3, 5]] and not lab._work)
+    assert not legend.get_by_role("button", name="draw them").is_visible()
+
+
+def test_two_kept_edits_side_by_side(host: NarrowHost, page: Page, screenshots: Path) -> None:
+    page.set_viewport_size({"width": 1440, "height": 1400})
+    few, every, val = (world()[name] for name in ("few", "every", "val"))
+    lab = tk.EditLab(few, every, "L3.H7 L3.H5 L2.H4", held_out=val, strategy="strengths", beside="diagonal")
+    root = host.show(lab)
+    host.still(root)
+    keep, beside = root.get_by_role("button", name="Keep this edit"), root.get_by_label("beside it", exact=True)
+    keep.click()
+    host.pump_until(lambda: "A" in lab.kept)
+    typed = root.get_by_label("α, weight of success, typed")
+    typed.fill("300")
+    typed.press("Enter")
+    host.pump_until(lambda: lab.edit.alpha == 300)
+    host.still(root)
+    beside.select_option("A")
+    host.pump_until(lambda: lab.other is lab.kept["A"] and lab._against == "A")
+    host.still(root)
+    assert root.locator(".tkl-groups th[scope=col]").all_inner_texts()[5] == "A"
+    maps = root.locator(".tked-strengths .tkm-map:visible")
+    assert maps.count() == 2
+    theirs = lab.kept["A"].strengths["L3.H7"]
+    cell = maps.nth(1).get_by_role("gridcell", name="L3.H7")
+    assert f"× {theirs:.2f}" in (cell.get_attribute("aria-label") or "")
+    assert root.locator(".tked-two strong").all_inner_texts() == ["strengths", "A"]
+    assert lab._other_words["made"][0] in root.locator(".tked-two").inner_text()
+    both = tk.compare(lab.kept["A"], lab.edit).predictions
+    right = int((both["second"] == both["label"]).sum())
+    expect(root.get_by_text(f"{right} right here, wrong with A")).to_be_visible()
+    root.screenshot(path=screenshots / "edit-lab-kept.png")
+    plane = root.locator(".tked-plane")
+    plane.focus()
+    host.press(plane, "o")
+    host.pump_until(lambda: lab.alpha == 10 and lab.beside == "B" and lab.edit is not None and lab.edit.alpha == 10)
+    host.still(root)
+    beside.select_option("")
+    host.pump_until(lambda: lab.other is None and lab._against == "")
+    host.still(root)
+    expect(root.get_by_text("became right")).to_be_visible()
+    assert root.locator(".tked-two").count() == 0

@@ -12,6 +12,7 @@ from PIL import Image
 from playwright.sync_api import Locator
 from servers import pixels
 
+import toolkit as tk
 from toolkit.figures.colors import color
 
 
@@ -334,3 +335,38 @@ def test_what_is_typed_is_not_overwritten_by_its_own_older_echo(host: NarrowHost
     field.blur()
     host.still(root)
     assert field.input_value() == panel.text == "a landbird on water"
+
+
+def test_a_map_tells_its_largest_heads_and_its_words_are_folded(host: NarrowHost) -> None:
+    values = np.zeros((4, 8), np.float32)
+    values[3, 7], values[2, 1], values[1, 0] = 0.5, 0.25, -2.0
+    panel = tk.HeadGrid(values)
+    root = host.show(panel)
+    items = root.get_by_label("heads with the largest values").get_by_role("listitem")
+    assert items.all_inner_texts() == ["L3.H7\n+0.5", "L2.H1\n+0.25"]
+    items.nth(0).get_by_role("button").click()
+    host.pump_until(lambda: panel.selected == ((3, 7),))
+    items.nth(1).get_by_role("button").click(modifiers=["Shift"])
+    host.pump_until(lambda: panel.selected == ((3, 7), (2, 1)))
+    host.pump_until(lambda: items.nth(1).get_by_role("button").get_attribute("aria-pressed") == "true")
+    told = root.locator(".tk-summary")
+    assert told.bounding_box()["width"] <= 1, "read out, not painted"
+    root.get_by_role("button", name="in words").click()
+    assert told.bounding_box()["width"] > 100
+    assert told.inner_text() == panel.summary
+
+
+def test_the_image_itself_stands_beside_its_map_where_nothing_else_does(host: NarrowHost) -> None:
+    panel = tk.TokenMap(tk.load(), tk.scenes("test", n=3), text="water")
+    root = host.show(panel)
+    own = root.get_by_role("img", name="the image without a map")
+    host.still(root)
+    host.pump_until(own.is_visible)
+    assert own.evaluate("img => [img.naturalWidth, img.naturalHeight]") == [64, 64]
+    first = own.get_attribute("src")
+    panel.image = panel._images[1]
+    host.still(root)
+    host.pump_until(lambda: own.get_attribute("src") != first)
+    panel.beside = "image"
+    host.still(root)
+    host.pump_until(lambda: not own.is_visible())

@@ -92,7 +92,7 @@ export class FrontsLegend {
   paint({ fronts, x, y, settings, looked }, marks, works) {
     const bands = bandsIn(fronts, x, y);
     const old = !same(fronts.of, anyStrategy(settings));
-    this.list.classList.toggle("tk-stale", old);
+    this.list.classList.toggle("tked-old", old);
     this.button.hidden = works || !old;
     const before = marks.find(({ name }) => name === "as it is")?.[y] ?? Number.NaN;
     const least = before - PRICE;
