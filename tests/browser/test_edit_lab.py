@@ -327,7 +327,8 @@ def test_fronts_appear_once_the_sliders_rest_and_move_nothing(
     root = host.show(lab)
     legend = root.locator(".tked-fronts")
     slider = root.get_by_label("α, weight of success", exact=True)
-    host.pump_until(lambda: lab.edit is not None)
+    lines, signs = root.locator(".tked-verdict > div"), root.locator(".tk-signs .tk-sign")
+    host.pump_until(lambda: lines.count() == 3 and not lab.awaited and not signs.count())
     place, before = slider.bounding_box(), root.locator(".tked-verdict").bounding_box()
     sign = legend.get_by_role("progressbar")
     host.pump_until(lambda: sign.count() or len(lab.fronts) == 5)
@@ -337,7 +338,8 @@ def test_fronts_appear_once_the_sliders_rest_and_move_nothing(
     assert root.locator(".tked-verdict").bounding_box() == before
     told = legend.get_by_role("listitem").all_inner_texts()
     assert len(told) == 5
-    bands = {band["strategy"]: band for band in lab._fronts["bands"] if (band["across"], band["up"]) == ("success", "locality")}  # fmt: skip
+    plane = [band for band in lab._fronts["bands"] if (band["across"], band["up"]) == ("success", "locality")]
+    bands = {band["strategy"]: band for band in plane}
     least = {mark["name"]: mark["locality"] for mark in lab._marks}["as it is"] - 0.02
     for text in told:
         strategy, reach = text.rsplit(" ", 2)[0], text.rsplit(" ", 2)[1]

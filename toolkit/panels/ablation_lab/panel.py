@@ -105,6 +105,7 @@ class AblationLab(GroupsPanel):
     effect: traitlets.TraitType[Any, Any] = traitlets.Enum(("direct", "total"), "direct").tag(sync=True)
     by: traitlets.TraitType[Any, Any] = traitlets.Any("utility").tag(sync=True)
     head = Head().tag(sync=True)
+    _pointed = traitlets.Bool(False).tag(sync=True)
     pair = Pair().tag(sync=True)
     image = traitlets.Unicode(None, allow_none=True).tag(sync=True)
     _off: traitlets.List[Any] = traitlets.List().tag(sync=True)
@@ -180,6 +181,7 @@ class AblationLab(GroupsPanel):
         self.selection = shared
         for name, value in given.items():
             setattr(self, name, value)
+        self._pointed = "head" in given or bool(shared.heads)
         self._ask_map()
         self._ask_outcome()
 
@@ -251,6 +253,7 @@ class AblationLab(GroupsPanel):
 
     @observes("head", "image")
     def _looked_at(self, change: Any) -> None:
+        self._pointed |= change["name"] == "head"
         if not self._following:
             if change["name"] == "head":
                 self.selection.heads = (self.head,)

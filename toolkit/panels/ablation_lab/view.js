@@ -60,6 +60,7 @@ const PAINTED_FROM = [
   "_layers",
   "_heads",
   "_map",
+  "_pointed",
   "_map_words",
   "_map_of",
   "_scores",
@@ -100,8 +101,6 @@ class View extends Frame {
    */
   constructor(model, el) {
     super(model, el, "tkab", KEYS);
-    /** Whether a head was pointed at here. */
-    this.pointed = false;
     this.body.classList.add("tkl");
     this.how = choice(null, "What takes a head's place", Object.entries(REPLACEMENTS));
     this.effect = choice(null, "Which effect", Object.entries(EFFECTS));
@@ -294,7 +293,7 @@ class View extends Frame {
     let words = "as it is";
     if (strength === 0) words = "off";
     else if (strength !== undefined) words = strength.toFixed(2);
-    const meant = this.pointed || strength !== undefined; // where the keyboard begins, nobody has pointed
+    const meant = this.get("_pointed") || strength !== undefined; // where the keyboard begins, nobody has pointed
     this.name.textContent = meant
       ? `Strength of L${layer}.H${head}: ${words}`
       : "Strength: choose a head in the map";
@@ -324,12 +323,11 @@ class View extends Frame {
    * @param {number | undefined} strength undefined: as it is
    */
   change(head, strength) {
-    this.pointed = true;
     const { off } = this;
     const at = off.findIndex((one) => alike(one.head, head));
     const rest = off.filter((one) => !alike(one.head, head));
     if (strength !== undefined) rest.splice(at < 0 ? rest.length : at, 0, { head, strength });
-    this.set({ head, _off: rest });
+    this.set({ head, _pointed: true, _off: rest });
     this.paintMap();
   }
 
@@ -418,8 +416,7 @@ class View extends Frame {
 
   /** @param {Head} head */
   go(head) {
-    this.pointed = true;
-    this.set({ head });
+    this.set({ head, _pointed: true });
     this.paintMap();
     this.map.focus(head);
   }
