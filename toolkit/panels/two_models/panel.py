@@ -37,6 +37,7 @@ REST = 0.4
 PARTS = ("groups", "maps", "looks")
 ALONG = "along predicted − true"
 """What a score along a text is here, where none can be typed."""
+QUESTION = "What does the second do that the first does not: which images flip, in which groups, through which heads?"
 
 
 class TwoModels(GroupsPanel):
@@ -110,7 +111,8 @@ class TwoModels(GroupsPanel):
         Arguments:
             explorer: what it is a part of.
         """
-        return cls(explorer.session.judged_alone, None, explorer.second, **explorer.first_texts(), **explorer.live)
+        given = explorer.first_texts() | explorer.live | {"description": QUESTION}
+        return cls(explorer.session.judged_alone, None, explorer.second, **given)
 
     def __init__(
         self,

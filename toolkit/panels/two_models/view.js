@@ -47,7 +47,8 @@ const PAINTED_FROM = [
   "_head",
   "_work",
 ];
-const NOTHING = "Nothing to compare with yet: solve an edit, or name a second model (other=).";
+const NOTHING =
+  "Nothing to compare with yet: solve an edit, or name a second model (other=, in an explorer second=).";
 
 /**
  * @typedef {object} ModelNames
