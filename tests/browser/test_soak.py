@@ -37,7 +37,7 @@ async ([n, from]) => { // slider moves and clicks as fast as the page can take t
     const cells = [...root.querySelectorAll('.tkm-cell')].filter((node) => node.offsetParent);
     if (i % 10 === 9 && cells.length) cells[(i * 7) % cells.length].click();
     else if (sliders.length) {
-      const slider = sliders[i % 2];
+      const slider = sliders[i % Math.min(2, sliders.length)];
       const [low, high] = [Number(slider.min), Number(slider.max)];
       slider.value = low + (high - low) * ((i * 37) % 101) / 100;
       slider.dispatchEvent(new Event('input', { bubbles: true }));
