@@ -64,7 +64,7 @@ def token_map() -> None:
 
 def explorer() -> None:
     """In the order of the way through the explorer."""
-    with browser.lab(1180, 1700) as (servers, server, page):
+    with browser.lab(1440, 1500) as (servers, server, page):
         browser.opened(servers, server, page, "explorer.ipynb", [SETUP, "explorer"])
         root = page.locator(".tkex")
         root.locator(".tkhg").wait_for(timeout=120_000)
