@@ -23,7 +23,7 @@ data = tk.scenes("val", n=400)
 explorer = tk.Explorer(model, data, ["landbird", "waterbird"])
 """
 DONE = "print('ALL' + 'DONE')"
-BUDGET = 330_000
+BUDGET = 345_000
 
 
 class Seen:

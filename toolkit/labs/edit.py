@@ -22,7 +22,9 @@ from toolkit.api.locate.locate import locate
 from toolkit.core.head_strategies import HeadStrengths
 from toolkit.core.heads import HeadSet
 from toolkit.core.strategies import Strategy
+from toolkit.errors import InputError
 from toolkit.labs.edit_records import (
+    BesideSent,
     EditFacts,
     Measures,
     Mistakes,
@@ -32,7 +34,7 @@ from toolkit.labs.edit_records import (
     VisitPlace,
     Ways,
 )
-from toolkit.labs.edit_shown import facts, named, rounded
+from toolkit.labs.edit_shown import NO_STRENGTHS, EditShown, beside, facts, named, rounded, shown
 
 KEPT = 8
 """Problems and trajectories that are kept."""
@@ -314,3 +316,19 @@ class EditSession:
         store[key] = value
         while len(store) > KEPT:
             store.popitem(last=False)
+
+
+def second(
+    session: EditSession, made: EditShown, settings: Settings | None, kept: Edit | None
+) -> tuple[Edit | None, BesideSent | dict[str, Any]]:
+    """The edit beside the one that was `made`, and how it is told; an error of its own stands in its place alone. kept:
+    that edit, where it was kept.
+    """
+    if settings is None:
+        return None, {}
+    try:
+        edit = session.solve(settings) if kept is None else kept
+        return edit, beside(made, shown(edit), settings.told)
+    except InputError as error:
+        told: BesideSent = {"of": settings.told, "rows": {}, "strengths": NO_STRENGTHS, "error": str(error)}
+        return None, told

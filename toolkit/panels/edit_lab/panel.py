@@ -18,11 +18,10 @@ from toolkit.engine.worker import Worker
 from toolkit.errors import InputError, warn_caller
 from toolkit.figures.colors import DIVERGING, DIVERGING_DARK
 from toolkit.labs.ablation import known_pair
-from toolkit.labs.edit import STEPS, Chooser, EditSession, Settings
+from toolkit.labs.edit import STEPS, Chooser, EditSession, Settings, second
 from toolkit.labs.edit_records import BesideSent, CurveSent, EditWords, NamedMeasures
 from toolkit.labs.edit_shown import NO_STRENGTHS, EditShown, curve, shown, words
 from toolkit.labs.ranked import MOST
-from toolkit.labs.second_edit import second
 from toolkit.panels.base.bundle import script, style
 from toolkit.panels.base.panel import observes, shows_errors
 from toolkit.panels.base.place import ExplorerPlace, Host

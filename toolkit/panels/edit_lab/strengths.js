@@ -171,7 +171,7 @@ export class OtherStrengths {
       cell.classList.toggle("tked-unscaled", values[i] === undefined);
     });
     this.map.node.setAttribute("aria-label", `strengths of heads of ${of}`);
-    write(this.title, `${of}: to be read`);
+    write(this.title, `strengths of ${of}`);
   }
   /**
    * Walk through the map; whether the key was of that kind.

@@ -327,7 +327,9 @@ class View extends Frame {
     const own = this.get("_strengths");
     const { other } = this;
     const isOwn = own.heads.length > 0 || !other;
-    const [shown, of] = isOwn ? [own, this.get("strategy")] : [other.strengths, this.get("beside")];
+    const [shown, of] = isOwn
+      ? [own, this.get("strategy")]
+      : [other.strengths, `${this.get("beside")}, beside it`];
     this.strengths.paint(shown, this.get("_hold"), of, this.facts.heads, palette);
     const second = isOwn && this.other ? this.other.strengths : NONE;
     this.otherStrengths.paint(second, this.get("beside"), this.facts.heads, palette);
@@ -430,7 +432,7 @@ class View extends Frame {
       for (const node of nodes) node.classList.toggle("tk-stale", stale);
     };
     fade([this.groups.node, this.verdict, this.strengths.map.node, this.told], other);
-    fade([this.words, this.curve.node], other || this.works("words") || otherCurve);
+    fade([this.words, this.ratio, this.curve.node], other || this.works("words") || otherCurve);
     fade(this.flips.nodes, other || this.works("flips"));
     this.keep.disabled = other;
   }
