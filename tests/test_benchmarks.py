@@ -186,10 +186,11 @@ def test_edited():
     assert {"strengths", "strengths, folded", "class vectors, α = 0"} <= set(kept[0]["rows"])
 
 
-LONGEST = {"painted": 22, "settled": 38, "worker": 23}
+LONGEST = {"painted": 22, "settled": 40, "worker": 23}
 """Files that a move of α may run through. Let a way grow only where there is a reason: by two, since the solve says how
 far it is; by three, since an edit may be of heads as well: a problem makes strategies, which predict by themselves; by
-three, since an edit of heads is solved beside the other one, and some of its strengths may be held."""
+three, since an edit of heads is solved beside the other one, and some of its strengths may be held; by two, since
+where one has been and the fronts stand in files of their own."""
 
 
 def test_path():
