@@ -111,8 +111,11 @@ class TwoModels(GroupsPanel):
         Arguments:
             explorer: what it is a part of.
         """
-        given = explorer.first_texts() | explorer.live | {"description": QUESTION}
-        return cls(explorer.session.judged_alone, None, explorer.second, **given)
+        session = explorer.session
+        looked, every = len(session.classes), len(session.all_classes)
+        words = f" Answers are among these {looked} classes; heads off and edits are judged among all {every}."
+        given = explorer.first_texts() | explorer.live | {"description": QUESTION + words * (every > looked)}
+        return cls(session.judged_alone, None, explorer.second, **given)
 
     def __init__(
         self,
