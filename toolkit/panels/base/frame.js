@@ -57,7 +57,8 @@ export class Frame {
     const { rows, terms = [] } = model.get("_reading");
     if (rows) this.buildWhy(rows, terms);
     this.description = make("div", "tk-description", this.root);
-    this.signs = new Signs(this, this.root);
+    this.signs = new Signs(this, head);
+    head.insertBefore(this.signs.node, this.tools); // where there is room for them, so that they move nothing below
     this.body = make("div", `${name}-body`, this.root);
     /** @type {Key[]} */
     const all = rows ? [...keys, ["w", WHY]] : keys;

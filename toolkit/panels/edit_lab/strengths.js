@@ -65,7 +65,7 @@ export class Strengths {
       cell.classList.toggle("tked-held", places[i] >= 0 && this.isHeld(this.map.at[i]));
     });
     this.map.node.setAttribute("aria-label", "strengths of heads");
-    write(this.title, `${of}: 0 is off, 1 as it is, dotted held`);
+    write(this.title, `${of}: 0 off, 1 as it is, dotted held`);
     this.paintDial();
   }
 

@@ -61,6 +61,7 @@ class View extends Frame {
     /** @type {string | undefined} the state that is in the field */
     this.saved = undefined;
     write(this.inWords.children[0], "all of it in words");
+    this.body.before(this.signs.node); // the head is full of what is chosen
     this.guide = new Guide(this);
     this.report = this.tool("report", "Write a report");
     this.code = this.tool("state", "Show the state to copy or restore");
