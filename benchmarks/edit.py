@@ -166,9 +166,10 @@ def run(quick: bool = False) -> dict[str, Any]:
     world, large = problem(20, 20, 96), problem(shape[0], many, shape[2])
     return {
         "device": f"cpu, {torch.get_num_threads()} threads", "budget": BUDGET, "shape": shape, "steps": STEPS,
-        "solve_ms": round(1000 * solve, 1), "autograd_ms": round(1000 * plain, 1), "ratio": round(plain / solve, 1),
+        "solve_ms": round(1000 * solve, 1), "autograd_ms": round(1000 * plain, 1),
+        "ratio": float(f"{plain / solve:.3g}"),
         "theta_differs": differ, "frontier_cells": side * side, "frontier_seconds": frontier,
-        "frontier_ratio": round(solve * side * side / frontier, 1),
+        "frontier_ratio": float(f"{solve * side * side / frontier:.3g}"),
         "converged_ms": round(1000 * ends, 1), "evaluations": ended.evaluations,
         "strategies_ms": solves, "frontiers_seconds": frontiers,
         "heads": HEADS, "judged": JUDGED,

@@ -112,7 +112,7 @@ def against_literal(images: list[int], texts: int, size: int, device: str) -> li
             "images": n,
             "seconds": round(fast, 4),
             "literal_seconds": round(slow, 3),
-            "ratio": round(slow / fast, 1),
+            "ratio": float(f"{slow / fast:.3g}"),
         }
         rows.append(row | {"same_picks": picks["ours"] == picks["theirs"]})
     return rows
