@@ -182,7 +182,7 @@ class ExplorerSession:
                 tables[score.name] = np.full((len(self.lab.layers), self.lab.shape[1]), np.nan)
                 failed.append(str(error))
         first = {name: tables[name] for name in (USUAL_SCORE,) if name in tables}
-        return HeadMaps(first | tables, " ".join(failed))
+        return HeadMaps(first | tables, " ".join(dict.fromkeys(failed)))  # several scores, one reason
 
     def map_words(self, maps: HeadMaps) -> str:
         """What maps rest on, and what failed."""
