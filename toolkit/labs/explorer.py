@@ -28,7 +28,7 @@ from toolkit.data.samples import Samples
 from toolkit.errors import InputError
 from toolkit.labs.ablation import AblationSession, Pair
 from toolkit.labs.ranked import ErrorsSent, errors_sent
-from toolkit.labs.shares import Shares, more_draws, shares
+from toolkit.labs.shares import Shares, Use, more_draws, shares
 from toolkit.models.model import Model
 from toolkit.organism.scenes import scenes
 
@@ -133,6 +133,12 @@ class ExplorerSession:
         """Which of the images serve what."""
         few, held = (None if given is None else given.ids.astype(str).tolist() for given in self._given.values())
         return shares(self.images, self.prepare().ids.astype(str).tolist(), few, held)
+
+    @property
+    def uses(self) -> list[Use]:
+        """How the images are shared out."""
+        named = [0 if given is None else len(given.ids) for given in self._given.values()]
+        return self.shares.uses(*named)
 
     @cached_property
     def judging(self) -> Acts:

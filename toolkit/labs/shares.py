@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import TypedDict
 
 import numpy as np
 
@@ -18,6 +19,16 @@ DRAWN = 5
 """Draws whose edits make the fronts' bands."""
 FEWEST = 20
 """Images of the classes looked at that either half must have."""
+
+
+USES = ("make the edit", "choose heads", "judge what is done")
+
+
+class Use(TypedDict):
+    """What some of the images serve for, and how many they are."""
+
+    name: str
+    n: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +46,16 @@ class Shares:
     choosing: list[int]
     judging: list[int]
     words: str
+
+    def uses(self, made_from: int, judged: int) -> list[Use]:
+        """What the images serve for, in order, for a picture; none where they are not kept apart.
+
+        made_from, judged: how many were named for making and for judging an edit; 0 for none.
+        """
+        if not self.choosing:
+            return []
+        counts = (made_from or len(self.few), len(self.choosing), judged or len(self.judging))
+        return [Use(name=name, n=n) for name, n in zip(USES, counts, strict=True) if n]
 
 
 def shares(

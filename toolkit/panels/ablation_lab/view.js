@@ -16,7 +16,7 @@ import { HeadMap } from "../base/map.js";
 import { alike, points, short, whole, within } from "../base/numbers.js";
 import { imageOf, tileKey } from "../base/tiles.js";
 import { Steps } from "./steps.js";
-import { offerScores, scoreNamed } from "../base/scores.js";
+import { offerScores, scaleEnd, scoreNamed } from "../base/scores.js";
 import "./style.css";
 
 /** @type {Key[]} */
@@ -238,7 +238,7 @@ class View extends Frame {
     const values = floats(this.get("_map"));
     /** @type {Rgb[]} */
     const palette = this.get("_palette")[this.theme];
-    const most = Math.max(1e-12, ...values.filter(Number.isFinite).map(Math.abs));
+    const most = scaleEnd(values);
     const { text = "" } = this.mapOf;
     const { label, unit, takes_text: takesText } = this.shownScore;
     /** @param {number} value */
@@ -263,8 +263,8 @@ class View extends Frame {
     });
     this.map.node.setAttribute("aria-label", `heads by ${label}`);
     this.bar.style.background = `linear-gradient(to right, ${palette.map(css).join(", ")})`;
-    this.least.textContent = say(-most);
-    this.most.textContent = say(most);
+    this.least.textContent = `needed ${values.some((value) => value < -most) ? "≤ " : ""}${say(-most)}`;
+    this.most.textContent = `${say(most)} guilty`;
     this.paintWords(values, takesText ? text : "");
     this.paintStrength();
   }

@@ -15,7 +15,7 @@ import "./labs.css";
  * @returns {Tile}
  */
 function tileOf({ id, group, change }) {
-  const became = change.replace(/.*→/, "→");
+  const became = change.replace(/.*→ ?/, "→\u00a0"); // the arrow stays with what it points at
   return {
     id,
     title: `${id}\n${group}: ${change}`,

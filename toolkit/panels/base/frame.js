@@ -88,6 +88,7 @@ export class Frame {
     make("summary", "", more).textContent = "Terms";
     define(more, "", terms);
     this.fold("w", "why", WHY, side);
+    this.title.after(this.folds.w.button); // beside what it explains
   }
 
   /**

@@ -52,9 +52,10 @@ export class GroupTable {
    * @param {boolean} isFolded whether there is a column of the folded model
    * @param {boolean} isBeside and of another edit
    */
-  paintRow({ name, n, before, after, low, high, folded, beside }, line, isFolded, isBeside) {
+  paintRow({ name, n, sizes, before, after, low, high, folded, beside }, line, isFolded, isBeside) {
     make("th", "", line, { scope: "row" }).textContent = name;
-    for (const words of [String(n), share(before), share(after)]) make("td", "", line).textContent = words;
+    for (const words of [sizes ?? String(n), share(before), share(after)])
+      make("td", "", line).textContent = words;
     if (isFolded) make("td", "", line).textContent = folded === undefined ? "" : share(folded);
     paintChange(before, { after, low, high }, line);
     if (isBeside && beside) {

@@ -5,7 +5,7 @@
 import { contextOf, make } from "./dom.js";
 
 const HINT =
-  "Large dot: the edit looked at; large ring: the one beside it. Rings: visited. Dots: the grid; orange α > β, blue β > α.";
+  "Large dot: the edit looked at; large ring: the one beside it. Rings: visited. Dots: the grid; dark α > β, pale β > α.";
 const WIDTH = 360;
 const HEIGHT = 250;
 const EDGE = { left: 42, right: 8, top: 10, bottom: 34 };

@@ -5,6 +5,16 @@
 import { offer } from "./controls.js";
 
 /**
+ * The end of a score's colours: its guiltiest head; one that is much needed would make all guilty ones pale.
+ * @param {Iterable<number>} values
+ */
+export function scaleEnd(values) {
+  const known = [...values].filter(Number.isFinite);
+  const guilty = Math.max(0, ...known);
+  return guilty || Math.max(1e-12, ...known.map(Math.abs));
+}
+
+/**
  * Fill a list with the scores.
  * @param {HTMLSelectElement} select
  * @param {Score[]} scores

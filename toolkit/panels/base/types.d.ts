@@ -81,6 +81,8 @@ export interface GroupRow extends RowAfter {
   other?: boolean;
   /** Whether it sums up the groups. */
   sum?: boolean;
+  /** Of the worst group: the images of that before, and of that after where it is another. */
+  sizes?: string;
   /** What the folded model makes of it, where that is known. */
   folded?: number;
   /** What another edit makes of it, where there is one. */

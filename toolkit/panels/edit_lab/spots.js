@@ -1,11 +1,9 @@
 // The points of the plane: the grid, where one has been, other methods, what was kept, where one is.
 
 /** @import { Spot } from "../base/plane.js" */
-/** @import { Rgb } from "../base/types.d.ts" */
 /** @import { Across, GridCell, Up } from "./records.js" */
 /** @import { FrontSent, GridPlace, Measures, NamedMeasures, SettingsSent, Visit, VisitPlace } from "./sent.d.ts" */
 
-import { css } from "../base/colours.js";
 import { brief } from "../base/dials.js";
 import { within } from "../base/numbers.js";
 import { anyWeights, cellsOf, inWords, same } from "./records.js";
@@ -24,7 +22,6 @@ import { anyWeights, cellsOf, inWords, same } from "./records.js";
  * @property {Measures | undefined} other where the edit beside is
  * @property {string} beside its strategy
  * @property {string[]} planes other settings in words
- * @property {Rgb[]} palette
  * @property {SettingsSent} settings of now
  * @property {boolean} isOther whether the edit that is shown was made for others
  * @property {(place: Place) => void} go
@@ -68,22 +65,20 @@ function gridSpot({ alpha, beta, measures }, old, given) {
     kind: "cell",
     old,
     ...placeOf(measures, given),
-    color: weightColour(alpha, beta, given.palette),
+    color: weightColour(alpha, beta),
     words: `${old ? "other settings: " : ""}${weights}: ${inWords(measures)}`,
     go: () => given.go({ cell: { alpha, beta } }),
   };
 }
 
 /**
- * From one end of the palette, where β is larger, to the other: three decades are the most.
+ * From pale, where β is larger, to dark: three decades are the most. Grey, as colours are the strategies'.
  * @param {number} alpha
  * @param {number} beta
- * @param {Rgb[]} palette
  */
-function weightColour(alpha, beta, palette) {
+function weightColour(alpha, beta) {
   const decades = Math.log10(Math.max(alpha, 1e-3)) - Math.log10(Math.max(beta, 1e-3));
-  const place = 0.5 + within(decades, -3, 3) / 6;
-  return css(palette[Math.round(place * (palette.length - 1))]);
+  return `rgb(104 110 122 / ${60 + 13 * within(decades, -3, 3)}%)`;
 }
 
 /**

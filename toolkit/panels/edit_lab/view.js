@@ -137,8 +137,8 @@ class View extends Frame {
     this.floor.append(" keep θ ≥ 0");
     this.pair = this.list(side, "mistakes", []);
     const heads = labelled(side, "heads success learns to do without");
-    const typed = { type: "text", "aria-label": "Heads", placeholder: "L3.H7", maxlength: "4000" };
-    this.typed = make("input", "", heads, typed);
+    const typed = { rows: "2", "aria-label": "Heads", placeholder: "L3.H7", maxlength: "4000" };
+    this.typed = make("textarea", "", heads, typed);
     const line = make("div", "tkl-line", side);
     this.choose = this.button(line, "choose heads");
     this.take = this.button(line, "take selected");
@@ -390,7 +390,6 @@ class View extends Frame {
       other: this.other?.point,
       beside: this.get("beside"),
       planes: this.get("_planes"),
-      palette: this.get("_palette")[this.theme],
       settings: this.settings,
       isOther: this.isOther,
       go: (place) => this.ask("go", place),
@@ -442,6 +441,8 @@ class View extends Frame {
     const { undo, redo } = this.get("_can");
     this.undo.disabled = !undo;
     this.redo.disabled = !redo;
+    const { length } = this.get("_names");
+    write(this.keep, length ? `keep (${length} kept)` : "keep");
     this.fill.disabled = this.works("fill") || !this.facts.others;
     this.folding.hidden = !this.get("_folds");
     this.folding.disabled = this.works("folded") || this.isOther;
@@ -533,7 +534,9 @@ function render({ model, el }) {
     scale.addEventListener("change", () => view.set({ scale: scale.value ? Number(scale.value) : null }), on);
     nonnegative.addEventListener("change", () => view.set({ nonnegative: nonnegative.checked }), on);
     pair.addEventListener("change", () => view.choosePair(pair.value), on);
-    typed.addEventListener("change", () => view.set({ _typed: typed.value }), on);
+    const send = () => view.set({ _typed: typed.value });
+    typed.addEventListener("change", send, on);
+    typed.addEventListener("keydown", (event) => event.key === "Enter" && view.done(event, send), on);
     for (const axis of [view.x, view.y]) axis.addEventListener("change", () => view.paintPlane(), on);
   });
   return () => {

@@ -119,6 +119,7 @@ class Explorer(Guided):
     _shows = traitlets.Dict(SHOWS).tag(sync=True)
     find = traitlets.Unicode("").tag(sync=True)
     _confusion: traitlets.Dict[str, Any] = traitlets.Dict(dict(NO_ERRORS)).tag(sync=True)
+    _uses: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _found = traitlets.Unicode("").tag(sync=True)
     _thumb = traitlets.Bytes(b"").tag(sync=True)
     _now: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
@@ -270,6 +271,7 @@ class Explorer(Guided):
             everything = self._session.lab.pooled_words or "all mistakes"
             self.grid.title = f"Heads behind {everything if pair is None else ' → '.join(pair)}"
             self.grid.values, self.grid.description = maps.tables, self._session.map_words(maps)
+        self._uses = [dict(use) for use in self._session.uses]
         self._describe()
 
     # what others choose

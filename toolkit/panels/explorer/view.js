@@ -13,6 +13,7 @@ import { Chosen } from "./chosen.js";
 import { Guide } from "./guide.js";
 import * as panels from "./panels.js";
 import { Part } from "./part.js";
+import { Uses } from "./uses.js";
 import "./style.css";
 
 /** @type {Key[]} */
@@ -34,6 +35,7 @@ const PAINTED_FROM = [
   "_parts",
   "_confusion",
   "_found",
+  "_uses",
   "_now",
   "_thumb",
   "_told",
@@ -70,6 +72,7 @@ class View extends Frame {
     this.title.after(this.chosen.node);
     this.warned = this.button(null, "", { class: "tkex-warned", title: "What the checks found" });
     this.tools.prepend(this.warned);
+    this.tools.insertBefore(this.folds.w.button, this.help); // what is chosen stands where panels have their title
     this.state = make("div", "tkex-state", this.body, { hidden: "" });
     const field = { "aria-label": "state as JSON", rows: "10", spellcheck: "false" };
     this.json = make("textarea", "", this.state, field);
@@ -83,6 +86,7 @@ class View extends Frame {
     this.finder = new Finder(this.pickerBox);
     this.picker = new ErrorPicker(this.pickerBox);
     this.gridBox = make("div", "", side);
+    this.uses = new Uses(side);
     const main = make("div", "tkex-main", this.paneOf(MISTAKES));
     const row = make("div", "tkex-row", main);
     this.show = choice(row, "which images", Object.entries(this.get("_shows")));
@@ -228,6 +232,7 @@ class View extends Frame {
     this.show.value = this.get("show");
     if (this.active !== this.query) this.query.value = this.get("query");
     write(this.found, this.onTheWay || this.get("_found"));
+    this.uses.paint(this.get("_uses"));
     this.galleryBox.classList.toggle("tk-stale", this.works("images"));
     this.gridBox.classList.toggle("tk-stale", this.works("grid"));
   }

@@ -44,7 +44,8 @@ class HeadGrid(Panel):
         values: [l, h], any array or tensor; a mapping of names to such maps, between which the viewer chooses
             (`score`); or what `tk.locate` gives, for all its scores. Assign to `.values` to repaint in place.
         layers: of the rows; default 0…l−1 (of what `tk.locate` gives, its own).
-        limit: half the range of the colours, in the map's unit; default the 99th percentile of |values| of each map.
+        limit: half the range of the colours, in the map's unit; default the 99th percentile of |values| of each map,
+            of a score by name that of its guiltiest head.
         score: the name of the map shown first; default the first.
         selection: a Selection to share with other panels; default its own.
         selected: heads to select, in any spelling; default none.
@@ -78,6 +79,7 @@ class HeadGrid(Panel):
     _layers = traitlets.List(traitlets.Int()).tag(sync=True)
     _scores: traitlets.List[str] = traitlets.List(traitlets.Unicode(), [""]).tag(sync=True)
     _labels: traitlets.Dict[str, str] = traitlets.Dict().tag(sync=True)
+    _says: traitlets.Dict[str, str] = traitlets.Dict().tag(sync=True)
     _limits: traitlets.List[float] = traitlets.List(traitlets.Float(), [1.0]).tag(sync=True)
     _picked: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _pointed: traitlets.TraitType[Any, Any] = traitlets.Any(None, allow_none=True).tag(sync=True)
@@ -142,13 +144,15 @@ class HeadGrid(Panel):
         tables = _tables(values)
         first = next(iter(tables.values()))
         rows = self._rows(first, layers)
-        limits = [check_limit(self._fixed_limit, table) for table in tables.values()]
+        scores = {one.name: one for one in offered() if one.name in tables}
+        limits = [check_limit(self._limit_of(name in scores, table), table) for name, table in tables.items()]
         self._tables, self._showing = tables, True
         try:
             with self.hold_sync():
                 self._shape = {"rows": first.shape[0], "columns": first.shape[1]}
                 self._layers, self._scores, self._limits = rows, list(tables), limits
-                self._labels = {one.name: one.label for one in offered() if one.name in tables}
+                self._labels = {name: one.label for name, one in scores.items()}
+                self._says = {name: one.says for name, one in scores.items()}
                 self.score = self.score if self.score in tables else self._scores[0]
                 self.limit = limits[self._scores.index(self.score)]
                 self._data = np.stack(list(tables.values()))
@@ -187,6 +191,15 @@ class HeadGrid(Panel):
                 f"HeadGrid.{name}", f"{unknown[0]}", f"{min(known)}…{max(known)}", "pin what the map shows"
             )
         return list(dict.fromkeys(proposal["value"]))
+
+    def _limit_of(self, scored: bool, table: NDArray[np.float64]) -> float | None:
+        """The end of the colours. scored: whether the map is a score, whose scale ends at the guiltiest head: one that is
+        much needed would make all guilty ones pale.
+        """
+        guilty = table[np.isfinite(table) & (table > 0)]
+        if self._fixed_limit is None and scored and guilty.size:
+            return float(guilty.max())
+        return self._fixed_limit
 
     def _rows(self, table: NDArray[np.float64], layers: Sequence[int] | None) -> list[int]:
         if layers is None:

@@ -4,7 +4,7 @@
 
 import { css } from "../base/colours.js";
 import { choice, offer } from "../base/controls.js";
-import { floats, make, targetOf } from "../base/dom.js";
+import { floats, make, targetOf, write } from "../base/dom.js";
 import { Frame } from "../base/frame.js";
 import { keep } from "../base/keep.js";
 import { alike, upTo, within } from "../base/numbers.js";
@@ -29,6 +29,7 @@ const PAINTED_FROM = [
   "_layers",
   "_scores",
   "_limits",
+  "_says",
   "_picked",
   "_pointed",
   "score",
@@ -75,6 +76,7 @@ class View extends Frame {
     this.grid = make("div", "tkhg-grid", map, { role: "grid", "aria-multiselectable": "true" });
     make("div", "tkhg-axis tkhg-axis-x", map).textContent = "head";
     this.bar = make("div", "tkhg-bar", this.body, { "aria-hidden": "true" });
+    this.says = make("div", "tkhg-says", this.body);
     this.first = new First(this.body, (head, more) => this.pickFrom(head, more));
     this.chooser = choice(null, "Score", []);
     this.tools.insertBefore(this.chooser, this.help);
@@ -299,6 +301,12 @@ class View extends Frame {
       make("span", "", ticks).textContent = value ? words(value, 2) : "0";
     }
     make("div", "tkhg-unit", this.bar).textContent = this.get("unit");
+    const says = this.get("_says")[this.scores[this.shown]];
+    write(this.says, says ?? "");
+    this.says.hidden = !says;
+    if (!says) return;
+    ticks.firstElementChild?.append(" guilty");
+    ticks.lastElementChild?.append(" needed");
   }
 
   // what the user does

@@ -254,7 +254,7 @@ class View extends Frame {
       cell.classList.toggle("tkse-likely", Boolean(likely.byteLength && likely.getUint8(i)));
     });
     this.map.node.setAttribute("aria-label", word ? `heads that carry ${word}` : "heads by variance");
-    const limit = `up to ${percent(most)}`;
+    const limit = `up to ${percent(most)}`.replace(" %", "\u00a0%");
     this.what.textContent = word
       ? `Share of each head's variance that “${word}” explains, ${limit}; a dot: few random texts explain as much (p < 0.05).`
       : `Each head's share of all variance, ${limit}.`;
@@ -335,7 +335,9 @@ class View extends Frame {
     /** @type {EndsSent} */
     const { high, low, text, columns, side } = this.get("_ends");
     this.root.style.setProperty("--tk-tile", `${side}px`);
-    this.along.textContent = `Images along ${text ? `“${text}”` : "the head's main axis"}`;
+    this.along.textContent = text
+      ? `Images along “${text}”`
+      : "Images at both ends of the head's main axis; its texts may be of either end";
     const url = this.sheet.of(this.get("_sheet"));
     const total = high.length + low.length;
     const sheet = { url, total, columns, side };

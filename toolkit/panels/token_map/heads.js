@@ -96,9 +96,9 @@ export class HeadsSide {
     });
     this.paintName(map, patch === undefined ? null : cell, most);
     this.all.disabled = !chosen.length;
-    const list = `${off ? "off" : "shown"}: ${chosen.map(nameOf).join(" ")}`;
+    const list = `${off ? "off" : "summed"}: ${chosen.map(nameOf).join(" ")}; a click adds or takes away`;
     const lines = cell && patch !== undefined ? this.patchLines(map, cell, patch, values) : [];
-    write(this.point, [...lines, chosen.length ? list : "all heads shown"].join("\n"));
+    write(this.point, [...lines, chosen.length ? list : "all heads summed; a click chooses"].join("\n"));
   }
 
   /**
@@ -107,8 +107,8 @@ export class HeadsSide {
    * @param {number} most the value at the end of the scale
    */
   paintName(map, cell, most) {
-    let words = "what each head gives over all patches";
-    if (cell) words = `what each head reads at patch (${cell.join(", ")})`;
+    let words = "what each head gives, in this image alone, over all patches";
+    if (cell) words = `what each head reads at patch (${cell.join(", ")}) of this image`;
     const unknown = map.grid && !knowsHeads(map);
     let told = unknown ? "this method knows no heads" : words;
     if (map.values && !unknown) told += `, ±${signed(most).slice(1)}`;

@@ -21,6 +21,7 @@ const KEYS = [
   ["d", "map or difference"],
   ["g", "smoothed, or the patches as they are"],
   ["s", "hold the scale"],
+  ["v", "colours, scale, images of your own"],
   ["[, ]", "less, more colour"],
   ["Escape", "let go of the patch, then of the heads"],
   ["?", "this list"],
@@ -113,11 +114,12 @@ class View extends Frame {
     this.image = make("select", "", row, { "aria-label": "image" });
     this.back = this.button(row, "‹", { "aria-label": "previous image" });
     this.forth = this.button(row, "›", { "aria-label": "next image" });
+    this.beside = this.list(bar, "beside it");
+    this.otherImage = this.list(bar, "the other image");
+    this.otherMethod = this.list(bar, "the other method");
+    this.difference = this.box(bar, "difference");
     const look = make("div", "tkt-controls", this.body);
-    this.beside = this.list(look, "beside it");
-    this.otherImage = this.list(look, "the other image");
-    this.otherMethod = this.list(look, "the other method");
-    this.difference = this.box(look, "difference");
+    this.fold("v", "view", "View: colours, scale, images of your own", look);
     const opacity = { type: "range", min: "0", max: "1", step: "0.05" };
     this.opacity = make("input", "", this.labelled(look, "colour"), opacity);
     this.smooth = this.box(look, "smooth");

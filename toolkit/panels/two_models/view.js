@@ -14,7 +14,7 @@ import { HeadMap } from "../base/map.js";
 import { short } from "../base/numbers.js";
 import { Pane } from "../base/patches.js";
 import { imageOf, tileKey } from "../base/tiles.js";
-import { offerScores, scoreNamed } from "../base/scores.js";
+import { offerScores, scaleEnd, scoreNamed } from "../base/scores.js";
 import "./style.css";
 
 /** @type {Key[]} */
@@ -191,11 +191,11 @@ class View extends Frame {
     /** @type {HeadTable[]} */
     const both = this.get("_maps");
     const tables = both.map(({ values }) => (values.byteLength ? floats(values) : new Float32Array()));
-    const most = Math.max(1e-12, ...tables.map(sizeOf));
+    const most = scaleEnd(tables.flatMap((table) => [...table]));
     both.forEach((one, i) => {
       this.paintMap(i, one, tables[i], most, palette);
     });
-    const range = `One scale for both: ${short(-most)} … ${short(most)}.`;
+    const range = `One scale for both: ${short(-most)} (needed) … ${short(most)} (guilty); what lies beyond has the colour of its end.`;
     write(this.scale, both.length ? `${range} ${this.get("_map_words")}` : "");
   }
 
@@ -237,7 +237,13 @@ class View extends Frame {
       pane.canvas.tabIndex = -1;
       pane.node.classList.toggle("tk-stale", this.works("looks"));
     });
-    write(this.what, maps[0].values ? "" : "Choose an image and a text to see where both look.");
+    const lacks = ["image", "text"]
+      .filter((name) => !this.get(name))
+      .map((name) => (name === "image" ? "an image" : "a text"));
+    write(
+      this.what,
+      maps[0].values || !lacks.length ? "" : `Choose ${lacks.join(" and ")} to see where both look.`,
+    );
   }
 
   // what the user does
