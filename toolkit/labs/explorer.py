@@ -38,6 +38,8 @@ COUNTED: dict[Show, str] = {"mistakes": "mistakes", "right": "right ones", "all"
 NOBODY = "nobody is wrong so: predicted − true"
 """The map shown where no image heads are found on makes the mistake: over those of the true class."""
 MOST_CLASSES = 1000
+MOST_GROUPS = 60
+"""Groups that can be chosen from a list."""
 MOST_FEW = 1000
 """Images an edit is made from, up to which it is made from other draws too."""
 BIRDS = ("landbird", "waterbird")
@@ -190,6 +192,11 @@ class ExplorerSession:
         first = {name: tables[name] for name in (USUAL_SCORE,) if name in tables}
         return HeadMaps(first | tables, " ".join(dict.fromkeys(failed)))  # several scores, one reason
 
+    def guilt(self, maps: HeadMaps) -> tuple[str, tuple[int, ...], NDArray[np.float64]]:
+        """The score shown first: its name, its layers, and the heads' values [l, h]."""
+        name = next(iter(maps.tables))
+        return name, self.lab.layers, maps.tables[name]
+
     def map_words(self, maps: HeadMaps) -> str:
         """What maps rest on, and what failed."""
         found, judging = len(self.lab.images), len(self.lab.judged)
@@ -212,8 +219,20 @@ class ExplorerSession:
         guess = self.images.guess.numpy()
         return errors_sent(self.classes.names, self.images.truth.numpy(), guess, guess, find, "before", chosen)
 
-    def shown(self, show: Show, pair: Pair, query: str) -> Shown:
-        """The images of a cell of the confusion (None: of all), by their cosine with a text, else the surest first."""
+    @cached_property
+    def groups(self) -> list[str]:
+        """The groups images can be filtered by, the largest first; none where they are the classes."""
+        names, counts = np.unique(self.images.group_names.astype(str), return_counts=True)
+        if set(names.tolist()) <= set(self.classes.names):
+            return []
+        order = np.argsort(-counts, kind="stable")[:MOST_GROUPS]
+        return [str(names[i]) for i in order]
+
+    def shown(self, show: Show, pair: Pair, query: str, group: str = "") -> Shown:
+        """The images of a cell of the confusion (None: of all), by their cosine with a text, else the surest first.
+
+        group: the name of the only group they may be of; default "", of any.
+        """
         images = self.images
         truth, guess = images.truth.numpy(), images.guess.numpy()
         names = np.array(images.classes.names, dtype=object)
@@ -223,15 +242,18 @@ class ExplorerSession:
             keep &= truth == y
             if show == "mistakes":
                 keep &= guess == other
+        if group:
+            keep &= images.group_names.astype(str) == group
         rows = np.flatnonzero(keep)
-        words = _words(show, pair, len(rows)) + self._none(show, pair, len(rows))
+        words = _words(show, pair, len(rows))
+        words += f" in {group}" if group else self._none(show, pair, len(rows))
         order, numbers, found = self._order(rows, query)
         if found:
             words += f", {found}"
         rows = rows[order]
-        group = images.group_names
+        names_of = images.group_names
         known = pair is not None or len(names) == 2  # what it was taken for
-        said = [str(group[r]) if known else f"{group[r]} → {names[guess[r]]}" for r in rows]
+        said = [str(names_of[r]) if known else f"{names_of[r]} → {names[guess[r]]}" for r in rows]
         captions = [f"{number}{one}" for number, one in zip(numbers, said, strict=True)]
         marks = ["right" if truth[r] == guess[r] else "wrong" for r in rows]
         return Shown(rows, captions, marks, f"{words}.")

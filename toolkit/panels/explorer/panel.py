@@ -20,7 +20,7 @@ from toolkit.data.counts import many
 from toolkit.engine.engine import Engine
 from toolkit.engine.worker import Worker
 from toolkit.figures.thumbnails import sheet
-from toolkit.labs.explorer import SHOWS, ExplorerSession, ImageSaid, Shown
+from toolkit.labs.explorer import SHOWS, ExplorerSession, ImageSaid, Show, Shown
 from toolkit.labs.ranked import NO_ERRORS
 from toolkit.panels.base.bundle import script, style
 from toolkit.panels.base.panel import LOCK, observes, shows_errors
@@ -30,6 +30,7 @@ from toolkit.panels.explorer.guide import Guided
 from toolkit.panels.explorer.handed_on import write_report
 from toolkit.panels.explorer.parts import FOLDERS, PART, TABS
 from toolkit.panels.explorer.state import read_state, state_of
+from toolkit.panels.span_explorer.panel import SpanExplorer
 
 THUMB = 48
 WAIT = 4.0
@@ -73,6 +74,7 @@ class Explorer(Guided):
             "mistakes".
         pair: (true, predicted), a cell of the confusion; default all of them.
         show: "mistakes", "right" or "all", which images are shown; default "mistakes".
+        group: the only group of images shown; default "", all of them.
         query: a text whose images are searched; default "".
         find: of more than 12 classes, a text in the names of those whose mistakes are listed; "crane → heron" finds
             one kind of mistake; default "".
@@ -82,9 +84,9 @@ class Explorer(Guided):
 
     `.gallery`, `.grid`, `.spans`, `.maps`, `.ablation`, `.edit`, `.two`, `.doctor` are the panels: each also works in a
     cell of its own. `.selection` is what they share, `.state` a small JSON that restores tab, filter, selection and
-    settings,
-    `.report(path)` a page to hand on. `.tab`, `.pair`, `.show` ("mistakes", "right", "all") and `.query` (text → image
-    search) can be read and set. `.guide = 0` begins the guided tour (`.tour`), `.wait()` waits for results.
+    settings, `.report(path)` a page to hand on. `.tab`, `.pair`, `.show` ("mistakes", "right", "all"), `.group` and
+    `.query` (text → image search) can be read and set. `.guide = 0` begins the guided tour (`.tour`), `.wait()` waits
+    for results.
 
     >>> import toolkit as tk
     >>> explorer = tk.Explorer(tk.load(), tk.scenes("val", n=120, kind="birds"), engine=tk.Engine())
@@ -116,7 +118,9 @@ class Explorer(Guided):
     _tabs = traitlets.Dict(TABS).tag(sync=True)
     _part = traitlets.Dict(PART).tag(sync=True)
     _folders = traitlets.Dict(FOLDERS).tag(sync=True)
+    group = traitlets.Unicode("").tag(sync=True)
     _shows = traitlets.Dict(SHOWS).tag(sync=True)
+    _groups: traitlets.List[str] = traitlets.List(traitlets.Unicode()).tag(sync=True)
     find = traitlets.Unicode("").tag(sync=True)
     _confusion: traitlets.Dict[str, Any] = traitlets.Dict(dict(NO_ERRORS)).tag(sync=True)
     _uses: traitlets.List[Any] = traitlets.List().tag(sync=True)
@@ -156,7 +160,8 @@ class Explorer(Guided):
         self._making = defaultdict(threading.RLock)
         self.texts, self.second, self.unrelated = texts, second, unrelated
         self._pending: dict[str, Any] = {}
-        given = {name: words.pop(name) for name in ("tab", "pair", "show", "query", "guide") if name in words}
+        first = ("tab", "pair", "show", "group", "query", "guide")
+        given = {name: words.pop(name) for name in first if name in words}
         super().__init__(**words)
         self._begin(engine, self._session.model)
         threads = isinstance(self.engine, Worker)
@@ -174,13 +179,18 @@ class Explorer(Guided):
 
     def _prepare(self, request: Any) -> tuple[Any, Any]:
         self._session.prepare()
-        asked = (self.show, self.pair, self.query)
+        asked = self._filters
         return asked, self._page(*asked)
+
+    @property
+    def _filters(self) -> tuple[Show, Any, str, str]:
+        return self.show, self.pair, self.query, self.group
 
     def _ready(self, found: tuple[Any, Any]) -> None:
         asked, page = found
         self._confusion = dict(self._session.errors(self.find, self.pair))
-        if asked == (self.show, self.pair, self.query):
+        self._groups = self._session.groups
+        if asked == self._filters:
             self._paint_images(page)
         else:
             self._ask_images()
@@ -210,7 +220,7 @@ class Explorer(Guided):
         if self._session.acts_made:
             self._confusion = dict(self._session.errors(self.find, self.pair))
 
-    @observes("pair", "show", "query")
+    @observes("pair", "show", "query", "group")
     def _filter_changed(self, change: Any) -> None:
         if change["name"] == "pair":
             self._find_changed(change)
@@ -233,15 +243,15 @@ class Explorer(Guided):
             self.selection.image = None
 
     def _ask_images(self) -> None:
-        show, pair, query, session = self.show, self.pair, self.query, self._session
-        if not session.acts_made:
+        asked = self._filters
+        if not self._session.acts_made:
             return
-        engine = self.engine if query.strip() else self._aside
-        self._submit("images", lambda request: self._page(show, pair, query), self._paint_images, engine=engine)
+        engine = self.engine if self.query.strip() else self._aside
+        self._submit("images", lambda request: self._page(*asked), self._paint_images, engine=engine)
 
-    def _page(self, show: Any, pair: Any, query: str) -> tuple[Shown, Any, Any]:
+    def _page(self, show: Show, pair: Any, query: str, group: str) -> tuple[Shown, Any, Any]:
         """Images to show, and the first page of them as a sheet: pictures are not read while others wait for LOCK."""
-        shown = self._session.shown(show, pair, query)
+        shown = self._session.shown(show, pair, query, group)
         images = self._session.images.acts.samples.take(shown.rows.tolist())
         return shown, images, self.gallery.made(images)
 
@@ -271,6 +281,9 @@ class Explorer(Guided):
             everything = self._session.lab.pooled_words or "all mistakes"
             self.grid.title = f"Heads behind {everything if pair is None else ' → '.join(pair)}"
             self.grid.values, self.grid.description = maps.tables, self._session.map_words(maps)
+        spans = self.parts.get("spans")
+        if isinstance(spans, SpanExplorer):
+            spans.show_guilt(*self._session.guilt(maps))
         self._uses = [dict(use) for use in self._session.uses]
         self._describe()
 
@@ -324,7 +337,7 @@ class Explorer(Guided):
     def state(self) -> dict[str, Any]:
         """Where one is, as plain values: assign it, or pass it as state=, to come back; `json.dumps` writes it."""
         pair = None if self.pair is None else list(self.pair)
-        filters = {"tab": self.tab, "pair": pair, "show": self.show, "query": self.query}
+        filters = {"tab": self.tab, "pair": pair, "show": self.show, "query": self.query, "group": self.group}
         return state_of(self, self._session, self._pending, filters)
 
     @state.setter
@@ -333,7 +346,7 @@ class Explorer(Guided):
         panels = found.get("panels", {})
         with LOCK, self.hold_sync():
             self._pending |= {name: settings for name, settings in panels.items() if name not in self.parts}
-            for name in ("pair", "show", "query"):
+            for name in ("pair", "show", "query", "group"):
                 if name in found:
                     setattr(self, name, found[name])
             for name, value in found.get("selection", {}).items():

@@ -27,6 +27,7 @@ FIELDS = (
     "pair",
     "show",
     "query",
+    "group",
     "selection",
     "panels",
 )
@@ -74,8 +75,10 @@ def read_state(state: Any, session: ExplorerSession | None = None) -> dict[str, 
     for name, known in (("tab", TABS), ("show", SHOWS)):
         if name in found and found[name] not in list(known):
             raise InputError("Explorer state", f"{name}={found[name]!r}", ", ".join(known), "name one of these")
-    if not isinstance(found.get("query", ""), str) or not isinstance(chosen.get("text", ""), str):
-        raise InputError("Explorer state", "a query or text that is no text", "texts", "copy the state whole")
+    if not all(
+        isinstance(text, str) for text in (found.get("query", ""), found.get("group", ""), chosen.get("text", ""))
+    ):
+        raise InputError("Explorer state", "a query, group or text that is no text", "texts", "copy the state whole")
     if session is not None:
         _fits(found, chosen, session)
     return found

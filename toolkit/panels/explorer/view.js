@@ -1,8 +1,9 @@
 // Explorer: what is chosen, tabs, and in each tab panels that believe they are alone.
 
+/** @import { Option } from "../base/controls.js" */
 /** @import { ErrorsSent, Key, Place, Stop } from "../base/types.d.ts" */
 
-import { choice } from "../base/controls.js";
+import { choice, offer } from "../base/controls.js";
 import { make, targetOf, write } from "../base/dom.js";
 import { Frame } from "../base/frame.js";
 import { keep } from "../base/keep.js";
@@ -31,6 +32,8 @@ const PAINTED_FROM = [
   "pair",
   "show",
   "query",
+  "group",
+  "_groups",
   "find",
   "_parts",
   "_confusion",
@@ -90,6 +93,7 @@ class View extends Frame {
     const main = make("div", "tkex-main", this.paneOf(MISTAKES));
     const row = make("div", "tkex-row", main);
     this.show = choice(row, "which images", Object.entries(this.get("_shows")));
+    this.group = choice(row, "of which group", []);
     const query = { type: "text", maxlength: "300", "aria-label": "search images by text" };
     this.query = make("input", "", row, { ...query, placeholder: "search by text: a bird on water" });
     this.found = make("div", "tkex-soft", main, { role: "status" });
@@ -230,6 +234,11 @@ class View extends Frame {
     if (there) this.picker.paint(errors, this.get("pair"));
     this.finder.paint(errors.rows !== undefined, this.get("find"), "", errorsWords(errors), this.active);
     this.show.value = this.get("show");
+    /** @type {string[]} */
+    const groups = this.get("_groups");
+    this.group.hidden = groups.length < 2;
+    offer(this.group, [["", "every group"], ...groups.map((name) => /** @type {Option} */ ([name, name]))]);
+    this.group.value = this.get("group");
     if (this.active !== this.query) this.query.value = this.get("query");
     write(this.found, this.onTheWay || this.get("_found"));
     this.uses.paint(this.get("_uses"));
@@ -340,6 +349,7 @@ function render({ model, el }) {
   const stop = keep(view, PAINTED_FROM, (on) => {
     view.root.addEventListener("click", (event) => view.onClick(event), on);
     view.show.addEventListener("change", () => view.set({ show: view.show.value }), on);
+    view.group.addEventListener("change", () => view.set({ group: view.group.value }), on);
     view.finder.listen(view, on);
     view.query.addEventListener("change", () => view.set({ query: view.query.value }), on);
   });

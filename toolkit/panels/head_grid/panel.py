@@ -193,8 +193,8 @@ class HeadGrid(Panel):
         return list(dict.fromkeys(proposal["value"]))
 
     def _limit_of(self, scored: bool, table: NDArray[np.float64]) -> float | None:
-        """The end of the colours. scored: whether the map is a score, whose scale ends at the guiltiest head: one that is
-        much needed would make all guilty ones pale.
+        """The end of the colours. scored: whether the map is a score, whose scale ends at the guiltiest head: one that
+        is much needed would make all guilty ones pale.
         """
         guilty = table[np.isfinite(table) & (table > 0)]
         if self._fixed_limit is None and scored and guilty.size:

@@ -6,11 +6,12 @@ for, painted and followed here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 import numpy as np
 import traitlets
+from numpy.typing import NDArray
 
 from toolkit.api.words.spans import Spans
 from toolkit.engine.engine import Engine
@@ -111,6 +112,7 @@ class SpanExplorer(LivePanel):
         size: texts per head, 1 to 100; default 10.
         method: "greedy" or "somp"; default "greedy".
         ranking: of images, by "contribution" (centred) or "cosine"; default "contribution".
+        colouring: of the heads, by "variance" or by "guilt", which `.show_guilt` gives; default "variance".
         text, query, image: what is chosen first, as below; default nothing.
         title, description: words; default "What heads say" and "".
         theme: "auto", "light" or "dark"; default "auto".
@@ -127,7 +129,7 @@ class SpanExplorer(LivePanel):
     """
 
     heading = "What heads say"
-    saved = ("size", "method", "ranking", "query")
+    saved = ("size", "method", "ranking", "colouring", "query")
     selection_fix = "pass head= to choose a head"
     doing: ClassVar[dict[str, str]] = {
         "bank": "encode the bank",
@@ -143,6 +145,7 @@ class SpanExplorer(LivePanel):
     text = traitlets.Unicode("").tag(sync=True)
     query = traitlets.Unicode("").tag(sync=True)
     ranking = traitlets.Enum(("contribution", "cosine"), "contribution").tag(sync=True)
+    colouring = traitlets.Enum(("variance", "guilt"), "variance").tag(sync=True)
     size = traitlets.Int(10, min=1, max=100)
     method: traitlets.TraitType[Any, Any] = traitlets.Enum(("greedy", "somp"), "greedy")
     image = traitlets.Unicode(None, allow_none=True).tag(sync=True)
@@ -154,6 +157,8 @@ class SpanExplorer(LivePanel):
     _shown: traitlets.List[int] = traitlets.List(traitlets.Int(), [0, 0]).tag(sync=True)
     _map = Table().tag(sync=True)
     _map_words = traitlets.Unicode("").tag(sync=True)
+    _guilt = Table().tag(sync=True)
+    _guilt_name = traitlets.Unicode("").tag(sync=True)
     _likely = traitlets.Bytes(b"").tag(sync=True)
     _labels: traitlets.List[str] = traitlets.List(traitlets.Unicode()).tag(sync=True)
     _sheet = traitlets.Bytes(b"").tag(sync=True)
@@ -175,6 +180,7 @@ class SpanExplorer(LivePanel):
         own = explorer.live | {"selection": Selection()}
         made = cls(explorer.session.images.acts, explorer.texts, head=head, **own)
         made.selection = explorer.selection
+        made.show_guilt(*explorer.session.guilt(explorer.session.maps(explorer.pair)))
         return made
 
     def __init__(
@@ -220,6 +226,22 @@ class SpanExplorer(LivePanel):
     def bank(self) -> Bank:
         """The bank as edited so far."""
         return self._session.bank.edited
+
+    def show_guilt(self, name: str, layers: Sequence[int], values: NDArray[np.float64]) -> None:
+        """Offer a score of heads as a colouring.
+
+        Arguments:
+            name: of the score.
+            layers: of the rows of `values`.
+            values: [l, h]; heads of other layers have none.
+        """
+        table = np.full((len(self._layers), self._heads), np.nan)
+        rows = dict(zip(layers, values, strict=True))
+        for i, layer in enumerate(self._layers):
+            if layer in rows:
+                table[i] = rows[layer]
+        with self.hold_sync():
+            self._guilt, self._guilt_name = table, name
 
     def _has(self, head: tuple[int, int]) -> bool:
         return head[0] in self._layers and 0 <= head[1] < self._heads

@@ -3,7 +3,7 @@
 /** @import { Bytes, Head, Key, Place, Rgb, Stop, Tile } from "../base/types.d.ts" */
 
 import { css } from "../base/colours.js";
-import { choice } from "../base/controls.js";
+import { choice, offer } from "../base/controls.js";
 import { paintCurve } from "../base/curve.js";
 import { drawn, floats, make, targetOf } from "../base/dom.js";
 import { Frame } from "../base/frame.js";
@@ -38,6 +38,9 @@ const PAINTED_FROM = [
   "_shown",
   "_map",
   "_map_words",
+  "_guilt",
+  "_guilt_name",
+  "colouring",
   "_likely",
   "_labels",
   "_sheet",
@@ -132,6 +135,7 @@ class View extends Frame {
     const side = make("div", "tkse-side", this.body);
     this.map = new HeadMap(this, side);
     this.what = make("div", "tkse-what", side);
+    this.colouring = choice(this.labelled(side, "Colour heads by"), "Colour heads by", []);
     this.query = this.field(side, "Which heads carry a word?", "water");
     const note = this.labelled(side, "Note on this head");
     this.note = make("textarea", "", note, { rows: "2", maxlength: "2000" });
@@ -219,6 +223,7 @@ class View extends Frame {
     this.paintFacts();
     this.paintImages();
     this.rank.value = this.get("ranking");
+    this.paintColouring();
     this.paintNote();
     if (this.active !== this.query) this.query.value = this.get("query");
     const other = !alike(this.get("_shown"), this.head);
@@ -232,7 +237,7 @@ class View extends Frame {
   }
 
   paintMap() {
-    const values = floats(this.get("_map"));
+    const values = floats(this.get(this.isByGuilt ? "_guilt" : "_map"));
     /** @type {Bytes} which heads carry the word better than chance */
     const likely = this.get("_likely");
     /** @type {string[]} the first text of every head */
@@ -241,10 +246,14 @@ class View extends Frame {
     const word = this.get("_map_words");
     const most = Math.max(1e-9, ...values.filter(Number.isFinite));
     /** @param {number} i */
-    const place = (i) => (Number.isFinite(values[i]) ? values[i] / most : 0);
+    const place = (i) => (Number.isFinite(values[i]) ? within(values[i] / most, 0, 1) : 0);
     /** @param {number} i */
     const words = (i) => {
       const label = labels[i] || "";
+      if (this.isByGuilt) {
+        const guilt = `${this.get("_guilt_name")} ${brief(values[i])}`;
+        return { title: label ? `${guilt}\n${label}` : guilt, label: `${guilt}; ${label}` };
+      }
       const share = percent(values[i]);
       const of = word ? `explained by ${word}` : "of all variance";
       return { title: label ? `${share}\n${label}` : share, label: `${share} ${of}; ${label}` };
@@ -253,11 +262,43 @@ class View extends Frame {
     this.map.paint(this.head, this.get("_palette")[this.theme], place, words, (cell, i) => {
       cell.classList.toggle("tkse-likely", Boolean(likely.byteLength && likely.getUint8(i)));
     });
-    this.map.node.setAttribute("aria-label", word ? `heads that carry ${word}` : "heads by variance");
+    this.map.node.setAttribute("aria-label", word ? `heads that carry ${word}` : this.byWhat);
     const limit = `up to ${percent(most)}`.replace(" %", "\u00a0%");
     this.what.textContent = word
       ? `Share of each head's variance that “${word}” explains, ${limit}; a dot: few random texts explain as much (p < 0.05).`
-      : `Each head's share of all variance, ${limit}.`;
+      : this.toldWithout(limit, most);
+  }
+
+  /** Whether heads are coloured by a score. */
+  get isByGuilt() {
+    return Boolean(this.get("_guilt_name")) && this.get("colouring") === "guilt" && !this.get("_map_words");
+  }
+
+  /** What heads are coloured by where no word is looked for. */
+  get byWhat() {
+    return this.isByGuilt ? `heads by ${this.get("_guilt_name")}` : "heads by variance";
+  }
+
+  /**
+   * What the map shows where no word is looked for.
+   * @param {string} limit the end of the colours, as a share
+   * @param {number} most and as a number
+   */
+  toldWithout(limit, most) {
+    if (!this.isByGuilt) return `Each head's share of all variance, ${limit}.`;
+    return `Guilt of each head by ${this.get("_guilt_name")}, up to ${brief(most)}; pale: none, or needed.`;
+  }
+
+  paintColouring() {
+    /** @type {string} */
+    const score = this.get("_guilt_name");
+    const field = /** @type {HTMLElement} */ (this.colouring.parentElement);
+    field.hidden = !score;
+    offer(this.colouring, [
+      ["variance", "share of all variance"],
+      ["guilt", `guilt: ${score}`],
+    ]);
+    this.colouring.value = this.get("colouring");
   }
 
   paintTexts() {
@@ -518,6 +559,8 @@ function render({ model, el }) {
   const stop = keep(view, PAINTED_FROM, (on) => {
     view.root.addEventListener("click", (event) => view.onClick(event), on);
     view.root.addEventListener("keydown", (event) => view.onField(event), on);
+    const { colouring } = view;
+    colouring.addEventListener("change", () => view.set({ colouring: colouring.value }), on);
     view.rank.addEventListener("change", () => view.set({ ranking: view.rank.value }), on);
     view.query.addEventListener("input", () => view.typed(), on);
     view.note.addEventListener("input", () => view.writesNote(), on);
