@@ -77,12 +77,12 @@ def test_injection_step_by_step():
             row = row + (row @ u) / row.norm() * u
             row = row / row.norm()
         expected.append(row)
-    released = inject(x, basis, "ltc_released")
+    released = inject(x, basis, "released")
     torch.testing.assert_close(released, torch.stack(expected))
     torch.testing.assert_close(released.norm(dim=1), torch.ones(4, dtype=torch.float64))
-    own = inject(x, basis, "ltc")
+    own = inject(x, basis, "own_norm")
     torch.testing.assert_close(own.norm(dim=1), x.norm(dim=1))
-    torch.testing.assert_close(inject(5 * x, basis, "ltc"), 5 * own)  # its own norm: no scale is special
+    torch.testing.assert_close(inject(5 * x, basis, "own_norm"), 5 * own)  # its own norm: no scale is special
 
 
 def test_differences_that_depend_on_earlier_ones_go():

@@ -7,31 +7,33 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-Mode = Literal["ltc", "ltc_released"]
-MODES: tuple[Mode, ...] = ("ltc", "ltc_released")
+Mode = Literal["released", "own_norm"]
+MODES: tuple[Mode, ...] = ("released", "own_norm")
 
 
-def directions(differences: Tensor) -> Tensor:
-    """[m, d]: an orthonormal basis of differences [m, d], in order; those that depend on earlier ones go."""
+def directions(differences: Tensor, least: float = 1e-9) -> Tensor:
+    """[m, d]: an orthonormal basis of differences [m, d], in order; those that depend on earlier ones go. least: the
+    share of its length that must be left of one.
+    """
     basis = differences.new_zeros(0, differences.shape[1], dtype=torch.float64)
     for x in differences.double():
         left = x - (x @ basis.T) @ basis
         left = left - (left @ basis.T) @ basis
-        if left.norm() > 1e-9 * x.norm():
+        if left.norm() > least * x.norm():
             basis = torch.cat([basis, (left / left.norm())[None]])
     return basis
 
 
-def inject(x: Tensor, basis: Tensor, mode: Mode = "ltc") -> Tensor:
+def inject(x: Tensor, basis: Tensor, mode: Mode = "released") -> Tensor:
     """x [..., d] drawn towards every direction u of a basis [m, d] in turn: x ← x + cos(x, u) u, then x / ‖x‖.
 
-    mode: "ltc_released" is the public code: x as it is, and norm 1 at the end, which makes a head as large as a whole
-    embedding. "ltc" does the same to x / ‖x‖ and gives it its own norm back.
+    mode: "released" is LTC's public code: x as it is, and norm 1 at the end, which makes a head as large as a whole
+    embedding. "own_norm", ours, does the same to x / ‖x‖ and gives it its own norm back.
     """
     least = torch.finfo(x.dtype).tiny
     norm = x.norm(dim=-1, keepdim=True).clamp(min=least)  # a head that writes nothing stays nothing
-    out = x if mode == "ltc_released" else x / norm
+    out = x if mode == "released" else x / norm
     for u in basis.to(x):
         out = out + (out @ u)[..., None] / out.norm(dim=-1, keepdim=True).clamp(min=least) * u
         out = out / out.norm(dim=-1, keepdim=True).clamp(min=least)
-    return out if mode == "ltc_released" else out * norm
+    return out if mode == "released" else out * norm

@@ -1,4 +1,4 @@
-"""Fitting an edit: the paper's trajectory by Adam, step by step, or L-BFGS to convergence (methods §4)."""
+"""Fitting an edit: step by step by Adam (our reading: R25 names no optimiser), or L-BFGS to convergence."""
 
 from __future__ import annotations
 

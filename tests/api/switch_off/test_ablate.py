@@ -227,15 +227,15 @@ def test_ltc_correction_step_by_step(model, acts, birds):
     heads, e = acts.parts().heads.double(), acts.embedding.double()
     raw = [model.encode_text([p[i] for p in pairs], normalize=False).double() for i in (0, 1)]
     q = torch.linalg.qr((raw[0] - raw[1]).T)[0].T
-    for mode in ("ltc", "ltc_released"):
+    for mode in ("own_norm", "released"):
         x = heads[:, 3, 1]
         norm = x.norm(dim=1, keepdim=True)
-        if mode == "ltc":
+        if mode == "own_norm":
             x = x / norm
         for u in q:
             x = x + (x @ u)[:, None] / x.norm(dim=1, keepdim=True) * u
             x = x / x.norm(dim=1, keepdim=True)
-        x = x if mode == "ltc_released" else x * norm
+        x = x if mode == "released" else x * norm
         off = heads[:, 3, 5]
         expected = e - off + off.mean(0) - heads[:, 3, 1] + x
         found = tk.ltc_correct(acts, birds, "L3.H5", "L3.H1", pairs, mode)
@@ -294,7 +294,7 @@ def test_no_image_and_one_image(acts, birds):
 def test_a_head_that_writes_nothing_stays_nothing(model, birds):
     silent = tk.fold_ablation(model, "L3.H1")
     acts = tk.extract(silent, tk.scenes("test", n=40, kind="birds"), progress=False)
-    for mode in ("ltc", "ltc_released"):
+    for mode in ("own_norm", "released"):
         found = tk.ltc_correct(acts, birds, "", "L3.H1", [("a long neck", "a short neck")], mode)
         torch.testing.assert_close(found.embedding, acts.embedding)
 

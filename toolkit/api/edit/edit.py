@@ -66,8 +66,8 @@ def edit(
         steps: of Adam on the full batch, 0 to 100,000; or "converge", L-BFGS to its end, which overfits; default 100.
         strategy: "diagonal", "full", "rank R", "strengths", "strengths all", "directions R" or "class vectors"; default
             "diagonal".
-        logit_scale: of g = softmax(scale · cosine), above 0; default the checkpoint's; 1 as in R25 (then α, β of 1e3 to
-            1e4).
+        logit_scale: of g = softmax(scale · cosine), above 0; default the checkpoint's; 1 is our
+            reading of R25's magnitudes (then α, β of 1e3 to 1e4).
         true: the class whose images are to be mended, by name or index; default all.
         predicted: the class they are taken for, by name or index; default all.
         pairs: several mistakes (true, predicted) instead; default all mistakes.

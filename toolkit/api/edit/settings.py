@@ -183,7 +183,7 @@ def known_scale(scale: Any, own: float) -> float | None:
         return None
     found = real(scale)
     if found is None or not found > 0:
-        accepted = f"a number above 0: 1 (R25's tables), or None for the checkpoint's {own:g}"
+        accepted = f"a number above 0: 1 (our reading of R25's magnitudes), or None for the checkpoint's {own:g}"
         raise InputError("edit", f"logit_scale={scale!r:.80}", accepted, "pass such a scale")
     return found
 

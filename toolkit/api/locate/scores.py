@@ -304,6 +304,7 @@ class Scores:
         *,
         lists: str | Sequence[str] = LISTS,
         guard: bool = True,
+        pooled: bool = True,
         within: float | None = None,
         classes: Any = None,
         check: Check = quiet,
@@ -326,6 +327,8 @@ class Scores:
             validation: judge on these parts instead; default the images of the scores.
             lists: the scores whose lists are looked at, by name; default the paper's A, −B, C and −D.
             guard: compare the empty set too (False is the paper's algorithm to the letter); default True.
+            pooled: of scores of all mistakes also look at the pooled lists, beside those of every pair (False is the
+                paper's algorithm, whose lists are of one ordered pair each); default True.
             within: points of accuracy that the other classes, those the scores' images are not of, may lose together in
                 the validation images; the groups are then those of the scores' classes alone; 100: any; default 2 where
                 groups are judged on validation images of other classes too, else none.
@@ -352,21 +355,24 @@ class Scores:
             by = "utility" if validation is None else "worst_group" if has_groups else "group_mean"
         if by in STEADY:
             return self._steady(by, top, validation, lists, guard, judge, check)
+        looked_at = self.lists(top, lists, pooled)
         if by not in CRITERIA:
             known = " or ".join(map(repr, (*CRITERIA, *STEADY)))
             raise InputError("scores.choose", f"by={by!r}", known, "pass one of these")
         if by == "balanced" and not ((judge.side == 0).any() and (judge.side == 1).any()):
             side = "W" if not (judge.side == 0).any() else "C ∪ A"
             raise InputError("scores.choose", f'by="balanced" where {side} is empty', "images in both", "take others")
-        found = choose(judge, self.lists(top, lists), by, guard)
+        found = choose(judge, looked_at, by, guard)
         heads = tuple((self.layers[row], head) for row, head in found.heads)
         utility = found.value if by == "utility" and validation is None else self._session.utility(heads)
         where = "" if validation is None else f" on {len(judge.truth)} validation images"
         if points is not None:
             where += f", the other classes losing at most {points:g} points"
-        looked_at = len(self._listed_pairs(top, 1 if isinstance(lists, str) else len(lists)))
-        if looked_at < len(self.pairs):
-            where += f", of all mistakes and of the {looked_at} most frequent of {len(self.pairs):,} pairs"
+        n = len(self._listed_pairs(top, 1 if isinstance(lists, str) else len(lists)))
+        if n < len(self.pairs):
+            where += (
+                f", of {'all mistakes and of ' if pooled else ''}the {n} most frequent of {len(self.pairs):,} pairs"
+            )
         why = _why(found.curves, found.score, len(heads), by, found.value, found.base, where)
         return HeadSet(heads, utility, why, wider.hash)
 
@@ -400,22 +406,26 @@ class Scores:
         return HeadSet(heads, self._session.utility(heads), found.why, self.settings["class_set"])
 
     @full_precision
-    def lists(self, top: int = 15, names: str | Sequence[str] = LISTS) -> dict[str, list[tuple[int, int]]]:
+    def lists(
+        self, top: int = 15, names: str | Sequence[str] = LISTS, pooled: bool = True
+    ) -> dict[str, list[tuple[int, int]]]:
         """The ranked lists Algorithm 1 looks at, by name: positions (row, head) of the `top` worst heads of each.
 
         Arguments:
             top: the length of each; default 15.
             names: of the scores; default A, −B, C and −D. Those that do not exist here are left out; InputError where
                 none does.
+            pooled: of scores of all mistakes also the pooled lists, where there are pairs; default True.
         """
-        return {name: ranked.heads for name, ranked in self._ranked(top, names).items()}
+        return {name: ranked.heads for name, ranked in self._ranked(top, names, pooled).items()}
 
-    def _ranked(self, top: int, names: str | Sequence[str]) -> dict[str, Ranked]:
+    def _ranked(self, top: int, names: str | Sequence[str], pooled: bool = True) -> dict[str, Ranked]:
         rows = {layer: row for row, layer in enumerate(self.layers)}
         asked = [known_score(name, "scores.choose") for name in ([names] if isinstance(names, str) else names)]
         out: dict[str, Ranked] = {}
         for score in asked:
-            for scores in (self, *self._listed_pairs(top, len(asked))):
+            pairs = self._listed_pairs(top, len(asked))
+            for scores in (self, *pairs) if pooled or not pairs else pairs:
                 table = scores._table_or_none(score)
                 if table is not None:
                     pair = "" if scores.pair is None or not self.pairs else f" ({' → '.join(scores.pair)})"

@@ -15,7 +15,10 @@ class Published(NamedTuple):
     sd: tuple[float, float] | None = None
 
 
-SOURCE = "R25 (ICLR 2025 submission) Tables 1 and 3; average: plain mean over the 5,794 test images"
+SOURCE = (
+    "R25 (ICLR 2025 submission) Tables 1 and 3; average: as we read it the plain mean over the 5,794 test images (its"
+    " captions say “average-group accuracy”)"
+)
 WATERBIRDS: dict[str, dict[str, Published]] = {
     "ViT-B-16": {
         "base": Published(72.8, 45.6), "TextSpan": Published(78.5, 57.5), "located, 10 a class": Published(81.1, 61.4),

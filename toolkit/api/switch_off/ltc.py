@@ -25,7 +25,7 @@ def ltc_correct(
     spurious: Any,
     salient: Any = (),
     pairs: Sequence[tuple[str, str]] | Any = (),
-    mode: Mode = "ltc",
+    mode: Mode = "released",
 ) -> Ablation:
     """Mean-ablate the spurious heads and draw the salient ones towards what tells the classes apart (LTC §4).
 
@@ -38,8 +38,8 @@ def ltc_correct(
         salient: heads in any spelling, such as `scores.ltc.salient`; default none.
         pairs: texts of an attribute and of its opposite, encoded by the live model; or their differences [m, d];
             default none.
-        mode: "ltc" keeps every salient head's own norm; "ltc_released" gives it norm 1, as the public code does, so
-            that it counts as much as the whole embedding; default "ltc".
+        mode: "released" gives every salient head norm 1, as LTC's public code does, so that it counts as much as the
+            whole embedding; "own_norm", ours, keeps its own norm; default "released".
 
     Returns:
         `Ablation`, direct effect, how=mode.
@@ -51,7 +51,7 @@ def ltc_correct(
     >>> acts = tk.extract(tk.load(), tk.scenes("test", n=80, kind="birds"), progress=False)
     >>> birds = tk.classes(["waterbird", "landbird"])
     >>> tk.ltc_correct(acts, birds, "L3.H5", "L3.H1", [("a long neck", "a short neck")]).how
-    'ltc'
+    'released'
     """
     if mode not in MODES:
         raise InputError("ltc_correct", f"mode={mode!r}", " or ".join(map(repr, MODES)), "pass one of these")

@@ -83,7 +83,7 @@ class EditLab(FrontedEdits):
         strategy: "diagonal", "full", "rank R", "strengths", "strengths all", "directions R" or "class vectors"; default
             "diagonal".
         beside: the strategy of the second edit, or the name of a kept one; "" for none; default "strengths".
-        scale: of the logits, above 0; 1 as in R25; default the checkpoint's.
+        scale: of the logits, above 0; 1 is our reading of R25; default the checkpoint's.
         nonnegative: keep θ ≥ 0; default False.
         pair: (true, predicted); default all mistakes.
         image: the id of the image looked at; default none.

@@ -293,7 +293,7 @@ class View extends Frame {
     /** @type {Option[]} */
     const scales = [
       ["", `checkpoint's ${brief(this.facts.scale || 0)}`],
-      ["1", "1 (R25)"],
+      ["1", "1 (R25, as we read it)"],
     ];
     if (scale && scale !== 1) scales.push([String(scale), told(scale)]);
     offer(this.scale, scales);

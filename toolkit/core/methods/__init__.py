@@ -1,0 +1,1 @@
+"""Cures on cached embeddings and class vectors: tensors in, tensors out."""
