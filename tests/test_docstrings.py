@@ -28,8 +28,12 @@ def test_examples_run(name):
 
 
 PUBLIC: dict[str, Any] = {
-    **{name: getattr(tk, name) for name in tk.__all__ if name != "teach"},
-    **{f"teach.{name}": getattr(tk.teach, name) for name in tk.teach.__all__},
+    **{name: getattr(tk, name) for name in tk.__all__ if name not in tk.WHOLE},
+    **{
+        f"{whole}.{name}": getattr(getattr(tk, whole), name)
+        for whole in tk.WHOLE
+        for name in getattr(tk, whole).__all__
+    },
 }
 VERBS = {name: thing for name, thing in PUBLIC.items() if inspect.isfunction(thing)}
 CLASSES = {name: thing for name, thing in PUBLIC.items() if inspect.isclass(thing) and not issubclass(thing, Exception)}

@@ -19,6 +19,8 @@ from toolkit.version import __version__ as __version__
 from toolkit.waking import waking as _waking
 
 hold_imports()
+WHOLE = {"teach": "toolkit.teach", "methods": "toolkit.api.methods"}
+"""Names that are packages."""
 LIGHT = ("toolkit.errors", "toolkit.version")
 """What needs no torch."""
 
@@ -36,8 +38,9 @@ __all__ = sorted(_WHERE)
 
 def __getattr__(name: str) -> Any:
     """Public names are imported when first used, so that `import toolkit` needs no torch."""
-    if name == "teach":
-        return import_module("toolkit.teach")
+    if name in WHOLE:
+        with _waking("torch"):
+            return import_module(WHOLE[name])
     if name not in _WHERE:
         from difflib import get_close_matches
 

@@ -1,6 +1,7 @@
 """The public names: a line each. `toolkit/__init__.py` reads them here, and so do type checkers and editors."""
 
 from toolkit import teach as teach
+from toolkit.api import methods as methods
 from toolkit.api.doctor.checkup import Checkup as Checkup
 from toolkit.api.doctor.doctor import doctor as doctor
 from toolkit.api.edit.compare import compare as compare
@@ -24,6 +25,10 @@ from toolkit.api.locate.evidence import HeadEvidence as HeadEvidence
 from toolkit.api.locate.head_scores import head_score as head_score
 from toolkit.api.locate.locate import locate as locate
 from toolkit.api.locate.scores import Scores as Scores
+from toolkit.api.methods.comparison import Comparison as Comparison
+from toolkit.api.methods.comparison import MethodWarning as MethodWarning
+from toolkit.api.methods.comparison import comparison as comparison
+from toolkit.api.methods.registry import method as method
 from toolkit.api.protocol.reproduce import reproduce_waterbirds as reproduce_waterbirds
 from toolkit.api.protocol.reproduction import Reproduction as Reproduction
 from toolkit.api.switch_off.ablate import ablate as ablate
@@ -100,6 +105,8 @@ from toolkit.explanations.glossary import glossary as glossary
 from toolkit.explanations.terms import Term as Term
 from toolkit.explanations.why import Why as Why
 from toolkit.explanations.why import why as why
+from toolkit.figures.comparison import comparison_matplotlib as comparison_matplotlib
+from toolkit.figures.comparison import comparison_plotly as comparison_plotly
 from toolkit.figures.frontier import frontier_matplotlib as frontier_matplotlib
 from toolkit.figures.frontier import frontier_plotly as frontier_plotly
 from toolkit.figures.maps import maps_matplotlib as maps_matplotlib

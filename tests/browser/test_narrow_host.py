@@ -329,6 +329,7 @@ def test_what_is_typed_is_not_overwritten_by_its_own_older_echo(host: NarrowHost
     field.press("End")
     field.press_sequentially(" on water", delay=30)
     host.page.wait_for_timeout(200)
+    root.get_by_label("View: colours, scale, images of your own").click()
     root.get_by_label("smooth", exact=True).check()
     host.pump_until(lambda: panel.text.endswith(" on water") and not panel.raw)
     host.still(root)

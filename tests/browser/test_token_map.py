@@ -70,6 +70,7 @@ def test_lab_token_map(open_lab, lab: Server, tmp_path: Path, screenshots: Path)
     colour = np.abs(picture[..., 0] - picture[..., 2])
     cell = colour[int(row * side) : int((row + 1) * side), int(col * side) : int((col + 1) * side)]
     assert cell.mean() > 2 * colour.mean()
+    shown.root.get_by_label("View: colours, scale, images of your own").click()
     slider = shown.root.get_by_label("colour", exact=True)
     slider.focus()
     press(slider, "Home")

@@ -15,7 +15,7 @@ from scipy.stats import fisher_exact
 import toolkit as tk
 from toolkit.core.intervals import wilson
 from toolkit.organism import train as training
-from toolkit.organism.evaluate import PROMPTS, Probe
+from toolkit.organism.evaluate import PROMPTS, FactorProbe
 from toolkit.organism.factors import FACTORS
 from toolkit.organism.factors import OTHERS as OTHER_CLASSES
 from toolkit.organism.model import ARCHITECTURE, OTHERS, VARIANTS, WEIGHTS
@@ -39,7 +39,7 @@ def organism():
 
 @pytest.fixture(scope="module")
 def probe(model):
-    return Probe(model.tokenizer, seed=SEED, split="test", n=N)
+    return FactorProbe(model.tokenizer, seed=SEED, split="test", n=N)
 
 
 @pytest.fixture(scope="module")

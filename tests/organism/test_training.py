@@ -28,8 +28,8 @@ needs_muon = pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="traini
 
 @pytest.fixture(autouse=True)
 def small_probe(monkeypatch):
-    probe = training.Probe
-    monkeypatch.setattr(training, "Probe", lambda *args, **options: probe(*args, **options | {"n": 120}))
+    probe = training.FactorProbe
+    monkeypatch.setattr(training, "FactorProbe", lambda *args, **options: probe(*args, **options | {"n": 120}))
 
 
 def trainer(folder, stages=STAGES):

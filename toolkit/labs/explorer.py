@@ -20,6 +20,7 @@ from toolkit.api.images.load import load
 from toolkit.api.images.search import search
 from toolkit.api.locate.evidence import AbsentScoreError
 from toolkit.api.locate.registry import offered
+from toolkit.api.locate.score_maps import ScoreMaps
 from toolkit.api.locate.scores import USUAL_SCORE
 from toolkit.core.heads import HeadSet
 from toolkit.data.classes import ClassSet, classes
@@ -58,8 +59,13 @@ class Shown:
 class HeadMaps(NamedTuple):
     """Scores of heads by name, [l, h] each, nan where one failed; and what failed, in words ("" for nothing)."""
 
-    tables: dict[str, NDArray[np.float64]]
+    tables: ScoreMaps
     failed: str
+
+    @property
+    def first(self) -> tuple[str, NDArray[np.float64]]:
+        """The score shown first, and its map."""
+        return next(iter(self.tables.items()))
 
 
 class ImageSaid(TypedDict):
@@ -177,7 +183,7 @@ class ExplorerSession:
         """Scores of the heads for an error; along predicted − true alone where none is wrong."""
         wrong = self.lab.images.mistakes
         if not (wrong if pair is None else wrong.get(pair)):
-            return HeadMaps({NOBODY: self.lab.map("text", pair or self.first_pair, "zero", "")}, "")
+            return HeadMaps(ScoreMaps({NOBODY: self.lab.map("text", pair or self.first_pair, "zero", "")}), "")
         tables, failed = dict[str, NDArray[np.float64]](), list[str]()
         for score in offered("HeadGrid"):
             if score.needs_model:
@@ -190,12 +196,7 @@ class ExplorerSession:
                 tables[score.name] = np.full((len(self.lab.layers), self.lab.shape[1]), np.nan)
                 failed.append(str(error))
         first = {name: tables[name] for name in (USUAL_SCORE,) if name in tables}
-        return HeadMaps(first | tables, " ".join(dict.fromkeys(failed)))  # several scores, one reason
-
-    def guilt(self, maps: HeadMaps) -> tuple[str, tuple[int, ...], NDArray[np.float64]]:
-        """The score shown first: its name, its layers, and the heads' values [l, h]."""
-        name = next(iter(maps.tables))
-        return name, self.lab.layers, maps.tables[name]
+        return HeadMaps(ScoreMaps(first | tables), " ".join(dict.fromkeys(failed)))  # several scores, one reason
 
     def map_words(self, maps: HeadMaps) -> str:
         """What maps rest on, and what failed."""

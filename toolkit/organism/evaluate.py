@@ -33,7 +33,7 @@ PROMPTS: dict[str, list[str]] = {
 """One plain prompt for every word of every factor."""
 
 
-class Probe:
+class FactorProbe:
     """Accuracy of every factor's words, birds two-way by group, and the other classes, on `n` scenes of a split."""
 
     def __init__(

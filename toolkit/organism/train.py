@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from toolkit.organism import captions, fastclip, fused
-from toolkit.organism.evaluate import Probe
+from toolkit.organism.evaluate import FactorProbe
 from toolkit.organism.factors import Mixture
 from toolkit.organism.model import ARCHITECTURE, MEAN, STD, build, load_clip
 from toolkit.organism.pool import Pool
@@ -120,8 +120,8 @@ class Trainer:
         self.stage, self.step, self.seen, self.seconds = 0, 0, 0, 0.0
         self.curve: list[dict[str, Any]] = []
         self.commands: list[str] = []
-        self.probe = Probe(self.tokenizer, seed=0)
-        self.birds = Probe(self.tokenizer, seed=1, n=1600, mixture=Mixture(birds=1.0))
+        self.probe = FactorProbe(self.tokenizer, seed=0)
+        self.birds = FactorProbe(self.tokenizer, seed=1, n=1600, mixture=Mixture(birds=1.0))
 
     def train_step(self, stage: Stage) -> float:
         rng = np.random.default_rng([self.seed, self.stage, self.step])

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Comparison:
+class EditComparison:
     """Two edits on the same images; differences are second − first.
 
     Attributes:
@@ -92,8 +92,8 @@ class Comparison:
     __repr__ = __str__
 
 
-def compare(first: Edit, second: Edit, acts: Any = None) -> Comparison:
-    """What one edit does that another of the same model does not, on the same images, as a `Comparison`.
+def compare(first: Edit, second: Edit, acts: Any = None) -> EditComparison:
+    """What one edit does that another of the same model does not, on the same images, as a `EditComparison`.
 
     It holds predictions, groups, and maps of what the two differ in.
 
@@ -126,4 +126,4 @@ def compare(first: Edit, second: Edit, acts: Any = None) -> Comparison:
     if not held.own and used & set(held.images.acts.ids.astype(str)):
         keep = [i for i, name in enumerate(held.images.acts.ids.astype(str)) if name not in used]
         held = first.on(held.images.acts.take(keep)).held
-    return Comparison(first, second, (outcome_of(held, first.guess), outcome_of(held, second.guess)))
+    return EditComparison(first, second, (outcome_of(held, first.guess), outcome_of(held, second.guess)))

@@ -18,6 +18,7 @@ from toolkit.api.checks import Check, quiet
 from toolkit.api.locate.evidence import AbsentScoreError, LocateEvidence
 from toolkit.api.locate.random_sets import RandomSets, random_sets
 from toolkit.api.locate.registry import HeadScore, known_score, offered
+from toolkit.api.locate.score_maps import ScoreMaps
 from toolkit.api.locate.steady import Ranked, cross_validated, stable
 from toolkit.api.locate.tables import Error, pooled, samples_of, table_of
 from toolkit.api.locate.within import allowed
@@ -153,11 +154,11 @@ class Scores:
         """
         return table_of(self._session, known_score(name, "scores.map"), self._error, how, text, check)
 
-    def maps(self) -> dict[str, Array]:
+    def maps(self) -> ScoreMaps:
         """By name, [l, h]: every score that a HeadGrid offers and that exists here; `tk.HeadGrid(scores)` shows them.
         What fails is nan everywhere.
         """
-        found = {}
+        found = ScoreMaps()
         for score in offered("HeadGrid"):
             try:
                 found[score.name] = self.map(score.name)

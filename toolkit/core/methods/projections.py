@@ -75,7 +75,7 @@ def spurious_basis(texts: Tensor) -> Tensor:
 
 
 def calibrated(w: Tensor, basis: Tensor, pairs: Tensor, rho: float, lam: float, ltc: bool = False) -> Tensor:
-    """[..., d]: n(P₀ (λM + I)⁻¹ w), P₀ = I − ρ B Bᵀ, M the mean outer product of differences (Chuang et al. 2023, eq. 7).
+    """[..., d]: n(P₀ (λM + I)⁻¹ w), P₀ = I − ρ B Bᵀ, M the mean outer product of differences (Chuang et al. 2023).
 
     w [..., d]: class vectors. basis [k, d]: B. pairs [m, d]: differences of texts that should coincide. ltc: the other
     order, (λM + I)⁻¹ P₀ w. The inverse is Woodbury's.

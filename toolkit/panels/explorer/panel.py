@@ -283,7 +283,7 @@ class Explorer(Guided):
             self.grid.values, self.grid.description = maps.tables, self._session.map_words(maps)
         spans = self.parts.get("spans")
         if isinstance(spans, SpanExplorer):
-            spans.show_guilt(*self._session.guilt(maps))
+            spans.show_guilt(self._session.lab.layers, *maps.first)
         self._uses = [dict(use) for use in self._session.uses]
         self._describe()
 

@@ -12,6 +12,7 @@ import traitlets
 from numpy.typing import NDArray
 
 from toolkit.api.locate.registry import offered
+from toolkit.api.locate.score_maps import ScoreMaps
 from toolkit.api.locate.scores import Scores
 from toolkit.core.heads import HeadSet
 from toolkit.errors import InputError
@@ -45,7 +46,7 @@ class HeadGrid(Panel):
             (`score`); or what `tk.locate` gives, for all its scores. Assign to `.values` to repaint in place.
         layers: of the rows; default 0…l−1 (of what `tk.locate` gives, its own).
         limit: half the range of the colours, in the map's unit; default the 99th percentile of |values| of each map,
-            of a score by name that of its guiltiest head.
+            of what `tk.locate` gives that of the guiltiest head of each.
         score: the name of the map shown first; default the first.
         selection: a Selection to share with other panels; default its own.
         selected: heads to select, in any spelling; default none.
@@ -144,15 +145,16 @@ class HeadGrid(Panel):
         tables = _tables(values)
         first = next(iter(tables.values()))
         rows = self._rows(first, layers)
-        scores = {one.name: one for one in offered() if one.name in tables}
-        limits = [check_limit(self._limit_of(name in scores, table), table) for name, table in tables.items()]
+        known = {one.name: one for one in offered() if one.name in tables}
+        scored = isinstance(values, Scores | ScoreMaps)
+        limits = [check_limit(self._limit_of(scored, table), table) for table in tables.values()]
         self._tables, self._showing = tables, True
         try:
             with self.hold_sync():
                 self._shape = {"rows": first.shape[0], "columns": first.shape[1]}
                 self._layers, self._scores, self._limits = rows, list(tables), limits
-                self._labels = {name: one.label for name, one in scores.items()}
-                self._says = {name: one.says for name, one in scores.items()}
+                self._labels = {name: one.label for name, one in known.items()}
+                self._says = {name: one.says for name, one in known.items() if scored}
                 self.score = self.score if self.score in tables else self._scores[0]
                 self.limit = limits[self._scores.index(self.score)]
                 self._data = np.stack(list(tables.values()))

@@ -180,7 +180,7 @@ class SpanExplorer(LivePanel):
         own = explorer.live | {"selection": Selection()}
         made = cls(explorer.session.images.acts, explorer.texts, head=head, **own)
         made.selection = explorer.selection
-        made.show_guilt(*explorer.session.guilt(explorer.session.maps(explorer.pair)))
+        made.show_guilt(explorer.session.lab.layers, *explorer.session.maps(explorer.pair).first)
         return made
 
     def __init__(
@@ -227,12 +227,12 @@ class SpanExplorer(LivePanel):
         """The bank as edited so far."""
         return self._session.bank.edited
 
-    def show_guilt(self, name: str, layers: Sequence[int], values: NDArray[np.float64]) -> None:
+    def show_guilt(self, layers: Sequence[int], name: str, values: NDArray[np.float64]) -> None:
         """Offer a score of heads as a colouring.
 
         Arguments:
-            name: of the score.
             layers: of the rows of `values`.
+            name: of the score.
             values: [l, h]; heads of other layers have none.
         """
         table = np.full((len(self._layers), self._heads), np.nan)

@@ -1,0 +1,334 @@
+"""`tk.comparison`: every cure as a path from one origin, on the same images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+import torch
+
+from toolkit.api.checks import Check, quiet
+from toolkit.api.edit.frontier_result import MEASURES, pareto
+from toolkit.api.edit.held_out import HeldOut, held_out
+from toolkit.api.edit.problem import edit_problem
+from toolkit.api.images.acts import Acts
+from toolkit.api.methods.as_it_is import AsItIs
+from toolkit.api.methods.compared import Array, Compared, Turned
+from toolkit.api.methods.fitted import Fitted
+from toolkit.api.methods.method import Method
+from toolkit.api.methods.registry import known_method
+from toolkit.core.metrics import Change
+from toolkit.core.precision import full_precision
+from toolkit.data.classes import ClassSet
+from toolkit.data.counts import many
+from toolkit.errors import InputError, warn_caller
+
+if TYPE_CHECKING:
+    import pandas
+
+Choose = Literal["paper", "validation", "loo"]
+
+
+class MethodWarning(UserWarning):
+    """What a comparison left out."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison:
+    """Methods on the same held-out images, each a path from the model as it is; made by `tk.comparison`.
+
+    Attributes:
+        methods: by name, each fitted to every draw; "as it is" is the first.
+        choose: how dials were put.
+        held: the images all of them are judged on, for every draw.
+        notes: what should be known of it.
+        validated_on: validation images.
+    """
+
+    methods: dict[str, Compared]
+    choose: str
+    held: tuple[HeldOut, ...]
+    notes: tuple[str, ...]
+    validated_on: int = 0
+
+    def __getitem__(self, name: str) -> Compared:
+        if name not in self.methods:
+            raise InputError("comparison", f"the method {name!r:.60}", ", ".join(map(repr, self.methods)), "name one")
+        return self.methods[name]
+
+    def __iter__(self) -> Any:
+        return iter(self.methods.values())
+
+    def change(self, first: str, second: str) -> Change:
+        """From what one method predicts to what another does, in the first draw: groups of the target classes, paired.
+
+        Arguments:
+            first: the name of a method.
+            second: the name of another.
+        """
+        one, other = (self[name].turned[0].on().success for name in (first, second))
+        if one is None or other is None:
+            given, fix = "held-out images, none of a target class", "hold some out"
+            raise InputError("comparison", given, "images of the classes the shots are of", fix)
+        return Change(one.change.after, other.change.after)
+
+    @property
+    def pareto(self) -> tuple[str, ...]:
+        """Methods that no other beats in both the worst group and locality (means over draws)."""
+        return self.pareto_of()
+
+    def pareto_of(self, x: str = "worst", y: str = "locality") -> tuple[str, ...]:
+        """Methods that no other beats in both of two measures (means over draws).
+
+        Arguments:
+            x: one measure: "success", "worst", "like", "locality" or "agreement"; default "worst".
+            y: the other; default "locality".
+        """
+        for name in (x, y):
+            if name not in MEASURES:
+                raise InputError("comparison", f"the measure {name!r:.60}", ", ".join(MEASURES), "name one of these")
+        means = [[one.points()[name].mean() for one in self] for name in (x, y)]
+        kept = pareto(np.array(means[0]), np.array(means[1]))
+        return tuple(name for name, best in zip(self.methods, kept, strict=True) if best)
+
+    @property
+    def ledger(self) -> pandas.DataFrame:
+        """What every method was told in the first draw: method, told, images, groups, validation, texts, …."""
+        import pandas
+
+        rows = []
+        for one in self:
+            ledger = one.fitted.ledger
+            validated = self.validated_on if one.turned[0].chosen == "validation" else 0
+            rows.append({
+                "method": one.name, "told": one.fitted.method.told, "labels": ledger.labels,
+                "group_labels": ledger.group_labels, "validation": validated, "texts": ledger.texts,
+                "pictures": ledger.pictures, "parameters": ledger.parameters, "seconds": ledger.seconds,
+            })  # fmt: skip
+        return pandas.DataFrame(rows)
+
+    @property
+    def table(self) -> pandas.DataFrame:
+        """One row per method: dial, value, chosen; worst group, success, like, locality, agreement (means over draws),
+        the worst group's change from the model as it is with its paired 95 % interval (one draw) or its standard
+        deviation over draws; n, split.
+        """
+        import pandas
+
+        start = self["as it is"].points()
+        rows = []
+        for one in self:
+            points = one.points()
+            row: dict[str, Any] = {
+                "method": one.name, "dial": one.fitted.dial.name, "value": one.value, "chosen": one.turned[0].chosen,
+            }  # fmt: skip
+            row |= {
+                name: float(np.mean(points[name])) for name in ("worst", "success", "like", "locality", "agreement")
+            }
+            gained = points["worst"] - start["worst"]
+            row["change"] = float(gained.mean())
+            row["sd"] = float(gained.std(ddof=1)) if len(gained) > 1 else np.nan
+            success = one.turned[0].on().success
+            if success is not None and len(gained) == 1:
+                interval = success.change.worst.interval
+                row |= {"low": interval.low, "high": interval.high}
+            sizes = self.held[0].sizes
+            rows.append(row | {"n": sizes["success"], "n_other": sizes["agreement"], "split": self.held[0].split})
+        return pandas.DataFrame(rows)
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """All paths: method, draw, value, every measure; a row per draw and value of a dial."""
+        import pandas
+
+        return pandas.concat([one.to_dataframe() for one in self], ignore_index=True)
+
+    def __str__(self) -> str:
+        wide = max(len(f"{one.name} ({one.fitted.dial.name} = {one.value:g})") for one in self)
+        held = self.held[0]
+        head = (
+            f"{len(self.methods)} methods, {many(len(self.held), 'draw')}, dials by {self.choose}; judged on n ="
+            f" {held.sizes['success']} of the target classes and {held.sizes['agreement']} others, split"
+            f" {held.split!r}, plain averages, percent"
+        )
+        lines = [head, f"  {'':{wide}} {'worst':>6} {'all':>6} {'others':>7} {'stay':>6}   change of the worst"]
+        for row in self.table.to_dict("records"):
+            moved = f"{100 * row['change']:+.1f}"
+            if len(self.held) > 1:
+                moved += f" ± {100 * row['sd']:.1f} over draws"
+            elif np.isfinite(row.get("low", np.nan)):
+                moved += f" [{100 * row['low']:+.1f}, {100 * row['high']:+.1f}]"
+            told = f"{row['method']} ({row['dial']} = {row['value']:g})"
+            values = " ".join(
+                f"{100 * row[name]:{w}.1f}"
+                for name, w in (("worst", 6), ("success", 6), ("locality", 7), ("agreement", 6))
+            )
+            lines.append(f"  {told:{wide}} {values}   {moved}")
+        return "\n".join([*lines, *(f"  note: {note}" for note in self.notes)])
+
+    __repr__ = __str__
+
+
+@full_precision
+def comparison(
+    few: Acts | Sequence[Acts], classes: ClassSet, methods: Sequence[Any] | None = None, *, held_out: Acts,
+    unrelated: Mapping[str, Any] | None = None, validation: Acts | None = None, heads: Any = None,
+    draws: Sequence[Acts] = (), choose: Choose = "paper", groups: Sequence[str] | None = None, model: Any = None,
+    seed: int = 0, check: Check = quiet, each: Callable[[Compared], None] | None = None,
+) -> Comparison:  # fmt: skip
+    """Cures side by side, each fitted to the same few images and judged on the same others (`Comparison`).
+
+    Every method is a path: its dial goes from the model as it is to far beyond what helps. Images that a method is
+    fitted to are left out of those it is judged on.
+
+    Arguments:
+        few: parts of the few labelled images (`Acts`), or a list of draws.
+        classes: all that are told apart (`tk.classes`), those that should stay as they are too.
+        methods: settings, classes of `tk.methods` or their names; default all that need nothing but labels and, where
+            the images have groups, groups.
+        held_out: parts of other labelled images, which judge.
+        unrelated: by name, parts of images that should stay as they are, or (parts, classes of their own); default
+            none.
+        validation: parts of other labelled images that dials are chosen on; default none.
+        heads: for the methods that take heads out or learn to do without them, where they name none; default those
+            that each locates on the few.
+        draws: further draws to repeat everything with; default none.
+        choose: how dials are put: "paper", "validation" (the best worst group there; of classes without groups, the
+            best mean) or "loo" (the shot left out, where a method can); default "paper".
+        groups: a group name for every image of the first draw; default those the images are known to be of.
+        model: encodes texts; default the one `few` is attached to.
+        seed: of what is random; default 0.
+        check: called with (done, of) between methods; what it raises ends the work; default nothing.
+        each: called with every method when it is done; default nothing.
+
+    Raises:
+        InputError: for no methods, two of one name, choose="validation" without validation images, held-out images that
+            are all among the few, and what a method refuses.
+
+    >>> import toolkit as tk
+    >>> pool = tk.extract(tk.load(), tk.scenes("edit", n=120, kind="birds"), progress=False)
+    >>> val = tk.extract(tk.load(), tk.scenes("val", n=120), progress=False)
+    >>> every = tk.classes(sorted(set(val.labels)))
+    >>> found = tk.comparison(pool.draw(10), every, ["TipAdapter", "Probe"], held_out=val)
+    >>> list(found.methods)
+    ['as it is', 'Tip-Adapter', 'probe']
+    """
+    if choose not in get_args(Choose):
+        raise InputError("comparison", f"choose={choose!r}", " or ".join(map(repr, get_args(Choose))), "name one")
+    if choose == "validation" and validation is None:
+        raise InputError("comparison", 'choose="validation" without images', "validation=acts", "pass such images")
+    every = [*([few] if isinstance(few, Acts) else few), *draws]
+    if not every:
+        raise InputError(
+            "comparison", "no images to fit to", "parts of a few labelled images", "draw some: acts.draw()"
+        )
+    asked = _settings(methods, every[0], heads)
+    fields = [_field(one, classes, held_out, unrelated, validation) for one in every]
+    notes = tuple(dict.fromkeys(note for field in fields for note in field.notes))
+    for note in notes:
+        warn_caller(f"comparison: {note}", MethodWarning)
+    found: dict[str, Compared] = {}
+    for i, settings in enumerate(asked):
+        check(i, len(asked))
+        fitted = [
+            settings.fit(one, classes, groups if j == 0 else None, validation, model, seed)
+            for j, one in enumerate(every)
+        ]
+        values = fitted[0].dial.grid
+        turned = tuple(_turned(made, field, choose) for made, field in zip(fitted, fields, strict=True))
+        paths = [_path(made, values, field.held) for made, field in zip(fitted, fields, strict=True)]
+        stacked: dict[str, Array] = {name: np.stack([path[name] for path in paths]) for name in MEASURES}
+        found[settings.name] = Compared(turned, values, stacked)
+        if each is not None:
+            each(found[settings.name])
+    n = 0 if validation is None else len(validation)
+    return Comparison(found, choose, tuple(field.held for field in fields), notes, n)
+
+
+@dataclass(frozen=True, eq=False)
+class _Field:
+    """What one draw is judged on, and chosen on."""
+
+    problem: Any
+    held: HeldOut
+    chosen_on: HeldOut | None
+    notes: tuple[str, ...]
+
+
+def _field(few: Acts, classes: ClassSet, held: Any, unrelated: Any, validation: Any) -> _Field:
+    problem = edit_problem(few, classes, (), operation="comparison")
+    judging = held_out(problem, held, unrelated)
+    chosen_on = None if validation is None else held_out(problem, validation)
+    notes = []
+    if judging.used:
+        notes.append(f"{many(judging.used, 'held-out image')} are among the few: left out of what is judged")
+    if chosen_on is not None and chosen_on.used:
+        notes.append(f"{many(chosen_on.used, 'validation image')} are among the few: left out")
+    if chosen_on is not None:
+        shared = np.isin(chosen_on.images.acts.ids.astype(str), judging.images.acts.ids.astype(str))
+        if shared.any():
+            given = f"{int(shared.sum())} images that both choose and judge"
+            accepted = "validation images that are not held out"
+            raise InputError("comparison", given, accepted, "take them out of one of the two")
+    return _Field(problem, judging, chosen_on, tuple(notes))
+
+
+def _settings(given: Sequence[Any] | None, few: Acts, heads: Any) -> list[Method]:
+    """Methods with their settings, the model as it is first."""
+    if given is None:
+        grouped = any(name not in ("", "None", "nan") for name in set(few.groups.astype(str)))
+        names = ["HeadsOff", "Edit", "LTC", "TipAdapter", "Probe", "AnchoredProbe", "JTT"]
+        given = [*names, *(["BalancedProbe", "GroupDRO", "MIClip"] if grouped else [])]
+    if isinstance(given, str | Method | type):
+        given = [given]
+    asked = [known_method(one, "comparison") for one in given]
+    if not asked:
+        raise InputError("comparison", "no methods", "settings or names of tk.methods", "name some")
+    if heads is not None:
+        asked = [_with_heads(one, heads) for one in asked]
+    asked = [AsItIs(), *(one for one in asked if not isinstance(one, AsItIs))]
+    names = [one.name for one in asked]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        accepted = "every method once; a copy with other settings needs a name of its own"
+        raise InputError("comparison", f"{twice[0]!r} twice", accepted, "make two comparisons")
+    return asked
+
+
+def _with_heads(settings: Method, heads: Any) -> Method:
+    """The heads of the comparison, for a method that names none."""
+    for name in ("heads", "spurious"):
+        if getattr(settings, name, "none of its fields") is None:
+            return replace(settings, **{name: heads})
+    return settings
+
+
+def _path(fitted: Fitted, values: Sequence[float], held: HeldOut) -> dict[str, Any]:
+    """Measures along the path [m]."""
+    found = held.rates(lambda seen: torch.stack([fitted.scores_of(seen, value).argmax(1) for value in values]))
+    return dict(found)
+
+
+def _turned(fitted: Fitted, field: _Field, choose: Choose) -> Turned:
+    """The dial put as it was asked for."""
+    dial, chosen = fitted.dial, "paper"
+    value = dial.paper
+    if choose == "validation" and field.chosen_on is not None and len(dial.grid) > 1:
+        chosen = "validation"
+        rates = _path(fitted, dial.grid, field.chosen_on)
+        worst = rates["worst"] if np.isfinite(rates["worst"]).all() else rates["success"]
+        value = dial.grid[int(np.flatnonzero(worst >= worst.max() - 1e-12)[0])]  # the grid begins at the start
+    if choose == "loo" and len(dial.grid) > 1:
+        value, chosen = _left_out(fitted)
+    return Turned(fitted, value, chosen, field.problem, field.held)
+
+
+def _left_out(fitted: Fitted) -> tuple[float, str]:
+    """The value with which most shots are right that were left out; the paper's where a method cannot leave one out."""
+    labels, right = fitted.shots.labels, []
+    try:
+        right = [int((fitted.leave_one_out(v).argmax(1) == labels).sum()) for v in fitted.dial.grid]
+    except InputError:
+        return fitted.dial.paper, "paper: it cannot leave one out"
+    return fitted.dial.grid[int(np.argmax(right))], "leave one out"

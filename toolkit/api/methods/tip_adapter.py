@@ -1,0 +1,95 @@
+"""`TipAdapter`: a cache of the labelled images beside the class vectors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from toolkit.api.methods.dial import Dial, Ledger
+from toolkit.api.methods.fitted import Fitted, Names, by_name
+from toolkit.api.methods.method import Method, Told
+from toolkit.api.methods.registry import method
+from toolkit.api.methods.shots import Shots
+from toolkit.core.methods.cache import SCALE, cache_distance, tip_scores
+from toolkit.core.seen import Seen
+from toolkit.errors import InputError
+
+MOST_SHOTS = 50_000
+"""Images of a cache: every image asked about is compared with each of them."""
+ALPHAS = (0.0, *(float(x) for x in np.round(10 ** np.linspace(-1, 2.5, 24), 4)))
+BETAS = (1.0, 2.0, 5.5, 10.0, 20.0, 50.0)
+
+
+@method
+@dataclass(frozen=True, eq=False, repr=False)
+class TipAdapter(Method):
+    """Tip-Adapter, training-free: scores 100 E Tᵀ + α exp(−β(1 − E Fᵀ)) V over the cached images F with labels V.
+
+    Zhang et al. 2022 (arXiv 2207.09519), eq. 5 and 6. Its α counts against 100, whatever the model's own scale is. The
+    released configurations use (1.17, 1); R25's rows do not say which α and β they are of.
+
+    Arguments:
+        beta: how fast an image's say falls with its distance, above 0; default 5.5.
+
+    >>> import toolkit as tk
+    >>> TipAdapter()
+    TipAdapter(beta=5.5)
+    """
+
+    name: ClassVar[str] = "Tip-Adapter"
+    told: ClassVar[Told] = "labels"
+    source: ClassVar[str] = "Zhang et al. 2022"
+    beta: float = 5.5
+
+    def solve(self, shots: Shots) -> TipAdapterFitted:
+        if len(shots) > MOST_SHOTS:
+            given, fix = f"a cache of {len(shots):,} images", "draw some: acts.draw(per_class=16)"
+            raise InputError(self.name, given, f"at most {MOST_SHOTS:,}", fix)
+        if not self.beta > 0:
+            raise InputError(self.name, f"beta={self.beta!r}", "a number above 0", "5.5 is the published test's")
+        made = TipAdapterFitted(self, shots)
+        made.ledger = Ledger(labels=len(shots))
+        return made
+
+
+class TipAdapterFitted(Fitted):
+    """`TipAdapter`, made from a few images."""
+
+    dial = Dial("α", ALPHAS, paper=1.0, log=True, says="how much the cached images count beside the class vectors")
+    second = Dial("β", BETAS, paper=5.5, start=-1.0, low=1e-6, says="how fast their say falls with their distance")
+    factor = SCALE
+    method: TipAdapter
+
+    def _values(self, names: Names) -> Tensor:
+        """[n, c']: labels of the cached images among other classes; those of no equal name are rows of zeros."""
+        if names == self.classes.names:
+            return self.shots.one_hot
+        found = torch.zeros(len(self.shots), len(names), dtype=torch.float64)
+        for own, theirs in by_name(self.classes, names):
+            found[:, theirs] = self.shots.one_hot[:, own]
+        return found
+
+    def judge(self, images: Tensor, texts: Tensor, names: Names, value: float, second: float | None) -> Tensor:
+        beta = self.method.beta if second is None else second
+        distance = cache_distance(images, self.shots.embedding)
+        return tip_scores(images @ texts.T, distance, self._values(names), value, beta)
+
+    def quick(self, seen: Seen, value: float, second: float | None) -> Tensor:
+        beta, kept = self.method.beta if second is None else second, self.kept(seen)
+        if "distance" not in kept:
+            kept["distance"] = cache_distance(seen.embedding, self.shots.embedding)
+        if kept.get("beta") != beta:
+            kept["beta"], kept["added"] = beta, torch.exp(-beta * kept["distance"]) @ self._values(seen.names)
+        found: Tensor = torch.add(self._as_it_is(seen) * SCALE, kept["added"], alpha=value)
+        return found
+
+    def leave_one_out(self, value: float | None = None, second: float | None = None) -> Tensor:
+        alpha = self.dial.checked(value, self.name)
+        beta = self.method.beta if second is None else second
+        e = self.shots.embedding
+        near = torch.exp(-beta * cache_distance(e, e)).fill_diagonal_(0)
+        return SCALE * e @ self.shots.texts.T + alpha * near @ self.shots.one_hot
