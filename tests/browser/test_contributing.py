@@ -51,10 +51,11 @@ def bundled(copy: Path) -> Path:
     return copy
 
 
-def test_the_page_has_the_three_recipes() -> None:
+def test_the_page_has_the_recipes() -> None:
     paths = [block.path for block in blocks()]
     assert "toolkit/api/locate/head_scores.py" in paths
     assert "toolkit/data/snapshots.py" in paths
+    assert "toolkit/api/methods/class_means.py" in paths
     assert "toolkit/panels/class_bars/view.js" in paths
 
 
@@ -66,7 +67,7 @@ def test_what_is_added_is_as_the_house_wants_it(bundled: Path) -> None:
     in_copy(copy, sys.executable, "-m", "ruff", "format", "--check", "--config", str(ROOT / "pyproject.toml"), *files)
     tests = [
         *("tests/data/test_snapshots.py", "tests/data/test_readers.py", "tests/panels/test_class_bars.py"),
-        *("tests/panels/test_bundles.py", "tests/test_layers.py"),
+        *("tests/panels/test_bundles.py", "tests/test_layers.py", "tests/api/methods/test_methods.py"),
     ]
     pytest_ = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
     in_copy(copy, *pytest_, *tests, "-k", "not every_public_name")

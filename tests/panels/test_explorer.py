@@ -89,6 +89,57 @@ def test_the_filter_shows_a_cell_and_the_search_orders_it(explorer: Explorer) ->
     assert len(explorer.gallery) == len(images)
 
 
+def test_images_of_one_group(acts: tk.Acts, explorer: Explorer) -> None:
+    assert set(explorer._groups) == {f"{bird} on {place}" for bird in PAIR for place in ("land", "water")}
+    sizes = [int((acts.groups.astype(str) == group).sum()) for group in explorer._groups]
+    assert sizes == sorted(sizes, reverse=True), "the largest first"
+    explorer.show, explorer.group = "all", "landbird on water"
+    assert set(acts.groups[np.isin(acts.ids, explorer.gallery.ids)]) == {"landbird on water"}
+    assert len(explorer.gallery.ids) == (acts.groups == "landbird on water").sum()
+    assert explorer._found.startswith(f"{len(explorer.gallery.ids)} images in landbird on water")
+    saved = json.loads(json.dumps(explorer.state))
+    assert saved["group"] == "landbird on water"
+    again = Explorer(acts.model, acts, PAIR, state=saved, engine=Engine())
+    assert again.gallery.ids == explorer.gallery.ids
+    explorer.group = ""
+    assert len(explorer.gallery.ids) > len(again.gallery.ids)
+
+
+def test_how_images_are_shared_out_is_a_picture(acts: tk.Acts, explorer: Explorer) -> None:
+    shares = explorer.session.shares
+    assert explorer._uses == [
+        {"name": "make the edit", "n": len(shares.few)}, {"name": "choose heads", "n": len(shares.choosing)},
+        {"name": "judge what is done", "n": len(shares.judging)},
+    ]  # fmt: skip
+    assert sum(use["n"] for use in explorer._uses) == len(acts)
+    few = Explorer(acts.model, acts.take(range(30)), PAIR, engine=Engine())
+    assert few._uses == [], "too few to be kept apart"
+
+
+def test_heads_can_be_coloured_by_guilt_beside_their_words(explorer: Explorer) -> None:
+    spans, maps = explorer.spans, explorer.session.maps(None)
+    name, table = maps.first
+    assert spans._guilt_name == name == "−D"
+    np.testing.assert_allclose(np.frombuffer(spans._guilt, "<f4").reshape(4, 8), table, rtol=1e-6)
+    spans.colouring = "guilt"
+    assert explorer.state["panels"]["spans"]["colouring"] == "guilt"
+    explorer.pair = PAIR
+    np.testing.assert_allclose(
+        np.frombuffer(spans._guilt, "<f4").reshape(4, 8), explorer.session.maps(PAIR).first[1], rtol=1e-6
+    )
+
+
+def test_a_score_s_scale_ends_at_its_guiltiest_head_and_says_what_it_is(explorer: Explorer) -> None:
+    grid = explorer.grid
+    for name in grid.scores:
+        grid.score = name
+        assert grid.limit == pytest.approx(np.nanmax(grid.values))
+        assert grid._says[name]
+    plain = tk.HeadGrid({"A": -np.eye(3), "B": np.eye(3)})
+    assert plain._says == {}
+    assert plain.limit == 1
+
+
 def test_state_is_small_plain_and_restores_everything(acts: tk.Acts, explorer: Explorer, tmp_path: Path) -> None:
     for tab in PART:
         explorer.tab = tab

@@ -171,6 +171,14 @@ TERMS: tuple[Term, ...] = (
          "same three losses as the diagonal edit, and read at a glance: “L3.H7 × 0.2”.", "y = E + Σ (g − 1) c"),
     Term("edit of directions", "A few numbers a head: how much stays of it along the directions in which the few "
          "images are largest there.", "c′ = c + q V diag(γ − 1) Vᵀ A"),
+    Term("cure", "Whatever is done about a kind of mistakes: words taken out, heads off, an edit, a cache, a probe. In "
+         "`tk.methods` each has one interface."),
+    Term("dial", "The one number a fitted cure is turned by. At its start the cure is the model as it is, exactly, so "
+         "that all cures are paths from one origin."),
+    Term("ledger", "What a cure was told and what it cost: labelled images, group labels, validation images, texts, "
+         "parameters, seconds."),
+    Term("placebo", "The same cure told nothing: random directions, heads or words, shuffled labels. What it reaches "
+         "is the chance level of the cure."),
     Term("class vectors (edit)", "The vectors of the target classes are moved and the images left alone.",
          "T′ = θ / ‖θ‖"),
 )  # fmt: skip

@@ -180,6 +180,23 @@ def test_every_dial_begins_at_the_model_as_it_is(seed, classes, d):
         assert torch.equal(with_others.argmax(1), others.predict(acts.embedding)), method
 
 
+def test_every_dial_begins_at_the_built_in_model(pool, val, every):
+    few, plain = pool.draw(per_class=10), every.predict(val.embedding, val.model)
+    words = [("a water background", "a land background")]
+    contexts = ("on water", "on land")
+    for method in (
+        M.HeadsOff(), M.Edit(steps=20), M.Edit(strategy="strengths", steps=20), M.LTC(), M.TipAdapter(), M.Probe(),
+        M.JTT(), M.BalancedProbe(), M.GroupDRO(steps=5), M.MIClip(), M.AnchoredProbe(), M.RoboShot(words),
+        M.ConceptHeads("water"), M.OrthoCali(list(words[0])), M.Prompts("varied"), M.ContextEnsemble(contexts),
+        M.GroupPrompts(contexts),
+    ):  # fmt: skip
+        fitted = method.fit(few, every)
+        assert torch.equal(fitted.scores(val, fitted.dial.start).argmax(1), plain), method
+        assert fitted.notes[0].startswith("no images of")
+        far = fitted.dial.grid[-1]
+        assert fitted.scores(val, far).isfinite().all()
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_what_is_shared_along_a_path_changes_nothing(seed):
     """The fast way equals the formula as it is written; a matrix gives the same answers; other classes work."""

@@ -15,6 +15,7 @@ from toolkit.api.images.acts import Acts
 from toolkit.api.images.judged import Judged, judged
 from toolkit.api.methods.fitted import Fitted
 from toolkit.api.methods.shots import Shots
+from toolkit.core.outcomes import listed
 from toolkit.core.precision import full_precision
 from toolkit.data.classes import ClassSet
 from toolkit.errors import InputError
@@ -57,11 +58,14 @@ class Method(ABC):
             InputError: for one class, images none of which has a label among the classes, groups that do not fit or are
                 missing where the method needs them, texts without a model, and what is not finite.
         """
+        if model is not None and isinstance(few, Acts) and few.live is None and getattr(classes, "given", 0) is None:
+            few = few.attach(model)
         images = judged(few, classes, self.name)
         shots = Shots(self.name, images, _groups(few, images, groups, self.name), validation, model or few.live, seed)
         began = time.perf_counter()
         made = self.solve(shots)
         made.ledger = replace(made.ledger, seconds=time.perf_counter() - began)
+        made.notes = (*_without_shots(shots), *made.notes)
         return made
 
     @abstractmethod
@@ -75,6 +79,15 @@ class Method(ABC):
     def __repr__(self) -> str:
         told = (f"{field.name}={_short(getattr(self, field.name))}" for field in fields(self))
         return f"{type(self).__name__}({', '.join(told)})"
+
+
+def _without_shots(shots: Shots) -> tuple[str, ...]:
+    """Which classes no image is of, in words."""
+    there = set(shots.labels.tolist())
+    names = [name for i, name in enumerate(shots.classes.names) if i not in there]
+    if not names:
+        return ()
+    return (f"no images of {listed(names, 3)}: nothing was learned of them",)
 
 
 def _short(value: Any) -> str:
