@@ -216,6 +216,12 @@ class Change:
         of = f"worst group ({old})" if old == new else f"worst group ({old} → {new})"
         return self._difference(of, float(shares[0].min()), float(shares[1].min()), lambda a: a.min(axis=1))
 
+    @property
+    def worst_sizes(self) -> str:
+        """How many images the worst group has: before and, where it is another, after."""
+        worst = [int(np.argmin(one.counts / one.sizes)) for one in (self.before, self.after)]
+        return " → ".join(f"{self.before.sizes[i]:,}" for i in dict.fromkeys(worst))
+
     def average(self, convention: Convention = "plain", weights: Mapping[str, float] | None = None) -> Difference:
         """Change of the average; arguments and errors as for `Accuracy.average`.
 

@@ -34,7 +34,7 @@ from toolkit.core.sums import ClassSums, Instead, right_by_group
 from toolkit.data.classes import ClassSet
 from toolkit.errors import InputError
 from toolkit.labs.ablation_records import ImageFacts, Off, OutcomeOf, Sure
-from toolkit.labs.ranked import ErrorsSent, errors_sent, worst_sizes
+from toolkit.labs.ranked import ErrorsSent, errors_sent
 from toolkit.signs import counted
 
 Array = NDArray[np.float64]
@@ -78,7 +78,7 @@ class HeadsOffOutcome:
         for one in (self.change.worst, self.change.average("plain")):
             interval = {"before": one.before, "after": one.after, "low": one.interval.low, "high": one.interval.high}
             rows.append({"name": one.of, "n": one.n, "sum": True} | interval)
-        rows[-2]["sizes"] = worst_sizes(self.change)
+        rows[-2]["sizes"] = self.change.worst_sizes
         return rows
 
 

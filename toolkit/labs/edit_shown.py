@@ -29,7 +29,6 @@ from toolkit.labs.edit_records import (
     SettingsSent,
     StrengthsSent,
 )
-from toolkit.labs.ranked import worst_sizes
 
 TOLD = 5
 """Dimensions and heads that are told in words."""
@@ -118,7 +117,7 @@ def rows(outcome: Outcome) -> list[dict[str, Any]]:
         moved = outcome.success.change
         names = ("n", "before", "after", "low", "high")
         found += [{"name": row.group} | {name: getattr(row, name) for name in names} for row in moved.groups]
-        found.append(_row(moved.worst.of, moved.worst) | {"sum": True, "sizes": worst_sizes(moved)})
+        found.append(_row(moved.worst.of, moved.worst) | {"sum": True, "sizes": moved.worst_sizes})
         found.append(_row("plain average", moved.average("plain")) | {"sum": True})
     for place in [*filter(None, [outcome.locality]), *outcome.unrelated]:
         if place.change is not None:

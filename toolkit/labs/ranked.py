@@ -7,7 +7,6 @@ from typing import Any, NamedTuple, NotRequired, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.core.metrics import Change
 from toolkit.core.ranked import RANKS, Rank, by_change, mistakes, named
 
 MOST = 14
@@ -80,12 +79,6 @@ def groups_shown(rows: list[dict[str, Any]], find: str, rank: Rank, noun: str) -
     looked = f" with “{find.strip()}”" if find.strip() else ""
     words = f"{len(some)} of {len(found):,} {noun}{looked}, {RANKS[rank]}; the sums are of all {len(groups):,}"
     return GroupsShown([*some, *(row for row in rows if not is_group(row))], words)
-
-
-def worst_sizes(change: Change) -> str:
-    """How many images the worst group has: before and, where it is another, after."""
-    worst = [int(np.argmin(one.counts / one.sizes)) for one in (change.before, change.after)]
-    return " → ".join(f"{change.before.sizes[i]:,}" for i in dict.fromkeys(worst))
 
 
 def is_group(row: dict[str, Any]) -> bool:

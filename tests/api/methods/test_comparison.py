@@ -40,7 +40,7 @@ def test_measures_of_the_fan(shots, held):
     assert found.table.set_index("method").loc["RoboShot", "change"] == 1
     assert found["RoboShot"].at(0.5).on().success.value == 0.75
     assert found["Tip-Adapter"].at(100).chosen == "by hand"
-    assert float(found["probe"]) == 1.0
+    assert found["probe"].position == 1.0
     assert found.change("Tip-Adapter", "RoboShot").worst.value == 1
     ledger = found.ledger.set_index("method")
     assert ledger.loc["probe", "labels"] == 4
@@ -68,7 +68,7 @@ def test_images_with_classes_of_their_own(shots):
     for one in found:
         place = one.turned[0].on().unrelated[0]
         assert place.of == "cats"
-        by_hand = one.fitted.scores(cats, one.value, own).argmax(1) == 0
+        by_hand = one.fitted.scores(cats, one.position, own).argmax(1) == 0
         assert place.change.average("plain").after == pytest.approx(float(by_hand.double().mean()))
 
 
@@ -88,7 +88,7 @@ def test_dials_are_chosen_on_validation_images_that_do_not_judge(shots):
     robo = found["RoboShot"]
     assert robo.turned[0].chosen == "validation"
     chosen = next(v for v in robo.values if robo.fitted.scores(val, v).argmax(1).tolist() == [0, 0, 1, 1])
-    assert robo.value == chosen, "the best, and of equal ones the nearest to the model as it is"
+    assert robo.position == chosen, "the best, and of equal ones the nearest to the model as it is"
     assert found.ledger.set_index("method").loc["RoboShot", "validation"] == 4
     with pytest.raises(tk.InputError, match="without images"):
         tk.comparison(shots, fan.classes(), METHODS, held_out=val, choose="validation")

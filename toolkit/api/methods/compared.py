@@ -29,21 +29,21 @@ class Turned:
 
     Attributes:
         fitted: the method.
-        value: of its dial.
+        position: of its dial.
         chosen: how it was chosen: "paper", "validation", "leave one out" or "by hand".
         problem: what it was fitted to.
         held: images it is judged on by default.
     """
 
     fitted: Fitted
-    value: float
+    position: float
     chosen: str
     problem: EditProblem
     held: HeldOut
 
     def guess(self, seen: Seen) -> torch.Tensor:
         """Predictions [1, b] of images as the core sees them."""
-        return self.fitted.scores_of(seen, self.value).argmax(1)[None]
+        return self.fitted.scores_of(seen, self.position).argmax(1)[None]
 
     def on(self, acts: Any = None, unrelated: Mapping[str, Any] | None = None) -> Outcome:
         """What it does to other images (`Outcome`); those it was made from are left out.
@@ -57,7 +57,7 @@ class Turned:
         return outcome_of(held, self.guess)
 
     def __repr__(self) -> str:
-        return f"{self.fitted.name}, {self.fitted.dial.name} = {self.value:g} ({self.chosen})\n{self.on()}"
+        return f"{self.fitted.name}, {self.fitted.dial.name} = {self.position:g} ({self.chosen})\n{self.on()}"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -85,9 +85,9 @@ class Compared:
         return self.turned[0].fitted
 
     @property
-    def value(self) -> float:
+    def position(self) -> float:
         """Of the dial, in the first draw."""
-        return self.turned[0].value
+        return self.turned[0].position
 
     def at(self, value: float) -> Turned:
         """The method with its dial put elsewhere, by hand.
@@ -111,9 +111,6 @@ class Compared:
         at = {"draw": np.repeat(np.arange(draws), m), "value": np.tile(self.values, draws)}
         measured = {name: path.ravel() for name, path in self.paths.items()}
         return pandas.DataFrame({"method": self.name} | at | measured)
-
-    def __float__(self) -> float:
-        return self.value
 
     def __repr__(self) -> str:
         return f"{self.fitted.method!r} over {len(self.turned)} draws; in the first: {self.turned[0]!r}"

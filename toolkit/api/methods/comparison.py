@@ -122,7 +122,7 @@ class Comparison:
         for one in self:
             points = one.points()
             row: dict[str, Any] = {
-                "method": one.name, "dial": one.fitted.dial.name, "value": one.value, "chosen": one.turned[0].chosen,
+                "method": one.name, "dial": one.fitted.dial.name, "value": one.position, "chosen": one.turned[0].chosen,
             }  # fmt: skip
             row |= {
                 name: float(np.mean(points[name])) for name in ("worst", "success", "like", "locality", "agreement")
@@ -145,7 +145,7 @@ class Comparison:
         return pandas.concat([one.to_dataframe() for one in self], ignore_index=True)
 
     def __str__(self) -> str:
-        wide = max(len(f"{one.name} ({one.fitted.dial.name} = {one.value:g})") for one in self)
+        wide = max(len(f"{one.name} ({one.fitted.dial.name} = {one.position:g})") for one in self)
         held = self.held[0]
         head = (
             f"{len(self.methods)} methods, {many(len(self.held), 'draw')}, dials by {self.choose}; judged on n ="

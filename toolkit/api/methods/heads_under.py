@@ -31,7 +31,7 @@ class HeadsUnder:
 
     Attributes:
         name: of the method.
-        value: of its dial.
+        position: of its dial.
         layers: of the rows [l].
         under: under the method [l, h]; below 0: the head pushes towards the mistake.
         as_it_is: in the model as it is [l, h].
@@ -40,7 +40,7 @@ class HeadsUnder:
     """
 
     name: str
-    value: float
+    position: float
     layers: tuple[int, ...]
     under: Array
     as_it_is: Array

@@ -16,7 +16,7 @@ from torch import Tensor
 Array = NDArray[np.float64]
 LEAST = 1e-12
 """Share of the largest singular value from which on a direction is one."""
-TIGHT = 1e-11
+TIGHT = 1e-9
 MOST = 5000
 """Steps of L-BFGS."""
 
@@ -88,7 +88,7 @@ class ProbeProblem:
             penalty = 0.5 * (pull[:, None] * b * b).sum()
             return float(weights @ each + penalty), (slope + pull[:, None] * b).ravel()
 
-        options = {"maxiter": MOST, "maxfun": 2 * MOST, "ftol": 1e-16, "gtol": TIGHT, "maxcor": 20}
+        options = {"maxiter": MOST, "maxfun": 2 * MOST, "ftol": 1e-14, "gtol": TIGHT, "maxcor": 20}
         found = minimize(value, self.origin.ravel(), jac=True, method="L-BFGS-B", options=options)
         return np.asarray(found.x).reshape(shape)
 
