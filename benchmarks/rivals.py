@@ -34,6 +34,10 @@ OTHER = ("a cup", "a clock", "a house", "a flower", "a car", "a crab", "night", 
 """Words of a placebo."""
 WITHIN = 0.02
 """What other classes may lose where the best value of a dial is looked for."""
+CHOSEN: dict[str, dict[str, Any]] = {
+    "paper": {"choose": "paper"}, "validation": {"choose": "validation"},
+    "validation, within 2": {"choose": "validation", "within": 100 * WITHIN},
+}  # fmt: skip
 SHAPE = {"images": 6000, "d": 768, "classes": 20, "shots": 60}
 """Of the arrays that turns of a dial are timed on."""
 REPEATS = 5
@@ -94,10 +98,10 @@ def graded(world: by_strategy.World, draws: int, seed: int) -> list[dict[str, An
     """All methods on all draws: worst group and others by paper, by validation, at best; the placebo by the paper."""
     fews = [by_strategy.draw(world.model, 10, number, seed) for number in range(draws)]
     asked = methods()
-    options = {"held_out": world.test, "validation": world.validation}
+    options: dict[str, Any] = {"held_out": world.test, "validation": world.validation}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        by = {how: tk.comparison(fews, world.every, asked, choose=how, **options) for how in ("paper", "validation")}
+        by = {how: tk.comparison(fews, world.every, asked, **CHOSEN[how], **options) for how in CHOSEN}
         told = [placebos(world, asked, few, np.random.default_rng(number)) for number, few in enumerate(fews)]
     rows = []
     base = by["paper"]["as it is"].points()
@@ -163,9 +167,11 @@ def timed(quick: bool) -> dict[str, dict[str, float]]:
 
 def cost(method: Any, few: Any, acts: Any, every: Any) -> dict[str, float]:
     """Of one method: a fit, a turn of its dial and one of its second dial, medians in milliseconds."""
-    began = time.perf_counter()
-    fitted = method.fit(few, every)
-    fit = time.perf_counter() - began
+    fits, fitted = [], method.fit(few, every)
+    for _ in range(REPEATS):
+        began = time.perf_counter()
+        fitted = method.fit(few, every)
+        fits.append(time.perf_counter() - began)
     grid = [value for value in fitted.dial.grid if value != fitted.dial.start]
     values = [grid[i] for i in np.linspace(1, len(grid) - 1, REPEATS).astype(int)]
     fitted.scores(acts, grid[0])
@@ -178,7 +184,7 @@ def cost(method: Any, few: Any, acts: Any, every: Any) -> dict[str, float]:
             spent.append(time.perf_counter() - began)
         return 1000 * statistics.median(spent)
 
-    found = {"fit_ms": 1000 * fit, "dial_ms": median(lambda i: fitted.scores(acts, values[i]))}
+    found = {"fit_ms": 1000 * statistics.median(fits), "dial_ms": median(lambda i: fitted.scores(acts, values[i]))}
     if fitted.second is not None:
         seconds = [value for value in fitted.second.grid if value != fitted.second.start][:REPEATS]
         found["second_ms"] = median(lambda i: fitted.scores(acts, values[0], second=seconds[i % len(seconds)]))
@@ -203,14 +209,8 @@ def spread(values: list[float]) -> str:
 def report(result: dict[str, Any]) -> str:
     """Both tables as Markdown."""
     head = (
-        "method",
-        "told",
-        "worst group, dial by the paper",
-        "others",
-        "by validation",
-        "others",
-        "at best",
-        "placebo",
+        *("method", "told", "worst group, dial by the paper", "others", "by validation", "others"),
+        *("by validation, others ≥ −2", "others", "at best", "placebo"),
     )
     lines = [
         f"Seed {result['seed']}, test split, n = {result['n']:,}, validation n = {result['validation']:,},"
@@ -221,7 +221,7 @@ def report(result: dict[str, Any]) -> str:
     ]  # fmt: skip
     for row in result["rows"]:
         chance = spread(row["placebo"]) if row["placebo"] else ""
-        cells = (row["method"], row["told"], *(spread(x) for how in ("paper", "validation") for x in row[how]),
+        cells = (row["method"], row["told"], *(spread(x) for how in CHOSEN for x in row[how]),
                  spread(row["at best"]), chance)  # fmt: skip
         lines.append(f"| {' | '.join(cells)} |")
     shape = result["shape"]

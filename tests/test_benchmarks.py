@@ -186,6 +186,23 @@ def test_edited():
     assert {"strengths", "strengths, folded", "class vectors, α = 0"} <= set(kept[0]["rows"])
 
 
+@pytest.mark.slow
+def test_rivals():
+    module = benchmark("rivals")
+    result = module.run(quick=True, seed=3)
+    json.dumps(result)
+    assert result["draws"] == 2
+    rows = {row["method"]: row for row in result["rows"]}
+    assert {"as it is", "RoboShot", "Tip-Adapter", "probe", "GroupDRO", "edit, strengths", "LTC"} <= set(rows)
+    for row in rows.values():
+        assert len(row["at best"]) == 2
+        assert row["at best"][0] >= rows["as it is"]["paper"][0][0] - 1e-9, "every path begins at the model as it is"
+        assert len(row["placebo"]) == (0 if row["method"] == "as it is" else 2)
+    assert {"fit_ms", "dial_ms", "second_ms"} == set(result["timed"]["Tip-Adapter"])
+    for part in ("no evidence", "placebo", "| RoboShot | words |"):
+        assert part in module.report(result)
+
+
 LONGEST = {"painted": 22, "settled": 40, "worker": 23}
 """Files that a move of α may run through. Let a way grow only where there is a reason: by two, since the solve says how
 far it is; by three, since an edit may be of heads as well: a problem makes strategies, which predict by themselves; by

@@ -94,6 +94,19 @@ def test_dials_are_chosen_on_validation_images_that_do_not_judge(shots):
         tk.comparison(shots, fan.classes(), METHODS, held_out=val, choose="validation")
 
 
+def test_what_other_classes_may_lose_is_kept(pool, val, every):
+    few, rows = pool.draw(per_class=10), np.arange(len(val))
+    held, chosen_on = val.take(rows[rows % 2 == 0].tolist()), val.take(rows[rows % 2 == 1].tolist())
+    asked = {"held_out": held, "validation": chosen_on, "choose": "validation"}
+    loose = tk.comparison(few, every, ["TipAdapter"], **asked)["Tip-Adapter"]
+    tight = tk.comparison(few, every, ["TipAdapter"], within=2, **asked)["Tip-Adapter"]
+    assert tight.position <= loose.position
+    before = every.predict(chosen_on.embedding, val.model).numpy() == every.encode(chosen_on.labels)
+    others = ~np.isin(chosen_on.labels.astype(str), ["landbird", "waterbird"])
+    after = tight.fitted.scores(chosen_on, tight.position).argmax(1).numpy() == every.encode(chosen_on.labels)
+    assert after[others].mean() >= before[others].mean() - 0.02 - 1e-9
+
+
 def test_a_shot_left_out_chooses_where_a_method_can(shots, held):
     found = tk.comparison(shots, fan.classes(), METHODS, held_out=held, choose="loo")
     assert found["Tip-Adapter"].turned[0].chosen == "leave one out"
@@ -124,6 +137,8 @@ def test_what_is_refused(shots, held):
             tk.comparison(shots, fan.classes(), methods, held_out=held)
     with pytest.raises(tk.InputError, match="all of which the edit is made from"):
         tk.comparison(shots, fan.classes(), METHODS, held_out=shots)
+    with pytest.raises(tk.InputError, match="within=2"):
+        tk.comparison(shots, fan.classes(), METHODS, held_out=held, within=2)
     with pytest.raises(tk.InputError, match="choose='oracle'"):
         tk.comparison(shots, fan.classes(), METHODS, held_out=held, choose="oracle")
     with pytest.raises(tk.InputError, match="the method 'Tip'"):

@@ -174,7 +174,8 @@ class Comparison:
 def comparison(
     few: Acts | Sequence[Acts], classes: ClassSet, methods: Sequence[Any] | None = None, *, held_out: Acts,
     unrelated: Mapping[str, Any] | None = None, validation: Acts | None = None, heads: Any = None,
-    draws: Sequence[Acts] = (), choose: Choose = "paper", groups: Sequence[str] | None = None, model: Any = None,
+    draws: Sequence[Acts] = (), choose: Choose = "paper", within: float | None = None,
+    groups: Sequence[str] | None = None, model: Any = None,
     seed: int = 0, check: Check = quiet, each: Callable[[Compared], None] | None = None,
 ) -> Comparison:  # fmt: skip
     """Cures side by side, each fitted to the same few images and judged on the same others (`Comparison`).
@@ -196,6 +197,8 @@ def comparison(
         draws: further draws to repeat everything with; default none.
         choose: how dials are put: "paper", "validation" (the best worst group there; of classes without groups, the
             best mean) or "loo" (the shot left out, where a method can); default "paper".
+        within: points of accuracy that the other classes may lose on the validation images where dials are chosen
+            there; default None, any: the best worst group may then cost them all they have.
         groups: a group name for every image of the first draw; default those the images are known to be of.
         model: encodes texts; default the one `few` is attached to.
         seed: of what is random; default 0.
@@ -218,6 +221,9 @@ def comparison(
         raise InputError("comparison", f"choose={choose!r}", " or ".join(map(repr, get_args(Choose))), "name one")
     if choose == "validation" and validation is None:
         raise InputError("comparison", 'choose="validation" without images', "validation=acts", "pass such images")
+    if within is not None and (choose != "validation" or isinstance(within, bool) or not 0 <= within <= 100):
+        accepted = 'points from 0 to 100, with choose="validation"'
+        raise InputError("comparison", f"within={within!r:.40}, choose={choose!r}", accepted, "leave it out")
     every = [*([few] if isinstance(few, Acts) else few), *draws]
     if not every:
         raise InputError(
@@ -236,7 +242,7 @@ def comparison(
             for j, one in enumerate(every)
         ]
         values = fitted[0].dial.grid
-        turned = tuple(_turned(made, field, choose) for made, field in zip(fitted, fields, strict=True))
+        turned = tuple(_turned(made, field, choose, within) for made, field in zip(fitted, fields, strict=True))
         paths = [_path(made, values, field.held) for made, field in zip(fitted, fields, strict=True)]
         stacked: dict[str, Array] = {name: np.stack([path[name] for path in paths]) for name in MEASURES}
         found[settings.name] = Compared(turned, values, stacked)
@@ -310,7 +316,7 @@ def _path(fitted: Fitted, values: Sequence[float], held: HeldOut) -> dict[str, A
     return dict(found)
 
 
-def _turned(fitted: Fitted, field: _Field, choose: Choose) -> Turned:
+def _turned(fitted: Fitted, field: _Field, choose: Choose, within: float | None) -> Turned:
     """The dial put as it was asked for."""
     dial, chosen = fitted.dial, "paper"
     value = dial.paper
@@ -318,6 +324,9 @@ def _turned(fitted: Fitted, field: _Field, choose: Choose) -> Turned:
         chosen = "validation"
         rates = _path(fitted, dial.grid, field.chosen_on)
         worst = rates["worst"] if np.isfinite(rates["worst"]).all() else rates["success"]
+        kept = rates["locality"]
+        if within is not None and np.isfinite(kept).all():
+            worst = np.where(kept >= kept[dial.grid.index(dial.start)] - within / 100 - 1e-12, worst, -1.0)
         value = dial.grid[int(np.flatnonzero(worst >= worst.max() - 1e-12)[0])]  # the grid begins at the start
     if choose == "loo" and len(dial.grid) > 1:
         value, chosen = _left_out(fitted)
