@@ -29,6 +29,7 @@ LAND_BIRD = (unit([-0.3, -0.8, 1, 0]), unit([-0.3, 0.7, 1, 0]))
 WATER_BIRD = (unit([0.3, -0.8, 1, 0]), unit([0.3, 0.7, 1, 0]))
 CAT = (unit([0, -0.55, 0.6, 0.8]), unit([0, 0.45, 0.6, 0.8]))
 IN_PLACES = np.array([LAND_BIRD, WATER_BIRD, CAT])
+CONTEXTS = np.stack([TEXTS, IN_PLACES[:, 0], IN_PLACES[:, 1]], 1)
 EMBEDDING = {name: unit(x) for name, x in RAW.items()}
 LABEL = {name: NAMES["LWC".index(name[0])] for name in RAW}
 GROUP = {name: "cat" if name[0] == "C" else f"{LABEL[name]} on {'land' if name[1] == 'L' else 'water'}" for name in RAW}

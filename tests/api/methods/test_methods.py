@@ -42,6 +42,9 @@ FAN = [
     (M.OrthoCali(SPURIOUS, span="differences", lam=0), 1.0, None, "00001111221"),
     (M.ContextEnsemble(fan.IN_PLACES), 1.0, None, "00001111221"),
     (M.GroupPrompts(fan.IN_PLACES), 1.0, None, "00001111221"),
+    (M.PerceptionCLIP(fan.CONTEXTS), 0.25, 1.0, "00011111221"),
+    *((M.PerceptionCLIP(fan.CONTEXTS), 1.0, t, "00001111221") for t in (0.1, 1.0, 10.0, math.inf)),
+    *((M.PerceptionCLIP(fan.CONTEXTS), 0.5, t, "00001111221") for t in (0.1, 1.0, 10.0)),
     (M.Probe(20, on="L0.H0"), 1.8, None, "00001111221"),
     (M.ConceptHeads(np.array([fan.WATER]), k=1), 0.0, None, "00001111222"),
 ]
@@ -96,6 +99,56 @@ def test_numbers_of_the_fan():
         near(un.problem.losses(un.problem.solve(weights, pull), weights, pull).objective, objective)
     edit = M.Edit(10, 10, "L0.H0", logit_scale=20).fit(few, classes)
     near(edit.theta(100), (1.4059, 0.5551, 0.5953, 1.0), 4)
+
+
+@pytest.mark.parametrize(
+    ("which", "temperature", "expected"),
+    [
+        ("targets", 0.1, (0.999687, 0.000313, 0)),
+        ("targets", 1, (0.999686, 0.000314, 0)),
+        ("targets", 10, (0.813018, 0.181112, 0.005870)),
+        ("targets", math.inf, (0.333230, 0.333437, 0.333333)),
+        ("all", 1, (0.999686, 0.000314, 0)),
+        ("all", 10, (0.821290, 0.178710, 0)),
+        ("all", math.inf, (0.666413, 0.333587, 0)),
+    ],
+)
+def test_perception_of_the_fan(which, temperature, expected):
+    fitted = M.PerceptionCLIP(fan.CONTEXTS, which=which).fit(fan.acts(*fan.SHOTS), fan.classes())
+    fitted.factor = 100.0  # the arrays know no logit scale of their own
+    near(fitted.scores(fan.acts("LW2"), 1.0, second=temperature).exp()[0], expected)
+    near(fitted.scores(fan.acts("LW2"), 1.0, second=temperature).exp().sum(1), [1.0])
+
+
+def test_perception_half_way_and_by_the_contexts_alone():
+    few, classes, one = fan.acts(*fan.SHOTS), fan.classes(), fan.acts("LW2")
+    whole = M.PerceptionCLIP(fan.CONTEXTS).fit(few, classes)
+    whole.factor = 100.0
+    near(whole.scores(one, 0.5, second=1.0).exp()[0], (0.966552, 0.033448, 0))
+    contexts = fan.unit([(0, 0, 1, 0), (0, -0.8, 1, 0), (0, 0.7, 1, 0)])
+    pure = M.PerceptionCLIP(fan.CONTEXTS, mode="pure", contexts=contexts).fit(few, classes)
+    pure.factor = 100.0
+    near(pure.perceived(one, 1.0, 10.0)[0], (0.200708, 0.001326, 0.797966))
+    targets = M.PerceptionCLIP(fan.CONTEXTS, mode="pure", which="targets", contexts=contexts).fit(few, classes)
+    targets.factor = 100.0
+    near(targets.scores(one, 1.0, second=10.0).exp()[0], (0.797716, 0.200958, 0.001326))
+    seen = whole.by_group(fan.acts(*EVERY), 1.0).set_index("group")
+    assert seen.loc["landbird on water", "context 2"] > 0.99
+    assert seen.loc["landbird on land", "n"] == 2
+
+
+def test_the_model_sees_the_background(pool, birds):
+    places = {"place": {"": "", "water": ["on water", "on the lake"], "land": "on land"}, "light": {"day": "by day"}}
+    found = M.PerceptionCLIP(places).fit(pool.take(range(20)), birds)
+    assert found.contexts == ["day", "water, day", "land, day"]
+    seen = found.by_group(pool).set_index("group")
+    assert seen.loc["landbird on water", "water, day"] > seen.loc["landbird on land", "water, day"]
+    assert found.ledger.texts == 5
+    one = M.PerceptionCLIP({"place": {"water": "on water"}}).fit(pool.take(range(20)), birds)
+    plain = tk.classes(list(birds.names), prompts=[f"{p[0]} on water" for p in birds.prompts])
+    assert torch.equal(one.scores(pool).argmax(1), plain.predict(pool.embedding, pool.model))
+    pure = M.PerceptionCLIP(places, mode="pure").fit(pool.take(range(20)), birds)
+    near(pure.perceived(pool).sum(1), np.ones(len(pool)))
 
 
 def test_leaving_one_shot_out():
@@ -161,6 +214,7 @@ def every_method(rng, classes, d):
         M.RoboShot(vectors(2, 2), vectors(1, 2)), M.OrthoCali(vectors(3), vectors(2, 2)),
         M.OrthoCali(vectors(3), span="differences"), M.Prompts(vectors(classes)),
         M.ContextEnsemble(vectors(classes, 3)), M.GroupPrompts(vectors(classes, 3)),
+        M.PerceptionCLIP(vectors(classes, 3)), M.PerceptionCLIP(vectors(classes, 3), "pure", contexts=vectors(3)),
     ]  # fmt: skip
 
 
@@ -315,6 +369,10 @@ def test_words_are_encoded_by_the_live_model(pool, birds):
         (M.ContextEnsemble({"landbird": ["x"]}), "no texts for"),
         (M.ContextEnsemble(np.ones((2, 2, 4))), "one row per class"),
         (M.JTT(first="luck"), "first='luck'"),
+        (M.PerceptionCLIP({}), "factors"),
+        (M.PerceptionCLIP({"a": {str(i): f"on {i}" for i in range(65)}}), "65 contexts"),
+        (M.PerceptionCLIP(fan.CONTEXTS, temperature=0), "temperature=0"),
+        (M.PerceptionCLIP(fan.CONTEXTS[:2]), "one row per class"),
     ],
 )
 def test_settings_are_refused_in_words(method, message):

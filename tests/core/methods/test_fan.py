@@ -9,6 +9,7 @@ import torch
 
 from toolkit.core.methods.cache import cache_distance, tip_scores
 from toolkit.core.methods.dimensions import clipped, explained_share, mutual_information, ranked_dimensions
+from toolkit.core.methods.perception import class_log_probabilities, contexts_alone, contexts_by_class
 from toolkit.core.methods.probes import ProbeProblem, anchors, balanced_weights, group_dro, group_weights
 from toolkit.core.methods.projections import (
     calibrated,
@@ -189,6 +190,30 @@ def test_prompts_at_the_start_are_the_class_vectors_to_the_bit():
     assert torch.equal(towards(TEXTS, ensemble(places), 0), TEXTS)
     torch.testing.assert_close(towards(TEXTS, ensemble(places), 1), ensemble(places))
     assert best_of(LW2, places).shape == (1, 3)
+
+
+# ── PerceptionCLIP ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("temperature", "expected"),
+    [
+        (0.5, (0.199420, 0.800580)),
+        (1, (0.307110, 0.692890)),
+        (3, (0.393520, 0.606480)),
+        (np.inf, (0.425131, 0.574869)),
+    ],
+)
+def test_perception_by_hand(temperature, expected):
+    f = tensor(((2, 1), (1, 3)))
+    near(class_log_probabilities(f, contexts_by_class(f, temperature)).exp()[0], expected)
+    if temperature == 1:  # the marginal of the joint softmax
+        near(torch.softmax(f.flatten(), 0).unflatten(0, (2, 2)).sum(1), expected)
+
+
+def test_contexts_alone():
+    contexts = torch.from_numpy(fan.unit([(0, 0, 1, 0), (0, -0.8, 1, 0), (0, 0.7, 1, 0)]))
+    near(contexts_alone(LW2, contexts, 100, 10).exp()[0], (0.200708, 0.001326, 0.797966))
 
 
 # ── probes ────────────────────────────────────────────────────────────────────────────────────────────────────────
