@@ -19,8 +19,12 @@ from toolkit.api.images.estimate import estimate as estimate
 from toolkit.api.images.extract import extract as extract
 from toolkit.api.images.extract import open_acts as open_acts
 from toolkit.api.images.load import load as load
+from toolkit.api.images.presence import Presence as Presence
+from toolkit.api.images.presence import presence as presence
 from toolkit.api.images.search import Search as Search
 from toolkit.api.images.search import search as search
+from toolkit.api.locate.discrepancies import Discrepancies as Discrepancies
+from toolkit.api.locate.discrepancies import discrepancies as discrepancies
 from toolkit.api.locate.evidence import HeadEvidence as HeadEvidence
 from toolkit.api.locate.head_scores import head_score as head_score
 from toolkit.api.locate.locate import locate as locate
@@ -51,6 +55,7 @@ from toolkit.api.where.attribution import TokenAttribution as TokenAttribution
 from toolkit.api.where.cam import grad_cam as grad_cam
 from toolkit.api.where.faithfulness import Faithfulness as Faithfulness
 from toolkit.api.where.faithfulness import faithfulness as faithfulness
+from toolkit.api.where.localisation import AIoU as AIoU
 from toolkit.api.where.localisation import Localisation as Localisation
 from toolkit.api.where.localisation import aiou as aiou
 from toolkit.api.where.localisation import localisation as localisation

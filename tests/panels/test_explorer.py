@@ -385,10 +385,48 @@ def test_nothing_is_chosen_on_what_judges_it(explorer: Explorer) -> None:
     assert set(lab.judged.acts.ids) <= judging
     assert set(explorer.edit._session.images.acts.ids) <= found
     assert {*explorer.edit.edit.on().held.images.acts.ids, *explorer.two._lab.images.acts.ids} <= judging
-    assert sum(row["n"] for row in explorer.ablation._groups if not row.get("sum")) == len(lab.judged)
+    groups = [row for row in explorer.ablation._groups if not (row.get("sum") or row.get("other"))]
+    assert sum(row["n"] for row in groups) == len(lab.judged)
+    assert set(lab.others.acts.ids) <= judging
     for panel in (explorer.ablation, explorer.edit):
         assert shares.words in panel.description
     assert f"{len(lab.judged)} others judge" in explorer.grid.description
+
+
+def test_what_the_other_classes_pay_for_heads_off_stands_where_they_are_switched_off(explorer: Explorer) -> None:
+    lab = explorer.ablation
+    lab.heads = "L3.H7 L3.H5 L3.H1"
+    [row] = [row for row in lab._groups if row.get("other")]
+    session = explorer.session
+    judging, every = session.judging, session.all_classes
+    others = ~np.isin(judging.labels.astype(str), PAIR)
+    right = every.predict(judging.embedding, judging.model).numpy() == every.encode(judging.labels)
+    left = tk.ablate(judging, every, lab.heads).embedding
+    after = every.predict(left, judging.model).numpy() == every.encode(judging.labels)
+    assert row["n"] == others.sum()
+    assert row["before"] == pytest.approx(right[others].mean())
+    assert row["after"] == pytest.approx(after[others].mean())
+    assert row["low"] <= row["after"] - row["before"] <= row["high"]
+    assert "other classes" in lab.summary
+    assert explorer._now["off"] == "3 heads"
+    explorer._let_go("off")
+    assert explorer._now["off"] == ""
+    assert not lab._off
+    edit = next(mark for mark in explorer.edit._marks if mark["name"] == "heads off")
+    lab.heads = explorer.edit.heads
+    [row] = [row for row in lab._groups if row.get("other")]
+    assert row["after"] == pytest.approx(edit["locality"]), "one number for one thing in two tabs"
+
+
+def test_the_edit_takes_the_heads_of_the_mistake_looked_at_unless_others_were_named(explorer: Explorer) -> None:
+    edit = explorer.edit
+    explorer.pair = PAIR
+    assert edit.heads == explorer.session.choose(PAIR)
+    explorer.pair = PAIR[::-1]
+    assert edit.heads == explorer.session.choose(PAIR[::-1])
+    edit.heads = "L2.H1"
+    explorer.pair = PAIR
+    assert str(edit.heads) == "L2.H1"
 
 
 def test_heads_are_the_first_of_the_map_that_is_shown(explorer: Explorer) -> None:

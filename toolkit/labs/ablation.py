@@ -27,7 +27,7 @@ from toolkit.api.switch_off.class_sums import replacement, sums_of
 from toolkit.api.switch_off.total import How, total_outputs
 from toolkit.core.choice import CRITERIA, By
 from toolkit.core.heads import HeadSet
-from toolkit.core.metrics import Accuracy, Change, change
+from toolkit.core.metrics import Accuracy, Change, accuracy, change
 from toolkit.core.outcomes import listed
 from toolkit.core.ranked import Rank
 from toolkit.core.sums import ClassSums, Instead, right_by_group
@@ -52,6 +52,7 @@ POOLED = 100
 """Kinds of mistakes a map of all of them is pooled over: a thousand classes have thousands."""
 SINGLE = 200_000_000
 """Bytes of what single heads give to the logits that are kept for curves."""
+OTHER_CLASSES = "other classes"
 WORK = 100_000_000
 """Numbers that a curve may touch: of large data sets fewer random orders are drawn."""
 
@@ -59,7 +60,8 @@ WORK = 100_000_000
 @dataclass(frozen=True, eq=False)
 class HeadsOffOutcome:
     """What a head set does: the paired change, the predictions after [b] and before [b]. close: images whose two best
-    classes float32 could not tell apart, worked out in float64.
+    classes float32 could not tell apart, worked out in float64. others: the change of the other classes, told apart
+    among all.
     """
 
     change: Change
@@ -67,6 +69,7 @@ class HeadsOffOutcome:
     after: NDArray[np.int64]
     effect: Effect
     close: int = 0
+    others: Change | None = None
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -79,6 +82,10 @@ class HeadsOffOutcome:
             interval = {"before": one.before, "after": one.after, "low": one.interval.low, "high": one.interval.high}
             rows.append({"name": one.of, "n": one.n, "sum": True} | interval)
         rows[-2]["sizes"] = self.change.worst_sizes
+        if self.others is not None:
+            one = self.others.average("plain")
+            interval = {"before": one.before, "after": one.after, "low": one.interval.low, "high": one.interval.high}
+            rows.append({"name": OTHER_CLASSES, "n": one.n, "other": True} | interval)
         return rows
 
 
@@ -118,6 +125,7 @@ class AblationSession:
                 raise InputError(operation, given, "parts of one model", "extract them with it")
             self.judged = judged(held_out, classes, operation, self.images.acts.convention)
         self.looked_at: Acts = self.judged.acts
+        self._measured_on: Acts = acts if held_out is None else held_out
         self.validation, self.all_classes = validation, all_classes
         self.layers = layers_of(self.images.acts, layers, operation)
         self.shape = self.images.acts.shape[1:3]
@@ -129,6 +137,23 @@ class AblationSession:
     @cached_property
     def sums(self) -> ClassSums:
         return sums_of(self.judged, "AblationLab")
+
+    @cached_property
+    def others(self) -> Judged | None:
+        """The images measured on that are of other classes, told apart among all of them; None where there are none."""
+        every, own = self.all_classes, set(self.judged.classes.names)
+        if every is None or set(every.names) <= own:
+            return None
+        labels = self._measured_on.labels.astype(str)
+        rows = np.flatnonzero(np.isin(labels, [name for name in every.names if name not in own]))
+        if not len(rows):
+            return None
+        return judged(self._measured_on.take(rows.tolist()), every, "AblationLab", self.images.acts.convention)
+
+    @cached_property
+    def _other_sums(self) -> ClassSums:
+        assert self.others is not None
+        return sums_of(self.others, "AblationLab")
 
     @cached_property
     def before(self) -> Accuracy:
@@ -208,7 +233,21 @@ class AblationSession:
         guess, close = self._direct(scale, how) if effect == "direct" else (self._total(scale, how), 0)
         hits = guess == self.judged.truth.numpy()
         after = replace(self.before, hits=hits)
-        return HeadsOffOutcome(change(self.before, after), self.judged.guess.numpy(), guess, effect, close)
+        others = self._paid(scale, how, effect)
+        return HeadsOffOutcome(change(self.before, after), self.judged.guess.numpy(), guess, effect, close, others)
+
+    def _paid(self, scale: Tensor, how: How, effect: Effect) -> Change | None:
+        """What the other classes pay for heads with these strengths [l, h]."""
+        others = self.others
+        if others is None:
+            return None
+        if effect == "direct":
+            guess = self._other_sums.decide(1 - scale, replacement(how, len(others)))[0]
+        else:
+            acts = others.acts
+            guess = total_outputs(acts.model, acts.samples, scale[None], how, texts=others.texts)[0].argmax(-1)
+        before = accuracy(others.guess == others.truth, split=others.acts.split, ids=others.acts.ids)
+        return change(before, replace(before, hits=(guess.cpu() == others.truth).numpy()))
 
     @property
     def facts(self) -> ImageFacts:
@@ -225,14 +264,17 @@ class AblationSession:
         named = ", ".join(f"{head} {f'at {s:g}' if s else 'off'}" for head, s in changed) or "all heads as they are"
         replaced = {"zero": "zero-ablation", "mean": "mean over these images", "resample": "other images' heads"}
         means, effect = replaced[of["how"]], of["effect"]
-        worst, average = (f"{r['name']} {100 * r['before']:.1f} → {100 * r['after']:.1f} %" for r in rows[-2:])
+        sums = [row for row in rows if row.get("sum") or row.get("other")]
+        told = ", ".join(f"{r['name']} {100 * r['before']:.1f} → {100 * r['after']:.1f} %" for r in sums)
         which = f": {listed(self.judged.others, 3)}" if self.judged.others else ""
         left = f", {self.judged.left_out} left out (label not in the class set{which})" if self.judged.left_out else ""
+        if self.others is not None:
+            left = f" and {len(self.others)} of other classes, told apart among all {len(self.others.classes)}"
         split = self.judged.acts.split
         ties = f"; {close} with two classes within 1e-6, decided in double precision" if close else ""
         found = "" if self.judged is self.images else f", heads found on {len(self.images)} others"
         n = f"{len(self.judged)} images ({split}){left}{ties}{found}"
-        return f"{named} ({means}, {effect} effect): {worst}, {average}; {n}."
+        return f"{named} ({means}, {effect} effect): {told}; {n}."
 
     def errors(
         self, before: NDArray[np.int64], after: NDArray[np.int64], find: str = "", rank: Rank = "before",

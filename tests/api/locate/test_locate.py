@@ -108,7 +108,7 @@ def test_a_validation_set_decides_by_its_worst_group(model, acts, birds, scores)
     assert "worst-group accuracy" in heads.why
     assert "on 120 validation images" in heads.why
     after = tk.ablate(val, birds, heads).worst.value
-    assert f"{after:.4f}" in heads.why
+    assert f"{100 * after:.1f} %" in heads.why
     for t in range(1, 6):
         for name in scores.names:
             assert tk.ablate(val, birds, scores.ranking(name).heads[:t]).worst.value <= after + 1e-9

@@ -190,15 +190,34 @@ def test_aiou_gives_the_papers_numbers(model):
     true[0, 1:3, 1:3], true[0, 0, 0] = 0.5, 1.0
     rival = np.full((1, 4, 4), 0.25)
     found = tk.aiou([made(true, like, frames), made(rival, like, frames)], [box], [0])
-    assert found["iou"][0] == pytest.approx(0.4)
-    assert found["aiou"][0] == pytest.approx(0.736842, abs=1e-6)
-    assert found["divisor"][0] == 1
+    assert found.iou[0] == pytest.approx(0.4)
+    assert found.aiou[0] == pytest.approx(0.736842, abs=1e-6)
+    assert found.divisor[0] == 1
     tie = tk.aiou([made(rival, like, frames), made(rival, like, frames)], [box], [1])
-    assert tie["aiou"][0] == pytest.approx(0.5)
+    assert tie.aiou[0] == pytest.approx(0.5)
     with pytest.raises(tk.InputError, match="two maps or more"):
         tk.aiou([made(true, like, frames)], [box], [0])
     with pytest.raises(tk.InputError, match=r"classes\.encode"):
         tk.aiou([made(rival, like, frames)] * 2, [box], ["waterbird"])
+
+
+def test_aiou_by_group():
+    """compare.md 3.5: .5 on average, worst .4; a group of one image, and one without a number."""
+    nan = float("nan")
+    aiou = np.array([0.6, 0.7, 0.3, 0.5, 0.4, nan])
+    found = tk.AIoU(aiou, aiou, aiou, np.array(list("112233"), dtype=object))
+    assert float(found.average) == pytest.approx(0.5)
+    assert (found.average.n, found.average.skipped) == (5, 1)
+    assert found.worst.value == pytest.approx(0.4)
+    assert found.worst.of == "worst group (2)"
+    alone = tk.AIoU(aiou[[4, 5, 0]], aiou[:3], aiou[:3], np.array(list("331"), dtype=object))
+    assert (alone.worst.value, alone.worst.n, alone.worst.skipped) == (0.4, 1, 1)
+    assert found.average.interval.low <= 0.5 <= found.average.interval.high
+    assert found.worst.interval.high <= found.average.interval.high
+    assert found.to_dataframe()["group"].tolist() == list("112233")
+    none = tk.AIoU(np.array([nan]), np.array([0.0]), np.array([1.0]), np.array(["a"], dtype=object))
+    assert np.isnan(none.average.value)
+    assert "1 skipped" in str(none.worst)
 
 
 def test_agreement(model, data, maps):

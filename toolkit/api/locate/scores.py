@@ -530,11 +530,13 @@ def _why(
     compared = sum(len(curve) - 1 for curve in curves.values())
     names = {"utility": "U", "worst_group": "worst-group accuracy", "group_mean": "mean group accuracy"}
     what = names.get(by, "balanced U" if by == "balanced" else by)
+    shares = by not in ("utility", "balanced")
+    told, plain = (f"{100 * x:.1f} %" if shares else f"{x:.4f}" for x in (value, base))
     if not t:
         lists = f"{compared} prefixes of {len(curves)} lists"
-        return f"No set: none of {lists} beats {what} = {base:.4f} with nothing off{where}."
+        return f"No set: none of {lists} beats {what} = {plain} with nothing off{where}."
     heads = "head" if t == 1 else f"{t} heads"
     return (
-        f"The first {heads} of list {score}: {what} = {value:.4f} ({base:.4f} with nothing off) is the largest of"
+        f"The first {heads} of list {score}: {what} = {told} ({plain} with nothing off) is the largest of"
         f" {compared} prefixes of {len(curves)} lists{where}."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +16,8 @@ from torch import Tensor
 
 from toolkit.api.where.attribution import TokenAttribution
 from toolkit.api.where.faithfulness import mean_interval, named_maps, same_images
+from toolkit.core.estimates import OneNumber
+from toolkit.core.intervals import Interval, percentile
 from toolkit.core.localise import Localised, boxes, localise
 from toolkit.core.localise import aiou as aiou_of
 from toolkit.core.precision import full_precision
@@ -180,29 +183,124 @@ def enlarged(table: Array, like: Tensor) -> Tensor:
     return F.interpolate(maps, like.shape[1:], mode="bilinear", align_corners=False)[:, 0]
 
 
-def aiou(maps: Sequence[TokenAttribution], masks: Any, true: Any, *, seed: int = 0) -> pandas.DataFrame:
-    """Soft IoU and AIoU, one row per image: iou (of the true class's map), aiou, divisor (Y23 eq. 8–9).
+@dataclass(frozen=True)
+class MeanAIoU(OneNumber):
+    """A mean AIoU and its 95 % interval. of: what; n: images; skipped: whose maps both miss the box."""
+
+    of: str
+    value: float
+    interval: Interval
+    n: int
+    skipped: int
+
+    def __str__(self) -> str:
+        i = self.interval
+        left = f", {self.skipped} skipped" if self.skipped else ""
+        return f"{self.of}: {self.value:.3f} [{i.low:.3f}, {i.high:.3f}], n = {self.n}{left}"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AIoU:
+    """AIoU of every image, by group; made by `tk.aiou`.
+
+    Attributes:
+        aiou: the share of the true class's map beside the best rival's, 0 to 1 [b]; nan where both miss the box.
+        iou: soft IoU of the true class's map [b].
+        divisor: of an image's maps [b].
+        groups: a name per image [b].
+        level: of the intervals.
+        replicates: of the bootstrap, images inside their group.
+        seed: of it.
+    """
+
+    aiou: Array
+    iou: Array
+    divisor: Array
+    groups: NDArray[np.object_]
+    level: float = 0.95
+    replicates: int = 2000
+    seed: int = 0
+
+    def __len__(self) -> int:
+        return len(self.aiou)
+
+    @cached_property
+    def _means(self) -> tuple[tuple[str, ...], Array, Array]:
+        """Groups with a number, their means [g] and bootstrapped ones [replicates, g]; images, by group."""
+        rng = np.random.default_rng(self.seed)
+        names = [str(name) for name in np.unique(self.groups.astype(str)) if np.isfinite(self._of(str(name))).any()]
+        drawn = []
+        for name in names:
+            own = self._of(name)
+            own = own[np.isfinite(own)]
+            drawn.append(own[rng.integers(0, len(own), (self.replicates, len(own)))].mean(1))
+        means = np.array([np.nanmean(self._of(name)) for name in names])
+        return tuple(names), means, np.stack(drawn, 1) if drawn else np.zeros((self.replicates, 0))
+
+    def _of(self, name: str) -> Array:
+        return self.aiou[self.groups.astype(str) == name]
+
+    @property
+    def average(self) -> MeanAIoU:
+        """The mean over images; those without a number are skipped and counted."""
+        known = np.isfinite(self.aiou)
+        names, _, drawn = self._means
+        sizes = np.array([np.isfinite(self._of(name)).sum() for name in names], float)
+        replicates = drawn @ (sizes / sizes.sum()) if len(names) else np.full(self.replicates, np.nan)
+        value = float(np.nanmean(self.aiou)) if known.any() else math.nan
+        return self._mean("average", value, replicates, known.sum(), (~known).sum())
+
+    @property
+    def worst(self) -> MeanAIoU:
+        """The least mean of a group, the minimum taken inside every replicate."""
+        names, means, drawn = self._means
+        if not len(names):
+            return self._mean("worst group", math.nan, np.full(self.replicates, np.nan), 0, len(self))
+        at = int(means.argmin())
+        own = np.isfinite(self._of(names[at]))
+        return self._mean(f"worst group ({names[at]})", float(means[at]), drawn.min(1), own.sum(), (~own).sum())
+
+    def _mean(self, of: str, value: float, replicates: Array, n: Any, skipped: Any) -> MeanAIoU:
+        return MeanAIoU(of, value, percentile(replicates, self.level, "bootstrap inside groups"), int(n), int(skipped))
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """One row per image: iou, aiou, divisor, group."""
+        import pandas
+
+        columns = {"iou": self.iou, "aiou": self.aiou, "divisor": self.divisor, "group": self.groups}
+        return pandas.DataFrame(columns)
+
+    def __repr__(self) -> str:
+        return f"AIoU\n  {self.average}\n  {self.worst}"
+
+
+def aiou(
+    maps: Sequence[TokenAttribution], masks: Any, true: Any, groups: Sequence[Any] | None = None, *, seed: int = 0
+) -> AIoU:
+    """Soft IoU and AIoU of every image (Y23 eq. 8–9), their average and the worst group's, as an `AIoU`.
 
     Soft IoU is how much of the box of an object the map of its class covers; AIoU its share beside the best rival's:
     0.5 is a tie. Maps are clipped at 0 and divided by one number, the divisor, for all classes of an image. AIoU is not
     invariant to the maps' scale, and says nothing of where a map is by itself: read it beside iou. nan where both maps
-    miss the box.
+    miss the box. Y23's Tables 4 and 5 are of Grad-CAM: pass such maps to compare.
 
     Arguments:
         maps: one per class, all of the same images (`TokenAttribution`).
         masks: of the objects, as for `tk.localisation`; their tight boxes count.
         true: which class each image is of, as indices into maps [b].
-        seed: changes nothing, since nothing is drawn; default 0.
+        groups: a name per image [b]; default one group.
+        seed: of the bootstrap; default 0.
+
+    Raises:
+        InputError: for fewer than two maps, and what does not fit.
 
     >>> import toolkit as tk
     >>> model, data = tk.load(), tk.scenes("test", n=4, kind="birds")
     >>> birds = tk.classes(["waterbird", "landbird"])
     >>> maps = [tk.token_map(model, data, name, against=birds) for name in birds]
-    >>> tk.aiou(maps, data.masks()[0], birds.encode(data.labels)).columns.tolist()
-    ['iou', 'aiou', 'divisor']
+    >>> tk.aiou(maps, data.masks()[0], birds.encode(data.labels), data.groups).average.n
+    4
     """
-    import pandas
-
     from toolkit.core.localise import common_scale
 
     each = list(maps)
@@ -218,4 +316,8 @@ def aiou(maps: Sequence[TokenAttribution], masks: Any, true: Any, *, seed: int =
         raise InputError("aiou", given, accepted, "write classes.encode(data.labels)")
     share, own = aiou_of(stacked, boxes(framed == 1), torch.as_tensor(truth))
     _, divisor = common_scale(stacked)
-    return pandas.DataFrame({"iou": own.numpy(), "aiou": share.numpy(), "divisor": divisor.numpy()})
+    named = np.array(["all"] * len(framed) if groups is None else [str(name) for name in groups], dtype=object)
+    if len(named) != len(framed):
+        given = f"{len(named)} groups for {len(framed)} images"
+        raise InputError("aiou", given, "a name per image", "write groups=data.groups")
+    return AIoU(share.double().numpy(), own.double().numpy(), divisor.double().numpy(), named, seed=seed)

@@ -39,8 +39,10 @@ export class Steps {
     if (!curve.worst) return;
     if (curve !== this.drawn) this.draw(curve, score);
     const { order } = curve;
-    const onCurve = off.length <= order.length;
-    const own = onCurve && off.every(({ head, strength }, i) => !strength && alike(order[i], head));
+    const first = order.slice(0, off.length); // in whatever order they were switched off
+    const own =
+      off.length <= order.length &&
+      off.every(({ head, strength }) => !strength && first.some((one) => alike(one, head)));
     this.dots.forEach((dot, step) => {
       dot.setAttribute("r", own && step === off.length ? "5" : "3");
     });

@@ -262,7 +262,7 @@ class View extends Frame {
       cell.classList.toggle("tkab-off", strength !== undefined); // its name says it: a cell of a grid cannot be pressed
     });
     this.map.node.setAttribute("aria-label", `heads by ${label}`);
-    this.bar.style.background = `linear-gradient(to right, ${palette.map(css).join(", ")})`;
+    this.bar.style.backgroundImage = `linear-gradient(to right, ${palette.map(css).join(", ")})`;
     this.least.textContent = `needed ${values.some((value) => value < -most) ? "≤ " : ""}${say(-most)}`;
     this.most.textContent = `${say(most)} guilty`;
     this.paintWords(values, takesText ? text : "");

@@ -35,6 +35,7 @@ export class GroupTable {
     const columns = [first, "n", was, now, "change in points [95 %]"];
     if (isFolded) columns.splice(4, 0, "folded");
     const isBeside = rows.some(({ beside }) => beside !== undefined);
+    this.node.classList.toggle("tkl-both", isBeside);
     if (isBeside) columns.push(other, "change in points [95 %]");
     for (const words of columns) {
       make("th", "", head, { scope: "col" }).textContent = words;
@@ -80,8 +81,8 @@ export class GroupTable {
 function paintChange(before, { after, low, high }, line) {
   const change = make("td", "", line);
   let kind = "";
-  if (after > before) kind = "tkl-up";
-  if (after < before) kind = "tkl-down";
+  if (low > 0) kind = "tkl-up"; // a colour says that the interval leaves zero out
+  if (high < 0) kind = "tkl-down";
   make("b", kind, change).textContent = points(after - before);
   make("small", "", change).textContent = ` [${points(low)}, ${points(high)}]`;
 }

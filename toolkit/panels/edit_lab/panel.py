@@ -190,6 +190,7 @@ class EditLab(FrontedEdits):
         self._asked_last: tuple[Settings, Settings | None] | None = None
         self.edit: Edit | None = None
         self.other: Edit | None = None
+        self._usual: list[Any] | None = None
         self._begin(engine)
         self._threads = isinstance(self.engine, Worker)
         self._begin_visits()
@@ -211,6 +212,7 @@ class EditLab(FrontedEdits):
             self._pairs, self._facts = self._session.pairs, self._session.facts
             self._chosen, self._typed, self.pair = [list(head) for head in first], str(first), pair
             self._noted(first)
+            self._usual = self._chosen if heads is None else None
             self.held = held or {}
         if pair is not None:
             shared.pair = pair
@@ -291,6 +293,8 @@ class EditLab(FrontedEdits):
         if change["name"] == "strategy":
             self._differ(change["old"])
         self._ask()
+        if change["name"] == "pair" and self._chosen == self._usual and not self._returning:
+            self.choose()  # nobody has named others: those of the mistake looked at now
 
     def _differ(self, other: str) -> None:
         """Let another strategy stand beside, where it would be the same one twice."""
@@ -394,6 +398,7 @@ class EditLab(FrontedEdits):
         def take(found: HeadSet) -> None:
             if pair == self.pair and before == self._chosen:  # nothing else was asked for meanwhile
                 self.heads = found
+                self._usual = self._chosen
 
         self._submit("choose", lambda request: self._session.choose(pair), take, engine=self._pictures)
 

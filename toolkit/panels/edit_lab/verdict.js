@@ -32,15 +32,23 @@ export function verdicts(rows, name, other, marks) {
     return told.join("; ");
   };
   /** @type {[name: string, words: string][]} */
-  const lines = [["heads off, no edit", offWords(marks)]];
+  const lines = [["heads off, no edit", offWords(marks, worst, price)]];
   lines.push([name, words((row) => row)]);
   if (other) lines.push([other, words((row) => row.beside)]);
   return lines.filter(([, told]) => told);
 }
 
-/** @param {NamedMeasures[]} marks */
-function offWords(marks) {
+/**
+ * @param {NamedMeasures[]} marks
+ * @param {GroupRow | undefined} row of the worst group
+ * @param {GroupRow | undefined} price of the other classes
+ */
+function offWords(marks, row, price) {
   const { worst = null, locality = null } = marks.find(({ name }) => name === "heads off") ?? {};
-  const price = locality === null ? "" : `; other classes ${share(locality)}`;
-  return worst === null ? "" : `worst group ${share(worst)}${price}`;
+  if (worst === null || !row) return "";
+  const best = Math.max(row.after, row.beside?.after ?? 0);
+  const verdict = worst > best ? ": more than the edits here" : "";
+  const paid =
+    locality === null || !price ? "" : `; other classes ${share(price.before)} → ${share(locality)}`;
+  return `worst group ${share(row.before)} → ${share(worst)}${verdict}${paid}`;
 }

@@ -5,12 +5,13 @@
 import { make, write } from "../base/dom.js";
 import { SheetUrl } from "../base/sheet.js";
 
-/** @typedef {"pair" | "image" | "heads" | "text" | "edit"} What */
+/** @typedef {"pair" | "image" | "heads" | "off" | "text" | "edit"} What */
 
 const NAMES = /** @type {Record<What, string>} */ ({
   pair: "error",
   image: "image",
   heads: "heads",
+  off: "switched off",
   text: "text",
   edit: "edit",
 });
@@ -27,6 +28,7 @@ const NAMES = /** @type {Record<What, string>} */ ({
  * @property {string} image
  * @property {ImageSaid | null} of what is known of the image
  * @property {string} heads
+ * @property {string} off how many are not as they are
  * @property {string} text
  * @property {string} edit
  */
@@ -66,6 +68,7 @@ export class Chosen {
       pair: pair ? `${pair[0]} → ${pair[1]}` : "all mistakes",
       image: of ? `${of.group} → ${of.guess}` : now.image,
       heads: now.heads,
+      off: now.off,
       text: now.text,
       edit: now.edit,
     };

@@ -43,6 +43,7 @@ class Now(TypedDict):
     image: str
     of: ImageSaid | None
     heads: str
+    off: str
     text: str
     edit: str
 
@@ -326,10 +327,22 @@ class Explorer(Guided):
         said = session.said(chosen.image) if chosen.image and session.acts_made else None
         edit = chosen.edit
         now: Now = {
-            "image": chosen.image or "", "of": said, "heads": str(HeadSet(chosen.heads)),
+            "image": chosen.image or "", "of": said, "heads": str(HeadSet(chosen.heads)), "off": self._off_words,
             "text": chosen.text, "edit": "" if edit is None else edit.title,
         }  # fmt: skip
         self._now = now
+
+    def _take_in(self, name: str, panel: Any) -> None:
+        super()._take_in(name, panel)
+        if name == "ablation":
+            panel.observe(lambda change: self._follow_rest(None), "_off")
+
+    @property
+    def _off_words(self) -> str:
+        """How many heads are not as they are."""
+        ablation = self.parts.get("ablation")
+        n = 0 if ablation is None else len(ablation._off)
+        return many(n, "head") if n else ""
 
     # what is kept, and handed on
 
@@ -384,6 +397,8 @@ class Explorer(Guided):
     def _let_go(self, what: str) -> None:
         self._told = ""
         nothing: dict[str, Any] = {"image": None, "heads": (), "text": "", "edit": None, "pair": None}
+        if what == "off":
+            self.ablation.reset()
         if what in nothing:
             setattr(self.selection, what, nothing[what])
         if what == "text":

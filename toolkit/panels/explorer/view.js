@@ -76,6 +76,7 @@ class View extends Frame {
     this.warned = this.button(null, "", { class: "tkex-warned", title: "What the checks found" });
     this.tools.prepend(this.warned);
     this.tools.insertBefore(this.folds.w.button, this.help); // what is chosen stands where panels have their title
+    this.told = make("div", "tkex-soft", this.body, { hidden: "" });
     this.state = make("div", "tkex-state", this.body, { hidden: "" });
     const field = { "aria-label": "state as JSON", rows: "10", spellcheck: "false" };
     this.json = make("textarea", "", this.state, field);
@@ -205,6 +206,8 @@ class View extends Frame {
     this.paintTabs();
     this.chosen.paint(this.get("pair"), this.get("_now"), this.get("_thumb"));
     write(this.summary, [this.get("summary"), this.get("_told")].filter(Boolean).join(" "));
+    write(this.told, this.get("_told"));
+    this.told.hidden = !this.get("_told");
     write(this.warned, this.get("_warned"));
     this.warned.hidden = !this.get("_warned");
     this.paintMistakes();

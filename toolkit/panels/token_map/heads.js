@@ -111,7 +111,7 @@ export class HeadsSide {
     if (cell) words = `what each head reads at patch (${cell.join(", ")}) of this image`;
     const unknown = map.grid && !knowsHeads(map);
     let told = unknown ? "this method knows no heads" : words;
-    if (map.values && !unknown) told += `, ±${signed(most).slice(1)}`;
+    if (map.values && !unknown) told += `, ±${signed(most).slice(1)}: orange towards the text, blue away`;
     write(this.name, told);
     this.map.node.setAttribute("aria-label", told);
   }
