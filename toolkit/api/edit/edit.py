@@ -7,7 +7,7 @@ from typing import Any
 
 from toolkit.api.checks import Check, quiet
 from toolkit.api.edit.held_out import held_out as judged_on
-from toolkit.api.edit.problem import edit_problem
+from toolkit.api.edit.problem import Keep, edit_problem
 from toolkit.api.edit.result import Edit, fit
 from toolkit.api.edit.settings import Pair, known_pairs
 from toolkit.api.images.judged import judged
@@ -40,6 +40,7 @@ def edit(
     ridge: float | None = None,
     hold: Mapping[Any, float] | None = None,
     layers: Any = None,
+    keep: Keep = "right",
     name: str = "",
     device: Any = "cpu",
     convention: Convention | None = None,
@@ -86,6 +87,9 @@ def edit(
             others are solved for; default none.
         layers: whose heads “strengths all” scales: a list, or a negative int for the last |n|; default the last four
             that are kept.
+        keep: which images locality holds at what is said of them now: the "right" ones, or "all", which leaves nothing
+            to mend but the cross-entropy: α is then 0 (R25's ablation without the ablated model, App. B, Fig. 4);
+            default "right".
         name: for people; default "", which shows the weights.
         device: where it is solved; default "cpu".
         convention: "separate" or "reference"; default that of `acts`.
@@ -109,7 +113,7 @@ def edit(
     """
     images = judged(acts, classes, "edit", convention)
     asked = known_pairs(classes, true, predicted, pairs, images)
-    problem = edit_problem(acts, classes, heads, asked, logit_scale, convention, layers=layers)
+    problem = edit_problem(acts, classes, heads, asked, logit_scale, convention, layers=layers, keep=keep)
     held = None if held_out is None and not unrelated else judged_on(problem, held_out, unrelated)
     return fit(
         problem, alpha, beta, steps, strategy, held=held, nonnegative=nonnegative, allowance=allowance, rate=rate,

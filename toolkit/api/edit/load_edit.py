@@ -92,6 +92,9 @@ def _problem(facts: dict[str, Any], tensors: dict[str, torch.Tensor], acts: Any,
     pairs = [(y, o) for y, o in facts["pairs"]]
     layers = sorted({int(layer) for layer, _ in facts.get("scaled", ())}) or None  # of “strengths all”, to solve again
     heads = HeadSet.of(facts["heads"])
-    problem = edit_problem(some, found, heads, pairs, facts["logit_scale"], operation="load_edit", layers=layers)
+    keep = facts.get("keep", "right")
+    problem = edit_problem(
+        some, found, heads, pairs, facts["logit_scale"], operation="load_edit", layers=layers, keep=keep
+    )
     # vectors that are made unit once more differ in the last bit, and θ with them
     return problem if classes is not None else replace(problem, images=replace(problem.images, texts=tensors["texts"]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -31,6 +31,9 @@ MOST_OBJECTIVES = 8
 """With parts of heads, that are kept for one problem."""
 
 
+Keep = Literal["right", "all"]
+
+
 class EditWarning(UserWarning):
     """Something about an edit that a user should know before believing it."""
 
@@ -41,7 +44,7 @@ class EditProblem:
 
     images: those used, all of them in L_CE. heads: whose ablation success learns from. pairs: the (true, predicted)
     asked for; empty: all mistakes. wrong, kept: rows of W and of C ∪ A. scale: of the logits. notes: what a user should
-    know. layers: whose heads “strengths all” scales.
+    know. layers: whose heads “strengths all” scales. keep: which images locality holds: the "right" ones, or "all".
     """
 
     images: Judged
@@ -52,6 +55,7 @@ class EditProblem:
     scale: float
     notes: tuple[str, ...]
     layers: tuple[int, ...]
+    keep: Keep = "right"
     _strategies: dict[str, Strategy] = field(default_factory=dict, init=False, repr=False)
     _objectives: dict[Strategy, Objective] = field(default_factory=dict, init=False, repr=False)
 
@@ -69,7 +73,8 @@ class EditProblem:
                 at = layers.index(layer)
                 ablated[some] -= numbers[:, at, head] @ maps[at, head]
         texts = images.texts.cpu().double()
-        return Objective(e, ablated, texts, images.truth, self.wrong, self.kept, self.scale)
+        learned = self.wrong if self.keep == "right" else self.wrong[:0]  # an image is drawn one way or held, not both
+        return Objective(e, ablated, texts, images.truth, learned, self.kept, self.scale)
 
     def strategy(self, given: Any) -> Strategy:
         """A strategy by name, made for this problem. Raises InputError for another name, and where the heads it scales
@@ -141,7 +146,7 @@ class EditProblem:
             "classes": list(facts["classes"]), "heads": str(self.heads), "logit_scale": self.scale,
             "pairs": [list(pair) for pair in self.pairs], "targets": list(self.targets),
             "ids": self.ids, "sizes": {name: len(ids) for name, ids in self.ids.items()},
-            "notes": list(self.notes),
+            "notes": list(self.notes), "keep": self.keep,
         }  # fmt: skip
 
     @cached_property
@@ -169,6 +174,7 @@ def edit_problem(
     convention: Convention | None = None,
     operation: str = "edit",
     layers: Any = None,
+    keep: Keep = "right",
 ) -> EditProblem:
     """Check what an edit is asked for. Raises InputError as `judged`, for unknown heads and pairs, heads named twice,
     and bad scales; warns of heads found under another class set.
@@ -188,10 +194,14 @@ def edit_problem(
         note = f"the heads {chosen} were found under another class set than these {len(images.classes)} classes"
         warn_caller(f"{operation}: {note}; locate them with the classes of the edit", EditWarning)
         notes.append(note)
+    if keep not in get_args(Keep):
+        raise InputError(operation, f"keep={keep!r:.40}", "'right' or 'all'", "name one of the two")
     wrong, kept = _sets(images, tuple(pairs))
+    if keep == "all":
+        kept = torch.cat([wrong, kept]).unique()
     last = images.acts.kept.layers[-LAYERS:]
     all_of = last if layers is None else layers_of(images.acts, layers, operation)
-    return EditProblem(images, chosen, tuple(pairs), wrong, kept, scale, tuple(notes), all_of)
+    return EditProblem(images, chosen, tuple(pairs), wrong, kept, scale, tuple(notes), all_of, keep)
 
 
 def _sets(images: Judged, pairs: tuple[Pair, ...]) -> tuple[Tensor, Tensor]:

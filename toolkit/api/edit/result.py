@@ -624,6 +624,7 @@ def fit(
 ) -> Edit:
     """The edit of a problem; arguments as for `edit`. each: called after every step with its number and θ [k]."""
     a, b = known_weight("alpha", alpha), known_weight("beta", beta)
+    a = 0.0 if problem.keep == "all" else a
     count, way = known_steps(steps), problem.strategy(strategy)
     options = known_options(way.name, way.size, len(problem.images), rate, nonnegative, seed, bounds, ridge)
     options = options._replace(hold=known_hold(hold, way, options.bounds))
