@@ -66,6 +66,8 @@ from toolkit.api.where.token_map import trace_tokens as trace_tokens
 from toolkit.api.words.banks import bank as bank
 from toolkit.api.words.concepts import ConceptHeads as ConceptHeads
 from toolkit.api.words.concepts import heads_for as heads_for
+from toolkit.api.words.neighbours import Neighbours as Neighbours
+from toolkit.api.words.neighbours import neighbours as neighbours
 from toolkit.api.words.pca import HeadPCA as HeadPCA
 from toolkit.api.words.pca import head_pca as head_pca
 from toolkit.api.words.spans import Spans as Spans
