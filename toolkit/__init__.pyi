@@ -28,6 +28,7 @@ from toolkit.api.locate.discrepancies import discrepancies as discrepancies
 from toolkit.api.locate.evidence import HeadEvidence as HeadEvidence
 from toolkit.api.locate.head_scores import head_score as head_score
 from toolkit.api.locate.locate import locate as locate
+from toolkit.api.locate.scores import CollapseWarning as CollapseWarning
 from toolkit.api.locate.scores import Scores as Scores
 from toolkit.api.methods.comparison import Comparison as Comparison
 from toolkit.api.methods.comparison import MethodWarning as MethodWarning

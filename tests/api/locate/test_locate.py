@@ -305,3 +305,23 @@ def test_of_many_pairs_algorithm_1_looks_at_the_most_frequent_and_says_so(everyt
     often = scores.mistakes()
     assert names == {f"{y} → {o})" for y, o in often.to_numpy()[:2, :2].tolist()}
     assert f"of the 2 most frequent of {len(scores.pairs)} pairs" in scores.choose().why
+
+
+def test_a_set_that_sends_everything_to_one_class_is_warned_of():
+    """R25 App. B: such sets have the best utility now and then. Here one head tells the classes apart, and its images
+    are all of one class.
+    """
+    rng = np.random.default_rng(0)
+    texts = np.eye(4)[:2]
+    heads = np.zeros((40, 1, 2, 4))
+    labels = np.array(["a"] * 36 + ["b"] * 4)
+    heads[:, 0, 0, 0] = np.where(np.arange(40) % 2 == 0, 0.5, -0.5)  # half of “a” is taken for “b” by this head alone
+    heads[36:, 0, 0] = [0, 0.2, 0, 0]
+    rest = np.tile([0.3, 0.1, 0.8, 0.0], (40, 1)) + 0.01 * rng.normal(size=(40, 4))
+    e = heads.sum((1, 2)) + rest
+    scale = np.linalg.norm(e, axis=1)
+    acts = tk.from_arrays(heads / scale[:, None, None, None], rest=rest / scale[:, None], labels=labels)
+    scores = tk.locate(acts, tk.classes(["a", "b"], vectors=texts), layers=None, resamples=1)
+    with pytest.warns(tk.CollapseWarning, match="sends 100 % of 40 images to 'a'"):
+        found = scores.choose(by="accuracy", guard=False)
+    assert "It sends 100 % of 40 images to 'a'" in found.why

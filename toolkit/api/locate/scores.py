@@ -23,7 +23,7 @@ from toolkit.api.locate.steady import Ranked, cross_validated, stable
 from toolkit.api.locate.tables import Error, pooled, samples_of, table_of
 from toolkit.api.locate.within import allowed
 from toolkit.api.switch_off.total import How
-from toolkit.core.choice import CRITERIA, STEADY, By, Judge, choose
+from toolkit.core.choice import CRITERIA, STEADY, By, Judge, choose, predicted
 from toolkit.core.effects import NAMES, SIGN
 from toolkit.core.heads import HeadSet
 from toolkit.core.precision import full_precision
@@ -31,7 +31,7 @@ from toolkit.core.ranked import mistakes
 from toolkit.core.votes import Votes
 from toolkit.data.classes import ClassSet
 from toolkit.data.classes import classes as class_set
-from toolkit.errors import InputError
+from toolkit.errors import InputError, warn_caller
 
 if TYPE_CHECKING:
     import pandas
@@ -64,6 +64,14 @@ class Band:
     high: Array
     level: float
     method: str
+
+
+COLLAPSED, NOT_YET = 0.95, 0.8
+"""Of the predictions, the share of one class above which a choice is warned of, where it had less than that before."""
+
+
+class CollapseWarning(UserWarning):
+    """A head set that sends nearly every image to one class (R25 App. B saw it on CelebA)."""
 
 
 LISTED_WORK = 2_000_000_000
@@ -375,7 +383,10 @@ class Scores:
                 f", of {'all mistakes and of ' if pooled else ''}the {n} most frequent of {len(self.pairs):,} pairs"
             )
         why = _why(found.curves, found.score, len(heads), by, found.value, found.base, where)
-        return HeadSet(heads, utility, why, wider.hash)
+        collapsed = _collapse(judge, found.heads, wider.names)
+        if collapsed:
+            warn_caller(f"scores.choose: {HeadSet(heads)} {collapsed}", CollapseWarning)
+        return HeadSet(heads, utility, f"{why} It {collapsed}." if collapsed else why, wider.hash)
 
     def _wider(self, given: Any, validation: Acts | None) -> ClassSet:
         """The classes told apart in the validation images, as they were given."""
@@ -521,6 +532,18 @@ class Scores:
         left = f", {self.settings['left_out']} left out" if self.settings["left_out"] else ""
         size = f"{len(self.layers)} layers × {self.raw.shape[2]} heads"
         return f"Scores({what}, {self._counts}{left}, {size}; worst by {worst})"
+
+
+def _collapse(judge: Judge, heads: Sequence[tuple[int, int]], names: Sequence[str]) -> str:
+    """That nearly all images are taken for one class with these heads off, which was not so before; "" where not."""
+    if not heads:
+        return ""
+    before, after = predicted(judge, heads)
+    most = int(after.argmax())
+    if after[most] <= COLLAPSED or before[most] >= NOT_YET:
+        return ""
+    n = len(judge.truth)
+    return f"sends {100 * after[most]:.0f} % of {n} images to {names[most]!r} ({100 * before[most]:.0f} % before)"
 
 
 def _why(
