@@ -33,6 +33,18 @@ const NAMES = /** @type {Record<What, string>} */ ({
  * @property {string} edit
  */
 
+const NAMED = 4; // heads that are named in a chip
+
+/**
+ * Heads by name; of many the first, and how many more.
+ * @param {string} [heads]
+ */
+function fewer(heads = "") {
+  const names = heads.split(" ");
+  if (names.length <= NAMED) return heads;
+  return `${names.slice(0, NAMED - 1).join(" ")} and ${names.length - NAMED + 1} more`;
+}
+
 export class Chosen {
   constructor() {
     this.node = make("div", "tkex-bar", null, { role: "group", "aria-label": "what is chosen" });
@@ -67,7 +79,7 @@ export class Chosen {
     const said = {
       pair: pair ? `${pair[0]} → ${pair[1]}` : "all mistakes",
       image: of ? `${of.group} → ${of.guess}` : now.image,
-      heads: now.heads,
+      heads: fewer(now.heads),
       off: now.off,
       text: now.text,
       edit: now.edit,
@@ -75,7 +87,7 @@ export class Chosen {
     for (const { what, node, value, drop } of this.chips) {
       const words = said[what] || "";
       write(value, words);
-      value.title = what === "image" ? now.image || "" : words;
+      value.title = this.whole(what, now) || words;
       node.hidden = !words;
       const chosen = what === "pair" ? pair !== null : words !== "";
       drop.hidden = what === "edit" || !chosen; // an edit is another one, or none
@@ -83,6 +95,16 @@ export class Chosen {
     const url = this.thumb.of(thumb);
     this.picture.hidden = !url;
     this.picture.style.backgroundImage = url ? `url("${url}")` : "";
+  }
+
+  /**
+   * All of what a chip may tell a part of.
+   * @param {What} what
+   * @param {Partial<Now>} now
+   */
+  whole(what, now) {
+    if (what === "image") return now.image;
+    return what === "heads" ? now.heads : "";
   }
 
   /**
