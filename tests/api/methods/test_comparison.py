@@ -143,3 +143,47 @@ def test_what_is_refused(shots, held):
         tk.comparison(shots, fan.classes(), METHODS, held_out=held, choose="oracle")
     with pytest.raises(tk.InputError, match="the method 'Tip'"):
         tk.comparison(shots, fan.classes(), METHODS, held_out=held)["Tip"]
+
+
+def test_what_a_reviewer_found(shots, held):
+    with pytest.raises(tk.InputError, match="held_out: a NoneType"):
+        tk.comparison(shots, fan.classes(), METHODS, held_out=None)
+    with pytest.raises(tk.InputError, match="none of a class that the shots are of"):
+        tk.comparison(
+            shots, fan.classes(), METHODS, held_out=fan.acts("LW2", "WL2"), validation=fan.acts("C1", "C2"),
+            choose="validation",
+        )  # fmt: skip
+    only_birds = fan.acts("LL2", "LW2", "WL2", "WW2")
+    found = tk.comparison(shots, fan.classes(), METHODS, held_out=only_birds)
+    assert "RoboShot" in found.pareto, "without other classes the worst group alone decides"
+    draws = [fan.acts("LL1", "LW1", "WL1", "WW1"), fan.acts("LL2", "LW1", "WL2", "WW1")]
+    groups = {name: f"{name[1]}" for name in fan.RAW}
+    with pytest.raises(tk.InputError, match="one list of groups for 2 draws"):
+        tk.comparison(draws, fan.classes(), ["BalancedProbe"], held_out=held, groups=["L", "W", "L", "W"])
+    several = tk.comparison(draws, fan.classes(), ["BalancedProbe"], held_out=fan.acts("LW2", "C1"), groups=groups)
+    assert [one.fitted.shots.members[0] for one in several["balanced probe"].turned] == [("L", "W")] * 2
+    with pytest.raises(tk.InputError, match="one attribute"):
+        tk.comparison(draws, fan.classes(), [M.MIClip(attribute=("a", "b") * 2)], held_out=held)
+
+
+def test_classes_without_groups_are_chosen_by_their_mean():
+    """compare.md 3.0.4: the mean of classes, not their worst, where no groups are known."""
+    rng = np.random.default_rng(4)
+    texts = np.eye(6)[:2]
+
+    def images(n, seed):
+        rng = np.random.default_rng(seed)
+        labels = np.array(["a"] * (n // 4) + ["b"] * (n - n // 4))
+        e = fan.unit(rng.normal(size=(n, 6)) + 0.5 * texts[(labels == "b").astype(int)])
+        ids = [f"{seed}-{i}" for i in range(n)]
+        return tk.from_arrays(np.zeros((n, 1, 2, 6)), rest=e, labels=labels, ids=ids)
+
+    few, val, test = images(16, int(rng.integers(99))), images(80, 100), images(80, 101)
+    classes = tk.classes(["a", "b"], vectors=texts)
+    found = tk.comparison(few, classes, ["TipAdapter"], held_out=test, validation=val, choose="validation")
+    tip = found["Tip-Adapter"]
+    means = [
+        float((tip.fitted.scores(val, value).argmax(1).numpy() == classes.encode(val.labels)).mean())
+        for value in tip.values
+    ]
+    assert tip.position == tip.values[int(np.argmax(means))]

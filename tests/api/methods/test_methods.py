@@ -246,7 +246,7 @@ def test_every_dial_begins_at_the_built_in_model(pool, val, every):
     ):  # fmt: skip
         fitted = method.fit(few, every)
         assert torch.equal(fitted.scores(val, fitted.dial.start).argmax(1), plain), method
-        assert fitted.notes[0].startswith("no images of")
+        assert fitted.notes[0].startswith("it was told no image of")
         far = fitted.dial.grid[-1]
         assert fitted.scores(val, far).isfinite().all()
 
@@ -452,3 +452,196 @@ def test_a_registered_method_stands_with_the_others():
         M.forget("Nothing")
     with pytest.raises(AttributeError, match=r"tk\.methods has no"):
         M.Nothing  # noqa: B018
+
+
+# ── what a reviewer found ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_another_class_set_of_the_same_names_has_its_own_vectors():
+    few, held = fan.acts(*fan.SHOTS), fan.acts(*EVERY)
+    one, other = (tk.classes(["landbird", "x", "y"], vectors=np.eye(4)[rows]) for rows in ([0, 1, 2], [0, 2, 3]))
+    for method in (
+        M.ContextEnsemble(fan.IN_PLACES), M.GroupPrompts(fan.IN_PLACES), M.PerceptionCLIP(fan.CONTEXTS),
+        M.Prompts(fan.TEXTS),
+    ):  # fmt: skip
+        fitted = method.fit(few, fan.classes())
+        fitted.scores(held, 1.0, one)
+        again = method.fit(few, fan.classes()).scores(held, 1.0, other)
+        torch.testing.assert_close(fitted.scores(held, 1.0, other), again)
+
+
+def test_at_the_start_of_one_dial_the_second_counts_everywhere():
+    few, held = fan.acts(*fan.SHOTS), fan.acts(*EVERY)
+    cali = M.OrthoCali(SPURIOUS, PAIRS).fit(few, fan.classes())
+    assert answers(cali.scores(held, 0.0, second=1000.0)) == "00001111222"
+    own = cali.class_vectors(0.0, 1000.0)
+    assert "".join(map(str, own.predict(held.embedding).tolist())) == "00001111222"
+    robo = M.RoboShot(PLACES, BIRD_AXIS).fit(few, fan.classes())
+    moved, _ = robo.linear(0.0, 1.0)
+    assert not torch.equal(moved, torch.eye(4, dtype=torch.float64))
+    found = M.heads_under(robo, fan.acts("LW2"), 0.0, second=1.0)
+    assert not np.array_equal(found.under, found.as_it_is)
+
+
+@pytest.mark.parametrize("mode", ["released", "own_norm"])
+def test_what_a_head_does_under_ltc_is_exact(mode):
+    """By hand: the embedding as LTC has it, less what it made of the head."""
+    acts, every, rng = world(11)
+    pairs = rng.normal(size=(2, 2, acts.embedding.shape[1]))
+    fitted = M.LTC("L1.H1", "L0.H0", pairs, mode).fit(acts, every)
+    found = M.heads_under(fitted, acts, 1.0)
+    plain = every.predict(acts.embedding).numpy()
+    rows = np.flatnonzero(plain != every.encode(acts.labels))
+    c = acts.heads[rows].double()
+    drawn = tk.ltc_correct(acts, every, "", "L0.H0", pairs[:, 0] - pairs[:, 1], mode).embedding - acts.embedding
+    salient = c[:, 0, 0] + drawn[rows].double()
+    whole = fitted.embedded(fitted.seen(acts), 1.0)[rows]
+    texts = every.vectors().double()
+    y, other = every.encode(acts.labels)[rows], plain[rows]
+
+    def margin(e):
+        scores = torch.nn.functional.normalize(e, dim=1) @ texts.T
+        at = np.arange(len(rows))
+        return (scores[at, y] - scores[at, other]).numpy()
+
+    near(found.under[0, 0], (margin(whole) - margin(whole - salient)).mean(), 5)
+    near(found.under[1, 1], 0)
+
+
+def test_what_a_head_does_under_an_edit_of_directions_is_exact():
+    acts, every, _ = world(12)
+    fitted = M.Edit(10, 10, "L1.H1", "directions 2", steps=30).fit(acts, every)
+    found = M.heads_under(fitted, acts)
+    seen, at = fitted.seen(acts), fitted.dial.paper
+    changed = fitted.embedded(seen, at) - seen.embedding + acts.heads[:, 1, 1].double()
+    rows = np.flatnonzero(every.predict(acts.embedding).numpy() != every.encode(acts.labels))
+    y, other = every.encode(acts.labels)[rows], every.predict(acts.embedding).numpy()[rows]
+    texts = every.vectors().double()
+
+    def margin(e):
+        scores = torch.nn.functional.normalize(e, dim=1) @ texts.T
+        return scores[np.arange(len(rows)), y] - scores[np.arange(len(rows)), other]
+
+    whole = fitted.embedded(seen, at)
+    near(found.under[1, 1], (margin(whole[rows]) - margin((whole - changed)[rows])).mean(), 5)
+
+
+def test_a_strong_pull_keeps_group_dro_at_the_class_vectors():
+    fitted = M.GroupDRO(20).fit(fan.acts(*fan.UNBALANCED), fan.classes())
+    for lam in (800.0, 1000.0, 1e6):
+        assert np.abs(fitted.weights(lam).numpy() - fan.TEXTS).max() < 8 / lam
+    assert (
+        M.GroupDRO(20).fit(fan.acts(*fan.UNBALANCED), fan.classes()).scores(fan.acts(*EVERY), 1000.0).isfinite().all()
+    )
+
+
+@pytest.mark.parametrize(
+    ("groups", "expected"),
+    [
+        (["0_0", "0_1", "1_0", "1_1"], ["0", "1", "0", "1"]),
+        (
+            ["landbird on land", "landbird on water", "waterbird on land", "waterbird on water"],
+            ["on land", "on water"] * 2,
+        ),
+        (["land, 0", "water, 0", "land, 1", "water, 1"], ["land", "water"] * 2),
+        (["a", "b", "a", "b"], ["a", "b"] * 2),
+    ],
+)
+def test_the_attribute_is_what_groups_say_beside_the_class(groups, expected):
+    from toolkit.api.methods.mi_clip import _beside
+
+    labels = ["landbird"] * 2 + ["waterbird"] * 2 if "bird" in groups[0] else ["0", "0", "1", "1"]
+    assert [_beside(group, label) for group, label in zip(groups, labels, strict=True)] == expected
+
+
+def test_where_nothing_is_left_the_formula_decides():
+    acts = fan.acts(*fan.BIRDS)
+    clip = M.MIClip().fit(acts, fan.classes())
+    seen = clip.seen(fan.acts(*EVERY))
+    torch.testing.assert_close(
+        clip.quick(seen, 3.0, None), clip.judge(seen.embedding, seen.texts, seen.names, 3.0, None)
+    )
+    e = fan.embeddings(*fan.SHOTS)
+    alone = tk.from_arrays(e[:, None, None], rest=np.zeros_like(e), labels=[fan.LABEL[name] for name in fan.SHOTS])
+    off = M.HeadsOff("L0.H0").fit(alone, fan.classes())
+    assert off.scores(alone, 0.0).abs().max() <= 1
+    gone = M.OrthoCali(np.eye(4)).fit(fan.acts(*fan.SHOTS), fan.classes())
+    assert any("nothing of it is left" in note for note in gone.notes)
+
+
+def test_words_fold_into_the_text_projection_and_learned_vectors_do_not(pool, birds):
+    few = pool.take(range(40))
+    cali = M.OrthoCali(["a water background", "a land background"], [("a landbird on water", "a landbird on land")])
+    fitted = cali.fit(few, birds)
+    folded = fitted.fold(few.model)
+    assert folded.card.fingerprint != few.model.card.fingerprint
+    near(tk.classes(list(birds.names)).vectors(folded), fitted.linear()[1], 5)
+    torch.testing.assert_close(
+        tk.extract(folded, few.samples.take([0, 1]), progress=False).embedding,
+        few.take([0, 1]).embedding,
+        atol=1e-6,
+        rtol=0,
+    )
+    clip = M.MIClip().fit(few, birds)
+    both = tk.extract(clip.fold(few.model), few.samples, progress=False)
+    scores = clip.scores(few)
+    by_hand = both.embedding.double() @ tk.classes(list(birds.names)).vectors(both.model).double().T
+    assert torch.equal(by_hand.argmax(1), scores.argmax(1))
+    with pytest.raises(tk.InputError, match="class vectors of its own"):
+        M.Probe().fit(few, birds).fold(few.model)
+    with pytest.raises(tk.InputError, match="which the images are of"):
+        fitted.fold(tk.fold_ablation(few.model, "L3.H7"))
+
+
+def test_numbers_of_any_kind_turn_a_dial():
+    fitted = M.TipAdapter().fit(fan.acts(*fan.SHOTS), fan.classes())
+    held = fan.acts("LW2")
+    for one in (1, np.int64(1), np.float32(1), torch.tensor(1.0)):
+        assert torch.equal(fitted.scores(held, one), fitted.scores(held, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("method", "message"),
+    [
+        (M.Probe(0), "logit_scale=0"),
+        (M.JTT(up=0), "up=0"),
+        (M.GroupDRO(steps=0), "steps=0"),
+        (M.GroupDRO(eta=math.nan), "eta=nan"),
+        (M.RoboShot([]), "no pairs"),
+        (M.RoboShot(PLACES, kappa=-3), "kappa=-3"),
+        (M.RoboShot(3), "cannot be used"),
+        (M.OrthoCali(SPURIOUS, lam=math.inf), "lam=inf"),
+        (M.OrthoCali(np.zeros((2, 4))), "that say something"),
+        (M.TipAdapter(beta=math.inf), "beta=inf"),
+        (M.ContextEnsemble(()), "contexts"),
+        (M.PerceptionCLIP(fan.CONTEXTS, "pure"), "no contexts"),
+        (M.PerceptionCLIP(fan.CONTEXTS, "pure", contexts=fan.TEXTS[:1]), "contexts"),
+        (M.Prompts(3), "cannot be used|templates"),
+    ],
+)
+def test_more_settings_are_refused_in_words(method, message):
+    few = fan.acts(*fan.SHOTS)
+    with pytest.raises(tk.InputError, match=message):
+        method.fit(few, fan.classes())
+
+
+def test_without_a_mistake_there_is_nothing_to_mend_and_nothing_breaks():
+    right = fan.acts("LL1", "LL2", "WW1", "WW2")
+    for method in (M.LTC(), M.HeadsOff(), M.Edit(), M.Edit(strategy="strengths"), M.Edit(strategy="directions 2")):
+        fitted = method.fit(right, fan.classes())
+        assert answers(fitted.scores(fan.acts("LW2"), fitted.dial.start)) == "1"
+
+
+def test_an_edit_to_its_end():
+    fitted = M.Edit(10, 10, "L0.H0", steps="converge", logit_scale=20).fit(fan.acts(*fan.SHOTS), fan.classes())
+    assert fitted.dial.grid[0] == 0
+    assert fitted.scores(fan.acts(*EVERY)).isfinite().all()
+
+
+def test_copies_with_names_of_their_own_stand_beside_each_other():
+    held = fan.acts("LL2", "LW2", "WL2", "WW2", "C1", "C2", "C3")
+    found = tk.comparison(
+        fan.acts(*fan.SHOTS), fan.classes(), [M.TipAdapter(), M.TipAdapter(1.0).named("Tip, β = 1")], held_out=held
+    )
+    assert list(found.methods) == ["as it is", "Tip-Adapter", "Tip, β = 1"]
+    assert repr(M.Edit()).startswith("Edit(")

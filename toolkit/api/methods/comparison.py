@@ -89,8 +89,10 @@ class Comparison:
         for name in (x, y):
             if name not in MEASURES:
                 raise InputError("comparison", f"the measure {name!r:.60}", ", ".join(MEASURES), "name one of these")
-        means = [[one.points()[name].mean() for one in self] for name in (x, y)]
-        kept = pareto(np.array(means[0]), np.array(means[1]))
+        means = [np.array([one.points()[name].mean() for one in self]) for name in (x, y)]
+        # without images of one of the two, the other alone decides
+        across, up = (np.zeros(len(self.methods)) if np.isnan(mean).all() else mean for mean in means)
+        kept = pareto(across, up)
         return tuple(name for name, best in zip(self.methods, kept, strict=True) if best)
 
     @property
@@ -113,7 +115,7 @@ class Comparison:
     def table(self) -> pandas.DataFrame:
         """One row per method: dial, value, chosen; worst group, success, like, locality, agreement (means over draws),
         the worst group's change from the model as it is with its paired 95 % interval (one draw) or its standard
-        deviation over draws; n, split.
+        deviation over draws; n (of the draw with fewest), split. value is nan where it differs between draws.
         """
         import pandas
 
@@ -121,8 +123,11 @@ class Comparison:
         rows = []
         for one in self:
             points = one.points()
+            positions = [turned.position for turned in one.turned]
+            varies = len(set(positions)) > 1
             row: dict[str, Any] = {
-                "method": one.name, "dial": one.fitted.dial.name, "value": one.position, "chosen": one.turned[0].chosen,
+                "method": one.name, "dial": one.fitted.dial.name, "value": np.nan if varies else one.position,
+                "chosen": one.turned[0].chosen + (", by draw" if varies else ""),
             }  # fmt: skip
             row |= {
                 name: float(np.mean(points[name])) for name in ("worst", "success", "like", "locality", "agreement")
@@ -134,8 +139,8 @@ class Comparison:
             if success is not None and len(gained) == 1:
                 interval = success.change.worst.interval
                 row |= {"low": interval.low, "high": interval.high}
-            sizes = self.held[0].sizes
-            rows.append(row | {"n": sizes["success"], "n_other": sizes["agreement"], "split": self.held[0].split})
+            n, others = (min(held.sizes[name] for held in self.held) for name in ("success", "agreement"))
+            rows.append(row | {"n": n, "n_other": others, "split": self.held[0].split})
         return pandas.DataFrame(rows)
 
     def to_dataframe(self) -> pandas.DataFrame:
@@ -159,7 +164,8 @@ class Comparison:
                 moved += f" ± {100 * row['sd']:.1f} over draws"
             elif np.isfinite(row.get("low", np.nan)):
                 moved += f" [{100 * row['low']:+.1f}, {100 * row['high']:+.1f}]"
-            told = f"{row['method']} ({row['dial']} = {row['value']:g})"
+            where = f"{row['value']:g}" if np.isfinite(row["value"]) or np.isinf(row["value"]) else "by draw"
+            told = f"{row['method']} ({row['dial']} = {where})"
             values = " ".join(
                 f"{100 * row[name]:{w}.1f}"
                 for name, w in (("worst", 6), ("success", 6), ("locality", 7), ("agreement", 6))
@@ -199,7 +205,7 @@ def comparison(
             best mean) or "loo" (the shot left out, where a method can); default "paper".
         within: points of accuracy that the other classes may lose on the validation images where dials are chosen
             there; default None, any: the best worst group may then cost them all they have.
-        groups: a group name for every image of the first draw; default those the images are known to be of.
+        groups: a group name for every image, or for several draws by id; default those the images are known to be of.
         model: encodes texts; default the one `few` is attached to.
         seed: of what is random; default 0.
         check: called with (done, of) between methods; what it raises ends the work; default nothing.
@@ -224,12 +230,19 @@ def comparison(
     if within is not None and (choose != "validation" or isinstance(within, bool) or not 0 <= within <= 100):
         accepted = 'points from 0 to 100, with choose="validation"'
         raise InputError("comparison", f"within={within!r:.40}, choose={choose!r}", accepted, "leave it out")
-    every = [*([few] if isinstance(few, Acts) else few), *draws]
+    every = [*([few] if isinstance(few, Acts) else few or ()), *draws]
     if not every:
         raise InputError(
             "comparison", "no images to fit to", "parts of a few labelled images", "draw some: acts.draw()"
         )
+    judging: Any = held_out
+    if not isinstance(judging, Acts):
+        given = f"held_out: a {type(judging).__name__}"
+        raise InputError("comparison", given, "parts of other labelled images, which judge", "hold some out")
+    every = [_attached(one, model) for one in every]
+    held_out, validation = _attached(held_out, model), _attached(validation, model)
     asked = _settings(methods, every[0], heads)
+    known = _groups_of(groups, every, asked)
     fields = [_field(one, classes, held_out, unrelated, validation) for one in every]
     notes = tuple(dict.fromkeys(note for field in fields for note in field.notes))
     for note in notes:
@@ -238,8 +251,7 @@ def comparison(
     for i, settings in enumerate(asked):
         check(i, len(asked))
         fitted = [
-            settings.fit(one, classes, groups if j == 0 else None, validation, model, seed)
-            for j, one in enumerate(every)
+            settings.fit(one, classes, own, validation, model, seed) for one, own in zip(every, known, strict=True)
         ]
         values = fitted[0].dial.grid
         turned = tuple(_turned(made, field, choose, within) for made, field in zip(fitted, fields, strict=True))
@@ -280,13 +292,35 @@ def _field(few: Acts, classes: ClassSet, held: Any, unrelated: Any, validation: 
     return _Field(problem, judging, chosen_on, tuple(notes))
 
 
+def _attached(acts: Any, model: Any) -> Any:
+    """Parts with the model that encodes their classes, where one was named and they have none."""
+    if model is None or not isinstance(acts, Acts) or acts.live is not None:
+        return acts
+    return acts.attach(model) if acts.card.fingerprint == model.card.fingerprint else acts
+
+
+def _groups_of(given: Any, draws: Sequence[Acts], methods: Sequence[Method]) -> list[Any]:
+    """For every draw a group name per image, or None. Raises InputError where one list would stand for several."""
+    lists = [one.name for one in methods if isinstance(getattr(one, "attribute", None), list | tuple)]
+    if len(draws) > 1 and (lists or not (given is None or isinstance(given, Mapping))):
+        what = f"one attribute=[…] of {lists[0]}" if lists else "one list of groups"
+        accepted = "a mapping from ids, which serves them all"
+        raise InputError("comparison", f"{what} for {len(draws)} draws", accepted, "write {id: name, …}")
+    if not isinstance(given, Mapping):
+        return [given] * len(draws)
+    missing = [name for one in draws for name in one.ids.astype(str).tolist() if name not in given]
+    if missing:
+        raise InputError("comparison", f"no group of {missing[0]!r}", "a group for every image", "name each image's")
+    return [[str(given[name]) for name in one.ids.astype(str).tolist()] for one in draws]
+
+
 def _settings(given: Sequence[Any] | None, few: Acts, heads: Any) -> list[Method]:
     """Methods with their settings, the model as it is first."""
     if given is None:
         grouped = any(name not in ("", "None", "nan") for name in set(few.groups.astype(str)))
         names = ["HeadsOff", "Edit", "LTC", "TipAdapter", "Probe", "AnchoredProbe", "JTT"]
         given = [*names, *(["BalancedProbe", "GroupDRO", "MIClip"] if grouped else [])]
-    if isinstance(given, str | Method | type):
+    if isinstance(given, str | Method | type) or not hasattr(given, "__iter__"):
         given = [given]
     asked = [known_method(one, "comparison") for one in given]
     if not asked:
@@ -297,8 +331,8 @@ def _settings(given: Sequence[Any] | None, few: Acts, heads: Any) -> list[Method
     names = [one.name for one in asked]
     twice = [name for name in names if names.count(name) > 1]
     if twice:
-        accepted = "every method once; a copy with other settings needs a name of its own"
-        raise InputError("comparison", f"{twice[0]!r} twice", accepted, "make two comparisons")
+        accepted = "every name once"
+        raise InputError("comparison", f"{twice[0]!r} twice", accepted, 'give the copy a name: settings.named("…")')
     return asked
 
 
@@ -323,7 +357,11 @@ def _turned(fitted: Fitted, field: _Field, choose: Choose, within: float | None)
     if choose == "validation" and field.chosen_on is not None and len(dial.grid) > 1:
         chosen = "validation"
         rates = _path(fitted, dial.grid, field.chosen_on)
-        worst = rates["worst"] if np.isfinite(rates["worst"]).all() else rates["success"]
+        grouped = field.chosen_on.images.has_groups and np.isfinite(rates["worst"]).all()
+        worst = rates["worst"] if grouped else rates["success"]
+        if not np.isfinite(worst).all():
+            given = "validation images, none of a class that the shots are of"
+            raise InputError("comparison", given, f"images of {', '.join(field.problem.targets)}", "add some")
         kept = rates["locality"]
         if within is not None and np.isfinite(kept).all():
             worst = np.where(kept >= kept[dial.grid.index(dial.start)] - within / 100 - 1e-12, worst, -1.0)

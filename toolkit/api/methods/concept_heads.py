@@ -36,7 +36,7 @@ class ConceptHeadsMethod(Method):
 
     >>> import toolkit as tk
     >>> tk.methods.ConceptHeads("water", k=2)
-    ConceptHeadsMethod(concept='water', k=2, bank=None)
+    ConceptHeads(concept='water', k=2, bank=None)
     """
 
     name: ClassVar[str] = "concept heads"
@@ -52,7 +52,8 @@ class ConceptHeadsMethod(Method):
             raise InputError(self.name, f"k={self.k!r}", "a whole number from 0, or None", "pass how many heads")
         texts = shots.encoded(self.concept, "concept")
         made = WithoutHeads(self, shots)
-        made.heads = self._first(shots, texts) if self.k is not None else self._likely(acts, texts)
+        known = acts if acts.live is not None or shots.live is None else acts.attach(shots.live)
+        made.heads = self._first(shots, texts) if self.k is not None else self._likely(known, texts)
         made.mean = mean_of(shots, made.seen(acts), made.heads)
         made.ledger = Ledger(texts=len(texts))
         made.notes = (f"heads {made.heads or 'none'}",)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -41,19 +42,22 @@ class Contexts:
         """[c, z, d]: unit vectors of any classes. texts [c, d]: their own vectors, which a class keeps of which nothing
         is known.
         """
-        if names not in self._made:
-            self._made[names] = self._encoded(texts, names)
-        return self._made[names]
+        if not (hasattr(self.given, "ndim") or isinstance(self.given, Mapping)):
+            if names not in self._made:
+                self._made[names] = self._encoded(names)
+            return self._made[names]
+        own = self._own_vectors
+        found = texts[:, None].expand(-1, own.shape[1], -1).clone()
+        for mine, theirs in by_name(self.shots.classes, names):
+            found[theirs] = own[mine]
+        return found
 
-    def _encoded(self, texts: Tensor, names: Names) -> Tensor:
+    def _encoded(self, names: Names) -> Tensor:
         shots = self.shots
-        if hasattr(self.given, "ndim") or isinstance(self.given, Mapping):
-            own = self._own()
-            found = texts[:, None].expand(-1, own.shape[1], -1).clone()
-            for mine, theirs in by_name(shots.classes, names):
-                found[theirs] = own[mine]
-            return found
         endings = list(self.given)
+        if not endings or not all(isinstance(ending, str) for ending in endings):
+            accepted = "endings of prompts (“on water”, …), texts by class, or vectors [c, z, d]"
+            raise InputError(shots.method, f"contexts {self.given!r:.60}", accepted, "pass some")
         prompts = [
             [f"{prompt} {ending}".strip() for prompt in self._prompts(name)] for name in names for ending in endings
         ]
@@ -61,7 +65,8 @@ class Contexts:
         means = torch.stack([some.mean(0) for some in flat.split([len(some) for some in prompts])])
         return torch.nn.functional.normalize(means, dim=-1).unflatten(0, (len(names), len(endings)))
 
-    def _own(self) -> Tensor:
+    @cached_property
+    def _own_vectors(self) -> Tensor:
         """[c, z, d] of the classes of the shots."""
         shots, accepted = self.shots, f"vectors [{len(self.shots.classes)}, z, {self.shots.embedding.shape[1]}]"
         if not isinstance(self.given, Mapping):

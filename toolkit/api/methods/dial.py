@@ -46,10 +46,14 @@ class Dial:
         """
         if given is None:
             return self.paper
-        if isinstance(given, bool) or not isinstance(given, int | float) or not self.low <= given <= self.high:
+        try:
+            number = math.nan if isinstance(given, bool | str) else float(given)
+        except (TypeError, ValueError):
+            number = math.nan
+        if number != self.start and not self.low <= number <= self.high:
             accepted = f"a number from {self.low:g} to {self.high:g} (the model as it is: {self.start:g})"
             raise InputError(operation, f"{self.name} = {given!r:.60}", accepted, "pass such a value")
-        return float(given)
+        return number
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,6 @@ class Ledger:
 
     Attributes:
         labels: images whose class it was told.
-        other_labels: of these, images of classes that are not to change, where that is known.
         group_labels: images whose group it was told.
         validation: images that chose something.
         texts: written by hand, or vectors in their place.
@@ -68,7 +71,6 @@ class Ledger:
     """
 
     labels: int = 0
-    other_labels: int = 0
     group_labels: int = 0
     validation: int = 0
     texts: int = 0

@@ -12,6 +12,7 @@ from torch.nn.functional import normalize
 
 from toolkit.api.edit.edit import edit
 from toolkit.api.edit.result import Edit
+from toolkit.api.methods.as_it_is import UnchangedFitted
 from toolkit.api.methods.dial import Dial, Ledger
 from toolkit.api.methods.fitted import Fitted, Names
 from toolkit.api.methods.heads_off import known_heads, located_heads
@@ -20,7 +21,7 @@ from toolkit.api.methods.registry import method
 from toolkit.api.methods.shots import Shots
 from toolkit.core.class_vectors import ClassVectors
 from toolkit.core.head_strategies import HeadStrengths
-from toolkit.core.heads import HeadSet
+from toolkit.core.methods.head_sums import TOGETHER
 from toolkit.core.seen import Seen
 from toolkit.core.strategies import Linear
 from toolkit.models.model import Model
@@ -38,7 +39,7 @@ class EditMethod(Method):
         beta: weight of locality, no unit, 0 to 1e12; default 10.
         heads: success learns to do without; default those that `tk.locate` chooses on the shots, by U.
         strategy: "diagonal", "full", "rank R", "strengths", "directions R" or "class vectors"; default "diagonal".
-        steps: of Adam; default 100.
+        steps: of Adam, or "converge"; default 100.
         logit_scale: of g; default the checkpoint's.
 
     >>> import toolkit as tk
@@ -53,21 +54,26 @@ class EditMethod(Method):
     beta: float = 10.0
     heads: Any = None
     strategy: str = "diagonal"
-    steps: int = 100
+    steps: int | str = 100
     logit_scale: float | None = None
 
-    def solve(self, shots: Shots) -> EditFitted:
+    def solve(self, shots: Shots) -> Fitted:
         heads = located_heads(shots) if self.heads is None else known_heads(shots, self.heads)
         wrong = bool((shots.images.guess != shots.images.truth).any())
         alpha = self.alpha if wrong and len(heads) else 0.0
+        by_heads = self.strategy.split()[0] in ("strengths", "directions") and self.strategy != "strengths all"
+        if by_heads and not len(heads):
+            nothing = UnchangedFitted(self, shots)
+            nothing.notes = ("no image is wrong, or no head was found: there is nothing to scale",)
+            return nothing
         made = EditFitted(self, shots)
         made.edit = edit(
             shots.images.acts, shots.classes, heads, alpha, self.beta, self.steps, strategy=self.strategy,
             logit_scale=self.logit_scale, seed=shots.seed,
         )  # fmt: skip
         assert made.edit.history is not None
-        last = float(self.steps)
         steps = made.edit.history.steps.tolist()
+        last = float(steps[-1])
         grid = tuple(float(steps[i]) for i in np.unique(np.linspace(0, len(steps) - 1, POINTS).round().astype(int)))
         made.dial = Dial("step", grid, paper=last, high=last, says="how many steps the solver has taken")
         made.ledger = Ledger(labels=len(shots), parameters=len(made.edit.theta))
@@ -93,14 +99,17 @@ class EditFitted(Fitted):
         way = self.edit.strategy
         return way.embedded(self.theta(value), seen) if isinstance(way, HeadStrengths) else seen.embedding
 
-    def left(self, value: float) -> Tensor | None:
+    def contribution(self, seen: Seen, head: tuple[int, int], part: Tensor, value: float) -> Tensor:
         way = self.edit.strategy
-        if not isinstance(way, HeadStrengths) or way.parts.directions is not None:
-            return None
-        found = HeadSet(()).scale(*self.shots.images.acts.shape[1:3], 1.0)
-        for (layer, head), strength in zip(way.parts.heads, self.theta(value).tolist(), strict=True):
-            found[layer, head] = strength
-        return found
+        if not isinstance(way, HeadStrengths):
+            return part
+        change = way.change(self.theta(value))
+        if head not in change.heads:
+            return part
+        layer, at = head
+        numbers = torch.cat([q[:, 0, at].double().cpu() for q in seen.numbers([layer], TOGETHER)])
+        worth = seen.maps()[layer, at].double().cpu()
+        return part + numbers @ change.of(change.heads.index(head), worth)
 
     def judge(self, images: Tensor, texts: Tensor, names: Names, value: float, second: float | None) -> Tensor:
         way, theta = self.edit.strategy, self.theta(value)

@@ -107,13 +107,16 @@ class Fitted(ABC):
         """
         return seen.embedding
 
-    def left(self, value: float) -> Tensor | None:
-        """[l, h]: what the method leaves of every head's contribution in `embedded`; None, as here: all of it.
+    def contribution(self, seen: Seen, head: tuple[int, int], part: Tensor, value: float) -> Tensor:
+        """[b, d]: what of a head is in `embedded`; here all that the model has of it.
 
         Arguments:
+            seen: images in float64.
+            head: (layer, head).
+            part: its contributions in the model [b, d].
             value: of the dial; not its start.
         """
-        return None
+        return part
 
     def quick(self, seen: Seen, value: float, second: float | None) -> Tensor:
         """The same scores [b, c], sharing what does not change with the dial; default the slow way.
@@ -159,9 +162,22 @@ class Fitted(ABC):
                 raise InputError(self.name, f"second={second!r:.60}", "no second dial", "leave it out")
             second = self.second.checked(second, self.name)
         one = wide(seen)
-        if at == self.dial.start and (self.second is None or second in (None, self.second.start)):
+        if self.is_start(at, second):
             return self.factor * self._as_it_is(one)
-        return self.quick(one, at, second)
+        found = self.quick(one, at, second)
+        if not bool(found.isfinite().all()):
+            given = f"scores that are not finite at {self.dial.name} = {at:g}"
+            raise InputError(self.name, given, "settings that leave something of every image", "turn the dial back")
+        return found
+
+    def is_start(self, value: float, second: float | None) -> bool:
+        """Whether the dials stand where the method is the model as it is.
+
+        Arguments:
+            value: of the dial.
+            second: of the second dial, or None for the setting's.
+        """
+        return value == self.dial.start and (self.second is None or second in (None, self.second.start))
 
     def _as_it_is(self, seen: Seen) -> Tensor:
         kept = self.kept(seen)
@@ -210,7 +226,7 @@ class Fitted(ABC):
             second: of the second dial; default the setting's.
         """
         at = self.dial.checked(value, self.name)
-        if at == self.dial.start:
+        if self.is_start(at, second):
             return torch.eye(self.shots.embedding.shape[1], dtype=torch.float64), self.shots.texts
         return self.matrices(at, second)
 
@@ -233,19 +249,22 @@ class Fitted(ABC):
     def fold(self, model: Model, value: float | None = None, second: float | None = None) -> Model:
         """A model with the method in its weights, where the change of images is a matrix (`Model`).
 
-        Where class vectors change too, they are `.class_vectors()`.
-
         Arguments:
             model: a live one, whose embeddings the method was fitted to.
             value: of the dial; default the paper's.
             second: of the second dial; default the setting's.
 
         Raises:
-            InputError: where no matrix of images does what the method does.
+            InputError: where no matrix of images does what the method does, where class vectors are learned (they are
+                `.class_vectors()`, beside the model as it is), and for another model.
         """
-        check_model(model, self.name)
+        self._check_model(model)
         at = self.dial.checked(value, self.name)
         found = self.linear(at, second)
+        if found is not None and not torch.equal(found[1], self.shots.texts):
+            accepted = "a method that changes images alone"
+            fix = "use the model as it is with .class_vectors()"
+            raise InputError(f"{self.name}.fold", "class vectors of its own", accepted, fix)
         if found is None or found[0].shape[0] != found[0].shape[1]:
             accepted = "a method that multiplies embeddings with a matrix"
             fix = "use .scores(acts) beside the model as it is"
@@ -265,6 +284,15 @@ class Fitted(ABC):
         accepted = "a cache or a probe"
         fix = "choose the dial on validation images"
         raise InputError(self.name, "leaving one image out", accepted, fix)
+
+    def _check_model(self, model: Any) -> None:
+        """Refuse what is not the model the shots are of."""
+        check_model(model, self.name)
+        ours, theirs = self.shots.images.acts.card, model.card
+        if ours.fingerprint != theirs.fingerprint or ours.embed_dim != theirs.embed_dim:
+            given = f"the model {theirs.id!r} ({theirs.fingerprint})"
+            accepted = f"{ours.id!r} ({ours.fingerprint}), which the images are of"
+            raise InputError(f"{self.name}.fold", given, accepted, "fold into that model")
 
     # images as the methods see them
 

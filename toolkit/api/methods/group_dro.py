@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from toolkit.api.methods.method import Told
+from toolkit.api.checks import whole
+from toolkit.api.methods.method import Told, checked_number
 from toolkit.api.methods.probe import Array, ClassProbe
 from toolkit.api.methods.registry import method
 from toolkit.api.methods.shots import Shots
@@ -41,5 +42,8 @@ class GroupDRO(ClassProbe):
     adjust: float = 0.0
 
     def coordinates(self, problem: ProbeProblem, shots: Shots, lam: float) -> Array:
+        for name, low in (("eta", 0), ("rate", 0), ("adjust", 0)):
+            checked_number(self.name, name, getattr(self, name), low, 1e3)
+        whole("steps", self.steps, 1, self.name)
         settings = {"eta": self.eta, "rate": self.rate, "steps": self.steps, "adjust": self.adjust}
         return group_dro(problem, shots.members[1], lam=lam, **settings).b  # type: ignore[arg-type]

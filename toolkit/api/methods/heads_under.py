@@ -109,16 +109,16 @@ def heads_under(
     seen = fitted.seen(images.acts.take(rows))
     truth, guess = images.truth[rows], images.guess[rows]
     layers, per_layer = images.acts.kept.layers, images.acts.shape[2]
-    left = fitted.left(value)
-    base = fitted.embedded(seen, value) if value != fitted.dial.start else seen.embedding
+    start = fitted.is_start(value, second)
+    base = seen.embedding if start else fitted.embedded(seen, value)
     whole = _margin(fitted, seen, base, value, second, truth, guess)
     plain = _cosines(seen, seen.embedding, truth, guess)
     under, own = np.zeros((len(layers), per_layer)), np.zeros((len(layers), per_layer))
     heads = [(layer, head) for layer in layers for head in range(per_layer)]
     for (layer, head), part in each_head(seen, heads):
         at = layers.index(layer), head
-        share = 1.0 if left is None or value == fitted.dial.start else float(left[layer, head])
-        under[at] = float((whole - _margin(fitted, seen, base - share * part, value, second, truth, guess)).mean())
+        there = part if start else fitted.contribution(seen, (layer, head), part, value)
+        under[at] = float((whole - _margin(fitted, seen, base - there, value, second, truth, guess)).mean())
         own[at] = float((plain - _cosines(seen, seen.embedding - part, truth, guess)).mean())
     return HeadsUnder(fitted.name, value, tuple(layers), under, own, len(rows), images.acts.split)
 
@@ -127,7 +127,7 @@ def _margin(
     fitted: Fitted, seen: Seen, embedding: Tensor, value: float, second: float | None, truth: Tensor, guess: Tensor
 ) -> Tensor:
     """[b]: true over predicted class under the method, in cosines."""
-    if value == fitted.dial.start:
+    if fitted.is_start(value, second):
         return _cosines(seen, embedding, truth, guess)
     images = normalize(embedding, dim=-1)
     scores = fitted.judge(images, seen.texts, seen.names, value, second) / fitted.factor

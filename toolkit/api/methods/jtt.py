@@ -8,6 +8,8 @@ from typing import ClassVar, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from toolkit.api.checks import whole
+from toolkit.api.methods.method import checked_number
 from toolkit.api.methods.probe import Array, ClassProbe
 from toolkit.api.methods.registry import method
 from toolkit.api.methods.shots import Shots
@@ -22,9 +24,9 @@ First = Literal["zero_shot", "erm"]
 class JTT(ClassProbe):
     """Just train twice: a `Probe` in which the images that a first stage got wrong weigh `up` times as much.
 
-    Liu et al. 2021 (arXiv 2107.09044). Needs no groups to fit; chosen on a validation set it does, and its ledger says
-    so. `first="zero_shot"`, the model's own mistakes, is ours; "erm" are those of as many full-batch steps of rate 1/s²
-    as `first_steps`, the paper's T epochs.
+    Liu et al. 2021 (arXiv 2107.09044). Needs no groups to fit; a λ chosen on validation images by their worst group
+    does. `first="zero_shot"`, the model's own mistakes, is ours; "erm" are those of as many full-batch steps of rate
+    1/s² as `first_steps`, the paper's T epochs.
 
     Arguments:
         logit_scale: s, above 0; default the checkpoint's.
@@ -61,5 +63,7 @@ class JTT(ClassProbe):
         return np.asarray((guess != shots.labels).numpy())
 
     def coordinates(self, problem: ProbeProblem, shots: Shots, lam: float) -> Array:
+        checked_number(self.name, "up", self.up, 1, 1e6)
+        whole("first_steps", self.first_steps, 0, self.name)
         weights = np.where(self.mistakes(problem, shots), float(self.up), 1.0)
         return problem.solve(weights / weights.sum(), np.full(len(shots.classes), lam))

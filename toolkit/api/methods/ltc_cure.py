@@ -13,7 +13,7 @@ from toolkit.api.methods.fitted import Fitted, Names
 from toolkit.api.methods.heads_off import known_heads
 from toolkit.api.methods.method import Method, Told
 from toolkit.api.methods.registry import method
-from toolkit.api.methods.robo_shot import SHARES
+from toolkit.api.methods.robo_shot import CANCELS, SHARES
 from toolkit.api.methods.shots import Shots
 from toolkit.core.heads import HeadSet
 from toolkit.core.inject import MODES, Mode, directions, inject
@@ -61,10 +61,12 @@ class LTC(Method):
         one, other = shots.pairs(self.pairs, "pairs", False)
         made = LTCFitted(self, shots)
         located = self.spurious is None or (self.salient is None and len(one) > 0)
-        votes = locate(shots.images.acts, shots.classes, resamples=1).ltc if located else None
-        made.spurious = known_heads(shots, votes.spurious if self.spurious is None and votes else self.spurious)
+        wrong = bool((shots.images.guess != shots.images.truth).any())
+        votes = locate(shots.images.acts, shots.classes, resamples=1).ltc if located and wrong else None
+        named = () if self.spurious is None else self.spurious
+        made.spurious = known_heads(shots, votes.spurious if self.spurious is None and votes else named)
         chosen = () if not len(one) and self.salient is None else self.salient
-        made.salient = known_heads(shots, votes.salient if chosen is None and votes else chosen)
+        made.salient = known_heads(shots, votes.salient if chosen is None and votes else chosen or ())
         if both := [head for head in made.salient if head in made.spurious]:
             raise InputError(self.name, f"{HeadSet(tuple(both))} in both sets", "sets without common heads", "choose")
         if len(made.salient) and not len(one):
@@ -104,8 +106,10 @@ class LTCFitted(Fitted):
     def embedded(self, seen: Seen, value: float) -> Tensor:
         return seen.embedding + value * self.change(seen)
 
-    def left(self, value: float) -> Tensor:
-        return self.spurious.scale(*self.shots.images.acts.shape[1:3], 1 - value)
+    def contribution(self, seen: Seen, head: tuple[int, int], part: Tensor, value: float) -> Tensor:
+        if head in self.salient:
+            return part + value * (inject(part, self.basis, self.method.mode) - part)
+        return (1 - value) * part if head in self.spurious else part
 
     def judge(self, images: Tensor, texts: Tensor, names: Names, value: float, second: float | None) -> Tensor:
         return images @ texts.T
@@ -115,6 +119,9 @@ class LTCFitted(Fitted):
         if "along" not in kept:
             kept["along"] = (change @ seen.texts.T, (seen.embedding * change).sum(1), change.square().sum(1))
         products, own, size = kept["along"]
-        norm = (1 + 2 * value * own + value**2 * size).clamp(min=1e-300).sqrt()
+        square = 1 + 2 * value * own + value**2 * size
+        if float(square.min()) < CANCELS:
+            return super().quick(seen, value, second)
+        norm = square.sqrt()
         found: Tensor = (self._as_it_is(seen) + value * products) / norm[:, None]
         return found

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +64,11 @@ class Method(ABC):
         images = judged(few, classes, self.name)
         shots = Shots(self.name, images, _groups(few, images, groups, self.name), validation, model or few.live, seed)
         began = time.perf_counter()
-        made = self.solve(shots)
+        try:
+            made = self.solve(shots)
+        except (TypeError, ValueError, AttributeError, IndexError) as error:
+            given = f"{self!r}, which cannot be used ({error})"
+            raise InputError(self.name, given, "settings as its docstring has them", "see tk.methods") from error
         made.ledger = replace(made.ledger, seconds=time.perf_counter() - began)
         made.notes = (*_without_shots(shots), *made.notes)
         return made
@@ -76,9 +81,19 @@ class Method(ABC):
             shots: those images.
         """
 
+    def named(self, name: str) -> Self:
+        """The same settings under a name of their own, to stand beside others of the same method.
+
+        Arguments:
+            name: in tables and figures.
+        """
+        made = replace(self)
+        object.__setattr__(made, "name", str(name))
+        return made
+
     def __repr__(self) -> str:
         told = (f"{field.name}={_short(getattr(self, field.name))}" for field in fields(self))
-        return f"{type(self).__name__}({', '.join(told)})"
+        return f"{public_name(type(self))}({', '.join(told)})"
 
 
 def _without_shots(shots: Shots) -> tuple[str, ...]:
@@ -87,7 +102,27 @@ def _without_shots(shots: Shots) -> tuple[str, ...]:
     names = [name for i, name in enumerate(shots.classes.names) if i not in there]
     if not names:
         return ()
-    return (f"no images of {listed(names, 3)}: nothing was learned of them",)
+    return (f"it was told no image of {listed(names, 3)}",)
+
+
+def public_name(kind: type) -> str:
+    """What a class is called in `tk.methods`: other rooms have classes called Edit and ConceptHeads too."""
+    return kind.__name__.removesuffix("Method")
+
+
+def checked_number(
+    method: str, name: str, value: Any, low: float, high: float = math.inf, above: bool = False
+) -> float:
+    """A setting as a number. above: whether `low` itself is refused. Raises InputError for what is none."""
+    try:
+        number = math.nan if isinstance(value, bool | str) else float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not (low < number if above else low <= number) or not number <= high or math.isinf(number):
+        least = f"above {low:g}" if above else f"from {low:g}"
+        most = "" if math.isinf(high) else f" to {high:g}"
+        raise InputError(method, f"{name}={value!r:.60}", f"a number {least}{most}", "pass such a value")
+    return number
 
 
 def _short(value: Any) -> str:

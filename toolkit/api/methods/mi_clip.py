@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal, get_args
+from itertools import combinations
+from typing import Any, ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -12,10 +14,13 @@ from toolkit.api.methods.dial import Dial, Ledger
 from toolkit.api.methods.fitted import Fitted, Names
 from toolkit.api.methods.method import Method, Told
 from toolkit.api.methods.registry import method
+from toolkit.api.methods.robo_shot import CANCELS
 from toolkit.api.methods.shots import Shots
+from toolkit.api.switch_off.fold import fold_matrix, fold_text_matrix
 from toolkit.core.methods.dimensions import clipped, explained_share, mutual_information, ranked_dimensions
 from toolkit.core.seen import Seen
 from toolkit.errors import InputError
+from toolkit.models.model import Model
 
 Score = Literal["share", "mi"]
 
@@ -31,8 +36,7 @@ class MIClip(Method):
 
     Arguments:
         score: "share" or "mi"; default "share".
-        attribute: a value for every image [n]; default the part of the groups' names that the classes do not tell, else
-            the groups.
+        attribute: a value for every image [n], or by id; default what the groups' names say beside the class.
 
     >>> import toolkit as tk
     >>> MIClip()
@@ -43,7 +47,7 @@ class MIClip(Method):
     told: ClassVar[Told] = "groups"
     source: ClassVar[str] = "Wang et al. 2021"
     score: Score = "share"
-    attribute: tuple[str, ...] | None = None
+    attribute: Any = None
 
     def solve(self, shots: Shots) -> MIClipFitted:
         if self.score not in get_args(Score):
@@ -66,13 +70,36 @@ class MIClip(Method):
 
     def _attribute(self, shots: Shots) -> list[str]:
         """The value of every image: of "landbird on water", a landbird, it is "on water"."""
+        if isinstance(self.attribute, Mapping):
+            ids = shots.images.acts.ids.astype(str).tolist()
+            missing = [name for name in ids if name not in self.attribute]
+            if missing:
+                raise InputError(
+                    self.name, f"no value of {missing[0]!r}", "a value for every image", "name each image's"
+                )
+            return [str(self.attribute[name]) for name in ids]
         if self.attribute is not None:
             if len(self.attribute) != len(shots):
                 given = f"{len(self.attribute)} values for {len(shots)} images"
                 raise InputError(self.name, given, "one value per image", "name each image's")
             return [str(value) for value in self.attribute]
         labels = [shots.classes.names[i] for i in shots.labels.tolist()]
-        return [group.replace(label, "").strip() or group for group, label in zip(shots.groups, labels, strict=True)]
+        pairs = list(zip(shots.groups, labels, strict=True))
+        values = [_beside(str(group), label) for group, label in pairs]
+        by_class = [{v for v, (_, label) in zip(values, pairs, strict=True) if label == name} for name in set(labels)]
+        if len(by_class) > 1 and not any(one & other for one, other in combinations(by_class, 2)):
+            given = f"groups such as {str(shots.groups[0])!r}, whose attribute no two classes share"
+            raise InputError(self.name, given, "attribute=[…], a value per image", "name the attribute of every image")
+        return values
+
+
+def _beside(group: str, label: str) -> str:
+    """What a group's name says beside the class: “on water” of “landbird on water”, “0” of “1_0”; else all of it."""
+    for own, rest in ((group[: len(label)], group[len(label) :]), (group[-len(label) :], group[: -len(label)])):
+        edge = rest[:1] if group.startswith(label) and rest == group[len(label) :] else rest[-1:]
+        if own == label and rest and not edge.isalnum():
+            return rest.strip(" _-,:/|")
+    return group
 
 
 class MIClipFitted(Fitted):
@@ -87,10 +114,19 @@ class MIClipFitted(Fitted):
     def quick(self, seen: Seen, value: float, second: float | None) -> Tensor:
         gone = self.order[: round(value)]
         taken = seen.embedding[:, gone]
+        squares = [1 - x.square().sum(1) for x in (taken, seen.texts[:, gone])]
+        if min(float(square.min()) for square in squares) < CANCELS:
+            return self.judge(seen.embedding, seen.texts, seen.names, value, second)
+        left, norms = (square.sqrt() for square in squares)
         products = self._as_it_is(seen) - taken @ seen.texts[:, gone].T
-        norms = (1 - seen.texts[:, gone].square().sum(1)).clamp(min=1e-300).sqrt()
-        left = (1 - taken.square().sum(1)).clamp(min=1e-300).sqrt()
         return products / left[:, None] / norms
+
+    def fold(self, model: Model, value: float | None = None, second: float | None = None) -> Model:
+        """A model with these dimensions 0 in both projections (`Model`). Arguments as for `Fitted`."""
+        self._check_model(model)
+        at = self.dial.checked(value, self.name)
+        matrix, name = self.matrices(at, None)[0], f"{model.card.id}, {self.name} (m = {at:g})"
+        return fold_text_matrix(fold_matrix(model, matrix, name), matrix, name)
 
     def matrices(self, value: float, second: float | None) -> tuple[Tensor, Tensor]:
         kept = torch.ones(len(self.order), dtype=torch.float64)

@@ -12,16 +12,20 @@ from torch.nn.functional import normalize
 from toolkit.api.methods.by_texts import TextFitted
 from toolkit.api.methods.dial import Dial, Ledger
 from toolkit.api.methods.fitted import Names
-from toolkit.api.methods.method import Method, Told
+from toolkit.api.methods.method import Method, Told, checked_number
 from toolkit.api.methods.registry import method
 from toolkit.api.methods.robo_shot import SHARES
 from toolkit.api.methods.shots import Shots
-from toolkit.core.methods.projections import calibrated, spurious_basis
+from toolkit.api.switch_off.fold import fold_text_matrix
+from toolkit.core.methods.projections import calibrated, calibration, spurious_basis
 from toolkit.errors import InputError
+from toolkit.models.model import Model
 
 Span = Literal["texts", "differences"]
 Variant = Literal["paper", "ltc"]
 ALIKE = 0.95
+ALL_GONE = 1e-6
+"""Share of a class vector that is nothing."""
 
 
 @method
@@ -59,14 +63,25 @@ class OrthoCali(Method):
         for what, given, known in (("span", self.span, Span), ("variant", self.variant, Variant)):
             if given not in get_args(known):
                 raise InputError(self.name, f"{what}={given!r}", " or ".join(map(repr, get_args(known))), "name one")
+        checked_number(self.name, "lam", self.lam, 0, 1e9)
         texts = shots.encoded(self.spurious, "spurious")
-        if len(texts) < (2 if self.span == "differences" else 1):
-            raise InputError(self.name, f"{len(texts)} spurious texts", "one or more; two for differences", "name them")
+        if texts.ndim != 2 or len(texts) < (2 if self.span == "differences" else 1) or not bool(texts.any(1).all()):
+            raise InputError(
+                self.name,
+                f"{len(texts)} spurious texts",
+                "one or more that say something; two for differences",
+                "name them",
+            )
         one, other = shots.pairs(self.pairs, "pairs", True)
         made = OrthoCaliFitted(self, shots)
         made.basis = spurious_basis(texts if self.span == "texts" else texts[1:] - texts[:-1])
         made.pairs = one - other
         made.ledger = Ledger(texts=len(texts) + 2 * len(one))
+        gone = [
+            name for name, left in zip(shots.classes.names, made.norm_kept.tolist(), strict=True) if left < ALL_GONE
+        ]
+        if gone:
+            made.notes = (f"the spurious span holds all of {gone[0]!r}: near ρ = 1 nothing of it is left",)
         return made
 
 
@@ -75,7 +90,7 @@ class OrthoCaliFitted(TextFitted):
 
     dial = Dial("ρ", SHARES, paper=1.0, high=1.0, says="how much of the spurious span is taken out of class vectors")
     second = Dial(
-        "λ", (0.0, 1.0, 10.0, 100.0, 1000.0), paper=1000.0, log=True, says="how hard pairs are drawn together"
+        "λ", (0.0, 1.0, 10.0, 100.0, 1000.0), paper=1000.0, high=1e9, log=True, says="how hard pairs are drawn together"
     )
     basis: Tensor
     pairs: Tensor
@@ -84,6 +99,19 @@ class OrthoCaliFitted(TextFitted):
     def vectors(self, texts: Tensor, names: Names, value: float, second: float | None) -> Tensor:
         lam = self.method.lam * value if second is None else second
         return calibrated(texts, self.basis, self.pairs, value, lam, self.method.variant == "ltc")
+
+    def fold(self, model: Model, value: float | None = None, second: float | None = None) -> Model:
+        """A model with the change in its text projection: every text, of any class, is calibrated (`Model`).
+
+        Of a class with several prompts, whose vectors are averaged after they are made unit, it is nearly and not
+        exactly `.class_vectors()`. Arguments as for `Fitted`.
+        """
+        self._check_model(model)
+        at = self.dial.checked(value, self.name)
+        lam = self.method.lam * at if second is None else self.second.checked(second, self.name)
+        eye = torch.eye(self.shots.embedding.shape[1], dtype=torch.float64)
+        matrix = calibration(eye, self.basis, self.pairs, at, lam, self.method.variant == "ltc")
+        return fold_text_matrix(model, matrix, f"{model.card.id}, {self.name} (ρ = {at:g})")
 
     @property
     def norm_kept(self) -> Tensor:

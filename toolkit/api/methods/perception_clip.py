@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
@@ -141,23 +142,16 @@ class _Texts:
 
     def of(self, texts: Tensor, names: Names) -> Tensor:
         """[c, z, d]: unit vectors of any classes. texts [c, d]: their own, for those without contexts."""
-        if names not in self._made:
-            self._made[names] = self._encoded(texts, names)
-        return self._made[names]
-
-    def _encoded(self, texts: Tensor, names: Names) -> Tensor:
         shots = self.shots
         if self._has_vectors:
-            own = shots.encoded(self.settings.factors, "factors")
-            if own.ndim != 3 or len(own) != len(shots.classes):
-                accepted = f"vectors [{len(shots.classes)}, z, {shots.embedding.shape[1]}]"
-                raise InputError(shots.method, f"factors {list(own.shape)}", accepted, "one row per class, in order")
+            own = self._own_vectors
             found = texts[:, None].expand(-1, own.shape[1], -1).clone()
             for mine, theirs in by_name(shots.classes, names):
                 found[theirs] = own[mine]
         else:
-            found = self._means([[self._joined(p, end) for p in self._prompts(name) for end in ends]
-                                 for name in names for ends in self._contexts()], len(names))  # fmt: skip
+            if names not in self._made:
+                self._made[names] = self._encoded(names)
+            found = self._made[names].clone()
         if self.settings.which == "targets":
             targets = {shots.classes.names[i] for i in shots.labels.tolist()}
             for i, name in enumerate(names):
@@ -165,10 +159,33 @@ class _Texts:
                     found[i] = texts[i]
         return found
 
+    @cached_property
+    def _own_vectors(self) -> Tensor:
+        """[c, z, d]: those that were given."""
+        shots, own = self.shots, self.shots.encoded(self.settings.factors, "factors")
+        if own.ndim != 3 or len(own) != len(shots.classes):
+            accepted = f"vectors [{len(shots.classes)}, z, {shots.embedding.shape[1]}]"
+            raise InputError(shots.method, f"factors {list(own.shape)}", accepted, "one row per class, in order")
+        return own
+
+    def _encoded(self, names: Names) -> Tensor:
+        texts = [
+            [self._joined(prompt, end) for prompt in self._prompts(name) for end in ends]
+            for name in names
+            for ends in self._contexts()
+        ]
+        return self._means(texts, len(names))
+
     def alone(self) -> Tensor:
         """[z, d]: unit vectors of the contexts without a class."""
         if self._has_vectors:
-            return self.shots.encoded(self.settings.contexts, "contexts")
+            z, d = self._own_vectors.shape[1:]
+            given = self.settings.contexts
+            found = None if given is None else self.shots.encoded(given, "contexts")
+            if found is None or found.shape != (z, d):
+                what = "no contexts" if found is None else f"contexts {list(found.shape)}"
+                raise InputError(self.shots.method, what, f"vectors [{z}, {d}] of the contexts alone", "pass contexts=")
+            return found
         neutral = fill(NEUTRAL, self.settings.neutral)
         texts = [[self._joined(neutral, end) for end in ends] for ends in self._contexts()]
         return self._means(texts, 1)[0]

@@ -17,13 +17,14 @@ from toolkit.api.methods.by_texts import TextFitted
 from toolkit.api.methods.dial import Dial, Ledger
 from toolkit.api.methods.fitted import Fitted, Names, by_name, wide
 from toolkit.api.methods.heads_off import known_heads
-from toolkit.api.methods.method import Method, Told
+from toolkit.api.methods.method import Method, Told, checked_number
 from toolkit.api.methods.registry import method
 from toolkit.api.methods.shots import Shots
 from toolkit.core.heads import HeadSet
 from toolkit.core.methods.head_sums import head_sum
 from toolkit.core.methods.probes import ProbeProblem
 from toolkit.core.seen import Seen
+from toolkit.errors import InputError
 
 Array = NDArray[np.float64]
 LAMBDAS = (math.inf, *(float(x) for x in np.round(10 ** np.linspace(3, -2, 24), 6)))
@@ -50,7 +51,8 @@ class ClassProbe(Method):
             shots: the images and their labels.
             images: other embeddings of them [n, d]; default their own.
         """
-        scale = shots.scale if self.logit_scale is None else float(self.logit_scale)
+        given = shots.scale if self.logit_scale is None else self.logit_scale
+        scale = checked_number(self.name, "logit_scale", given, 0, 1e4, above=True)
         return ProbeProblem(shots.embedding if images is None else images, shots.labels, shots.texts, scale)
 
     @abstractmethod
@@ -102,6 +104,8 @@ class ProbeFitted(TextFitted):
 
     def leave_one_out(self, value: float | None = None, second: float | None = None) -> Tensor:
         at = self.dial.checked(value, self.name)
+        if len(self.shots) < 2:
+            raise InputError(self.name, "one shot left out of one", "two shots or more", "draw more images")
         found = []
         for i in range(len(self.shots)):
             rest = self.shots.without(i)
@@ -177,8 +181,8 @@ class HeadlessProbeFitted(Fitted):
         found: Tensor = seen.embedding - min(1.0, value) * kept["taken"]
         return found
 
-    def left(self, value: float) -> Tensor:
-        return self.heads.scale(*self.shots.images.acts.shape[1:3], 1 - min(1.0, value))
+    def contribution(self, seen: Seen, head: tuple[int, int], part: Tensor, value: float) -> Tensor:
+        return (1 - min(1.0, value)) * part if head in self.heads else part
 
     def judge(self, images: Tensor, texts: Tensor, names: Names, value: float, second: float | None) -> Tensor:
         if value <= 1:

@@ -57,6 +57,8 @@ class PromptsFitted(TextFitted):
 
     def other(self, texts: Tensor, names: Names) -> Tensor:
         """[c, d]: the vectors of the other templates; worked out once for every class set."""
+        if hasattr(self.method.templates, "ndim"):
+            return template_vectors(self.shots, self.method.templates, texts, names)
         made: dict[tuple[str, ...], Tensor] = self.__dict__.setdefault("_others", {})
         if names not in made:
             made[names] = template_vectors(self.shots, self.method.templates, texts, names)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
-from toolkit.api.methods.method import Method
+from toolkit.api.methods.method import Method, public_name
 from toolkit.errors import InputError
 
 Kind = TypeVar("Kind", bound=type[Method])
@@ -43,11 +43,6 @@ def method(kind: Kind) -> Kind:
             raise InputError("method", given, "a name of its own", "choose another name")
     _METHODS[public_name(kind)] = kind
     return kind
-
-
-def public_name(kind: type[Method]) -> str:
-    """What a class is called in `tk.methods`: other rooms have classes called Edit and ConceptHeads too."""
-    return kind.__name__.removesuffix("Method")
 
 
 def offered_methods() -> dict[str, type[Method]]:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from toolkit.api.methods.dial import Dial, Ledger
 from toolkit.api.methods.fitted import Fitted, Names
-from toolkit.api.methods.method import Method, Told
+from toolkit.api.methods.method import Method, Told, checked_number
 from toolkit.api.methods.registry import method
 from toolkit.api.methods.shots import Shots
 from toolkit.core.methods.projections import (
@@ -23,6 +23,8 @@ from toolkit.core.methods.projections import (
 from toolkit.core.seen import Seen
 from toolkit.errors import InputError
 
+CANCELS = 1e-8
+"""What is left of a squared norm of 1 below which it is worked out anew and not as a difference."""
 SHARES = tuple(i / 20 for i in range(21))
 
 
@@ -53,6 +55,7 @@ class RoboShot(Method):
     kappa: float = 1.0
 
     def solve(self, shots: Shots) -> RoboShotFitted:
+        checked_number(self.name, "kappa", self.kappa, 0, 1e6)
         sides = [shots.pairs(given, what, False) for given, what in ((self.reject, "reject"), (self.accept, "accept"))]
         differences = [one - other for one, other in sides]
         for given, what in zip(differences, ("reject", "accept"), strict=True):
@@ -61,6 +64,8 @@ class RoboShot(Method):
                 raise InputError(
                     self.name, f"{what}: a pair whose texts are encoded alike", accepted, "use other words"
                 )
+        if not any(map(len, differences)):
+            raise InputError(self.name, "no pairs", "pairs of texts to reject, or to accept", "name some")
         made = RoboShotFitted(self, shots)
         made.basis = roboshot_basis(*differences)
         made.differences = differences[0]
@@ -72,7 +77,9 @@ class RoboShotFitted(Fitted):
     """`RoboShot`, its words encoded."""
 
     dial = Dial("ρ", SHARES, paper=1.0, high=1.0, says="how much of the rejected directions is taken away")
-    second = Dial("κ", (0.0, 0.25, 0.5, 1.0, 2.0), paper=1.0, says="how much the accepted ones are strengthened")
+    second = Dial(
+        "κ", (0.0, 0.25, 0.5, 1.0, 2.0), paper=1.0, high=1e6, says="how much the accepted ones are strengthened"
+    )
     basis: RoboShotBasis
     differences: Tensor
     method: RoboShot
@@ -87,6 +94,9 @@ class RoboShotFitted(Fitted):
         kept = self.kept(seen)
         if "products" not in kept:
             kept["products"] = roboshot_products(seen.embedding, seen.texts, self.basis)
+        left = 1 - value * (2 - value) * kept["products"].reject.square().sum(1)
+        if float(left.min()) < CANCELS:
+            return super().quick(seen, value, second)
         return roboshot_scores(kept["products"], value, self._kappa(value, second))
 
     def matrices(self, value: float, second: float | None) -> tuple[Tensor, Tensor]:

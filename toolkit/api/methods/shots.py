@@ -132,6 +132,9 @@ class Shots:
                 return torch.zeros(0, d, dtype=torch.float64)
             self._say_unknown(asked)
             found = self.model.encode_text(asked, normalize=False).double().cpu()
+            if found.shape[1] != d:
+                given = f"a model of d = {found.shape[1]} beside images of d = {d}"
+                raise InputError(self.method, given, "the model the images are of", "pass that model")
         return torch.nn.functional.normalize(found, dim=-1) if normalize else found
 
     def _vectors(self, given: Any, what: str, d: int) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from toolkit.api.methods.dial import Dial, Ledger
 from toolkit.api.methods.fitted import Fitted, Names, by_name
-from toolkit.api.methods.method import Method, Told
+from toolkit.api.methods.method import Method, Told, checked_number
 from toolkit.api.methods.registry import method
 from toolkit.api.methods.shots import Shots
 from toolkit.core.methods.cache import SCALE, cache_distance, tip_scores
@@ -49,8 +49,7 @@ class TipAdapter(Method):
         if len(shots) > MOST_SHOTS:
             given, fix = f"a cache of {len(shots):,} images", "draw some: acts.draw(per_class=16)"
             raise InputError(self.name, given, f"at most {MOST_SHOTS:,}", fix)
-        if not self.beta > 0:
-            raise InputError(self.name, f"beta={self.beta!r}", "a number above 0", "5.5 is the published test's")
+        checked_number(self.name, "beta", self.beta, 0, 1e6, above=True)
         made = TipAdapterFitted(self, shots)
         made.ledger = Ledger(labels=len(shots))
         return made
@@ -59,8 +58,12 @@ class TipAdapter(Method):
 class TipAdapterFitted(Fitted):
     """`TipAdapter`, made from a few images."""
 
-    dial = Dial("α", ALPHAS, paper=1.0, log=True, says="how much the cached images count beside the class vectors")
-    second = Dial("β", BETAS, paper=5.5, start=-1.0, low=1e-6, says="how fast their say falls with their distance")
+    dial = Dial(
+        "α", ALPHAS, paper=1.0, high=1e9, log=True, says="how much the cached images count beside the class vectors"
+    )
+    second = Dial(
+        "β", BETAS, paper=5.5, start=-1.0, low=1e-6, high=1e6, says="how fast their say falls with their distance"
+    )
     factor = SCALE
     method: TipAdapter
 
@@ -89,7 +92,7 @@ class TipAdapterFitted(Fitted):
 
     def leave_one_out(self, value: float | None = None, second: float | None = None) -> Tensor:
         alpha = self.dial.checked(value, self.name)
-        beta = self.method.beta if second is None else second
+        beta = self.method.beta if second is None else self.second.checked(second, self.name)
         e = self.shots.embedding
         near = torch.exp(-beta * cache_distance(e, e)).fill_diagonal_(0)
         return SCALE * e @ self.shots.texts.T + alpha * near @ self.shots.one_hot

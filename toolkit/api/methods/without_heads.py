@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from toolkit.api.checks import check_model
 from toolkit.api.methods.dial import Dial
 from toolkit.api.methods.fitted import Fitted, Names, wide
+from toolkit.api.methods.robo_shot import CANCELS
 from toolkit.api.methods.shots import Shots
 from toolkit.api.switch_off.fold import fold_ablation
 from toolkit.core.heads import HeadSet
@@ -41,9 +41,8 @@ class WithoutHeads(Fitted):
     def embedded(self, seen: Seen, value: float) -> Tensor:
         return seen.embedding - (1 - value) * self.taken(seen)
 
-    def left(self, value: float) -> Tensor:
-        layers, per_layer = self.shots.images.acts.shape[1:3]
-        return self.heads.scale(layers, per_layer, value)
+    def contribution(self, seen: Seen, head: tuple[int, int], part: Tensor, value: float) -> Tensor:
+        return value * part if head in self.heads else part
 
     def judge(self, images: Tensor, texts: Tensor, names: Names, value: float, second: float | None) -> Tensor:
         return images @ texts.T
@@ -54,7 +53,10 @@ class WithoutHeads(Fitted):
             along = (taken @ seen.texts.T, (seen.embedding * taken).sum(1), taken.square().sum(1))
             kept["along"] = along
         products, own, size = kept["along"]
-        norm = (1 - 2 * gone * own + gone**2 * size).clamp(min=1e-300).sqrt()
+        square = 1 - 2 * gone * own + gone**2 * size
+        if float(square.min()) < CANCELS:
+            return super().quick(seen, value, second)
+        norm = square.sqrt()
         found: Tensor = (self._as_it_is(seen) - gone * products) / norm[:, None]
         return found
 
@@ -64,7 +66,7 @@ class WithoutHeads(Fitted):
         Raises:
             InputError: where a mean stands in their place, which is no change of weights.
         """
-        check_model(model, self.name)
+        self._check_model(model)
         if bool(self.mean.any()):
             accepted = "heads with nothing in their place"
             raise InputError(f"{self.name}.fold", "a mean in the place of heads", accepted, "use tk.methods.HeadsOff")

@@ -221,6 +221,30 @@ def fold_matrix(model: Model, matrix: Tensor, name: str, scales: Tensor | None =
     return model.like(clip, name, whole=True)
 
 
+def fold_text_matrix(model: Model, matrix: Tensor, name: str) -> Model:
+    """A copy of the model whose text embeddings are w M, before they are made unit: its text projection becomes P M.
+
+    matrix M [d, d]. Raises UnsupportedModelError for a text tower without a linear output.
+    """
+    clip = copied(model.clip)
+    for holder in (clip, getattr(clip, "text", None), getattr(clip, "clip_model", None)):
+        last = getattr(holder, "text_projection", None)
+        if last is not None:
+            break
+    with torch.no_grad():
+        if isinstance(last, Tensor):
+            last.copy_(_times(last, matrix, None))
+        elif isinstance(last, torch.nn.Linear):
+            last.weight.copy_(_times(last.weight.T, matrix, None).T)
+            if last.bias is not None:
+                last.bias.copy_(_times(last.bias[None], matrix, None)[0])
+        else:
+            given = f"{model.card.id!r}, whose text tower has no linear output"
+            fix = "use the model as it is with .class_vectors()"
+            raise UnsupportedModelError("fold", given, "a text tower that ends in one linear layer", fix)
+    return model.like(clip, name, whole=True)
+
+
 def _times(rows: Tensor, matrix: Tensor, scales: Tensor | None) -> Tensor:
     """rows M in double precision, in the type of the rows."""
     wide = rows.detach().double()

@@ -140,5 +140,7 @@ def group_dro(
     for _ in range(steps):
         q = group_weights(q, problem.each(b) @ own + extra, eta)
         slope, _ = problem.slope(b, own @ q)
-        b = b - rate / problem.scale**2 * (slope + lam * b)
+        step = rate / problem.scale**2
+        # of a strong pull the implicit step: the explicit one would overshoot
+        b = b - step * (slope + lam * b) if step * lam <= 1 else (b - step * slope) / (1 + step * lam)
     return DROState(b, q, problem.each(b) @ own + extra)

@@ -65,7 +65,7 @@ def roboshot_scores(at: RoboShotProducts, rho: float, kappa: float) -> Tensor:
     left = 1 - rho * (2 - rho) * at.reject.square().sum(1)
     norm = left + kappa * (2 + kappa) * accept.square().sum(1)
     scores = scores + kappa * accept @ at.class_accept.T
-    return scores / norm.clamp(min=1e-300).sqrt()[:, None]
+    return scores / norm.clamp(min=0).sqrt().clamp(min=1e-12)[:, None]
 
 
 def spurious_basis(texts: Tensor) -> Tensor:
@@ -80,10 +80,15 @@ def calibrated(w: Tensor, basis: Tensor, pairs: Tensor, rho: float, lam: float, 
     w [..., d]: class vectors. basis [k, d]: B. pairs [m, d]: differences of texts that should coincide. ltc: the other
     order, (λM + I)⁻¹ P₀ w. The inverse is Woodbury's.
     """
+    return normalize(calibration(w, basis, pairs, rho, lam, ltc), dim=-1)
+
+
+def calibration(w: Tensor, basis: Tensor, pairs: Tensor, rho: float, lam: float, ltc: bool = False) -> Tensor:
+    """[..., d]: the same before it is made unit; of the rows of the identity the matrix itself."""
     steps = [lambda x: x - rho * (x @ basis.T) @ basis, lambda x: _drawn_together(x, pairs, lam)]
     for step in steps if ltc else steps[::-1]:
         w = step(w)
-    return normalize(w, dim=-1)
+    return w
 
 
 def _drawn_together(w: Tensor, pairs: Tensor, lam: float) -> Tensor:
