@@ -25,10 +25,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import by_strategy
 
 M = tk.methods
-WORDS = {
+WORDS: dict[str, Any] = {
     "reject": [("a water background", "a land background")], "spurious": ["a water background", "a land background"],
     "pairs": [("a landbird on water", "a landbird on land"), ("a waterbird on water", "a waterbird on land")],
-    "contexts": ("on water", "on land"),
+    "contexts": ("on water", "on land"), "factors": {"place": {"": "", "water": "on water", "land": "on land"}},
 }  # fmt: skip
 OTHER = ("a cup", "a clock", "a house", "a flower", "a car", "a crab", "night", "snow")
 """Words of a placebo."""
@@ -49,7 +49,7 @@ def methods() -> list[Any]:
         M.HeadsOff(), M.ConceptHeads("water"), M.Edit(), *_edits(), M.LTC(), M.RoboShot(WORDS["reject"]),
         M.OrthoCali(WORDS["spurious"], WORDS["pairs"]), M.MIClip(), M.TipAdapter(), M.Probe(), M.AnchoredProbe(),
         M.JTT(), M.BalancedProbe(), M.GroupDRO(), M.Prompts("varied"), M.ContextEnsemble(WORDS["contexts"]),
-        M.GroupPrompts(WORDS["contexts"]),
+        M.GroupPrompts(WORDS["contexts"]), M.PerceptionCLIP(WORDS["factors"]),
     ]  # fmt: skip
 
 
@@ -73,6 +73,8 @@ def placebo(method: Any, few: Any, every: Any, rng: np.random.Generator) -> tupl
     if isinstance(method, M.MIClip):
         groups = [group.split(" on ")[1] for group in few.groups.astype(str)]
         return M.MIClip(attribute=tuple(str(x) for x in rng.permutation(groups))), few
+    if isinstance(method, M.PerceptionCLIP):
+        return M.PerceptionCLIP({"thing": {"": "", "one": f"and {words[0]}", "other": f"and {words[1]}"}}), few
     if isinstance(method, M.ContextEnsemble | M.GroupPrompts):
         return type(method)((f"and {words[0]}", f"and {words[1]}")), few
     if isinstance(method, M.Prompts):
@@ -160,7 +162,8 @@ def timed(quick: bool) -> dict[str, dict[str, float]]:
         "MI-clip": M.MIClip(), "Tip-Adapter": M.TipAdapter(), "probe": M.Probe(), "CLAP": M.AnchoredProbe(),
         "JTT": M.JTT(), "balanced probe": M.BalancedProbe(), "GroupDRO": M.GroupDRO(),
         "context ensemble": M.ContextEnsemble(vectors(c, 2)), "group prompts": M.GroupPrompts(vectors(c, 2)),
-        "LTC": M.LTC("L0.H0"),
+        "LTC": M.LTC("L0.H0"), "PerceptionCLIP": M.PerceptionCLIP(vectors(c, 3)), "prompts": M.Prompts(vectors(c)),
+        "edit": M.Edit(heads="L0.H0"),
     }  # fmt: skip
     return {name: cost(method, few, acts, every) for name, method in asked.items()}
 

@@ -333,7 +333,7 @@ def test_the_explorer(tmp_path: Path, strict: Page, screenshots: Path) -> None:
         root.locator(".tkex-picker").get_by_label("landbird taken for waterbird").click()
         expect(root.locator(".tkex-chip").first).to_contain_text("landbird → waterbird")
         root.get_by_role("tab", name="Heads off").click()
-        expect(root.locator(".tkl-groups tr")).to_have_count(7)
+        expect(root.locator(".tkl-groups tr")).to_have_count(8)
         root.get_by_role("tab", name="Mistakes").click()
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         for scheme in ("light", "dark"):

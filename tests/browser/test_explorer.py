@@ -128,6 +128,51 @@ def test_lab_the_whole_loop_by_mouse(open_lab: Callable[..., Page], lab: Server,
     )
 
 
+def test_lab_groups_guilt_and_what_is_off(open_lab: Callable[..., Page], lab: Server, screenshots: Path) -> None:
+    page = open_lab("controls.ipynb", [SETUP, "explorer", DONE])
+    page.set_viewport_size({"width": 1440, "height": 1200})
+    seen = Seen(page)
+    wait(lambda: seen.still and seen.root.locator(".tkhg").count())
+    uses = seen.root.locator(".tkex-uses li").all_inner_texts()
+    assert uses == lab.kernel("[f\"{use['n']} {use['name']}\" for use in explorer._uses]")
+    seen.root.get_by_label("which images").select_option("all")
+    seen.root.get_by_label("of which group").select_option("landbird on water")
+    n = lab.kernel("int((explorer.acts.groups == 'landbird on water').sum())")
+    wait(lambda: f"{n} images in landbird on water" in seen.root.inner_text() and seen.still)
+    assert set(seen.root.locator(".tkga-caption").all_inner_texts()) <= {
+        f"{sign} landbird on water{more}" for sign in "✓✗" for more in ("", " → landbird", " → waterbird")
+    }
+    assert seen.root.locator(".tkhg-ticks").inner_text().split("\n")[0].endswith("guilty")
+    assert seen.root.locator(".tkhg-says").inner_text().startswith("−DE_D")
+
+    words = seen.tab("Words")
+    wait(lambda: seen.still and words.locator(".tkse-row").count())
+    plain = words.locator(".tkm-cell").nth(25).get_attribute("style")
+    words.get_by_label("Colour heads by").select_option("guilt")
+    wait(lambda: lab.kernel("explorer.spans.colouring") == "guilt" and seen.still)
+    wait(lambda: "Guilt of each head by −D" in words.inner_text())
+    assert words.locator(".tkm-cell").nth(25).get_attribute("style") != plain, "L3.H1 is needed, and so pale"
+
+    off = seen.tab("Heads off")
+    wait(lambda: seen.still and off.locator(".tkl-groups tr").count() > 5)
+    off.locator('.tkm-cell[aria-label^="L3.H7,"]').click()
+    wait(lambda: "1 head" in seen.chip("switched off") and seen.still)
+    last = off.locator(".tkl-groups tr").last
+    assert last.locator("th").inner_text() == "other classes"
+    after = lab.kernel("round(100 * explorer.ablation._groups[-1]['after'], 1)")
+    assert f"{after:.1f} %" in last.inner_text()
+    seen.root.screenshot(path=screenshots / "explorer-off-others.png")
+    seen.root.locator(".tkex-chip", has_text="switched off").get_by_role("button").click()
+    wait(lambda: lab.kernel("explorer.ablation._off") == [] and seen.still)
+    expect(seen.root.locator(".tkex-chip", has_text="switched off")).to_be_hidden()
+
+    seen.root.locator(":scope > .tk-head").get_by_label("Keys").click()
+    expect(off.locator(".tk-keys")).to_be_visible()  # the panel's keys stand with the explorer's
+    assert not off.get_by_label("Keys", exact=True).is_visible()
+    seen.root.locator(":scope > .tk-head").get_by_label("Keys").click()
+    expect(off.locator(".tk-keys")).to_be_hidden()
+
+
 def test_first_paint_and_the_wire(lab: Server, page: Page) -> None:
     """Everything a notebook with an explorer receives for it, up to the picture with scores, is below the budget."""
     frames: list[bytes] = []

@@ -113,7 +113,8 @@ def test_thousands_of_events_in_lab(open_lab: Callable[..., Page], lab: Server, 
         "[round(g.after, 6) for g in tk.ablate(explorer.session.judging, explorer._session.classes,"
         " explorer.ablation.heads, strength=list(explorer.ablation.strengths.values()) or 0).groups]"
     )
-    assert truth == lab.kernel("[round(r['after'], 6) for r in explorer.ablation._groups[:-2]]")
+    groups = "[r for r in explorer.ablation._groups if not (r.get('sum') or r.get('other'))]"
+    assert truth == lab.kernel(f"[round(r['after'], 6) for r in {groups}]")
     assert lab.kernel("explorer.error or explorer.ablation.error or explorer.edit.error") == ""
     after, now = heap(page), lab.kernel(PYTHON)
     assert after[0] < before[0] + 25, f"the page's heap grew from {before[0]:.0f} to {after[0]:.0f} MB"
@@ -171,8 +172,13 @@ def test_opening_and_leaving_every_tab_leaves_nothing_behind(host: NarrowHost, m
     before, workers, others = heap(host.page), len(worker._ALL), _others()
     for _ in range(15):
         around()
-    after = heap(host.page)
-    assert after[1] < before[1] + 500, f"DOM nodes grew from {before[1]} to {after[1]}"
+    seen = [heap(host.page)]
+    # what a timer or a frame still holds is let go when that comes
+    wait(
+        lambda: seen.append(heap(host.page)) or seen[-1][1] < before[1] + 500,
+        f"DOM nodes grew from {before[1]}, and stay",
+    )
+    after = seen[-1]
     assert after[0] < before[0] + 10, f"the page's heap grew from {before[0]:.0f} to {after[0]:.0f} MB"
     gc.collect()
     assert len(worker._ALL) <= workers, "an engine more than there was"
