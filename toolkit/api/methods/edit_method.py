@@ -119,6 +119,16 @@ class EditFitted(Fitted):
             return images @ way.texts(theta[None], texts, names)[0].T
         return images @ texts.T
 
+    def quick(self, seen: Seen, value: float, second: float | None) -> Tensor:
+        way, theta = self.edit.strategy, self.theta(value)
+        if isinstance(way, Linear):
+            y = way.apply(theta, seen.embedding)
+            found: Tensor = (y @ seen.texts.T) / y.norm(dim=1, keepdim=True).clamp(min=1e-12)
+            return found
+        if isinstance(way, ClassVectors):
+            return self.judge(seen.embedding, seen.texts, seen.names, value, second)
+        return super().quick(seen, value, second)
+
     def matrices(self, value: float, second: float | None) -> tuple[Tensor, Tensor] | None:
         way, theta = self.edit.strategy, self.theta(value)
         eye = torch.eye(self.shots.embedding.shape[1], dtype=torch.float64)
