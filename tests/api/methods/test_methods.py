@@ -211,9 +211,9 @@ def every_method(rng, classes, d):
         M.Edit(10, 10, "L1.H1", "class vectors", steps=12), M.LTC("L1.H1", "L0.H0", vectors(2, 2)),
         M.LTC("L1.H1", means="images"), M.TipAdapter(), M.Probe(), M.Probe(on="L1.H0"), M.BalancedProbe(),
         M.GroupDRO(steps=20), M.JTT(), M.JTT(first="erm", first_steps=3), M.AnchoredProbe(), M.MIClip(),
-        M.RoboShot(vectors(2, 2), vectors(1, 2)), M.OrthoCali(vectors(3), vectors(2, 2)),
-        M.OrthoCali(vectors(3), span="differences"), M.Prompts(vectors(classes)),
-        M.ContextEnsemble(vectors(classes, 3)), M.GroupPrompts(vectors(classes, 3)),
+        M.RoboShot(vectors(2, 2), vectors(1, 2)), M.RoboShot(vectors(1, 2), texts=True),
+        M.OrthoCali(vectors(3), vectors(2, 2)), M.OrthoCali(vectors(3), span="differences"),
+        M.Prompts(vectors(classes)), M.ContextEnsemble(vectors(classes, 3)), M.GroupPrompts(vectors(classes, 3)),
         M.PerceptionCLIP(vectors(classes, 3)), M.PerceptionCLIP(vectors(classes, 3), "pure", contexts=vectors(3)),
     ]  # fmt: skip
 
@@ -610,6 +610,10 @@ def test_numbers_of_any_kind_turn_a_dial():
         (M.RoboShot([]), "no pairs"),
         (M.RoboShot(PLACES, kappa=-3), "kappa=-3"),
         (M.RoboShot(3), "cannot be used"),
+        (M.TipAdapter(views=0), "views=0"),
+        (M.TipAdapter(views=2), "without a model"),
+        (M.MIClip(answers=PLACES[0, :1]), "two or more"),
+        (M.MIClip(answers=PLACES[0], attribute=("a", "b")), "one of the two"),
         (M.OrthoCali(SPURIOUS, lam=math.inf), "lam=inf"),
         (M.OrthoCali(np.zeros((2, 4))), "that say something"),
         (M.TipAdapter(beta=math.inf), "beta=inf"),
@@ -645,3 +649,49 @@ def test_copies_with_names_of_their_own_stand_beside_each_other():
     )
     assert list(found.methods) == ["as it is", "Tip-Adapter", "Tip, β = 1"]
     assert repr(M.Edit()).startswith("Edit(")
+
+
+def test_roboshot_may_change_class_vectors_too():
+    """With both changed a rejected direction is in neither; folded, both towers have it."""
+    few, one = fan.acts(*fan.SHOTS), fan.acts("LW2")
+    fitted = M.RoboShot(PLACES, texts=True).fit(few, fan.classes())
+    near(fitted.class_vectors().vectors()[0] @ torch.as_tensor(fan.WATER - fan.LAND), 0)
+    by_hand = torch.nn.functional.normalize(fan.classes().vectors().double() * torch.tensor([1, 0, 1, 1.0]), dim=1)
+    near(fitted.class_vectors().vectors(), by_hand)
+    near(fitted.scores(one)[0], by_hand @ torch.tensor([-0.196116, 0, 0.980581, 0], dtype=torch.float64))
+
+
+def test_roboshot_with_class_vectors_folds_into_both_towers(pool, birds):
+    few = pool.take(range(40))
+    fitted = M.RoboShot([("a water background", "a land background")], texts=True).fit(few, birds)
+    folded = fitted.fold(few.model)
+    both = tk.extract(folded, few.samples, progress=False)
+    near(tk.classes(list(birds.names)).vectors(folded), fitted.class_vectors().vectors(), 5)
+    near(both.embedding.double() @ fitted.class_vectors().vectors().double().T, fitted.scores(few), 5)
+
+
+def test_mi_clip_without_groups_asks_the_model():
+    every = fan.acts(*fan.BIRDS)
+    asked = M.MIClip(answers=PLACES[0]).fit(every, fan.classes())
+    told = M.MIClip(attribute=(every.embedding.double() @ torch.as_tensor(PLACES[0]).T).argmax(1).tolist())
+    assert torch.equal(asked.order, told.fit(every, fan.classes()).order)
+    assert asked.ledger.group_labels == 0
+    assert asked.ledger.texts == 2
+    assert "not labels" in " ".join(asked.notes)
+    assert answers(asked.scores(fan.acts(*EVERY), 1.0)) == "00001111221"
+
+
+def test_a_cache_of_crops(pool, birds):
+    few = pool.draw(per_class=3)
+    plain = M.TipAdapter().fit(few, birds)
+    fitted = M.TipAdapter(views=2).fit(few, birds, seed=1)
+    again = M.TipAdapter(views=2).fit(few, birds, seed=1)
+    assert torch.equal(fitted.keys, again.keys)
+    near(fitted.keys.norm(dim=1), 1.0)
+    likeness = (fitted.keys * plain.keys).sum(1)
+    assert likeness.max() < 1 - 1e-6
+    assert likeness.min() > (plain.keys @ plain.keys.T).min()
+    assert fitted.ledger.pictures == 2 * len(fitted.shots)
+    assert fitted.ledger.texts == plain.ledger.texts == 0
+    assert torch.equal(fitted.scores(few, 0.0), plain.scores(few, 0.0))
+    assert not torch.equal(fitted.scores(few), plain.scores(few))

@@ -16,7 +16,7 @@ from toolkit.api.methods.method import Method, Told
 from toolkit.api.methods.registry import method
 from toolkit.api.methods.robo_shot import CANCELS
 from toolkit.api.methods.shots import Shots
-from toolkit.api.switch_off.fold import fold_matrix, fold_text_matrix
+from toolkit.api.switch_off.fold import fold_both
 from toolkit.core.methods.dimensions import clipped, explained_share, mutual_information, ranked_dimensions
 from toolkit.core.seen import Seen
 from toolkit.errors import InputError
@@ -37,10 +37,12 @@ class MIClip(Method):
     Arguments:
         score: "share" or "mi"; default "share".
         attribute: a value for every image [n], or by id; default what the groups' names say beside the class.
+        answers: two or more texts of the attribute's values, such as ("a water background", "a land background"), or
+            vectors [v, d]: each image gets the nearest, no group is asked for, and a note says so; default none.
 
     >>> import toolkit as tk
     >>> MIClip()
-    MIClip(score='share', attribute=None)
+    MIClip(score='share', attribute=None, answers=None)
     """
 
     name: ClassVar[str] = "MI-clip"
@@ -48,11 +50,15 @@ class MIClip(Method):
     source: ClassVar[str] = "Wang et al. 2021"
     score: Score = "share"
     attribute: Any = None
+    answers: Any = None
 
     def solve(self, shots: Shots) -> MIClipFitted:
         if self.score not in get_args(Score):
             raise InputError(self.name, f"score={self.score!r}", " or ".join(map(repr, get_args(Score))), "name one")
-        values = self._attribute(shots)
+        asked = self.answers is not None
+        if asked and self.attribute is not None:
+            raise InputError(self.name, "attribute= and answers=", "one of the two", "leave one out")
+        values = self._answered(shots) if asked else self._attribute(shots)
         names, member = sorted(set(values)), [sorted(set(values)).index(value) for value in values]
         if len(names) < 2:
             given = f"an attribute with one value, {names[0]!r}"
@@ -65,8 +71,19 @@ class MIClip(Method):
         steps = sorted({0, *(round(d ** (i / 24)) for i in range(24))} - {d})
         made.dial = Dial("m", tuple(map(float, steps)), paper=float(min(20, d - 1)), high=float(d - 1), log=True,
                          says="how many dimensions are set to 0")  # fmt: skip
-        made.ledger = Ledger(labels=len(shots), group_labels=len(shots))
+        made.ledger = Ledger(
+            labels=len(shots), group_labels=0 if asked else len(shots), texts=len(self.answers) if asked else 0
+        )
+        if asked:
+            made.notes = ("the attribute's values are the model's own answers, not labels",)
         return made
+
+    def _answered(self, shots: Shots) -> list[str]:
+        """For every image the place of the nearest text."""
+        texts = shots.encoded(self.answers, "answers")
+        if len(texts) < 2:
+            raise InputError(self.name, f"answers: {len(texts)} text", "two or more", "name the other values")
+        return [str(i) for i in (shots.embedding @ texts.T).argmax(1).tolist()]
 
     def _attribute(self, shots: Shots) -> list[str]:
         """The value of every image: of "landbird on water", a landbird, it is "on water"."""
@@ -125,8 +142,7 @@ class MIClipFitted(Fitted):
         """A model with these dimensions 0 in both projections (`Model`). Arguments as for `Fitted`."""
         self._check_model(model)
         at = self.dial.checked(value, self.name)
-        matrix, name = self.matrices(at, None)[0], f"{model.card.id}, {self.name} (m = {at:g})"
-        return fold_text_matrix(fold_matrix(model, matrix, name), matrix, name)
+        return fold_both(model, self.matrices(at, None)[0], f"{model.card.id}, {self.name} (m = {at:g})")
 
     def matrices(self, value: float, second: float | None) -> tuple[Tensor, Tensor]:
         kept = torch.ones(len(self.order), dtype=torch.float64)

@@ -12,6 +12,7 @@ from toolkit.api.methods.fitted import Fitted, Names
 from toolkit.api.methods.method import Method, Told, checked_number
 from toolkit.api.methods.registry import method
 from toolkit.api.methods.shots import Shots
+from toolkit.api.switch_off.fold import fold_both
 from toolkit.core.methods.projections import (
     RoboShotBasis,
     roboshot,
@@ -22,6 +23,7 @@ from toolkit.core.methods.projections import (
 )
 from toolkit.core.seen import Seen
 from toolkit.errors import InputError
+from toolkit.models.model import Model
 
 CANCELS = 1e-8
 """What is left of a squared norm of 1 below which it is worked out anew and not as a difference."""
@@ -31,7 +33,7 @@ SHARES = tuple(i / 20 for i in range(21))
 @method
 @dataclass(frozen=True, eq=False, repr=False)
 class RoboShot(Method):
-    """RoboShot: z′ = n((I + κ Q_a Q_aᵀ)(I − ρ Q_r Q_rᵀ) z), Q from differences of texts; class vectors stay.
+    """RoboShot: z′ = n((I + κ Q_a Q_aᵀ)(I − ρ Q_r Q_rᵀ) z), Q from differences of texts.
 
     Adila et al. 2024 (arXiv 2309.04344), algorithm 1. Turned from ρ = 0 to 1; where κ is not given, it is the setting's
     times ρ, so that the path begins at the model as it is. What is accepted may bring back what was rejected.
@@ -41,10 +43,11 @@ class RoboShot(Method):
             vectors [m, 2, d].
         accept: pairs whose difference does, or vectors [m, 2, d]; default none.
         kappa: how much these are strengthened, no unit, from 0; default 1.
+        texts: whether class vectors are changed like images (ours); default False, they stay (the paper's).
 
     >>> import toolkit as tk
     >>> RoboShot([("a water background", "a land background")])
-    RoboShot(reject=[('a water background', 'a land background')], accept=(), kappa=1.0)
+    RoboShot(reject=[('a water background', 'a land background')], accept=(), kappa=1.0, texts=False)
     """
 
     name: ClassVar[str] = "RoboShot"
@@ -53,6 +56,7 @@ class RoboShot(Method):
     reject: Any
     accept: Any = ()
     kappa: float = 1.0
+    texts: bool = False
 
     def solve(self, shots: Shots) -> RoboShotFitted:
         checked_number(self.name, "kappa", self.kappa, 0, 1e6)
@@ -88,9 +92,17 @@ class RoboShotFitted(Fitted):
         return self.method.kappa * value if second is None else second
 
     def judge(self, images: Tensor, texts: Tensor, names: Names, value: float, second: float | None) -> Tensor:
-        return roboshot(images, self.basis, value, self._kappa(value, second)) @ texts.T
+        changed = roboshot(images, self.basis, value, self._kappa(value, second))
+        return changed @ self._class_vectors(texts, value, second).T
+
+    def _class_vectors(self, texts: Tensor, value: float, second: float | None) -> Tensor:
+        if not self.method.texts:
+            return texts
+        return roboshot(texts, self.basis, value, self._kappa(value, second))
 
     def quick(self, seen: Seen, value: float, second: float | None) -> Tensor:
+        if self.method.texts:
+            return super().quick(seen, value, second)
         kept = self.kept(seen)
         if "products" not in kept:
             kept["products"] = roboshot_products(seen.embedding, seen.texts, self.basis)
@@ -101,7 +113,19 @@ class RoboShotFitted(Fitted):
 
     def matrices(self, value: float, second: float | None) -> tuple[Tensor, Tensor]:
         d = self.shots.embedding.shape[1]
-        return roboshot_matrix(self.basis, value, self._kappa(value, second), d), self.shots.texts
+        matrix = roboshot_matrix(self.basis, value, self._kappa(value, second), d)
+        return matrix, self._class_vectors(self.shots.texts, value, second)
+
+    def fold(self, model: Model, value: float | None = None, second: float | None = None) -> Model:
+        """A model with the directions changed in its image projection, and with `texts` in both (`Model`).
+
+        Arguments as for `Fitted`.
+        """
+        if not self.method.texts:
+            return super().fold(model, value, second)
+        self._check_model(model)
+        at = self.dial.checked(value, self.name)
+        return fold_both(model, self.matrices(at, second)[0], f"{model.card.id}, {self.name} (ρ = {at:g})")
 
     def leak(self, true: str, predicted: str) -> Tensor:
         """[m]: the cosine of every rejected difference with T_predicted − T_true: what of the classes goes with it.

@@ -9,11 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from toolkit.api.checks import whole
 from toolkit.api.methods.dial import Dial, Ledger
 from toolkit.api.methods.fitted import Fitted, Names, by_name
 from toolkit.api.methods.method import Method, Told, checked_number
 from toolkit.api.methods.registry import method
 from toolkit.api.methods.shots import Shots
+from toolkit.api.methods.views import encoded_views
 from toolkit.core.methods.cache import SCALE, cache_distance, tip_scores
 from toolkit.core.seen import Seen
 from toolkit.errors import InputError
@@ -34,29 +36,34 @@ class TipAdapter(Method):
 
     Arguments:
         beta: how fast an image's say falls with its distance, above 0; default 5.5.
+        views: random crops of every cached image whose mean embedding stands in the cache; default 1, the image as it
+            is. More need a live model and the pictures.
 
     >>> import toolkit as tk
     >>> TipAdapter()
-    TipAdapter(beta=5.5)
+    TipAdapter(beta=5.5, views=1)
     """
 
     name: ClassVar[str] = "Tip-Adapter"
     told: ClassVar[Told] = "labels"
     source: ClassVar[str] = "Zhang et al. 2022"
     beta: float = 5.5
+    views: int = 1
 
     def solve(self, shots: Shots) -> TipAdapterFitted:
         if len(shots) > MOST_SHOTS:
             given, fix = f"a cache of {len(shots):,} images", "draw some: acts.draw(per_class=16)"
             raise InputError(self.name, given, f"at most {MOST_SHOTS:,}", fix)
         checked_number(self.name, "beta", self.beta, 0, 1e6, above=True)
+        views = whole("views", self.views, 1, self.name)
         made = TipAdapterFitted(self, shots)
-        made.ledger = Ledger(labels=len(shots))
+        made.keys = shots.embedding if views == 1 else encoded_views(shots, views)
+        made.ledger = Ledger(labels=len(shots), pictures=0 if views == 1 else views * len(shots))
         return made
 
 
 class TipAdapterFitted(Fitted):
-    """`TipAdapter`, made from a few images."""
+    """`TipAdapter`, made from a few images. keys [n, d]: the cache, unit."""
 
     dial = Dial(
         "α", ALPHAS, paper=1.0, high=1e9, log=True, says="how much the cached images count beside the class vectors"
@@ -65,6 +72,7 @@ class TipAdapterFitted(Fitted):
         "β", BETAS, paper=5.5, start=-1.0, low=1e-6, high=1e6, says="how fast their say falls with their distance"
     )
     factor = SCALE
+    keys: Tensor
     method: TipAdapter
 
     def _values(self, names: Names) -> Tensor:
@@ -78,13 +86,13 @@ class TipAdapterFitted(Fitted):
 
     def judge(self, images: Tensor, texts: Tensor, names: Names, value: float, second: float | None) -> Tensor:
         beta = self.method.beta if second is None else second
-        distance = cache_distance(images, self.shots.embedding)
+        distance = cache_distance(images, self.keys)
         return tip_scores(images @ texts.T, distance, self._values(names), value, beta)
 
     def quick(self, seen: Seen, value: float, second: float | None) -> Tensor:
         beta, kept = self.method.beta if second is None else second, self.kept(seen)
         if "distance" not in kept:
-            kept["distance"] = cache_distance(seen.embedding, self.shots.embedding)
+            kept["distance"] = cache_distance(seen.embedding, self.keys)
         if kept.get("beta") != beta:
             kept["beta"], kept["added"] = beta, torch.exp(-beta * kept["distance"]) @ self._values(seen.names)
         found: Tensor = torch.add(self._as_it_is(seen) * SCALE, kept["added"], alpha=value)
@@ -94,5 +102,5 @@ class TipAdapterFitted(Fitted):
         alpha = self.dial.checked(value, self.name)
         beta = self.method.beta if second is None else self.second.checked(second, self.name)
         e = self.shots.embedding
-        near = torch.exp(-beta * cache_distance(e, e)).fill_diagonal_(0)
+        near = torch.exp(-beta * cache_distance(e, self.keys)).fill_diagonal_(0)
         return SCALE * e @ self.shots.texts.T + alpha * near @ self.shots.one_hot

@@ -221,6 +221,11 @@ def fold_matrix(model: Model, matrix: Tensor, name: str, scales: Tensor | None =
     return model.like(clip, name, whole=True)
 
 
+def fold_both(model: Model, matrix: Tensor, name: str) -> Model:
+    """A copy of the model in which `fold_matrix` and `fold_text_matrix` are done with the same M [d, d]."""
+    return fold_text_matrix(fold_matrix(model, matrix, name), matrix, name)
+
+
 def fold_text_matrix(model: Model, matrix: Tensor, name: str) -> Model:
     """A copy of the model whose text embeddings are w M, before they are made unit: its text projection becomes P M.
 
