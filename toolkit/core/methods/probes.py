@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from torch import Tensor
 
+from toolkit.core.threads import one_blas_thread
+
 Array = NDArray[np.float64]
 LEAST = 1e-12
 """Share of the largest singular value from which on a direction is one."""
@@ -78,6 +80,7 @@ class ProbeProblem:
         each = self.each(b)
         return ProbeLosses(float(weights @ each + 0.5 * (pull[:, None] * b * b).sum()), each)
 
+    @one_blas_thread()
     def solve(self, weights: Array, pull: Array) -> Array:
         """[c, r]: where Σ w ℓ + Σ_c (λ_c / 2) ‖w_c − t_c‖² is least; convex, so there is one such place."""
         shape = self.origin.shape
@@ -126,6 +129,7 @@ def group_weights(q: Array, losses: Array, eta: float) -> Array:
     return np.asarray(moved / moved.sum())
 
 
+@one_blas_thread()
 def group_dro(
     problem: ProbeProblem, member: NDArray[np.int64], *, lam: float, eta: float = 0.01, rate: float = 1.0,
     steps: int = 1000, adjust: float = 0.0,
