@@ -111,7 +111,9 @@ def test_no_file_or_folder_bears_a_public_name():
     assert {path.stem for path in PACKAGE.iterdir()} & set(tk.__all__) == {"teach"}
 
 
-ROOMS = ["checks", "images", "doctor", "words", "switch_off", "locate", "where", "edit", "methods", "protocol"]
+ROOMS = [
+    *("checks", "images", "doctor", "words", "switch_off", "locate", "where", "edit", "methods", "keywords", "protocol")
+]
 
 
 def test_the_rooms_of_the_verbs_stand_one_above_the_other():

@@ -53,8 +53,8 @@ def test_the_picture_shows_the_package_as_it_is() -> None:
     assert run.returncode == 0, run.stdout + run.stderr
     assert "\n0 circles of files\n" in run.stdout
     assert (
-        "api at first sight: 9 rooms (doctor, edit, images, locate, methods, protocol, switch_off, where, words)"
-        in run.stdout
+        "api at first sight: 10 rooms (doctor, edit, images, keywords, locate, methods, protocol, switch_off, where,"
+        " words)" in run.stdout
     )
 
 

@@ -11,6 +11,8 @@ from toolkit.api.edit.frontier_result import Frontier as Frontier
 from toolkit.api.edit.load_edit import load_edit as load_edit
 from toolkit.api.edit.problem import EditWarning as EditWarning
 from toolkit.api.edit.result import Edit as Edit
+from toolkit.api.edit.series import EditSeries as EditSeries
+from toolkit.api.edit.series import edit_series as edit_series
 from toolkit.api.images.acts import Acts as Acts
 from toolkit.api.images.arrays import from_arrays as from_arrays
 from toolkit.api.images.arrays import from_npy as from_npy
@@ -23,11 +25,16 @@ from toolkit.api.images.presence import Presence as Presence
 from toolkit.api.images.presence import presence as presence
 from toolkit.api.images.search import Search as Search
 from toolkit.api.images.search import search as search
+from toolkit.api.keywords.keywords import keywords as keywords
+from toolkit.api.keywords.result import KeywordScores as KeywordScores
+from toolkit.api.keywords.suspects import LabelSuspects as LabelSuspects
+from toolkit.api.keywords.suspects import label_suspects as label_suspects
 from toolkit.api.locate.discrepancies import Discrepancies as Discrepancies
 from toolkit.api.locate.discrepancies import discrepancies as discrepancies
 from toolkit.api.locate.evidence import HeadEvidence as HeadEvidence
 from toolkit.api.locate.head_scores import head_score as head_score
 from toolkit.api.locate.locate import locate as locate
+from toolkit.api.locate.overlap import Overlap as Overlap
 from toolkit.api.locate.scores import CollapseWarning as CollapseWarning
 from toolkit.api.locate.scores import Scores as Scores
 from toolkit.api.methods.comparison import Comparison as Comparison
@@ -71,6 +78,7 @@ from toolkit.api.words.neighbours import Neighbours as Neighbours
 from toolkit.api.words.neighbours import neighbours as neighbours
 from toolkit.api.words.pca import HeadPCA as HeadPCA
 from toolkit.api.words.pca import head_pca as head_pca
+from toolkit.api.words.replacement import Replacement as Replacement
 from toolkit.api.words.spans import Spans as Spans
 from toolkit.api.words.spans import load_spans as load_spans
 from toolkit.api.words.textspan import BankWarning as BankWarning
@@ -120,6 +128,8 @@ from toolkit.figures.frontier import frontier_plotly as frontier_plotly
 from toolkit.figures.maps import maps_matplotlib as maps_matplotlib
 from toolkit.figures.maps import maps_plotly as maps_plotly
 from toolkit.figures.report import report as report
+from toolkit.figures.series import series_matplotlib as series_matplotlib
+from toolkit.figures.series import series_plotly as series_plotly
 from toolkit.models.card import ModelCard as ModelCard
 from toolkit.models.model import Model as Model
 from toolkit.models.model import wrap as wrap

@@ -44,8 +44,9 @@ class Objective:
 
     embedding [n, d], ablated [n, d]: E and E_ablated, of any norm. texts [c, d]: unit class vectors. truth [n]: labels.
     wrong, kept: rows of W (the teacher is g of E_ablated) and of C ∪ A (the teacher is g of E). scale: s. parts: of
-    heads, where an edit scales them. start [n, d]: what such an edit adds to, where that is not E. An edit is judged by
-    its products y · T [..., n, c] and squared norms ‖y‖² [..., n] alone.
+    heads, where an edit scales them. start [n, d]: what such an edit adds to, where that is not E. inputs [n, w]: of
+    the projection, where an edit changes that. An edit is judged by its products y · T [..., n, c] and squared norms
+    ‖y‖² [..., n] alone.
     """
 
     embedding: Tensor
@@ -57,6 +58,7 @@ class Objective:
     scale: float
     parts: PartProducts | None = None
     start: Tensor | None = None
+    inputs: Tensor | None = None
 
     def to(self, device: torch.device | str) -> Self:
         """The same on another device."""

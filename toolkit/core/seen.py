@@ -23,7 +23,8 @@ class Seen:
     """b images and the c classes they are told apart by.
 
     embedding [b, d]. texts [c, d]: class vectors. names: of the classes. states: gives what is kept of the heads of
-    some layers, some images at a time, in order. maps: gives A of all layers [l, h, k + 3, d].
+    some layers, some images at a time, in order. maps: gives A of all layers [l, h, k + 3, d]. inputs: gives what the
+    projection is multiplied by, over the norm of the embedding [b, w]; None where nobody knows.
     """
 
     embedding: Tensor
@@ -31,6 +32,7 @@ class Seen:
     names: tuple[str, ...]
     states: Callable[[Sequence[int]], Iterable[State]]
     maps: Callable[[], Tensor]
+    inputs: Callable[[], Tensor] | None = None
     _along: dict[HeadParts, Tensor] = field(default_factory=dict, repr=False)
 
     def numbers(self, layers: Sequence[int], most: int) -> Iterator[Tensor]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from toolkit.core.moments import HeadMoments
@@ -165,3 +167,25 @@ def few(texts: Tensor) -> Tensor:
         gram += some.double().T @ some.double()
     values, vectors = torch.linalg.eigh(gram)
     return (vectors * values.clamp(min=0).sqrt()).T
+
+
+@full_precision
+def directions_of(basis: SpanBasis, texts: Tensor, picks: NDArray[np.int64]) -> Tensor:
+    """[n, m, r]: what every picked text adds to those before it, as orthonormal rows in each head's own coordinates;
+    zero where a head has no text there, or one that adds nothing.
+
+    texts [t, d]; picks [n, m]: positions in them, −1 for none.
+    """
+    n, count = picks.shape
+    vectors = basis.vectors.cpu().double()
+    found = vectors.new_zeros(n, count, vectors.shape[2])
+    for j in range(count):
+        at = torch.from_numpy(picks[:, j])
+        seen = torch.einsum("ndr,nd->nr", vectors, texts.cpu().double()[at.clamp(min=0)])
+        rest = seen
+        for _ in range(2):  # twice is enough
+            rest = rest - torch.einsum("nm,nmr->nr", torch.einsum("nmr,nr->nm", found, rest), found)
+        size = rest.norm(dim=1)
+        adds = (size > SAME * seen.norm(dim=1)) & (at >= 0)
+        found[:, j] = torch.where(adds[:, None], rest / size.clamp(min=1e-300)[:, None], torch.zeros_like(rest))
+    return found

@@ -13,10 +13,11 @@ from torch import Tensor
 from toolkit.api.images.acts import Acts
 from toolkit.api.words.banks import bank as bank_for
 from toolkit.api.words.banks import default_bank
+from toolkit.api.words.bases import head_bases
 from toolkit.api.words.concepts import ConceptHeads, concept_heads, single_shares
 from toolkit.api.words.contributions import Contributions
 from toolkit.api.words.spans import Spans, settings_of
-from toolkit.api.words.textspan import bank_reach, head_bases, spans_of
+from toolkit.api.words.textspan import bank_reach, spans_of
 from toolkit.core.pursuit import Method, Picks, pursue
 from toolkit.core.spans import few
 from toolkit.labs.growing_bank import Encoded, GrowingBank

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from spans_literal import literal_inside
 
 import toolkit as tk
+from toolkit.api.words.bases import head_bases
 from toolkit.api.words.contributions import Contributions
-from toolkit.api.words.textspan import BankWarning, head_bases
+from toolkit.api.words.textspan import BankWarning
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from toolkit.api.checks import Check, quiet
 from toolkit.api.edit.held_out import held_out as judged_on
 from toolkit.api.edit.problem import Keep, edit_problem
 from toolkit.api.edit.result import Edit, fit
-from toolkit.api.edit.settings import Pair, known_pairs
+from toolkit.api.edit.settings import Pair, in_space, known_pairs
 from toolkit.api.images.judged import judged
 from toolkit.core.parts import Convention
 from toolkit.core.precision import full_precision
@@ -41,6 +41,7 @@ def edit(
     hold: Mapping[Any, float] | None = None,
     layers: Any = None,
     keep: Keep = "right",
+    space: str = "embedding",
     name: str = "",
     device: Any = "cpu",
     convention: Convention | None = None,
@@ -90,6 +91,9 @@ def edit(
         keep: which images locality holds at what is said of them now: the "right" ones, or "all", which leaves nothing
             to mend but the cross-entropy: α is then 0 (R25's ablation without the ablated model, App. B, Fig. 4);
             default "right".
+        space: where the matrix of "full" or "rank R" stands: behind the "embedding", E M, or in the "projection"
+            itself, P + M or P + A B (R25 App. D), which reads directions that P throws away and needs parts with pooled
+            vectors (`tk.extract(…, pooled=True)`); default "embedding".
         name: for people; default "", which shows the weights.
         device: where it is solved; default "cpu".
         convention: "separate" or "reference"; default that of `acts`.
@@ -113,6 +117,7 @@ def edit(
     """
     images = judged(acts, classes, "edit", convention)
     asked = known_pairs(classes, true, predicted, pairs, images)
+    strategy = in_space(strategy, space)
     problem = edit_problem(acts, classes, heads, asked, logit_scale, convention, layers=layers, keep=keep)
     held = None if held_out is None and not unrelated else judged_on(problem, held_out, unrelated)
     return fit(

@@ -8,10 +8,11 @@ from typing import Any
 
 import torch
 
-from toolkit.api.edit.settings import kind_of, known_strategy, linear_strategy
+from toolkit.api.edit.settings import kind_of, known_strategy, linear_strategy, projection_strategy
 from toolkit.core.class_vectors import ClassVectors
 from toolkit.core.head_parts import HeadParts
 from toolkit.core.head_strategies import HeadStrengths
+from toolkit.core.projection_strategies import ProjectionChange
 from toolkit.core.strategies import Strategy
 from toolkit.errors import InputError
 from toolkit.store.whole import saved_file
@@ -21,6 +22,9 @@ NEEDED = (
     "strategy", "alpha", "beta", "step", "steps", "fingerprint", "model", "heads", "ids", "logit_scale", "seed", "rate",
     "nonnegative", "allowance", "classes", "convention", "pairs", "notes", "sizes", "targets",
 )  # fmt: skip
+
+NEEDED_BY = {"class vectors": ("moved", "rows"), "projection full": ("w",), "projection rank": ("w",)}
+"""What a strategy of a kind is made of, of which the file must tell."""
 
 
 def save_edit(
@@ -53,6 +57,8 @@ def _made_of(strategy: Strategy) -> tuple[dict[str, Any], dict[str, torch.Tensor
     """Facts and tensors of a strategy that is more than its name."""
     if isinstance(strategy, ClassVectors):
         return {"moved": list(strategy.names), "rows": list(strategy.rows)}, {"original": strategy.original}
+    if isinstance(strategy, ProjectionChange):
+        return {"w": strategy.w, "d": strategy.d}, {}
     if not isinstance(strategy, HeadStrengths):
         return {}, {}
     parts = strategy.parts
@@ -66,12 +72,14 @@ def made_strategy(facts: dict[str, Any], tensors: dict[str, torch.Tensor], d: in
     kind, linear = kind_of(name), linear_strategy(name, d)
     if linear is not None:
         return linear
-    needed = ("moved", "rows") if kind == "class vectors" else ("scaled",)
+    needed = NEEDED_BY.get(kind, ("scaled",))
     of_tensors = {"class vectors": ("original",), "directions": ("directions",)}.get(kind, ())
     missing = [n for n in needed if n not in facts] + [n for n in of_tensors if n not in tensors]
     if missing:
         given = f"an edit of strategy {name!r} without {', '.join(missing)}"
         raise InputError("load_edit", given, f"format {FORMAT!r}", "save the edit again")
+    if kind.startswith("projection"):
+        return projection_strategy(name, int(facts["w"]), d)
     if kind == "class vectors":
         return ClassVectors(tuple(facts["moved"]), tensors["original"], tuple(facts["rows"]))
     heads = tuple((int(layer), int(head)) for layer, head in facts["scaled"])

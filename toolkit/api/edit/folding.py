@@ -15,11 +15,12 @@ from toolkit.api.edit.held_out import HeldOut
 from toolkit.api.edit.problem import EditProblem
 from toolkit.api.edit.settings import Options
 from toolkit.api.images.acts import Acts
-from toolkit.api.switch_off.fold import fold_change, fold_matrix
+from toolkit.api.switch_off.fold import fold_change, fold_matrix, fold_projection
 from toolkit.core.class_vectors import ClassVectors
 from toolkit.core.head_strategies import HeadStrengths
 from toolkit.core.moments import head_numbers
 from toolkit.core.objective import Objective
+from toolkit.core.projection_strategies import ProjectionChange
 from toolkit.core.solvers import adam, converge, pull_of
 from toolkit.core.strategies import Linear, Strategy
 from toolkit.data.classes import ClassSet
@@ -38,6 +39,8 @@ def folded_model(model: Model, strategy: Strategy, theta: Tensor, name: str) -> 
     """A copy of a model with an edit [k] in its weights. Raises InputError for class vectors, which are in no model."""
     if isinstance(strategy, HeadStrengths):
         return fold_change(model, strategy.change(theta), name)
+    if isinstance(strategy, ProjectionChange):
+        return fold_projection(model, strategy.matrix(theta), name)
     if not isinstance(strategy, Linear):
         fix = "use the model as it is with edit.classes, the class set with the vectors moved"
         raise InputError("edit.fold", "an edit of class vectors", "an edit of the model", fix)

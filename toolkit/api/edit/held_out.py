@@ -34,7 +34,7 @@ def as_it_is(seen: Seen) -> Tensor:
 
 def seen_of(acts: Acts, embedding: Tensor, texts: Tensor, names: tuple[str, ...]) -> Seen:
     """Images as an edit changes them, with what is kept of their heads."""
-    return Seen(embedding, texts, names, acts.states, lambda: acts.head_maps)
+    return Seen(embedding, texts, names, acts.states, lambda: acts.head_maps, lambda: acts.projected)
 
 
 @dataclass(frozen=True, eq=False)

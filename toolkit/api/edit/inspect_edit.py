@@ -150,7 +150,14 @@ class Lens:
         dimension moved.
         """
         before, acts = self.before, self.acts
-        seen = Seen(before, before.new_zeros(0, before.shape[1]), (), acts.states, lambda: acts.head_maps)
+        seen = Seen(
+            before,
+            before.new_zeros(0, before.shape[1]),
+            (),
+            acts.states,
+            lambda: acts.head_maps,
+            lambda: acts.projected,
+        )
         changed = strategy.embedded(theta, seen)
         after = torch.nn.functional.normalize(changed, dim=-1)
         old, new = ((x @ self.axes.T).std(0) for x in (before, after))

@@ -51,7 +51,21 @@ def load_edit(
     if len(theta) != way.size or not theta.isfinite().all():
         given = f"{len(theta)} parameters" + ("" if theta.isfinite().all() else " with NaN or infinity")
         raise InputError("load_edit", given, f"{way.size} finite ones ({way.name}, d = {d})", "save the edit again")
-    own = {"name", "strategy", "alpha", "beta", "step", "negative", "metrics", "format", "scaled", "moved", "rows", "d"}
+    own = {
+        "name",
+        "strategy",
+        "alpha",
+        "beta",
+        "step",
+        "negative",
+        "metrics",
+        "format",
+        "scaled",
+        "moved",
+        "rows",
+        "d",
+        "w",
+    }
     settings = {name: value for name, value in facts.items() if name not in own}
     problem = None if acts is None else _problem(facts, tensors, acts, classes)
     held = None

@@ -10,7 +10,15 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
-from toolkit.api.edit.settings import Pair, kind_of, known_scale, known_strategy, linear_strategy, number_of
+from toolkit.api.edit.settings import (
+    Pair,
+    kind_of,
+    known_scale,
+    known_strategy,
+    linear_strategy,
+    number_of,
+    projection_strategy,
+)
 from toolkit.api.images.judged import Judged, judged
 from toolkit.api.images.kept import layers_of
 from toolkit.core.class_vectors import ClassVectors
@@ -21,6 +29,7 @@ from toolkit.core.heads import HeadSet
 from toolkit.core.moments import head_numbers
 from toolkit.core.objective import Objective
 from toolkit.core.parts import Convention
+from toolkit.core.projection_strategies import ProjectionChange
 from toolkit.core.strategies import Strategy
 from toolkit.data.counts import many
 from toolkit.errors import InputError, warn_caller
@@ -95,6 +104,9 @@ class EditProblem:
         if kind == "class vectors":
             rows = tuple(self.images.classes.index(name) for name in self.targets)
             return ClassVectors(self.targets, self.images.texts.cpu().double()[list(rows)], rows)
+        if kind.startswith("projection"):
+            w = self.images.acts.pooled.shape[1]
+            return projection_strategy(name, w, d)
         heads = self._scaled(kind)
         if kind == "directions":
             picked = own_directions(self.images.acts.moments.second.cpu(), heads, number_of(name))
@@ -111,7 +123,11 @@ class EditProblem:
         return self.heads.heads
 
     def objective_of(self, strategy: Strategy) -> Objective:
-        """The objective as a strategy needs it: with the products of the parts of heads that it scales."""
+        """The objective as a strategy needs it: with the products of the parts of heads that it scales, or with what
+        the projection is multiplied by.
+        """
+        if isinstance(strategy, ProjectionChange):
+            return self._with_inputs
         if not isinstance(strategy, HeadStrengths):
             return self.objective
         if strategy not in self._objectives:
@@ -122,6 +138,10 @@ class EditProblem:
                 self._objectives.pop(next(iter(self._objectives)))
             self._objectives[strategy] = replace(plain, parts=found)
         return self._objectives[strategy]
+
+    @cached_property
+    def _with_inputs(self) -> Objective:
+        return replace(self.objective, inputs=self.images.acts.projected.cpu())
 
     @property
     def targets(self) -> tuple[str, ...]:

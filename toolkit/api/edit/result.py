@@ -39,6 +39,7 @@ from toolkit.core.head_strategies import HeadStrengths
 from toolkit.core.heads import HeadSet
 from toolkit.core.objective import Objective
 from toolkit.core.parts import Parts
+from toolkit.core.projection_strategies import ProjectionChange
 from toolkit.core.seen import Seen
 from toolkit.core.solvers import Pull, adam, converge, gradient, loss, pull_of
 from toolkit.core.strategies import Bounds, Linear, Strategy
@@ -225,12 +226,13 @@ class Edit:
         """
         if isinstance(images, Acts):
             return self.strategy.embedded(self.theta, self._seen(images))
-        if isinstance(images, Parts):
+        if isinstance(images, Parts) and not isinstance(self.strategy, ProjectionChange):
             return self._parts_applied(images)
-        if isinstance(self.strategy, HeadStrengths):
+        if isinstance(self.strategy, HeadStrengths | ProjectionChange):
+            what = "scales heads" if isinstance(self.strategy, HeadStrengths) else "reads what stands before P"
             given = f"a {type(images).__name__} with strategy={self.strategy.name!r}"
             fix = "extract the images, acts = tk.extract(model, images), and pass acts; or fold it: edit.fold(model)"
-            raise InputError("edit.apply", given, "parts of images (`Acts`, `Parts`): it scales heads", fix)
+            raise InputError("edit.apply", given, f"parts of images (`Acts`): it {what}", fix)
         if not isinstance(images, Tensor) or images.shape[-1:] != (self.strategy.d,):
             shape = list(getattr(images, "shape", []))
             given = f"embeddings of shape {shape}, a {type(images).__name__}"

@@ -12,14 +12,18 @@ from toolkit.api.images.judged import Judged
 from toolkit.core.head_strategies import HeadStrengths
 from toolkit.core.heads import HeadSet
 from toolkit.core.outcomes import listed
+from toolkit.core.projection_strategies import ProjectionMatrix, ProjectionRank
 from toolkit.core.solvers import RATE
 from toolkit.core.strategies import Bounds, Diagonal, FullMatrix, LowRank, Strategy
 from toolkit.errors import InputError
 
 Pair = tuple[str, str]
 STRATEGIES = (
-    "diagonal", "full", "rank R", "strengths", "strengths all", "directions R", "class vectors"
+    "diagonal", "full", "rank R", "strengths", "strengths all", "directions R", "class vectors", "projection full",
+    "projection rank R",
 )  # fmt: skip
+SPACES = ("embedding", "projection")
+"""Where a matrix stands: behind the embedding, or in the place of the projection."""
 MOST_DIRECTIONS = 16
 RATES = {"strengths all": 0.03, "directions": 0.03}
 """Of Adam, by kind of strategy; RATE for the others. Chosen on validation seeds (docs/editing.md)."""
@@ -119,13 +123,26 @@ def known_strategy(strategy: Any, d: int) -> str:
     name = str(strategy).strip().lower()
     if name in STRATEGIES:
         return name
-    found = re.fullmatch(r"(?:low[ _-])?(rank|directions)[ _-]?(\d{1,6})", name)
-    most = d if found and found[1] == "rank" else MOST_DIRECTIONS
+    found = re.fullmatch(r"(?:low[ _-])?(rank|directions|projection rank)[ _-]?(\d{1,6})", name)
+    most = MOST_DIRECTIONS if found and found[1] == "directions" else d
     if found and 1 <= int(found[2]) <= most:
         return f"{found[1]} {int(found[2])}"
     listed = ", ".join(map(repr, STRATEGIES))
     accepted = f"{listed}; R from 1 to {d}, of directions to {MOST_DIRECTIONS} (“rank 4”, “directions 2”)"
     raise InputError("edit", f"strategy={strategy!r:.80}", accepted, "name one of these")
+
+
+def in_space(strategy: Any, space: Any) -> Any:
+    """The strategy's name in a space. Raises InputError for another space, and for strategies that are of none."""
+    if space not in SPACES:
+        raise InputError("edit", f"space={space!r:.40}", " or ".join(map(repr, SPACES)), "name one of the two")
+    name = str(strategy).strip().lower()
+    if space == "embedding" or name.startswith("projection"):
+        return strategy
+    if name != "full" and not re.fullmatch(r"(?:low[ _-])?rank.*", name):
+        given = f"strategy={strategy!r:.60} with space='projection'"
+        raise InputError("edit", given, '"full" or "rank R": a matrix', "leave space out")
+    return f"projection {name.removeprefix('low').strip(' _-')}"
 
 
 def is_strategy(name: str) -> bool:
@@ -155,6 +172,13 @@ def linear_strategy(name: str, d: int) -> Strategy | None:
     }  # fmt: skip
     kind = kind_of(name)
     return made[kind]() if kind in made else None
+
+
+def projection_strategy(name: str, w: int, d: int) -> Strategy:
+    """The strategy of a proper name that changes a projection [w, d]."""
+    if kind_of(name) == "projection rank":
+        return ProjectionRank(w, d, number_of(name))
+    return ProjectionMatrix(w, d)
 
 
 def known_weight(name: str, value: Any) -> float:

@@ -212,6 +212,17 @@ class Acts:
         return self._store.array("pooled", self.rows)
 
     @cached_property
+    def projected(self) -> Tensor:
+        """The vectors of `pooled` over the norm of the embedding that each gives [b, w], float64: what `proj` takes to
+        the unit embedding.
+
+        Raises:
+            InputError: as for `.pooled`.
+        """
+        pooled = self.pooled.double()
+        return pooled / self._store.array("output", self.rows).double().norm(dim=-1, keepdim=True).clamp_min(TINY)
+
+    @cached_property
     def moments(self) -> HeadMoments:
         """First and second moments of every head over these images; those gathered while extracting where they fit.
         Of layers that are not kept, nan.

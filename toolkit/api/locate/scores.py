@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.api.checks import Check, quiet
+from toolkit.api.checks import Check, quiet, whole
 from toolkit.api.locate.evidence import AbsentScoreError, LocateEvidence
+from toolkit.api.locate.overlap import Overlap
 from toolkit.api.locate.random_sets import RandomSets, random_sets
 from toolkit.api.locate.registry import HeadScore, known_score, offered
 from toolkit.api.locate.score_maps import ScoreMaps
@@ -430,6 +431,19 @@ class Scores:
             pooled: of scores of all mistakes also the pooled lists, where there are pairs; default True.
         """
         return {name: ranked.heads for name, ranked in self._ranked(top, names, pooled).items()}
+
+    def overlap(self, top: int = 15, names: str | Sequence[str] = LISTS) -> Overlap:
+        """The ranked lists side by side, and which heads they share (R25 Table 4), as `Overlap`.
+
+        Arguments:
+            top: the length of each, at least 1; default 15.
+            names: of the scores; default A, −B, C and −D. Those that do not exist here are left out.
+
+        Raises:
+            InputError: where none exists.
+        """
+        lists = self.lists(whole("top", top, 1, "scores.overlap"), names)
+        return Overlap({name: [(self.layers[row], head) for row, head in heads] for name, heads in lists.items()})
 
     def _ranked(self, top: int, names: str | Sequence[str], pooled: bool = True) -> dict[str, Ranked]:
         rows = {layer: row for row, layer in enumerate(self.layers)}

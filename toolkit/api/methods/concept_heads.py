@@ -12,8 +12,8 @@ from toolkit.api.methods.method import Method, Told
 from toolkit.api.methods.registry import method
 from toolkit.api.methods.shots import Shots
 from toolkit.api.methods.without_heads import WithoutHeads, mean_of
+from toolkit.api.words.bases import head_bases
 from toolkit.api.words.concepts import heads_for
-from toolkit.api.words.textspan import head_bases
 from toolkit.core.heads import HeadSet
 from toolkit.core.spans import explained_by
 from toolkit.errors import InputError

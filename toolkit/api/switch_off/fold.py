@@ -221,6 +221,22 @@ def fold_matrix(model: Model, matrix: Tensor, name: str, scales: Tensor | None =
     return model.like(clip, name, whole=True)
 
 
+def fold_projection(model: Model, change: Tensor, name: str) -> Model:
+    """A copy of the model whose image projection is P + M. change M [w, d].
+
+    Raises UnsupportedModelError for a tower that does not end in one linear layer [w, d].
+    """
+    clip = copied(model.clip)
+    last = output_of(clip.visual)
+    rows = None if last is None else last[0].T if last[1] else last[0]
+    if rows is None or rows.shape != change.shape:
+        given = f"{model.card.id!r}, whose image tower does not end in a linear layer {list(change.shape)}"
+        raise UnsupportedModelError("edit.fold", given, "a tower that does", "use edit.apply on its parts instead")
+    with torch.no_grad():
+        rows.copy_((rows.detach().double() + change.to(rows.device).double()).to(rows))
+    return model.like(clip, name, whole=True)
+
+
 def fold_both(model: Model, matrix: Tensor, name: str) -> Model:
     """A copy of the model in which `fold_matrix` and `fold_text_matrix` are done with the same M [d, d]."""
     return fold_text_matrix(fold_matrix(model, matrix, name), matrix, name)

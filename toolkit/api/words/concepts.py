@@ -14,8 +14,8 @@ from torch import Tensor
 from toolkit.api.images.acts import Acts
 from toolkit.api.words.banks import bank as bank_for
 from toolkit.api.words.banks import default_bank, vectors_of
+from toolkit.api.words.bases import HeadBases, head_bases
 from toolkit.api.words.spans import settings_of
-from toolkit.api.words.textspan import HeadBases, head_bases
 from toolkit.core.precision import full_precision
 from toolkit.core.spans import SpanBasis, explained_by
 from toolkit.data.banks import bank_of

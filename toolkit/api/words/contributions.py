@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from toolkit.api.images.acts import Acts
-from toolkit.api.words.textspan import HeadBases
+from toolkit.api.words.bases import HeadBases
 from toolkit.core.moments import head_numbers
 from toolkit.core.room import filled
 

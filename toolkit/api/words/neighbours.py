@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from toolkit.api.images.acts import Acts
-from toolkit.api.words.textspan import head_bases
+from toolkit.api.words.bases import head_bases
 from toolkit.core.heads import HeadSet
 from toolkit.core.moments import head_numbers
 from toolkit.core.precision import full_precision

@@ -14,9 +14,9 @@ from toolkit.api.checks import whole
 from toolkit.api.images.acts import Acts
 from toolkit.api.words.banks import bank as bank_for
 from toolkit.api.words.banks import default_bank, vectors_of
+from toolkit.api.words.bases import HeadBases, head_bases
 from toolkit.api.words.contributions import coordinates
 from toolkit.api.words.spans import settings_of
-from toolkit.api.words.textspan import HeadBases, head_bases
 from toolkit.core.heads import HeadSet
 from toolkit.core.precision import full_precision
 from toolkit.data.banks import Bank

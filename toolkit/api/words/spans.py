@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from toolkit.api.images.acts import Acts
+from toolkit.api.words.replacement import Replacement, replaced_by_texts
 from toolkit.core.heads import HeadSet
 from toolkit.data.banks import Bank
+from toolkit.data.classes import ClassSet
 from toolkit.errors import InputError
 from toolkit.store.whole import saved_file
 
@@ -141,6 +144,22 @@ class Spans:
         rows = [(f, len(leading[f]), n, " ".join(leading[f])) for f, n in touched.items()]
         shared = pandas.DataFrame(rows, columns=["factor", "leads", "touched", "heads"]).set_index("factor")
         return shared.sort_values(["leads", "touched"], ascending=False)
+
+    def replaced(self, acts: Acts, classes: ClassSet, size: int | None = None, seed: int = 0) -> Replacement:
+        """What accuracy is left where every head described is replaced by its mean and its first m texts, and every
+        other head by its mean (G24 §4.2 and its figure), for m from 0 to `size`; beside it the same with random texts.
+
+        Arguments:
+            acts: parts of labelled images of the model (`Acts`).
+            classes: told apart (`tk.classes`).
+            size: the most texts a head; default all it has.
+            seed: of the random texts, of which five sets are drawn from the bank; default 0.
+
+        Raises:
+            InputError: for more texts than there are, spans of another model's heads, and texts without a model that
+                encodes them.
+        """
+        return replaced_by_texts(self.picks, self.layers, self.bank, acts, classes, size, seed)
 
     def save(self, path: str | Path) -> Path:
         """Write as JSON, with the model's id and fingerprint and the bank's hash; whole or not at all.

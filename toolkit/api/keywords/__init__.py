@@ -1,0 +1,1 @@
+"""What do mistakes have in common, in words?"""
