@@ -125,6 +125,8 @@ from toolkit.figures.comparison import comparison_matplotlib as comparison_matpl
 from toolkit.figures.comparison import comparison_plotly as comparison_plotly
 from toolkit.figures.frontier import frontier_matplotlib as frontier_matplotlib
 from toolkit.figures.frontier import frontier_plotly as frontier_plotly
+from toolkit.figures.keywords import keywords_matplotlib as keywords_matplotlib
+from toolkit.figures.keywords import keywords_plotly as keywords_plotly
 from toolkit.figures.maps import maps_matplotlib as maps_matplotlib
 from toolkit.figures.maps import maps_plotly as maps_plotly
 from toolkit.figures.report import report as report
@@ -143,6 +145,7 @@ from toolkit.panels.edit_lab.panel import EditLab as EditLab
 from toolkit.panels.explorer.panel import Explorer as Explorer
 from toolkit.panels.gallery.panel import Gallery as Gallery
 from toolkit.panels.head_grid.panel import HeadGrid as HeadGrid
+from toolkit.panels.keywords.panel import Keywords as Keywords
 from toolkit.panels.span_explorer.panel import SpanExplorer as SpanExplorer
 from toolkit.panels.token_map.panel import TokenMap as TokenMap
 from toolkit.panels.two_models.panel import TwoModels as TwoModels

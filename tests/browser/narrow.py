@@ -220,6 +220,7 @@ def predict() -> Panel:
 PANELS: dict[str, Callable[[], Panel]] = {
     "HeadGrid": head_grid,
     "Gallery": gallery,
+    "Keywords": lambda: tk.Keywords(world()["test"], world()["birds"], pair=("landbird", "waterbird")),
     "SpanExplorer": lambda: tk.SpanExplorer(world()["val"], head="L3.H7"),
     "TokenMap": token_map,
     "AblationLab": lambda: tk.AblationLab(world()["test"], world()["birds"]),

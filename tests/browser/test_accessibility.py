@@ -16,6 +16,11 @@ GRAVE = ("serious", "critical")
 CHOSEN: dict[str, Callable[..., None]] = {
     "HeadGrid": lambda p: (setattr(p, "selected", "L2.H3 L3.H1"), setattr(p, "pinned_layers", [2])),
     "Gallery": lambda p: setattr(p, "selected", p.ids[1]),
+    "Keywords": lambda p: (
+        setattr(p, "text", p._rows[1]["text"]),
+        p.add("a red bird"),
+        p.use("pair"),
+    ),
     "SpanExplorer": lambda p: (
         setattr(p, "text", p._rows[1]["text"]),
         setattr(p, "query", "water"),

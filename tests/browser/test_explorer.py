@@ -308,7 +308,7 @@ def test_the_whole_loop_by_keyboard(host: NarrowHost) -> None:
     host.press(tiles.nth(0), "ArrowRight")
     host.press(tiles.nth(1), "Enter")
     host.pump_until(lambda: explorer.selection.image == explorer.gallery.ids[1])
-    for tab, part in (("words", "spans"), ("where", "maps"), ("off", "ablation")):
+    for tab, part in (("keywords", "keywords"), ("words", "spans"), ("where", "maps"), ("off", "ablation")):
         chosen = root.get_by_role("tab", selected=True)
         chosen.focus()
         host.press(chosen, "ArrowRight")

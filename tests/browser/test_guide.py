@@ -155,7 +155,7 @@ def test_back_and_forth_by_keys_and_buttons(host: NarrowHost) -> None:
     assert page_focus(root) == "tour"
     button.click()  # and again from the first step
     at(root, host, explorer, 0)
-    root.get_by_role("tab", name="Words").click()  # the user goes elsewhere …
+    root.get_by_role("tab", name="Words", exact=True).click()  # the user goes elsewhere …
     host.pump_until(lambda: explorer.tab == "words" and "spans" in explorer.parts)
     host.pump_until(
         lambda: max(root.evaluate(AROUND, "[role=tab][aria-controls*=mistakes]")) <= 8

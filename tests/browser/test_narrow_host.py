@@ -52,6 +52,40 @@ def use_gallery(host: NarrowHost, root: Locator, panel) -> None:
     assert tiles.first.get_attribute("title") == panel.ids[8]
 
 
+def use_keywords(host: NarrowHost, root: Locator, panel) -> None:
+    rows = root.get_by_role("listbox", name="keywords").get_by_role("option")
+    host.pump_until(lambda: rows.count() == 19)
+    host.still(root)
+    assert root.locator(".tkkw-text").all_inner_texts() == [row["text"] for row in panel._rows]
+    rows.nth(1).click()
+    host.pump_until(lambda: panel.text == panel._rows[1]["text"] and text_of(root, ".tkkw-name") == f"“{panel.text}”")
+    host.press(rows.nth(1), "ArrowUp")
+    host.press(rows.nth(0), "Enter")
+    host.pump_until(lambda: panel.text == panel._rows[0]["text"])
+    host.still(root)
+    cell = root.locator(".tkm-cell").nth(8 * 2 + 4)
+    cell.click()
+    host.pump_until(lambda: panel.selection.heads == ((2, 4),))
+    host.press(cell, "ArrowRight")
+    host.pump_until(lambda: panel.selection.heads == ((2, 5),))
+    near = root.get_by_role("listbox", name="images: wrong, nearest to it").get_by_role("option")
+    near.nth(1).click()
+    host.pump_until(lambda: panel.selection.image == panel._chosen["wrong"][1])
+    assert pixels(near.first).std() > 5
+    root.get_by_role("button", name="as a pair to take away").click()
+    host.pump_until(lambda: panel.method is not None)
+    host.still(root)
+    after = root.locator(".tkl-groups td:nth-child(4)").all_inner_texts()
+    assert after == [f"{100 * row['after']:.1f} %" for row in panel._tried["rows"]]
+    field = root.get_by_label("add keywords")
+    field.fill("a red bird, water")
+    host.press(field, "Enter")
+    host.pump_until(
+        lambda: panel.words == ["a red bird", "water"] and root.get_by_text("undo", exact=True).is_visible()
+    )
+    host.still(root)
+
+
 def use_span_explorer(host: NarrowHost, root: Locator, panel) -> None:
     texts = root.get_by_role("listbox", name="texts of this head").get_by_role("option")
     host.pump_until(lambda: texts.count() == 10)
@@ -212,6 +246,8 @@ def use_explorer(host: NarrowHost, root: Locator, panel) -> None:
     tab = root.get_by_role("tab", selected=True)
     tab.focus()
     host.press(tab, "ArrowRight")
+    host.pump_until(lambda: panel.tab == "keywords" and root.locator(".tkkw-row").count() == 19)
+    host.press(root.get_by_role("tab", selected=True), "ArrowRight")
     host.pump_until(lambda: panel.tab == "words" and root.locator(".tkse-text").count() == 10)
     host.still(root)
     assert root.locator(".tkse-text").all_inner_texts() == [row["text"] for row in panel.spans._rows]
@@ -220,6 +256,7 @@ def use_explorer(host: NarrowHost, root: Locator, panel) -> None:
 USES: dict[str, Callable[[NarrowHost, Locator, object], None]] = {
     "HeadGrid": use_head_grid,
     "Gallery": use_gallery,
+    "Keywords": use_keywords,
     "SpanExplorer": use_span_explorer,
     "TokenMap": use_token_map,
     "AblationLab": use_ablation_lab,

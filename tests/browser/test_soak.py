@@ -162,7 +162,7 @@ def test_opening_and_leaving_every_tab_leaves_nothing_behind(host: NarrowHost, m
     host.pump_until(lambda: "grid" in explorer.parts)
 
     def around() -> None:
-        for tab in ("words", "where", "off", "edit", "two", "mistakes"):
+        for tab in ("keywords", "words", "where", "off", "edit", "two", "mistakes"):
             explorer.tab = tab
             host.pump_until(lambda: not explorer._work)
         host.still(root)

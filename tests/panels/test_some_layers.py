@@ -31,6 +31,7 @@ def large():
 
 PANELS = {
     "AblationLab": lambda acts, classes, **more: tk.AblationLab(acts, classes, **more),
+    "Keywords": lambda acts, classes, layers, **more: tk.Keywords(acts, classes, **more),
     "SpanExplorer": lambda acts, classes, **more: tk.SpanExplorer(acts, **more),
     "TwoModels": lambda acts, classes, **more: tk.TwoModels(
         acts, classes, tk.edit(acts, classes, "L3.H7", steps=2), **more

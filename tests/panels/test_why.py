@@ -15,7 +15,9 @@ from toolkit.panels.base import kept
 from toolkit.panels.base.live import LivePanel
 from toolkit.panels.base.panel import Panel
 
-PANELS = ("HeadGrid", "Gallery", "SpanExplorer", "TokenMap", "AblationLab", "EditLab", "TwoModels", "Explorer")
+PANELS = (
+    *("HeadGrid", "Gallery", "Keywords", "SpanExplorer", "TokenMap", "AblationLab", "EditLab", "TwoModels", "Explorer"),
+)
 EVIL = '<img src=x onerror="alert(1)"> & more'
 
 
@@ -84,6 +86,7 @@ def test_why_of_live_panels(name, acts):
     make = {
         "HeadGrid": lambda: tk.HeadGrid(np.eye(4)),
         "Gallery": lambda: tk.Gallery(tk.scenes("test", n=3)),
+        "Keywords": lambda: tk.Keywords(acts, birds, engine=engine),
         "SpanExplorer": lambda: tk.SpanExplorer(acts, engine=engine),
         "TokenMap": lambda: tk.TokenMap(model, tk.scenes("test", n=1), engine=engine),
         "AblationLab": lambda: tk.AblationLab(acts, birds, engine=engine),

@@ -179,6 +179,20 @@ TERMS: tuple[Term, ...] = (
          "parameters, seconds."),
     Term("placebo", "The same cure told nothing: random directions, heads or words, shuffled labels. What it reaches "
          "is the chance level of the cure."),
+    Term("keyword", "A text that images of a mistake have in common: they are nearer to it than right images of the "
+         "same class are.", "100 (mean over wrong E · a − mean over right E · a)", "B2T: Kim et al. 2024"),
+    Term("circularity", "The model that is wrong is asked what its mistakes have in common. A word near the class it "
+         "predicted then scores high, whatever is in the images; shown beside it: the word without that direction."),
+    Term("permutation test", "How often a score as high comes up where right and wrong are shuffled among the same "
+         "images; where few ways are possible, all of them are counted."),
+    Term("false discovery rate", "q: of the rows up to this one, the share that is expected to be there by chance.",
+         "q = min over later rows of p m / rank", "Benjamini and Hochberg 1995"),
+    Term("label suspect", "An image whose keyword lies nearer to what was predicted than to its label. A suspect and "
+         "nothing more: look at it.", "cos(a, T_predicted) − cos(a, T_true)", "B2T: Kim et al. 2024"),
+    Term("RoboShot", "A cure told pairs of words: the direction between them is taken out of every image.", "",
+         "Adila et al. 2024"),
+    Term("GroupDRO", "A cure told groups: class vectors that make the worst group's loss small.", "",
+         "Sagawa et al. 2020"),
     Term("class vectors (edit)", "The vectors of the target classes are moved and the images left alone.",
          "T′ = θ / ‖θ‖"),
 )  # fmt: skip

@@ -103,6 +103,7 @@ class Explorer(Guided):
         "thumb": "read the image",
         "report": "write the report",
         "doctor": "make ready the checks",
+        "keywords": "make ready the keywords",
         "spans": "make ready what the heads say",
         "maps": "make ready the maps",
         "ablation": "make ready the heads to switch off",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from toolkit.panels.base.panel import Panel
 from toolkit.panels.gallery.panel import Gallery
 from toolkit.panels.head_grid.panel import HeadGrid
+from toolkit.panels.keywords.panel import Keywords
 from toolkit.panels.span_explorer.panel import SpanExplorer
 from toolkit.panels.token_map.panel import TokenMap
 from toolkit.panels.ablation_lab.panel import AblationLab

@@ -126,7 +126,7 @@ class ExplorerParts(Composed):
         """A panel by name; made now where nobody has opened it yet, once, whoever asks.
 
         Arguments:
-            name: "gallery", "grid", "spans", "maps", "ablation", "edit", "two" or "doctor".
+            name: "gallery", "grid", "keywords", "spans", "maps", "ablation", "edit", "two" or "doctor".
         """
         # whoever holds LOCK (an observer of the user's) must not wait for another thread, which may need it
         with nullcontext() if LOCK._is_owned() else self._making[name]:  # type: ignore[attr-defined]
@@ -156,6 +156,7 @@ class ExplorerParts(Composed):
     _classes_there = property(lambda self: self._session.classes)
     gallery = property(lambda self: self.part("gallery"), doc="Gallery of the images found.")
     grid = property(lambda self: self.part("grid"), doc="HeadGrid of the scores for the pair.")
+    keywords = property(lambda self: self.part("keywords"), doc="Keywords of the pair.")
     spans = property(lambda self: self.part("spans"), doc="SpanExplorer.")
     maps = property(lambda self: self.part("maps"), doc="TokenMap.")
     ablation = property(lambda self: self.part("ablation"), doc="AblationLab.")
