@@ -43,9 +43,16 @@ SHAPE = {"images": 6000, "d": 768, "classes": 20, "shots": 60}
 REPEATS = 5
 
 
-def methods() -> list[Any]:
-    """Every method, with the words that a person would give it here."""
+def methods(world: by_strategy.World) -> list[Any]:
+    """Every method, with the words that a person would give it here; and two with keywords of the mistakes that the
+    model makes on the validation scenes.
+    """
+    birds = tk.classes(list(by_strategy.BIRDS))
+    some = world.validation.where(label=list(by_strategy.BIRDS))
+    found = tk.keywords(some, birds)
+    told = [found.as_pair().named("RoboShot, words found"), found.as_prompts().named("context ensemble, words found")]
     return [
+        *told,
         M.HeadsOff(), M.ConceptHeads("water"), M.Edit(), *_edits(), M.LTC(), M.RoboShot(WORDS["reject"]),
         M.OrthoCali(WORDS["spurious"], WORDS["pairs"]), M.MIClip(), M.TipAdapter(), M.Probe(), M.AnchoredProbe(),
         M.JTT(), M.BalancedProbe(), M.GroupDRO(), M.Prompts("varied"), M.ContextEnsemble(WORDS["contexts"]),
@@ -99,7 +106,7 @@ def shuffled(few: Any, rng: np.random.Generator) -> Any:
 def graded(world: by_strategy.World, draws: int, seed: int) -> list[dict[str, Any]]:
     """All methods on all draws: worst group and others by paper, by validation, at best; the placebo by the paper."""
     fews = [by_strategy.draw(world.model, 10, number, seed) for number in range(draws)]
-    asked = methods()
+    asked = methods(world)
     options: dict[str, Any] = {"held_out": world.test, "validation": world.validation}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

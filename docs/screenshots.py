@@ -76,6 +76,7 @@ def explorer() -> None:
         still(servers, server, root)
         keep(root, "explorer_mistakes")
         for tab, act in (
+            ("Keywords", pair_of_words),
             ("Words", None),
             ("Where", None),
             ("Heads off", heads_off),
@@ -103,6 +104,12 @@ def explorer() -> None:
         page.wait_for_timeout(3000)
         still(servers, server, root)
         keep(root, "explorer_dark")
+
+
+def pair_of_words(root: Any) -> None:
+    """Try the first keyword as a pair to take away."""
+    root.get_by_role("button", name="as a pair to take away").click()
+    root.page.wait_for_timeout(500)
 
 
 def heads_off(root: Any) -> None:

@@ -19,6 +19,8 @@ EXACT = 10_000
 """Splits up to which all are counted instead of drawn ones."""
 SPLITS = 500
 """Splits that are counted together."""
+TOGETHER = 512
+"""Texts whose cosines with all others are made together."""
 TIE = 1e-9
 """A split is as good as the one there is up to this share of the scores' size."""
 
@@ -34,6 +36,35 @@ class Scored(NamedTuple):
     t: Array
     freedom: Array
     p: Array
+
+
+class RightWithout(NamedTuple):
+    """How many images are right with something and without it: n1, right1, n0, right0 [a]."""
+
+    n1: NDArray[np.int64]
+    right1: NDArray[np.int64]
+    n0: NDArray[np.int64]
+    right0: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, there: NDArray[np.bool_], right: NDArray[np.bool_]) -> RightWithout:
+        """Counted from what is there [b, a] and which images are right [b]."""
+        n1, right1 = there.sum(0), (there & right[:, None]).sum(0)
+        return cls(n1, right1, len(right) - n1, int(right.sum()) - right1)
+
+    @property
+    def with_it(self) -> Array:
+        """Accuracy of the images with it [a]; nan where there is none."""
+        return _share(self.right1, self.n1)
+
+    @property
+    def without(self) -> Array:
+        """Accuracy of the images without it [a]; nan where there is none."""
+        return _share(self.right0, self.n0)
+
+
+def _share(right: NDArray[np.int64], n: NDArray[np.int64]) -> Array:
+    return np.divide(right, n, out=np.full(len(n), np.nan), where=n > 0)
 
 
 class CellMoments(NamedTuple):
@@ -140,15 +171,19 @@ def folded(texts: Tensor, order: NDArray[np.int64], above: float) -> NDArray[np.
     order: from the best to the worst. above: the cosine from which a text repeats another.
     """
     under = np.arange(len(texts))
-    kept: list[int] = []
-    for at in order.tolist():
-        if kept:
-            near = texts[kept] @ texts[at]
-            best = int(near.argmax())
-            if float(near[best]) > above:
-                under[at] = kept[best]
-                continue
-        kept.append(at)
+    ranked = texts[torch.from_numpy(order.copy())]
+    kept = np.zeros(len(texts), bool)  # by rank
+    for start in range(0, len(texts), TOGETHER):
+        some = ranked[start : start + TOGETHER]
+        near = (some @ ranked[: start + len(some)].T).numpy()
+        for i, row in enumerate(near):
+            rank = start + i
+            before = np.where(kept[:rank], row[:rank], -np.inf)
+            best = int(before.argmax()) if rank else 0
+            if rank and before[best] > above:
+                under[order[rank]] = order[best]
+            else:
+                kept[rank] = True
     return under
 
 

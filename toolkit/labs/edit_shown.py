@@ -14,6 +14,7 @@ from toolkit.api.edit.outcome import Locality, Outcome
 from toolkit.api.edit.problem import EditProblem
 from toolkit.api.edit.result import Edit
 from toolkit.core.head_strategies import HeadStrengths
+from toolkit.core.projection_strategies import ProjectionChange
 from toolkit.core.strategies import Linear
 from toolkit.labs.edit_records import (
     BesideSent,
@@ -177,7 +178,12 @@ def words(edit: Edit) -> EditWords:
     elif isinstance(edit.strategy, HeadStrengths):
         found["made"] = [f"{name} × {g:.2f}" for name, g in furthest(edit)]
     seen_on = edit.on().held
-    if edit.problem.images.acts.live is not None and max(int(seen_on.target.sum()), 3 * seen_on.own) > 2:
+    through_heads = not isinstance(edit.strategy, ProjectionChange)  # what heads write is changed before it is kept
+    if (
+        through_heads
+        and edit.problem.images.acts.live is not None
+        and max(int(seen_on.target.sum()), 3 * seen_on.own) > 2
+    ):
         seen = edit.inspect()
         down, up = seen.turned()
         found["down"], found["up"], found["heads"] = _scaled(down), _scaled(up), _scaled(seen.scaled())

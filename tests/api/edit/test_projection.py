@@ -96,6 +96,27 @@ def test_other_towers_fold_as_they_are_edited(family):
     )  # fmt: skip
 
 
+def test_as_a_method_it_is_the_same_edit(made, few, judging, birds):
+    way = made.strategy.name
+    fitted = tk.methods.Edit(heads="L3.H7 L3.H5", strategy=way, steps=30).fit(few, birds)
+    ours = made.logits(judging, birds).argmax(1)
+    assert (fitted.scores(judging).argmax(1) == ours).all()
+    assert (
+        fitted.scores(judging, 0.0).argmax(1) == (judging.embedding @ birds.vectors(judging.live).T).argmax(1)
+    ).all()
+    assert fitted.linear() is None
+    with pytest.raises(tk.InputError, match="edit of the projection"):
+        tk.methods.heads_under(fitted, judging)
+
+
+def test_a_map_of_it_is_refused_and_its_lab_goes_on(made, few, birds, model, judging):
+    with pytest.raises(tk.InputError, match="edit of strategy"):
+        tk.token_map(model, judging.data[0], "a landbird", edit=made)
+    lab = tk.EditLab(few, birds, "L3.H7", held_out=judging, strategy=made.strategy.name, engine=tk.Engine())
+    assert lab.error == ""
+    assert lab.edit.strategy.name == made.strategy.name
+
+
 class TestBadInput:
     def test_parts_without_pooled_vectors(self, pool, birds):
         with pytest.raises(tk.InputError, match="pooled=True"):

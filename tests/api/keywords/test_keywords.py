@@ -152,7 +152,7 @@ def test_a_planted_word_is_found_in_other_worlds():
     split = found.split("text 20")
     assert np.unravel_index(split.heads.argmax(), split.heads.shape) == (1, 2)
     assert found.table["q"][0] < 0.05
-    assert found.presence[20].right1 == 0
+    assert found.presence.right1[20] == 0
 
 
 class TestCaptions:

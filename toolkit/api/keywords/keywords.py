@@ -17,11 +17,12 @@ from toolkit.api.images.kept import layers_of
 from toolkit.api.keywords.pool import pool_of
 from toolkit.api.keywords.result import LEAST, KeywordScores, pair_direction
 from toolkit.api.words.spans import settings_of
-from toolkit.core.association import Discrepancy, discovery_rates, discrepancy
+from toolkit.core.association import discovery_rates
 from toolkit.core.keywords import EXACT as FEW_SPLITS
 from toolkit.core.keywords import (
     SPLITS,
     CellMoments,
+    RightWithout,
     Scored,
     as_good,
     folded,
@@ -110,9 +111,9 @@ def keywords(
     order = np.argsort(-raw.score, kind="stable")
     is_right = np.r_[np.zeros(len(sets.wrong), bool), np.ones(len(sets.right), bool)]
     if pool.there is None or pool.told is None:
-        presence = _presence(_nearest(cosines, share), is_right)
+        presence = RightWithout.of(_nearest(cosines, share), is_right)
     else:
-        presence = _presence(pool.there[rows][pool.told[rows]], is_right[pool.told[rows]])
+        presence = RightWithout.of(pool.there[rows][pool.told[rows]], is_right[pool.told[rows]])
     ids = images.acts.ids.astype(str)
     every = layers_of(images.acts, None, "keywords")
     names = images.classes.names
@@ -216,15 +217,6 @@ def _nearest(cosines: Tensor, share: float) -> NDArray[np.bool_]:
     there = torch.zeros(cosines.shape, dtype=torch.bool)
     there.scatter_(0, rows, True)
     return np.asarray(there.numpy())
-
-
-def _presence(there: NDArray[np.bool_], right: NDArray[np.bool_]) -> tuple[Discrepancy, ...]:
-    n1, right1 = there.sum(0), (there & right[:, None]).sum(0)
-    n, every = len(right), int(right.sum())
-    return tuple(
-        discrepancy(int(r), int(m), every - int(r), n - int(m))
-        for r, m in zip(right1.tolist(), n1.tolist(), strict=True)
-    )
 
 
 def _flags(moments: CellMoments, raw: Scored, y: int, classes: int) -> tuple[str, ...]:

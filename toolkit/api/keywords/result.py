@@ -14,8 +14,7 @@ from torch import Tensor
 from toolkit.api.images.acts import Acts
 from toolkit.api.methods.context_ensemble import ContextEnsemble
 from toolkit.api.methods.robo_shot import RoboShot
-from toolkit.core.association import Discrepancy
-from toolkit.core.keywords import SCALE, Array, Scored, by_sets
+from toolkit.core.keywords import SCALE, Array, RightWithout, Scored, by_sets
 from toolkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ class KeywordScores:
         q: false discovery rate of `p` over all texts [a] (Benjamini–Hochberg).
         flag: "S" for a text that marks wrong images of this class alone, "M" of several, "" of none [a].
         under: position of the better text that a text nearly repeats, or its own [a].
-        presence: being right with and without the text, of the class's images [a].
+        presence: how many of the class's images are right with and without the text: .n1, .right1, .n0, .right0 [a].
         odds: log odds of a phrase in captions of wrong images against those of right ones [a], or None.
         wrong, right: ids of the images.
         circular: whether the model looked at finds the words for its own mistakes.
@@ -83,7 +82,7 @@ class KeywordScores:
     q: Array
     flag: tuple[str, ...]
     under: NDArray[np.int64]
-    presence: tuple[Discrepancy, ...]
+    presence: RightWithout
     odds: Array | None
     wrong: tuple[str, ...]
     right: tuple[str, ...]
@@ -108,6 +107,14 @@ class KeywordScores:
         order = np.argsort(-self.raw.score, kind="stable")
         return [int(i) for i in order if self.under[i] == i]
 
+    def repeats(self, at: int) -> list[str]:
+        """The texts that nearly repeat a better one.
+
+        Arguments:
+            at: position of the better one.
+        """
+        return [self.texts[i] for i in np.flatnonzero(self.under == at).tolist() if i != at]
+
     @property
     def table(self) -> pandas.DataFrame:
         """One row per keyword, the highest score first, those that repeat another left out: text, score, low, high,
@@ -115,19 +122,14 @@ class KeywordScores:
         """
         import pandas
 
-        repeats = [[] for _ in self.texts]  # type: list[list[str]]
-        for i, better in enumerate(self.under.tolist()):
-            if better != i:
-                repeats[better].append(self.texts[i])
         rows = []
         for i in self.order:
-            d = self.presence[i]
             row = {
                 "text": self.texts[i], "score": self.raw.score[i], "low": self.raw.low[i], "high": self.raw.high[i],
                 "residual": self.residual.score[i], "left": self.left[i], "t": self.raw.t[i], "p": self.p[i],
-                "q": self.q[i], "flag": self.flag[i], "n1": d.n1, "n0": d.n0,
-                "acc1": d.right1 / d.n1 if d.n1 else np.nan, "acc0": d.right0 / d.n0 if d.n0 else np.nan,
-                "repeats": "; ".join(repeats[i]), "enough": self.enough,
+                "q": self.q[i], "flag": self.flag[i], "n1": self.presence.n1[i], "n0": self.presence.n0[i],
+                "acc1": self.presence.with_it[i], "acc0": self.presence.without[i],
+                "repeats": "; ".join(self.repeats(i)), "enough": self.enough,
             }  # fmt: skip
             rows.append(row if self.odds is None else row | {"odds": self.odds[i]})
         return pandas.DataFrame(rows)

@@ -22,8 +22,10 @@ from toolkit.api.methods.shots import Shots
 from toolkit.core.class_vectors import ClassVectors
 from toolkit.core.head_strategies import HeadStrengths
 from toolkit.core.methods.head_sums import TOGETHER
+from toolkit.core.projection_strategies import ProjectionChange
 from toolkit.core.seen import Seen
 from toolkit.core.strategies import Linear
+from toolkit.errors import InputError
 from toolkit.models.model import Model
 
 POINTS = 25
@@ -97,10 +99,15 @@ class EditFitted(Fitted):
 
     def embedded(self, seen: Seen, value: float) -> Tensor:
         way = self.edit.strategy
-        return way.embedded(self.theta(value), seen) if isinstance(way, HeadStrengths) else seen.embedding
+        if isinstance(way, HeadStrengths | ProjectionChange):
+            return way.embedded(self.theta(value), seen)
+        return seen.embedding
 
     def contribution(self, seen: Seen, head: tuple[int, int], part: Tensor, value: float) -> Tensor:
         way = self.edit.strategy
+        if isinstance(way, ProjectionChange):
+            given = "an edit of the projection: what a head writes before it is not kept"
+            raise InputError(self.name, given, "a method that leaves the projection", "fold it and extract anew")
         if not isinstance(way, HeadStrengths):
             return part
         change = way.change(self.theta(value))

@@ -20,6 +20,7 @@ from toolkit.core.head_strategies import HeadStrengths
 from toolkit.core.heads import HeadSet, which_layers
 from toolkit.core.parts import Convention, term_names
 from toolkit.core.precision import full_precision
+from toolkit.core.projection_strategies import ProjectionChange
 from toolkit.core.strategies import Linear, Strategy
 from toolkit.core.tokens import TokenParts, TokenState
 from toolkit.errors import InputError, UnsupportedModelError
@@ -243,6 +244,9 @@ def _change(edit: EditMade | None, model: Model) -> Tensor | HeadChange | None:
         given = f"an edit of {edit.settings['model']!r} (fingerprint {own}) for {card.id!r} ({card.fingerprint})"
         raise InputError("token_map", given, "an edit of this model", "load the model the edit was made for")
     way = edit.strategy
+    if isinstance(way, ProjectionChange):
+        given = f"an edit of strategy {way.name!r}: what tokens write before the projection is not kept"
+        raise InputError("token_map", given, "an edit of the embedding or of heads", "fold it: edit.fold(model)")
     if isinstance(way, HeadStrengths):
         return way.change(edit.theta)
     if not isinstance(way, Linear):

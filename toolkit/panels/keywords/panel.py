@@ -306,21 +306,7 @@ class Keywords(LivePanel):
         order = found.order
         shown = order if len(order) <= TOP + BOTTOM else [*order[:TOP], *order[-BOTTOM:]]
         lowest = set(order[-BOTTOM:]) if len(order) > BOTTOM else set()
-        repeats: dict[int, list[str]] = {}
-        for i, better in enumerate(found.under.tolist()):
-            if better != i:
-                repeats.setdefault(better, []).append(found.texts[i])
-        rows: list[KeywordRow] = []
-        for i in shown:
-            d = found.presence[i]
-            rows.append({
-                "text": found.texts[i], "score": float(found.raw.score[i]), "low": _known(found.raw.low[i]),
-                "high": _known(found.raw.high[i]), "residual": float(found.residual.score[i]),
-                "q": float(found.q[i]), "flag": found.flag[i], "with_it": _share(d.right1, d.n1),
-                "without": _share(d.right0, d.n0), "n_with": d.n1, "repeats": "; ".join(repeats.get(i, [])),
-                "beneath": i in lowest,
-            })  # fmt: skip
-        self._rows = rows
+        self._rows = [_row(found, i, i in lowest) for i in shown]
         facts: KeywordFacts = {
             "true": found.true, "predicted": found.predicted, "wrong": len(found.wrong), "right": len(found.right),
             "enough": found.enough, "least": LEAST, "circular": found.circular, "between": len(order) - len(shown),
@@ -423,5 +409,11 @@ def _known(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def _share(right: int, n: int) -> float | None:
-    return right / n if n else None
+def _row(found: KeywordScores, i: int, beneath: bool) -> KeywordRow:
+    raw, presence = found.raw, found.presence
+    return {
+        "text": found.texts[i], "score": float(raw.score[i]), "low": _known(raw.low[i]), "high": _known(raw.high[i]),
+        "residual": float(found.residual.score[i]), "q": float(found.q[i]), "flag": found.flag[i],
+        "with_it": _known(presence.with_it[i]), "without": _known(presence.without[i]),
+        "n_with": int(presence.n1[i]), "repeats": "; ".join(found.repeats(i)), "beneath": beneath,
+    }  # fmt: skip
