@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
-import torch
 
 from toolkit.api.checks import Check, quiet
 from toolkit.api.edit.frontier_result import MEASURES, pareto
-from toolkit.api.edit.held_out import HeldOut, held_out
-from toolkit.api.edit.problem import edit_problem
+from toolkit.api.edit.held_out import HeldOut
 from toolkit.api.images.acts import Acts
 from toolkit.api.methods.as_it_is import AsItIs
-from toolkit.api.methods.compared import Array, Compared, Turned
-from toolkit.api.methods.fitted import Fitted
+from toolkit.api.methods.compared import Array, Compared
+from toolkit.api.methods.field import Choose, field_of, path_of, turned_by
 from toolkit.api.methods.method import Method
 from toolkit.api.methods.registry import known_method
 from toolkit.core.metrics import Change
@@ -27,8 +25,6 @@ from toolkit.errors import InputError, warn_caller
 
 if TYPE_CHECKING:
     import pandas
-
-Choose = Literal["paper", "validation", "loo"]
 
 
 class MethodWarning(UserWarning):
@@ -241,9 +237,9 @@ def comparison(
         raise InputError("comparison", given, "parts of other labelled images, which judge", "hold some out")
     every = [_attached(one, model) for one in every]
     held_out, validation = _attached(held_out, model), _attached(validation, model)
-    asked = _settings(methods, every[0], heads)
+    asked = asked_methods(methods, every[0], heads)
     known = _groups_of(groups, every, asked)
-    fields = [_field(one, classes, held_out, unrelated, validation) for one in every]
+    fields = [field_of(one, classes, held_out, unrelated, validation) for one in every]
     notes = tuple(dict.fromkeys(note for field in fields for note in field.notes))
     for note in notes:
         warn_caller(f"comparison: {note}", MethodWarning)
@@ -254,42 +250,14 @@ def comparison(
             settings.fit(one, classes, own, validation, model, seed) for one, own in zip(every, known, strict=True)
         ]
         values = fitted[0].dial.grid
-        turned = tuple(_turned(made, field, choose, within) for made, field in zip(fitted, fields, strict=True))
-        paths = [_path(made, values, field.held) for made, field in zip(fitted, fields, strict=True)]
+        turned = tuple(turned_by(made, field, choose, within) for made, field in zip(fitted, fields, strict=True))
+        paths = [path_of(made, values, field.held) for made, field in zip(fitted, fields, strict=True)]
         stacked: dict[str, Array] = {name: np.stack([path[name] for path in paths]) for name in MEASURES}
         found[settings.name] = Compared(turned, values, stacked)
         if each is not None:
             each(found[settings.name])
     n = 0 if validation is None else len(validation)
     return Comparison(found, choose, tuple(field.held for field in fields), notes, n)
-
-
-@dataclass(frozen=True, eq=False)
-class _Field:
-    """What one draw is judged on, and chosen on."""
-
-    problem: Any
-    held: HeldOut
-    chosen_on: HeldOut | None
-    notes: tuple[str, ...]
-
-
-def _field(few: Acts, classes: ClassSet, held: Any, unrelated: Any, validation: Any) -> _Field:
-    problem = edit_problem(few, classes, (), operation="comparison")
-    judging = held_out(problem, held, unrelated)
-    chosen_on = None if validation is None else held_out(problem, validation)
-    notes = []
-    if judging.used:
-        notes.append(f"{many(judging.used, 'held-out image')} are among the few: left out of what is judged")
-    if chosen_on is not None and chosen_on.used:
-        notes.append(f"{many(chosen_on.used, 'validation image')} are among the few: left out")
-    if chosen_on is not None:
-        shared = np.isin(chosen_on.images.acts.ids.astype(str), judging.images.acts.ids.astype(str))
-        if shared.any():
-            given = f"{int(shared.sum())} images that both choose and judge"
-            accepted = "validation images that are not held out"
-            raise InputError("comparison", given, accepted, "take them out of one of the two")
-    return _Field(problem, judging, chosen_on, tuple(notes))
 
 
 def _attached(acts: Any, model: Any) -> Any:
@@ -314,7 +282,7 @@ def _groups_of(given: Any, draws: Sequence[Acts], methods: Sequence[Method]) -> 
     return [[str(given[name]) for name in one.ids.astype(str).tolist()] for one in draws]
 
 
-def _settings(given: Sequence[Any] | None, few: Acts, heads: Any) -> list[Method]:
+def asked_methods(given: Sequence[Any] | None, few: Acts, heads: Any) -> list[Method]:
     """Methods with their settings, the model as it is first."""
     if given is None:
         grouped = any(name not in ("", "None", "nan") for name in set(few.groups.astype(str)))
@@ -342,40 +310,3 @@ def _with_heads(settings: Method, heads: Any) -> Method:
         if getattr(settings, name, "none of its fields") is None:
             return replace(settings, **{name: heads})
     return settings
-
-
-def _path(fitted: Fitted, values: Sequence[float], held: HeldOut) -> dict[str, Any]:
-    """Measures along the path [m]."""
-    found = held.rates(lambda seen: torch.stack([fitted.scores_of(seen, value).argmax(1) for value in values]))
-    return dict(found)
-
-
-def _turned(fitted: Fitted, field: _Field, choose: Choose, within: float | None) -> Turned:
-    """The dial put as it was asked for."""
-    dial, chosen = fitted.dial, "paper"
-    value = dial.paper
-    if choose == "validation" and field.chosen_on is not None and len(dial.grid) > 1:
-        chosen = "validation"
-        rates = _path(fitted, dial.grid, field.chosen_on)
-        grouped = field.chosen_on.images.has_groups and np.isfinite(rates["worst"]).all()
-        worst = rates["worst"] if grouped else rates["success"]
-        if not np.isfinite(worst).all():
-            given = "validation images, none of a class that the shots are of"
-            raise InputError("comparison", given, f"images of {', '.join(field.problem.targets)}", "add some")
-        kept = rates["locality"]
-        if within is not None and np.isfinite(kept).all():
-            worst = np.where(kept >= kept[dial.grid.index(dial.start)] - within / 100 - 1e-12, worst, -1.0)
-        value = dial.grid[int(np.flatnonzero(worst >= worst.max() - 1e-12)[0])]  # the grid begins at the start
-    if choose == "loo" and len(dial.grid) > 1:
-        value, chosen = _left_out(fitted)
-    return Turned(fitted, value, chosen, field.problem, field.held)
-
-
-def _left_out(fitted: Fitted) -> tuple[float, str]:
-    """The value with which most shots are right that were left out; the paper's where a method cannot leave one out."""
-    labels, right = fitted.shots.labels, []
-    try:
-        right = [int((fitted.leave_one_out(v).argmax(1) == labels).sum()) for v in fitted.dial.grid]
-    except InputError:
-        return fitted.dial.paper, "paper: it cannot leave one out"
-    return fitted.dial.grid[int(np.argmax(right))], "leave one out"
