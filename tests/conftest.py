@@ -16,7 +16,17 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 BROWSER = "tests/browser/"
 SERVED = (
     ("explorer", "kept", "soak", "attacks"),
-    ("edit_lab", "token_map", "ablation_lab", "head_grid", "span_explorer", "keywords", "predict", "gallery"),
+    (
+        "edit_lab",
+        "token_map",
+        "ablation_lab",
+        "head_grid",
+        "span_explorer",
+        "keywords",
+        "compare_lab",
+        "predict",
+        "gallery",
+    ),
 )
 """Files whose pages come from Jupyter servers, in two shares of about the same length: each share runs in one process,
 so that there are two servers of a kind at most. The other files of tests/browser go where there is room.

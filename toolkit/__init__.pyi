@@ -140,6 +140,7 @@ from toolkit.organism.scenes import scenes as scenes
 from toolkit.panels.ablation_lab.panel import AblationLab as AblationLab
 from toolkit.panels.base.selection import Selection as Selection
 from toolkit.panels.base.selection import link as link
+from toolkit.panels.compare_lab.panel import CompareLab as CompareLab
 from toolkit.panels.doctor.panel import Doctor as Doctor
 from toolkit.panels.edit_lab.panel import EditLab as EditLab
 from toolkit.panels.explorer.panel import Explorer as Explorer

@@ -210,6 +210,15 @@ def two_models() -> Panel:
     return tk.TwoModels(test, birds, edit, image=str(test.ids[3]), text="a landbird", against="a waterbird")
 
 
+def compare_lab() -> Panel:
+    """Cures told words, labels and groups, with images to choose dials on."""
+    words = tk.methods.RoboShot([("a water background", "a land background")])
+    methods = [words, "HeadsOff", "Edit", "TipAdapter", "Probe", "GroupDRO"]
+    val = world()["val"]
+    choosing, held = val.take(range(80)), val.take(range(80, 240))
+    return tk.CompareLab(world()["few"], world()["every"], methods, held_out=held, validation=choosing)
+
+
 def predict() -> Panel:
     return Predict(
         "How many of 100 landbirds on water does it get right?", 34.2, low=0, high=100, unit="%",
@@ -225,6 +234,7 @@ PANELS: dict[str, Callable[[], Panel]] = {
     "TokenMap": token_map,
     "AblationLab": lambda: tk.AblationLab(world()["test"], world()["birds"]),
     "EditLab": lambda: tk.EditLab(world()["few"], world()["every"], "L3.H7 L3.H5", held_out=world()["val"]),
+    "CompareLab": lambda: compare_lab(),
     "TwoModels": lambda: two_models(),
     "Predict": predict,
     "Explorer": lambda: tk.Explorer(world()["model"], world()["val"], ["landbird", "waterbird"]),

@@ -29,6 +29,7 @@ CHOSEN: dict[str, Callable[..., None]] = {
     "TokenMap": lambda p: (setattr(p, "patch", (2, 3)), setattr(p, "difference", True)),
     "AblationLab": lambda p: (p.choose(), setattr(p, "pair", ("landbird", "waterbird")), setattr(p, "text", "water")),
     "EditLab": lambda p: (p.keep("mine"), setattr(p, "alpha", 1000), setattr(p, "image", p._flips["right"][0]["id"])),
+    "CompareLab": lambda p: (setattr(p, "price", 0.9), setattr(p, "focus", "probe"), setattr(p, "against", "edit")),
     "TwoModels": lambda p: (setattr(p, "score", "C"), setattr(p, "pair", ("landbird", "waterbird"))),
     "Predict": lambda p: (setattr(p, "guess", 60), p.reveal()),
     "Explorer": lambda p: (setattr(p, "pair", ("landbird", "waterbird")), setattr(p.selection, "heads", "L3.H7")),

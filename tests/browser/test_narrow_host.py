@@ -228,6 +228,37 @@ def use_predict(host: NarrowHost, root: Locator, panel) -> None:
     assert text_of(root, ".tkp-sentence") == "You expected 60 %, it is 34.2 %: 25.8 points too high."
 
 
+def use_compare_lab(host: NarrowHost, root: Locator, panel) -> None:
+    host.pump_until(lambda: len(panel.methods) == 6 and root.locator(".tkco-mark").count() == 6)
+    host.still(root)
+    after = lambda: root.locator(".tkl-groups td:nth-child(4)").all_inner_texts()  # noqa: E731
+    agrees = lambda: [float(x.removesuffix(" %")) for x in after()]  # noqa: E731
+    root.get_by_role("button", name="look at probe").click()
+    host.pump_until(lambda: panel.focus == "probe" and panel._shown["name"] == "probe")
+    host.still(root)
+    np.testing.assert_allclose(agrees(), [100 * row["after"] for row in panel._shown["rows"]], atol=0.051)
+    dial = root.get_by_label("probe, λ")
+    at = panel.dials["probe"]
+    dial.focus()
+    host.press(dial, "ArrowRight", "ArrowRight")
+    host.pump_until(lambda: panel.dials["probe"] == at + 2)
+    host.still(root)
+    np.testing.assert_allclose(agrees(), [100 * row["after"] for row in panel._shown["rows"]], atol=0.051)
+    host.press(dial, "ArrowDown")
+    host.pump_until(lambda: panel.focus != "probe")
+    host.press(root.locator(":focus"), "p")
+    host.pump_until(lambda: panel.dials["probe"] == at)
+    host.press(root.locator(":focus"), "l")
+    host.pump_until(lambda: panel.price is not None and root.locator(".tkco-price").count() == 1)
+    host.still(root)
+    assert "worst at" in text_of(root, ".tkco-table")
+    host.press(root.locator(":focus"), "t")
+    host.pump_until(lambda: "told" in text_of(root, '[role=tabpanel][aria-label="what it was told"]'))
+    root.get_by_label("against which method").select_option("edit")
+    host.pump_until(lambda: panel.against == "edit" and panel._shown["against"] == "edit")
+    host.still(root)
+
+
 def use_explorer(host: NarrowHost, root: Locator, panel) -> None:
     host.pump_until(lambda: root.locator(".tkhg-cell").count() == 32)
     host.still(root)
@@ -261,6 +292,7 @@ USES: dict[str, Callable[[NarrowHost, Locator, object], None]] = {
     "TokenMap": use_token_map,
     "AblationLab": use_ablation_lab,
     "EditLab": use_edit_lab,
+    "CompareLab": use_compare_lab,
     "TwoModels": use_two_models,
     "Predict": use_predict,
     "Explorer": use_explorer,

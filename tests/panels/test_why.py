@@ -16,7 +16,8 @@ from toolkit.panels.base.live import LivePanel
 from toolkit.panels.base.panel import Panel
 
 PANELS = (
-    *("HeadGrid", "Gallery", "Keywords", "SpanExplorer", "TokenMap", "AblationLab", "EditLab", "TwoModels", "Explorer"),
+    *("HeadGrid", "Gallery", "Keywords", "SpanExplorer", "TokenMap", "AblationLab", "EditLab", "CompareLab"),
+    *("TwoModels", "Explorer"),
 )
 EVIL = '<img src=x onerror="alert(1)"> & more'
 
@@ -91,6 +92,7 @@ def test_why_of_live_panels(name, acts):
         "TokenMap": lambda: tk.TokenMap(model, tk.scenes("test", n=1), engine=engine),
         "AblationLab": lambda: tk.AblationLab(acts, birds, engine=engine),
         "EditLab": lambda: tk.EditLab(acts, birds, "L3.H7", engine=engine, steps=2),
+        "CompareLab": lambda: tk.CompareLab(acts.draw(5), birds, ["Probe"], held_out=acts, engine=engine),
         "TwoModels": lambda: tk.TwoModels(acts, birds, engine=engine),
         "Explorer": lambda: tk.Explorer(model, tk.scenes("val", n=60, kind="birds"), engine=engine),
     }

@@ -21,6 +21,7 @@ from toolkit.api.methods.registry import method
 from toolkit.api.methods.shots import Shots
 from toolkit.core.class_vectors import ClassVectors
 from toolkit.core.head_strategies import HeadStrengths
+from toolkit.core.heads import HeadSet
 from toolkit.core.methods.head_sums import TOGETHER
 from toolkit.core.projection_strategies import ProjectionChange
 from toolkit.core.seen import Seen
@@ -68,21 +69,28 @@ class EditMethod(Method):
             nothing = UnchangedFitted(self, shots)
             nothing.notes = ("no image is wrong, or no head was found: there is nothing to scale",)
             return nothing
-        made = EditFitted(self, shots)
-        made.edit = edit(
+        solved = edit(
             shots.images.acts, shots.classes, heads, alpha, self.beta, self.steps, strategy=self.strategy,
             logit_scale=self.logit_scale, seed=shots.seed,
         )  # fmt: skip
-        assert made.edit.history is not None
-        steps = made.edit.history.steps.tolist()
-        last = float(steps[-1])
-        grid = tuple(float(steps[i]) for i in np.unique(np.linspace(0, len(steps) - 1, POINTS).round().astype(int)))
-        made.dial = Dial("step", grid, paper=last, high=last, says="how many steps the solver has taken")
-        made.ledger = Ledger(labels=len(shots), parameters=len(made.edit.theta))
-        made.notes = (f"heads {heads or 'none'}",)
+        made = fitted_edit(self, shots, solved)
         if alpha != self.alpha:
             made.notes += ("no image is wrong, or no head was found: α is 0",)
         return made
+
+
+def fitted_edit(method: EditMethod, shots: Shots, solved: Edit) -> EditFitted:
+    """An edit with its history as a fitted method."""
+    made = EditFitted(method, shots)
+    made.edit = solved
+    assert solved.history is not None
+    steps = solved.history.steps.tolist()
+    last = float(steps[-1])
+    grid = tuple(float(steps[i]) for i in np.unique(np.linspace(0, len(steps) - 1, POINTS).round().astype(int)))
+    made.dial = Dial("step", grid, paper=last, high=last, says="how many steps the solver has taken")
+    made.ledger = Ledger(labels=len(shots), parameters=len(solved.theta))
+    made.notes = (f"heads {HeadSet.of(solved.settings['heads']) or 'none'}",)
+    return made
 
 
 class EditFitted(Fitted):

@@ -15,9 +15,11 @@ export class HeadMap {
   /**
    * @param {Frame} view
    * @param {Element} parent
+   * @param {number} largest side of a cell, in pixels
    */
-  constructor(view, parent) {
+  constructor(view, parent, largest = 24) {
     this.view = view;
+    this.largest = largest;
     this.node = make("div", "tkm-map", parent, { role: "grid" });
     /** @type {HTMLElement[]} */
     this.cells = [];
@@ -43,7 +45,7 @@ export class HeadMap {
     const held = this.focused ? this.headOf(/** @type {Element} */ (this.view.active)) : undefined;
     this.cells = [];
     this.at = [];
-    const size = Math.round(within(Math.min(HEIGHT / layers.length, WIDTH / heads), 9, 24));
+    const size = Math.round(within(Math.min(HEIGHT / layers.length, WIDTH / heads), 9, this.largest));
     this.node.style.setProperty("--tk-cell", `${size}px`);
     this.node.replaceChildren();
     this.node.style.gridTemplateColumns = `max-content repeat(${heads}, ${size}px)`;

@@ -108,6 +108,7 @@ class Explorer(Guided):
         "maps": "make ready the maps",
         "ablation": "make ready the heads to switch off",
         "edit": "make ready the edit",
+        "compare": "make ready the cures",
         "two": "make ready the second model",
         "tour": "take the step of the tour",
     }

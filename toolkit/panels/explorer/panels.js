@@ -1,6 +1,7 @@
 // Made by "make js": every folder of panels with a view.js.
 
 export { default as ablation_lab } from "../ablation_lab/view.js";
+export { default as compare_lab } from "../compare_lab/view.js";
 export { default as doctor } from "../doctor/view.js";
 export { default as edit_lab } from "../edit_lab/view.js";
 export { default as gallery } from "../gallery/view.js";

@@ -14,6 +14,7 @@ from toolkit.panels.span_explorer.panel import SpanExplorer
 from toolkit.panels.token_map.panel import TokenMap
 from toolkit.panels.ablation_lab.panel import AblationLab
 from toolkit.panels.edit_lab.panel import EditLab
+from toolkit.panels.compare_lab.panel import CompareLab
 from toolkit.panels.two_models.panel import TwoModels
 from toolkit.panels.doctor.panel import Doctor
 

@@ -126,7 +126,7 @@ class ExplorerParts(Composed):
         """A panel by name; made now where nobody has opened it yet, once, whoever asks.
 
         Arguments:
-            name: "gallery", "grid", "keywords", "spans", "maps", "ablation", "edit", "two" or "doctor".
+            name: "gallery", "grid", "keywords", "spans", "maps", "ablation", "edit", "compare", "two" or "doctor".
         """
         # whoever holds LOCK (an observer of the user's) must not wait for another thread, which may need it
         with nullcontext() if LOCK._is_owned() else self._making[name]:  # type: ignore[attr-defined]
@@ -161,6 +161,7 @@ class ExplorerParts(Composed):
     maps = property(lambda self: self.part("maps"), doc="TokenMap.")
     ablation = property(lambda self: self.part("ablation"), doc="AblationLab.")
     edit = property(lambda self: self.part("edit"), doc="EditLab.")
+    compare = property(lambda self: self.part("compare"), doc="CompareLab.")
     two = property(lambda self: self.part("two"), doc="TwoModels.")
     doctor = property(lambda self: self.part("doctor"), doc="Doctor.")
 

@@ -1,0 +1,1 @@
+"""Cures beside one another."""
