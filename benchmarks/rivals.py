@@ -19,7 +19,6 @@ import numpy as np
 import torch
 
 import toolkit as tk
-from toolkit.core.heads import HeadSet
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import by_strategy
@@ -69,40 +68,6 @@ def _edits() -> list[Any]:
     return found
 
 
-def placebo(method: Any, few: Any, every: Any, rng: np.random.Generator) -> tuple[Any, Any]:
-    """The same cure told nothing: other settings, or images with shuffled labels."""
-    d = few.embedding.shape[1]
-    words = [str(word) for word in rng.permutation(OTHER)]
-    if isinstance(method, M.RoboShot):
-        return M.RoboShot(rng.normal(size=(1, 2, d))), few
-    if isinstance(method, M.OrthoCali):
-        return M.OrthoCali(rng.normal(size=(2, d)), rng.normal(size=(2, 2, d))), few
-    if isinstance(method, M.MIClip):
-        groups = [group.split(" on ")[1] for group in few.groups.astype(str)]
-        return M.MIClip(attribute=tuple(str(x) for x in rng.permutation(groups))), few
-    if isinstance(method, M.PerceptionCLIP):
-        return M.PerceptionCLIP({"thing": {"": "", "one": f"and {words[0]}", "other": f"and {words[1]}"}}), few
-    if isinstance(method, M.ContextEnsemble | M.GroupPrompts):
-        return type(method)((f"and {words[0]}", f"and {words[1]}")), few
-    if isinstance(method, M.Prompts):
-        return M.Prompts([f"{words[0]} and {{a}}", f"{words[1]} and {{a}}"]), few
-    if isinstance(method, M.HeadsOff | M.ConceptHeads):
-        size = len(method.fit(few, every).heads)
-        heads = [(layer, head) for layer in range(4) for head in range(8)]
-        chosen = [heads[i] for i in rng.choice(len(heads), size, replace=False)]
-        return M.HeadsOff(HeadSet(tuple(chosen)), "mean" if isinstance(method, M.ConceptHeads) else "zero"), few
-    return method, shuffled(few, rng)
-
-
-def shuffled(few: Any, rng: np.random.Generator) -> Any:
-    """The same images, their labels dealt out anew."""
-    some = few.samples.take(list(range(len(few))))
-    some.labels[:] = rng.permutation(some.labels)
-    places = [str(group).split(" on ")[1] for group in some.groups]
-    some.groups[:] = [f"{label} on {place}" for label, place in zip(some.labels, places, strict=True)]
-    return tk.extract(few.model, some, progress=False)
-
-
 def graded(world: by_strategy.World, draws: int, seed: int) -> list[dict[str, Any]]:
     """All methods on all draws: worst group and others by paper, by validation, at best; the placebo by the paper."""
     fews = [by_strategy.draw(world.model, 10, number, seed) for number in range(draws)]
@@ -132,7 +97,7 @@ def placebos(world: by_strategy.World, asked: list[Any], few: Any, rng: np.rando
     """The worst group under every placebo, its dial by the paper."""
     found = {}
     for method in asked:
-        settings, images = placebo(method, few, world.every, rng)
+        settings, images = M.placebo(method, few, world.every, rng, OTHER)
         fitted = settings.fit(images, world.every, model=world.model)
         found[method.name] = worst(fitted, world)
     return found

@@ -195,5 +195,21 @@ def test_in_the_explorer_the_words_are_those_of_the_mistake():
     lab = explorer.compare
     assert lab.methods["RoboShot"].fitted.method.reject[0][0] in explorer.keywords.found.marks(3)[0]
     judged = set(explorer._session.judging.ids)
-    assert not judged & set(explorer._session.choosing.ids)
+    assert not judged & set(lab._session.validation.ids)
     assert set(lab._session.held().images.acts.ids) <= judged
+
+
+def test_other_draws_and_placebos_stand_beside_the_one_looked_at(world, lab):
+    lab.focus = "probe"
+    [other] = lab._cloud["draws"]
+    fitted = M.Probe().fit(world["few"][1], world["every"])
+    held = lab._session.held(1)
+    guess = fitted.scores_of(held.seen, lab.methods["probe"].dial).argmax(1)
+    assert other["locality"] == pytest.approx(float((guess == held.images.truth)[held.elsewhere].double().mean()))
+    assert lab._cloud["placebo"] == []
+    lab.placebo = True
+    assert len(lab._cloud["placebo"]) == 8
+    own = lab._paths["probe"]["worst"][lab.dials["probe"]]
+    assert np.mean([one["worst"] for one in lab._cloud["placebo"]]) < own
+    lab.methods["probe"].dial = float("inf")
+    assert all(one["worst"] == pytest.approx(lab._origin["worst"]) for one in lab._cloud["placebo"])

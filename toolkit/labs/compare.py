@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -16,6 +16,7 @@ from toolkit.api.edit.held_out import HeldOut
 from toolkit.api.edit.outcome import Outcome, outcome_of
 from toolkit.api.edit.result import Edit
 from toolkit.api.images.acts import Acts
+from toolkit.api.images.judged import Judged
 from toolkit.api.methods.as_it_is import AsItIs
 from toolkit.api.methods.comparison import asked_methods
 from toolkit.api.methods.dial import Dial
@@ -25,14 +26,18 @@ from toolkit.api.methods.fitted import Fitted
 from toolkit.api.methods.heads_off import HeadsOff
 from toolkit.api.methods.heads_under import HeadsUnder, heads_under
 from toolkit.api.methods.method import Method
+from toolkit.api.methods.placebo import placebo
 from toolkit.core.metrics import Change
 from toolkit.data.classes import ClassSet
 from toolkit.errors import InputError
 from toolkit.labs.edit_shown import rows
+from toolkit.labs.keywords import KeywordSession, Pair
 
 Array = NDArray[np.float64]
 How = Literal["paper", "validation", "here"]
 AS_IT_IS = "as it is"
+PLACEBOS = 8
+"""Cures told nothing that a cloud is made of."""
 MOST_WRONG = 300
 """Mistakes that heads are looked at on."""
 
@@ -124,6 +129,7 @@ class CompareSession:
         self._lock = threading.RLock()
         self._fitted: dict[tuple[str, int], Fitted] = {}
         self._paths: dict[tuple[str, int], MethodPath] = {}
+        self._told_nothing: dict[tuple[str, int, int], Fitted] = {}
 
     def held(self, draw: int = 0) -> HeldOut:
         """What a draw is judged on."""
@@ -162,9 +168,9 @@ class CompareSession:
         return None
 
     def _forget(self, name: str) -> None:
-        for kept in (self._fitted, self._paths):
-            for key in [key for key in kept if key[0] == name]:
-                del kept[key]  # type: ignore[attr-defined]
+        self._fitted = {key: one for key, one in self._fitted.items() if key[0] != name}
+        self._paths = {key: one for key, one in self._paths.items() if key[0] != name}
+        self._told_nothing = {key: one for key, one in self._told_nothing.items() if key[0] != name}
 
     def fitted(self, name: str, draw: int = 0) -> Fitted:
         """A method, fitted to a draw. Raises InputError where it cannot be."""
@@ -193,6 +199,30 @@ class CompareSession:
         fitted = self.fitted(name, draw)
         return outcome_of(held, lambda seen: fitted.scores_of(seen, value).argmax(1)[None])
 
+    def other_draws(self, name: str, value: float, draw: int) -> Iterator[dict[str, float]]:
+        """The measures of a method made from each of the other draws, its dial at the same value."""
+        for other in range(len(self.draws)):
+            if other != draw:
+                yield self._measured(self.fitted(name, other), value, other)
+
+    def placebos(self, name: str, value: float, draw: int) -> Iterator[dict[str, float]]:
+        """The measures of a method told nothing, its dial at the same value; made once for every method and draw.
+        Raises InputError where it has none.
+        """
+        for seed in range(PLACEBOS):
+            key = (name, draw, seed)
+            with self._lock:
+                if key not in self._told_nothing:
+                    settings, few = placebo(self.settings[name], self.draws[draw], self.classes, seed)
+                    self._told_nothing[key] = settings.fit(few, self.classes, None, self.validation)
+                fitted = self._told_nothing[key]
+            yield self._measured(fitted, value, draw)
+
+    def _measured(self, fitted: Fitted, value: float, draw: int) -> dict[str, float]:
+        at = min(max(value, fitted.dial.low), fitted.dial.high) if value != fitted.dial.start else value
+        found = path_of(fitted, [at], self.held(draw))
+        return {name: float(values[0]) for name, values in found.items()}
+
     def heads(self, name: str, value: float, draw: int = 0) -> HeadsUnder:
         """What every head does to the margin of mistakes, under a method and in the model as it is."""
         wrong = self.held(draw).images
@@ -202,6 +232,18 @@ class CompareSession:
             given = "held-out images, none of which is wrong"
             raise InputError("CompareLab", given, "some mistakes", "there is nothing that heads push towards")
         return heads_under(self.fitted(name, draw), wrong.acts.take(rows_of), value)
+
+
+def cures_of_words(images: Judged, pair: Pair) -> list[Method]:
+    """Cures told words that nobody typed: keywords of the mistakes of some images, as a pair to take away and in the
+    prompts. None where nothing is wrong, or there are no words for it.
+    """
+    asked = pair if pair in images.mistakes else None
+    try:
+        found = KeywordSession(images.acts, images.classes, None, None, None, None, None).found(asked, ())
+    except InputError:
+        return []
+    return [found.as_pair(), found.as_prompts()]
 
 
 def rows_between(before: Outcome, after: Outcome) -> list[dict[str, Any]]:

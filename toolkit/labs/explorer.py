@@ -22,14 +22,12 @@ from toolkit.api.locate.evidence import AbsentScoreError
 from toolkit.api.locate.registry import offered
 from toolkit.api.locate.score_maps import ScoreMaps
 from toolkit.api.locate.scores import USUAL_SCORE
-from toolkit.api.methods.method import Method
 from toolkit.core.heads import HeadSet
 from toolkit.data.classes import ClassSet, classes
 from toolkit.data.counts import many
 from toolkit.data.samples import Samples
 from toolkit.errors import InputError
 from toolkit.labs.ablation import AblationSession, Pair
-from toolkit.labs.keywords import KeywordSession
 from toolkit.labs.ranked import ErrorsSent, errors_sent
 from toolkit.labs.shares import Shares, Use, more_draws, shares
 from toolkit.models.model import Model
@@ -157,19 +155,15 @@ class ExplorerSession:
         return self.prepare().take(self.shares.judging) if given is None else given
 
     @cached_property
-    def choosing(self) -> Acts | None:
-        """Parts of the images on which heads and dials are chosen; None where there are too few."""
-        return self.prepare().take(self.shares.choosing) if self.shares.choosing else None
-
-    @cached_property
     def lab(self) -> AblationSession:
         """Scores of heads on the images they are found on, and effects on those they are judged on."""
         everything, shares = self.prepare(), self.shares
         found = everything.take(shares.found)
         with self._lock:
+            chosen_on = everything.take(shares.choosing) if shares.choosing else None
             return AblationSession(
                 found, self.classes, self._layers, self._minority, "Explorer", held_out=self.judging,
-                validation=self.choosing, all_classes=self.all_classes,
+                validation=chosen_on, all_classes=self.all_classes,
             )  # fmt: skip
 
     def choose(self, pair: Pair) -> HeadSet:
@@ -337,18 +331,6 @@ class ExplorerSession:
         """Parts an edit is made from, all classes it must tell apart, and parts it is judged on."""
         few = self._parts_of(self._given["edit_on"])
         return self.prepare().take(self.shares.few) if few is None else few, self.all_classes, self.judging
-
-    def cures_of_words(self, pair: Pair) -> list[Method]:
-        """Cures told words that nobody typed: keywords of the mistakes heads are found on, as a pair to take away and
-        in the prompts. None where nothing is wrong, or there are no words for it.
-        """
-        found = self.lab.images
-        asked = pair if pair in found.mistakes else None
-        try:
-            words = KeywordSession(found.acts, self.classes, None, None, None, None, None).found(asked, ())
-        except InputError:
-            return []
-        return [words.as_pair(), words.as_prompts()]
 
     @cached_property
     def draws(self) -> list[Acts]:

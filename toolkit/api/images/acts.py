@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -346,6 +347,30 @@ class Acts:
                 raise InputError("acts.draw", given, f"at most {len(at)}", "ask for fewer, or leave the class out")
             chosen.append(rng.choice(at, per_class, replace=False))
         return self._like(self.rows[np.sort(np.concatenate(chosen))] if chosen else self.rows)
+
+    def relabelled(self, labels: Sequence[Any], groups: Sequence[Any] | None = None) -> Self:
+        """The same images under other labels: what a placebo is told.
+
+        Arguments:
+            labels: one per image [b].
+            groups: one per image [b]; default those they have.
+
+        Raises:
+            InputError: for another number of either.
+        """
+        words, store = self._store.words, copy(self._store)
+        told: dict[str, Any] = {}
+        for name, given in (("labels", labels), ("groups", groups)):
+            if given is None:
+                continue
+            if len(given) != len(self):
+                what = f"{len(given)} {name} for {len(self)} images"
+                raise InputError("acts.relabelled", what, "one per image", "name each image's")
+            column = getattr(words, name).copy()
+            column[self.rows] = [str(one) for one in given]
+            told[name] = column
+        store.words = replace(words, **told)
+        return type(self)(store, self.rows, self.convention, self._model, self._data)
 
     def using(self, convention: Convention) -> Self:
         """The same images in another convention.

@@ -24,6 +24,7 @@ from toolkit.api.methods.method import Method as Method
 from toolkit.api.methods.mi_clip import MIClip as MIClip
 from toolkit.api.methods.ortho_cali import OrthoCali as OrthoCali
 from toolkit.api.methods.perception_clip import PerceptionCLIP as PerceptionCLIP
+from toolkit.api.methods.placebo import placebo as placebo
 from toolkit.api.methods.probe import Probe as Probe
 from toolkit.api.methods.prompts import Prompts as Prompts
 from toolkit.api.methods.registry import forget_method as forget
@@ -58,6 +59,7 @@ __all__ = [
     "TipAdapter",
     "forget",
     "offered",
+    "placebo",
 ]  # fmt: skip
 
 

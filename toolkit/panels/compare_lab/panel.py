@@ -1,11 +1,14 @@
-"""`CompareLab`: cures as paths from one origin, each turned by one dial, live."""
+"""`CompareLab`: cures as paths from one origin, each turned by one dial, live.
+
+Long because paths, the method looked at, its heads, images, other draws and the table are each asked for, painted and
+followed here.
+"""
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, NotRequired, TypedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import traitlets
@@ -21,7 +24,7 @@ from toolkit.errors import InputError
 from toolkit.figures.colors import DIVERGING, DIVERGING_DARK
 from toolkit.figures.comparison import comparison_matplotlib, comparison_plotly
 from toolkit.figures.heatmap import figure_png
-from toolkit.labs.compare import CompareSession, How, MethodPath, rows_between, table_row
+from toolkit.labs.compare import CompareSession, How, MethodPath, cures_of_words, rows_between, table_row
 from toolkit.labs.edit_shown import rows
 from toolkit.panels.base.bundle import script, style
 from toolkit.panels.base.live import LivePanel
@@ -30,6 +33,8 @@ from toolkit.panels.base.place import ExplorerPlace, Host
 from toolkit.panels.base.selection import Selection
 from toolkit.panels.base.traits import Table
 from toolkit.panels.base.turned import EMPTY, FlipsSent, turned
+from toolkit.panels.compare_lab.sent import CloudSent, MethodSent, TableSent, known, measures_sent, number
+from toolkit.panels.compare_lab.turned import TurnedMethods
 
 if TYPE_CHECKING:
     import pandas
@@ -49,97 +54,6 @@ EVERY = 0.3
 """Seconds between two times that the paths made so far are sent."""
 
 
-class MethodSent(TypedDict):
-    """A row of the list. values: of the dial, of which `paper` and `validated` are positions; reason: why it cannot
-    run, "" where it can.
-    """
-
-    name: str
-    told: str
-    source: str
-    dial: str
-    says: str
-    values: list[str]
-    paper: int
-    validated: int | None
-    reason: str
-
-
-class TableSent(TypedDict):
-    """A row of the table: measures with the limits of their changes; the ledger; how the dial was put; the price
-    column: the best worst group that keeps the others at the price, and at which value.
-    """
-
-    name: str
-    worst: float | None
-    low: float | None
-    high: float | None
-    others: float | None
-    others_low: float | None
-    others_high: float | None
-    images: int
-    words: int
-    groups: int
-    chosen: str
-    value: str
-    price: NotRequired[float | None]
-    price_at: NotRequired[str]
-
-
-class TurnedMethod:
-    """One method of a lab: `.dial` is where it stands, settable to any value of its path; `.fitted`, `.outcome`."""
-
-    def __init__(self, lab: CompareLab, name: str) -> None:
-        self._lab, self.name = lab, name
-
-    @property
-    def dial(self) -> float:
-        """The value of its dial."""
-        path = self._lab._paths_made[self.name]
-        return path.values[self._lab.dials[self.name]]
-
-    @dial.setter
-    def dial(self, value: float) -> None:
-        path = self._lab._paths_made[self.name]
-        at = path.nearest(path.fitted.dial.checked(value, self.name))
-        self._lab.dials = self._lab.dials | {self.name: at}
-
-    @property
-    def fitted(self) -> Any:
-        """What `Method.fit` gave."""
-        return self._lab._paths_made[self.name].fitted
-
-    @property
-    def outcome(self) -> Outcome:
-        """What it does to the held-out images there."""
-        return self._lab._session.outcome(self.name, self.dial, self._lab.draw)
-
-    def __repr__(self) -> str:
-        return f"{self.name}, {self.fitted.dial.name} = {self.dial:g}"
-
-
-class TurnedMethods(Mapping[str, TurnedMethod]):
-    """The methods of a lab whose paths are there, by name."""
-
-    def __init__(self, lab: CompareLab) -> None:
-        self._lab = lab
-
-    def __getitem__(self, name: str) -> TurnedMethod:
-        if name not in self._lab._paths_made:
-            known = ", ".join(map(repr, self._lab._paths_made)) or "none yet"
-            raise InputError("CompareLab.methods", repr(name), known, "name one whose path is there")
-        return TurnedMethod(self._lab, name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._lab._paths_made)
-
-    def __len__(self) -> int:
-        return len(self._lab._paths_made)
-
-    def __repr__(self) -> str:
-        return "\n".join(map(repr, self.values()))
-
-
 class CompareLab(LivePanel):
     """Cures beside one another: every method a path from the model as it is, its dial a mark on the path, in the plane
     of the worst group and the other classes, on images nothing was fitted to.
@@ -157,11 +71,12 @@ class CompareLab(LivePanel):
             "locality".
         focus: the method looked at first; default the first.
         against: what it is compared with, "" for the model as it is; default "".
+        placebo: whether the method looked at stands beside itself told nothing, eight times; default False.
         about: what is told of the method looked at: "heads", "flips" or "told"; default "heads".
         price: accuracy that the other classes should keep, 0 to 1; default None, which draws no line. The price column
             is the best worst group of the dial values that lose no more on the validation images than this line is
             below the model as it is, measured on the held-out images.
-        selection: a Selection to share with other panels: its edit and its heads are two of the paths.
+        selection: a Selection to share with other panels: its edit and its heads are two of the paths; default its own.
         engine: what works; `Engine()` works inline; default a worker of its own.
         title, description: words; default "Cures beside one another" and "".
         theme: "auto", "light" or "dark"; default "auto".
@@ -179,13 +94,14 @@ class CompareLab(LivePanel):
     """
 
     heading = "Cures beside one another"
-    saved = ("x", "y", "about", "focus", "against", "price", "dials", "draw")
+    saved = ("x", "y", "about", "placebo", "focus", "against", "price", "dials", "draw")
     selection_fix = "pass heads= to choose heads"
     doing: ClassVar[dict[str, str]] = {
         "paths": "follow every method along its dial",
         "shown": "judge the method looked at",
         "table": "judge the methods",
         "heads": "ask what heads do under it",
+        "cloud": "follow it over other draws",
         "flips": "read the images that changed",
     }
     place = ExplorerPlace("compare", tab="compare", label="Compare")
@@ -201,6 +117,7 @@ class CompareLab(LivePanel):
         sync=True
     )
     image = traitlets.Unicode(None, allow_none=True).tag(sync=True)
+    placebo = traitlets.Bool(False).tag(sync=True)
     about = traitlets.Enum(("heads", "flips", "told"), "heads").tag(sync=True)
     _methods: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _paths: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
@@ -210,6 +127,7 @@ class CompareLab(LivePanel):
     _draws = traitlets.Int(1).tag(sync=True)
     _made_of = traitlets.Unicode("").tag(sync=True)
     _shown: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
+    _cloud: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
     _table: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _flips: traitlets.TraitType[Any, Any] = traitlets.Dict(dict(EMPTY)).tag(sync=True)
     _sheet = traitlets.Bytes(b"").tag(sync=True)
@@ -232,12 +150,13 @@ class CompareLab(LivePanel):
         """
         session = explorer.session
         few, every, held = session.for_editing()
-        methods: list[Any] = [*session.cures_of_words(explorer.pair), *DEFAULT]
+        choosing = session.prepare().take(session.shares.choosing) if session.shares.choosing else None
+        methods: list[Any] = [*cures_of_words(session.lab.images, explorer.pair), *DEFAULT]
         if session.images.has_groups:
             methods += GROUPED
         return cls(
             [few, *session.draws], every, methods, held_out=held, unrelated=explorer.unrelated,
-            heads=explorer.selection.heads or None, validation=session.choosing, **explorer.live,
+            heads=explorer.selection.heads or None, validation=choosing, **explorer.live,
         )  # fmt: skip
 
     def __init__(
@@ -246,7 +165,7 @@ class CompareLab(LivePanel):
         classes: ClassSet,
         methods: Sequence[Any] | None = None,
         *,
-        held_out: Acts | None = None,
+        held_out: Acts,
         unrelated: Mapping[str, Any] | None = None,
         validation: Acts | None = None,
         heads: Any = None,
@@ -285,7 +204,7 @@ class CompareLab(LivePanel):
         self._paths_made, self._reasons, self._sent = {}, {}, 0.0
         with self.hold_sync():
             origin = self._session.origin(self.draw)
-            self._origin = {name: _known(value) for name, value in origin.items()}
+            self._origin = {name: known(value) for name, value in origin.items()}
             self._made_of = self._made_from()
         self._next(list(self._session.settings), self.draw)
 
@@ -344,7 +263,7 @@ class CompareLab(LivePanel):
                     "dial": dial.name, "says": dial.says, "values": [number(v) for v in path.values],
                     "paper": path.paper, "validated": path.validated,
                 }  # fmt: skip
-                paths[name] = {key: [_known(v) for v in path.measures[key]] for key in MEASURES}
+                paths[name] = {key: [known(v) for v in path.measures[key]] for key in MEASURES}
                 at = self._restoring.pop(name, dials.get(name))
                 dials[name] = path.paper if at is None or not 0 <= at < len(path.values) else at
                 if name in self._how and self._how[name] != "here" and name not in self._restoring:
@@ -389,6 +308,10 @@ class CompareLab(LivePanel):
     @observes("focus", "against")
     def _focus_changed(self, change: Any) -> None:
         self._ask_shown()
+
+    @observes("placebo")
+    def _placebo_changed(self, change: Any) -> None:
+        self._ask_cloud()
 
     @observes("price")
     def _price_changed(self, change: Any) -> None:
@@ -492,6 +415,33 @@ class CompareLab(LivePanel):
                 return error
 
         self._submit("heads", heads, self._paint_heads, engine=self._aside)
+        self._ask_cloud()
+
+    def _ask_cloud(self) -> None:
+        """The method looked at made from the other draws, and told nothing."""
+        name, draw, told_nothing = self.focus, self.draw, self.placebo
+        path = self._paths_made.get(name)
+        if path is None:
+            return
+        value = path.values[self.dials.get(name, path.paper)]
+
+        def work(request: Any) -> CloudSent:
+            found: CloudSent = {"name": name, "draws": [], "placebo": [], "why": ""}
+            try:
+                for one in self._session.other_draws(name, value, draw):
+                    request.check()
+                    found["draws"].append(measures_sent(one))
+                for one in self._session.placebos(name, value, draw) if told_nothing else ():
+                    request.check()
+                    found["placebo"].append(measures_sent(one))
+            except InputError as error:
+                found["why"] = str(error)
+            return found
+
+        self._submit("cloud", work, self._paint_cloud, engine=self._aside)
+
+    def _paint_cloud(self, found: CloudSent) -> None:
+        self._cloud = found
 
     def _paint_flips(self, found: tuple[FlipsSent, bytes]) -> None:
         self._flips, self._sheet = found
@@ -533,7 +483,7 @@ class CompareLab(LivePanel):
         if price is not None:
             loss = self._session.origin(draw)["locality"] - price
             place = path.within(loss) if path.on_validation is not None else self._within_here(path, price)
-            row["price"] = None if place is None else _known(path.measures["worst"][place])
+            row["price"] = None if place is None else known(path.measures["worst"][place])
             row["price_at"] = "" if place is None else f"{path.fitted.dial.name} = {number(path.values[place])}"
         return row
 
@@ -627,12 +577,3 @@ class CompareLab(LivePanel):
 DEFAULT = ["HeadsOff", "Edit", "TipAdapter", "Probe", "AnchoredProbe"]
 GROUPED = ["BalancedProbe", "GroupDRO", "LTC", "MIClip"]
 """What an explorer compares, beside the words of the mistake."""
-
-
-def number(value: float) -> str:
-    """A value of a dial in few letters."""
-    return "∞" if math.isinf(value) else f"{value:.3g}"
-
-
-def _known(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

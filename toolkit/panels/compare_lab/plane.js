@@ -34,7 +34,11 @@ const DEEP = 0.12; // how far below the origin a path is followed: what ruins th
  * @property {number | null} price
  * @property {{low: number, high: number} | null} across limits of the one in focus
  * @property {{low: number, high: number} | null} up
+ * @property {Point[]} draws the one in focus made from other draws
+ * @property {Point[]} placebo and told nothing
  */
+
+/** @typedef {{x: number | null, y: number | null}} Point */
 
 /** @typedef {{low: number, high: number}} Range */
 
@@ -112,11 +116,12 @@ export class ComparePlane {
       this.tip.textContent = methods.length ? "no images of both kinds are held out: nothing to draw" : "";
       return;
     }
-    if (this.held === null) this.scale(methods, { x: origin.x, y: origin.y }, price); // it rests while one drags
+    if (this.held === null) this.scale(picture, { x: origin.x, y: origin.y }); // it rests while one drags
     this.paintInside();
     this.paintAxes(names);
     this.paintPrice(price);
     for (const one of methods) this.paintPath(one);
+    this.paintCloud(picture);
     this.paintCross(picture);
     this.paintOrigin(origin.x, origin.y);
     for (const one of methods) this.paintMark(one);
@@ -126,17 +131,19 @@ export class ComparePlane {
   }
 
   /**
-   * @param {Drawn[]} methods
+   * @param {Picture} picture
    * @param {{x: number, y: number}} origin
-   * @param {number | null} price
    */
-  scale(methods, origin, price) {
+  scale({ methods, price, draws, placebo }, origin) {
     const marks = methods.map(({ y, at }) => y[at]).filter((value) => value !== null);
     const deepest = Math.min(origin.y - DEEP, ...marks);
     const ends = methods.flatMap(({ x, y }) => {
       const pairs = x.map((value, i) => ({ x: value, y: y[i] }));
       return pairs.filter((one) => one.x !== null && one.y !== null && one.y >= deepest);
     });
+    for (const one of [...draws, ...placebo]) {
+      if (one.x !== null && one.y !== null && one.y >= deepest) ends.push(one);
+    }
     const across = ends.map((one) => Number(one.x));
     const up = ends.map((one) => Number(one.y));
     this.x = rangeOf([origin.x, ...across]);
@@ -209,6 +216,21 @@ export class ComparePlane {
     for (const point of points) {
       const [cx, cy] = point.split(",");
       drawn("circle", this.node, { cx, cy, r: 1.8, fill: colour });
+    }
+  }
+
+  /** @param {Picture} picture */
+  paintCloud({ methods, draws, placebo }) {
+    const colour = methods.find((one) => one.focus)?.colour ?? "";
+    for (const { x, y } of placebo) {
+      if (x === null || y === null) continue;
+      const dot = { cx: this.toX(x), cy: this.toY(y), r: 3, class: "tkco-placebo" };
+      drawn("circle", this.node, { ...dot, "clip-path": `url(#${this.inside})` });
+    }
+    for (const { x, y } of draws) {
+      if (x === null || y === null) continue;
+      const ring = { cx: this.toX(x), cy: this.toY(y), r: 4, class: "tkco-draw", stroke: colour };
+      drawn("circle", this.node, { ...ring, "clip-path": `url(#${this.inside})` });
     }
   }
 

@@ -26,6 +26,7 @@ const KEYS = [
   ["← → on a dial (Home, End)", "turn it; at its start it is the model as it is"],
   ["p, v", "all dials to the papers' values, to the validated ones"],
   ["l", "show the line of a price, or hide it; drag it, or + and −"],
+  ["c", "placebo: the method looked at, told nothing"],
   ["d", "another draw of the few images"],
   ["h, f, t", "heads, flipped images, what it was told"],
   ["?", "show or hide this list"],
@@ -45,6 +46,8 @@ const PAINTED_FROM = [
   "_origin",
   "_made_of",
   "_shown",
+  "_cloud",
+  "placebo",
   "_table",
   "_flips",
   "_sheet",
@@ -95,6 +98,7 @@ class View extends Frame {
     this.paper = this.button(dials, "paper");
     this.validation = this.button(dials, "validation");
     this.priced = this.button(line, "price", { "aria-pressed": "false" });
+    this.chance = this.button(line, "placebo", { "aria-pressed": "false" });
     this.draws = make("span", "tkco-soft", line);
     this.back = this.button(this.draws, "‹", { "aria-label": "previous draw" });
     this.where = make("span", "", this.draws);
@@ -183,6 +187,7 @@ class View extends Frame {
     this.across.value = this.get("x");
     this.up.value = this.get("y");
     this.priced.setAttribute("aria-pressed", String(this.get("price") !== null));
+    this.chance.setAttribute("aria-pressed", String(this.get("placebo")));
     this.validation.hidden = !this.methods.some(({ validated }) => validated !== null);
     const draws = this.get("_draws");
     this.draws.hidden = draws < 2;
@@ -211,12 +216,33 @@ class View extends Frame {
       names: { x: names[x], y: names[y] },
       price: y === "locality" ? this.get("price") : null,
       across: x === "worst" ? limits(origin.worst, row?.low, row?.high) : null,
+      ...this.cloud(focus, x, y),
       up: y === "locality" ? limits(origin.locality, row?.others_low, row?.others_high) : null,
     });
     const way =
       "Drag a mark along its path, or turn its dial (▴ the paper's value; green: best on validation images). ◎ is the model as it is.";
+    const { draws, placebo } = this.cloud(focus, x, y);
+    const rings = draws.length ? ` Rings: ${focus} from other draws.` : "";
+    const dots = placebo.length ? ` Grey dots: ${focus} told nothing, ${placebo.length} times.` : "";
     const coming = this.works("paths") ? " More paths are on the way." : "";
-    write(this.plane.tip, `${way}${coming}`);
+    write(this.plane.tip, `${way}${rings}${dots}${coming}`);
+  }
+
+  /**
+   * The one in focus made from other draws, and told nothing.
+   * @param {string} focus
+   * @param {string} x
+   * @param {string} y
+   */
+  cloud(focus, x, y) {
+    const { name, draws = [], placebo = [] } = this.get("_cloud");
+    const own = name === focus;
+    /** @type {(one: Record<string, number | null>) => {x: number | null, y: number | null}} */
+    const point = (one) => ({ x: one[x] ?? null, y: one[y] ?? null });
+    return {
+      draws: own ? draws.map(point) : [],
+      placebo: own && this.get("placebo") ? placebo.map(point) : [],
+    };
   }
 
   /** @param {Rgb[]} palette */
@@ -335,6 +361,7 @@ class View extends Frame {
     if (target === this.paper) this.asker.ask({ do: "put", how: "paper" });
     else if (target === this.validation) this.asker.ask({ do: "put", how: "validation" });
     else if (target === this.priced) this.togglePrice();
+    else if (target === this.chance) this.set({ placebo: !this.get("placebo") });
     else if (target === this.back) this.moveDraw(-1);
     else if (target === this.forth) this.moveDraw(1);
     else if (tab) this.open(tab.name);
@@ -353,6 +380,7 @@ class View extends Frame {
       l: () => this.togglePrice(),
       "+": () => this.movePrice(STEP),
       "-": () => this.movePrice(-STEP),
+      c: () => this.set({ placebo: !this.get("placebo") }),
       d: () => this.moveDraw(1),
       h: () => this.open("heads"),
       f: () => this.open("flips"),
@@ -373,7 +401,7 @@ class View extends Frame {
     if (!this.list.nameOf(targetOf(event))) return;
     const by = event.key === "ArrowDown" ? 1 : -1;
     if (event.key === "ArrowDown" || event.key === "ArrowUp") this.done(event, () => this.list.step(by));
-    else if ("pvldhft+-".includes(event.key)) this.onKey(event);
+    else if ("pvlcdhft+-".includes(event.key)) this.onKey(event);
   }
 
   /** @param {KeyboardEvent} event */
