@@ -81,6 +81,7 @@ def explorer() -> None:
             ("Where", None),
             ("Heads off", heads_off),
             ("Edit", frontier),
+            ("Compare", price),
             ("Two models", None),
         ):
             root.get_by_role("tab", name=tab, exact=True).click()
@@ -116,6 +117,14 @@ def heads_off(root: Any) -> None:
     """Switch off what Algorithm 1 chooses."""
     root.get_by_role("button", name="choose", exact=True).click()
     root.page.wait_for_timeout(500)
+
+
+def price(root: Any) -> None:
+    """Look at a cure told labels, with a price and its placebo."""
+    root.get_by_role("button", name="look at probe", exact=True).click()
+    root.get_by_role("button", name="price", exact=True).click()
+    root.get_by_role("button", name="placebo", exact=True).click()
+    root.page.wait_for_timeout(1500)
 
 
 def frontier(root: Any) -> None:

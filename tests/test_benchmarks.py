@@ -230,9 +230,9 @@ def test_path():
 
 
 IN_A_BROWSER = """
-import json, explorer, slider
+import json, dials, explorer, slider
 found = {}
-for benchmark in (explorer, slider):
+for benchmark in (explorer, slider, dials):
     result = benchmark.run(quick=True)
     found[benchmark.__name__] = [result, benchmark.report(result)]
 print(json.dumps(found))
@@ -240,7 +240,7 @@ print(json.dumps(found))
 
 
 @pytest.mark.wide
-def test_explorer_and_slider(chromium_path):
+def test_explorer_slider_and_dials(chromium_path):
     """In a process of their own: the browser tests' Playwright may already run in this one."""
     places = os.pathsep.join([str(FOLDER), str(FOLDER.parent)])
     environment = os.environ | {"TOOLKIT_BROWSER": str(chromium_path), "PYTHONPATH": places}
@@ -259,6 +259,11 @@ def test_explorer_and_slider(chromium_path):
     assert result["drags"][0]["painted"] >= 1
     assert {"median_ms", "p95_ms", "settle_ms"} <= set(result)
     assert "solved anew" in text
+    result, text = found["dials"]
+    assert list(result["methods"]) == ["RoboShot", "LTC"]
+    assert result["median_ms"] > 0
+    assert result["first_s"] < result["paths_s"]
+    assert "steps of every dial" in text
 
 
 @pytest.mark.slow

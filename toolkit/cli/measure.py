@@ -25,8 +25,8 @@ from toolkit.waking import saying
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON and nothing else.")
 def bench(name: str, seed: int | None, weights: Path | None, journey: str | None, as_json: bool) -> None:
-    """Run a benchmark of the repository: `ablate`, `decompose`, `edit`, `edited`, `engine`, `explorer`, `located`,
-    `maps`, `memory`, `organism`, `path`, `rivals`, `scale`, `slider` or `textspan`.
+    """Run a benchmark of the repository: `ablate`, `decompose`, `dials`, `edit`, `edited`, `engine`, `explorer`,
+    `located`, `maps`, `memory`, `organism`, `path`, `rivals`, `scale`, `slider` or `textspan`.
     """
     folder = ROOT / "benchmarks"
     known = sorted(p.stem for p in folder.glob("*.py") if "def report(" in p.read_text(encoding="utf-8"))

@@ -11,6 +11,7 @@ const EDGE = { left: 46, right: 14, top: 12, bottom: 38 };
 const STEPS = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5]; // between grid lines
 const MOST_LINES = 7;
 const LABEL = 12; // pixels between two names, one under the other
+const LONGEST = 20; // letters of a name
 const GRAB = 16; // pixels from a mark within which it is meant
 const DEEP = 0.12; // how far below the origin a path is followed: what ruins the others would make the rest small
 
@@ -273,7 +274,8 @@ export class ComparePlane {
   }
 
   /**
-   * Names beside the marks, none on another.
+   * Names beside the marks, none on another; one that would stand far from its mark is left out, but for that in focus:
+   * the list has them all.
    * @param {Drawn[]} methods
    */
   paintNames(methods) {
@@ -282,28 +284,41 @@ export class ComparePlane {
       if (across === null || up === null) return [];
       return [{ name, x: this.toX(across), y: this.toY(up) + 3, focus }];
     });
-    placed.sort((a, b) => a.y - b.y);
+    placed.sort((a, b) => Number(b.focus) - Number(a.focus) || a.y - b.y);
     /** @type {{x: number, y: number, wide: number}[]} */
-    const taken = [];
+    const taken = placed.map(({ x, y }) => ({ x: x - 6, y, wide: 12 })); // no name on a mark
     for (const one of placed) {
-      const wide = 6 * one.name.length;
-      const left = one.x + wide + 10 > WIDTH - EDGE.right;
-      const x = left ? one.x - 9 - wide : one.x + 9;
-      let y = one.y;
-      for (const other of taken) {
-        const beside = x < other.x + other.wide && other.x < x + wide;
-        if (beside && Math.abs(y - other.y) < LABEL) y = other.y + LABEL;
-      }
-      taken.push({ x, y, wide });
-      const text = this.word(
-        one.name,
-        left ? one.x - 9 : one.x + 9,
-        within(y, EDGE.top + 8, HEIGHT - EDGE.bottom - 2),
-        left ? "end" : "start",
-      );
+      const words = one.name.length > LONGEST ? `${one.name.slice(0, LONGEST - 1)}…` : one.name;
+      const wide = 5.6 * words.length;
+      const place = this.free(one, wide, taken);
+      if (!place) continue;
+      taken.push({ ...place, wide });
+      const text = this.word(words, place.x, place.y, "start");
       text.setAttribute("class", one.focus ? "tkco-name tkco-strong" : "tkco-name");
       text.dataset.name = one.name;
     }
+  }
+
+  /**
+   * Where a name has room near its mark: to its right or left, a line higher or lower.
+   * @param {{x: number, y: number, focus: boolean}} mark
+   * @param {number} wide
+   * @param {{x: number, y: number, wide: number}[]} taken
+   */
+  free({ x, y, focus }, wide, taken) {
+    const sides = [x + 9, x - 9 - wide];
+    const ways = [0, LABEL, -LABEL, 2 * LABEL].flatMap((by) => sides.map((left) => ({ x: left, y: y + by })));
+    const inside = ways.filter((way) => {
+      const high = way.y > EDGE.top + 6 && way.y < HEIGHT - EDGE.bottom - 2;
+      return high && way.x > EDGE.left && way.x + wide < WIDTH - 2;
+    });
+    const open = inside.find((way) => {
+      return taken.every((one) => {
+        const beside = way.x < one.x + one.wide && one.x < way.x + wide;
+        return !beside || Math.abs(way.y - one.y) >= LABEL - 1;
+      });
+    });
+    return open ?? (focus ? inside[0] : undefined);
   }
 
   // what the pointer does

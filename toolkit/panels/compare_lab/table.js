@@ -63,7 +63,7 @@ export class CompareTable {
     this.node.replaceChildren();
     if (!rows.length) return;
     const head = make("tr", "", this.node);
-    const columns = [...COLUMNS, ...(price === null ? [] : [`worst at ${price}`]), "told"];
+    const columns = [...COLUMNS, ...(price === null ? [] : [`at ${price}`]), "told"];
     for (const words of columns) make("th", "", head, { scope: "col" }).textContent = words;
     const best = Math.max(...rows.map(({ price: at }) => at ?? -1));
     for (const row of rows) this.paintRow(row, origin, focus, price !== null, best);
@@ -96,8 +96,8 @@ export class CompareTable {
    */
   price(line, row, best) {
     const at = row.price ?? null;
-    const cell = this.cell(line, at === null ? "none" : `${digits(at)} `);
-    if (at !== null) make("small", "", cell).textContent = row.price_at ?? "";
+    const cell = this.cell(line, at === null ? "none" : digits(at));
+    cell.title = row.price_at ? `at ${row.price_at}` : "no value of the dial keeps the others there";
     cell.classList.toggle("tkco-best", at !== null && at === best);
   }
 
