@@ -51,7 +51,12 @@ def test_points_are_those_of_the_comparison(lab, world):
         assert after == pytest.approx(found[name].points()["worst"][0]), name
         at = lab.dials[name]
         assert lab._paths[name]["worst"][at] == pytest.approx(after)
-    assert list(lab.comparison.methods) == ["as it is", *lab.methods]
+    frozen = lab.comparison
+    assert list(frozen.methods) == ["as it is", *lab.methods]
+    assert frozen["probe"].position == lab.methods["probe"].dial
+    lab.methods["probe"].dial = 0.1
+    assert lab.comparison["probe"].turned[0].chosen == "chosen here"
+    assert frozen["probe"].position == pytest.approx(1)
 
 
 def test_a_dial_turned_by_hand_is_said(lab):
@@ -213,3 +218,57 @@ def test_other_draws_and_placebos_stand_beside_the_one_looked_at(world, lab):
     assert np.mean([one["worst"] for one in lab._cloud["placebo"]]) < own
     lab.methods["probe"].dial = float("inf")
     assert all(one["worst"] == pytest.approx(lab._origin["worst"]) for one in lab._cloud["placebo"])
+
+
+def test_other_words_move_the_path(world):
+    selection = tk.Selection(pair=("landbird", "waterbird"))
+    lab = made(world, selection=selection)
+    lab.focus = "RoboShot"
+    words = lab._shown["words"]
+    assert words["lines"] == ["a water background | a land background"]
+    leak = lab.methods["RoboShot"].fitted.leak("landbird", "waterbird")
+    assert words["leak"] == pytest.approx(leak.tolist())
+    before = lab._paths["RoboShot"]
+    lab._asked = [{"id": "w", "do": "tell", "name": "RoboShot", "lines": ["the sea | the forest", ""]}]
+    assert lab.methods["RoboShot"].fitted.method.reject == (("the sea", "the forest"),)
+    assert lab._paths["RoboShot"] != before
+    assert lab._shown["words"]["lines"] == ["the sea | the forest"]
+    lab.focus = "probe"
+    assert lab._shown["words"] is None
+
+
+@pytest.mark.parametrize(
+    ("name", "lines", "said"),
+    [
+        ("RoboShot", ["the sea"], "a pair"), ("RoboShot", ["", " "], "no words"), ("probe", ["x"], "told words"),
+        ("Nothing", ["x"], "name one"),
+    ],
+)  # fmt: skip
+def test_words_that_cannot_be_told(lab, name, lines, said):
+    with pytest.raises(tk.InputError, match=said):
+        lab.tell(name, lines)
+
+
+def test_words_of_every_cure_that_takes_some():
+    from toolkit.labs.compare_words import with_words, words_of
+
+    for settings in (M.ContextEnsemble(("on water",)), M.GroupPrompts(("on water",)), M.ConceptHeads("water")):
+        lines, hint = words_of(settings)
+        assert hint
+        changed = with_words(settings.named("mine"), [*lines, "on land"])
+        assert words_of(changed)[0] == [*lines, "on land"]
+        assert changed.name == "mine"
+    assert words_of(M.RoboShot(np.zeros((1, 2, 4)))) is None
+    assert words_of(M.Prompts("varied")) is None
+
+
+def test_settings_in_the_place_of_others(lab):
+    lab.put_method(M.Probe(logit_scale=5))
+    assert lab.methods["probe"].fitted.method.logit_scale == 5
+    with pytest.raises(tk.InputError, match="give it that name"):
+        lab.put_method(M.JTT())
+
+
+def test_heads_that_were_given_are_in_the_ledger(world):
+    lab = made(world, [M.HeadsOff("L3.H7"), "Probe"])
+    assert {row["name"]: row["given"] for row in lab._table} == {"heads off": True, "probe": False}

@@ -65,7 +65,8 @@ def test_every_step_does_what_its_code_does(acts: tk.Acts) -> None:
     assert shown[7].strategy.name == "diagonal"
     assert toured.edit.other.strategy.name == "strengths", "both are shown"
     assert set(toured.edit.heads) == set(toured.worst_heads), "chosen for the pair"
-    assert shown[8].groups == toured.two.change.groups
+    assert set(shown[8]["name"]) == set(toured.compare.methods)
+    assert shown[9].groups == toured.two.change.groups
     assert [type(one).__name__ for one in shown[1:7]] == [
         "Gallery", "HeadGrid", "Selection", "SpanExplorer", "TokenMap", "Change",
     ]  # fmt: skip
@@ -108,7 +109,7 @@ def test_the_tour_prints_as_a_list() -> None:
 
 
 def test_words_are_few_and_plain() -> None:
-    assert 8 <= len(STEPS) <= 10
+    assert 8 <= len(STEPS) <= 11
     for step in STEPS:
         assert len(step.says) < 420, step.title
         assert len(re.findall(r"[.:;?]", step.says)) >= 2
@@ -116,10 +117,10 @@ def test_words_are_few_and_plain() -> None:
         assert not re.search(r"landbird|waterbird|built-in", step.says + step.look), "it is for any classes"
 
 
-@pytest.mark.parametrize("value", [-2, 10, 3.5, "2", None, True, [1]])
+@pytest.mark.parametrize("value", [-2, 11, 3.5, "2", None, True, [1]])
 def test_what_is_no_step_is_refused_in_words(acts: tk.Acts, value: Any) -> None:
     explorer = Explorer(acts.model, acts, PAIR, engine=Engine(), guide=1)
-    with pytest.raises(tk.InputError, match=r"Explorer\.guide: got .* 0 to 9"):
+    with pytest.raises(tk.InputError, match=r"Explorer\.guide: got .* 0 to 10"):
         explorer.guide = value
     explorer.set_state({"guide": value})
     assert "Explorer.guide" in explorer.error

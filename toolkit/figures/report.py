@@ -29,11 +29,14 @@ from toolkit.figures.handed_in import handed_in
 from toolkit.figures.heatmap import heatmap_matplotlib
 from toolkit.figures.maps import maps_matplotlib
 from toolkit.figures.page import STYLE, Section, png, sections_html, write
+from toolkit.figures.report_cures import beside_one_another, in_common
 from toolkit.figures.thumbnails import captioned, missing
 from toolkit.signs import counted
 from toolkit.version import __version__
 
 if TYPE_CHECKING:
+    from toolkit.api.keywords.result import KeywordScores
+    from toolkit.api.methods.comparison import Comparison
     from toolkit.explanations.workbook import Workbook
     from toolkit.models.card import ModelCard
     from toolkit.store.notes import HeadNotes
@@ -50,6 +53,7 @@ def report(
     spans: Spans | None = None, edit: Edit | None = None, maps: Mapping[str, TokenAttribution] | None = None,
     notes: HeadNotes | None = None, title: str = "From a mistake to the heads behind it",
     state: Mapping[str, Any] | None = None, off: Mapping[str, Any] | None = None, workbook: Workbook | None = None,
+    keywords: KeywordScores | None = None, comparison: Comparison | None = None,
 ) -> Path:  # fmt: skip
     """The path of one HTML file of what was found, without script or request, the numbers as JSON inside.
 
@@ -71,6 +75,8 @@ def report(
             direct effect.
         workbook: what was predicted, solved and noted while learning, for a teacher (`tk.teach.workbook`); default
             none.
+        keywords: what the images of the mistake have in common (`tk.keywords`); default none.
+        comparison: cures beside one another (`tk.comparison`); default none.
 
     Raises:
         InputError: for another ending, for other parts than those of `scores`, and for a page above 5 MB (too many
@@ -93,13 +99,17 @@ def report(
     chosen = HeadSet.of(heads, *acts.shape[1:3]) if heads is not None else scores.choose() if scores else HeadSet(())
     without = ablate(images.acts, classes, chosen, **(off or {}))
     made: list[Callable[[], Iterable[Section]]] = [
-        lambda: [_about(images), _mistakes(images, without)], lambda: _located(scores),
+        lambda: [_about(images), _mistakes(images, without)], lambda: in_common(keywords), lambda: _located(scores),
         lambda: [_words(chosen, scores, spans, notes)], lambda: _without(images, without, scores),
-        lambda: _edited(edit), lambda: _looked(maps), lambda: handed_in(workbook),
-        lambda: [_how_to_read(acts.card, spans, edit, maps)],
+        lambda: _edited(edit), lambda: beside_one_another(comparison), lambda: _looked(maps),
+        lambda: handed_in(workbook), lambda: [_how_to_read(acts.card, spans, edit, maps)],
     ]  # fmt: skip
     sections = [section for some in counted(made, "write the report", "section") for section in some()]
     facts = _facts(images, without, scores, spans, edit, maps) | ({} if state is None else {"state": dict(state)})
+    if keywords is not None:
+        facts["keywords"] = keywords.table.to_dict("records")
+    if comparison is not None:
+        facts["comparison"] = comparison.table.to_dict("records")
     if workbook is not None:
         facts["workbook"] = workbook.to_dict()
     if acts.card.id.startswith(BUILT_IN):

@@ -18,7 +18,8 @@ from toolkit.api.edit.result import Edit
 from toolkit.api.images.acts import Acts
 from toolkit.api.images.judged import Judged
 from toolkit.api.methods.as_it_is import AsItIs
-from toolkit.api.methods.comparison import asked_methods
+from toolkit.api.methods.compared import Compared, Turned
+from toolkit.api.methods.comparison import Comparison, asked_methods
 from toolkit.api.methods.dial import Dial
 from toolkit.api.methods.edit_method import EditMethod, fitted_edit
 from toolkit.api.methods.field import JudgedField, field_of, path_of
@@ -139,6 +140,11 @@ class CompareSession:
         """The measures of the model as it is."""
         return {name: float(values[0]) for name, values in self.held(draw).rates().items()}
 
+    def knows_heads(self, name: str) -> bool:
+        """Whether a method was given heads that somebody located elsewhere."""
+        settings = self.settings[name]
+        return any(getattr(settings, field, None) is not None for field in ("heads", "spurious"))
+
     def put(self, settings: Method) -> None:
         """A method in the place of another of its name."""
         with self._lock:
@@ -222,6 +228,26 @@ class CompareSession:
         at = min(max(value, fitted.dial.low), fitted.dial.high) if value != fitted.dial.start else value
         found = path_of(fitted, [at], self.held(draw))
         return {name: float(values[0]) for name, values in found.items()}
+
+    def shown(self, at: Mapping[str, int], how: Mapping[str, str], draw: int) -> Comparison:
+        """The methods of a draw with their dials where they stand, frozen. at: positions on the paths, by name. how:
+        each was put.
+        """
+        field = self.fields[draw]
+        base = AsItIs().fit(self.draws[draw], self.classes)
+        found = {base.name: self._compared(base, base.dial.grid, base.dial.paper, "paper", draw)}
+        for name, place in at.items():
+            path = self.path(name, draw)
+            found[name] = self._compared(path.fitted, path.values, path.values[place], how.get(name, "paper"), draw)
+        n = 0 if self.validation is None else len(self.validation)
+        return Comparison(found, "as they stand", (field.held,), field.notes, n)
+
+    def _compared(self, fitted: Fitted, values: tuple[float, ...], value: float, how: str, draw: int) -> Compared:
+        field = self.fields[draw]
+        told = "chosen here" if how == "here" else how
+        measures = path_of(fitted, values, field.held)
+        paths = {name: found[None] for name, found in measures.items()}
+        return Compared((Turned(fitted, value, told, field.problem, field.held),), values, paths)
 
     def heads(self, name: str, value: float, draw: int = 0) -> HeadsUnder:
         """What every head does to the margin of mistakes, under a method and in the model as it is."""

@@ -15,7 +15,7 @@ import traitlets
 
 from toolkit.api.edit.frontier_result import MEASURES
 from toolkit.api.edit.outcome import Outcome
-from toolkit.api.methods.comparison import Comparison, comparison
+from toolkit.api.methods.comparison import Comparison
 from toolkit.api.methods.heads_under import HeadsUnder
 from toolkit.core.heads import HeadSet
 from toolkit.engine.engine import Engine
@@ -25,6 +25,7 @@ from toolkit.figures.colors import DIVERGING, DIVERGING_DARK
 from toolkit.figures.comparison import comparison_matplotlib, comparison_plotly
 from toolkit.figures.heatmap import figure_png
 from toolkit.labs.compare import CompareSession, How, MethodPath, cures_of_words, rows_between, table_row
+from toolkit.labs.compare_words import told_words, with_words
 from toolkit.labs.edit_shown import rows
 from toolkit.panels.base.bundle import script, style
 from toolkit.panels.base.live import LivePanel
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure as PlotlyFigure
 
     from toolkit.api.images.acts import Acts
+    from toolkit.api.methods.method import Method
     from toolkit.data.classes import ClassSet
 
 PALETTE = {"light": DIVERGING.tolist(), "dark": DIVERGING_DARK.tolist()}
@@ -72,7 +74,7 @@ class CompareLab(LivePanel):
         focus: the method looked at first; default the first.
         against: what it is compared with, "" for the model as it is; default "".
         placebo: whether the method looked at stands beside itself told nothing, eight times; default False.
-        about: what is told of the method looked at: "heads", "flips" or "told"; default "heads".
+        about: what is told of the method looked at: "heads", "flips", "words" or "told"; default "heads".
         price: accuracy that the other classes should keep, 0 to 1; default None, which draws no line. The price column
             is the best worst group of the dial values that lose no more on the validation images than this line is
             below the model as it is, measured on the held-out images.
@@ -81,8 +83,8 @@ class CompareLab(LivePanel):
         title, description: words; default "Cures beside one another" and "".
         theme: "auto", "light" or "dark"; default "auto".
 
-    `.methods["probe"].dial = 0.1` turns one; `.focus`, `.against`, `.price`, `.draw`; `.table` is what is shown;
-    `.comparison` the same methods as `tk.comparison` gives them.
+    `.methods["probe"].dial = 0.1` turns one; `.tell("RoboShot", ["snow | grass"])` tells one other words; `.focus`,
+    `.against`, `.price`, `.draw`; `.table` is what is shown; `.comparison` is that as `tk.comparison` gives it.
 
     >>> import toolkit as tk
     >>> few = tk.extract(tk.load(), tk.scenes("edit", n=60, kind="birds"), progress=False).draw(5)
@@ -118,7 +120,7 @@ class CompareLab(LivePanel):
     )
     image = traitlets.Unicode(None, allow_none=True).tag(sync=True)
     placebo = traitlets.Bool(False).tag(sync=True)
-    about = traitlets.Enum(("heads", "flips", "told"), "heads").tag(sync=True)
+    about = traitlets.Enum(("heads", "flips", "words", "told"), "heads").tag(sync=True)
     _methods: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _paths: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
     _origin: traitlets.TraitType[Any, Any] = traitlets.Dict().tag(sync=True)
@@ -363,8 +365,41 @@ class CompareLab(LivePanel):
         self._how = dict.fromkeys(self._paths_made, known)
         self.dials = {name: self._put_by(path, known) for name, path in self._paths_made.items()}
 
+    def put_method(self, settings: Method) -> None:
+        """A cure with other settings in the place of that of the same name; its path follows.
+
+        Arguments:
+            settings: of `tk.methods`.
+
+        Raises:
+            InputError: for a name that no method here has.
+        """
+        if settings.name not in self._session.settings:
+            known = ", ".join(map(repr, self._session.settings))
+            raise InputError("CompareLab.put_method", f"the name {settings.name!r}", known, "give it that name")
+        self._session.put(settings)
+        self._anew(settings.name)
+
+    def tell(self, name: str, lines: Sequence[str]) -> None:
+        """Other words for a cure that is told some; its path follows.
+
+        Arguments:
+            name: of the cure.
+            lines: what it is told: of RoboShot pairs “one text | the other”, of contexts endings of prompts.
+
+        Raises:
+            InputError: for a cure that takes no words, no words, and pairs that are none.
+        """
+        if name not in self._session.settings:
+            known = ", ".join(map(repr, self._session.settings))
+            raise InputError("CompareLab.tell", repr(name), known, "name one of the methods")
+        self.put_method(with_words(self._session.settings[name], lines))
+
     def _do(self, ask: dict[str, Any]) -> None:
-        acts: dict[str, Callable[[], None]] = {"put": lambda: self.put(str(ask.get("how", "")))}
+        acts: dict[str, Callable[[], None]] = {
+            "put": lambda: self.put(str(ask.get("how", ""))),
+            "tell": lambda: self.tell(str(ask.get("name", "")), [str(line) for line in ask.get("lines", ())]),
+        }
         acts[ask["do"]]()
 
     def _ask_shown(self) -> None:
@@ -393,6 +428,7 @@ class CompareLab(LivePanel):
             "name": name, "against": against, "rows": table, "told": str(fitted.ledger),
             "notes": [str(note) for note in fitted.notes], "value": number(value), "dial": fitted.dial.name,
             "source": self._session.settings[name].source, "says": fitted.dial.says,
+            "words": told_words(self._session.settings[name], fitted, self.selection.pair),
         }  # fmt: skip
         self._describe(now)
 
@@ -478,7 +514,8 @@ class CompareLab(LivePanel):
             "name": name, "worst": measured["worst"], "low": measured["low"], "high": measured["high"],
             "others": measured["others"], "others_low": measured["others_low"], "others_high": measured["others_high"],
             "images": ledger.labels, "words": ledger.texts, "groups": ledger.group_labels,
-            "chosen": how if how != "here" else "chosen here", "value": f"{path.fitted.dial.name} = {number(value)}",
+            "given": self._session.knows_heads(name), "chosen": how if how != "here" else "chosen here",
+            "value": f"{path.fitted.dial.name} = {number(value)}",
         }  # fmt: skip
         if price is not None:
             loss = self._session.origin(draw)["locality"] - price
@@ -537,13 +574,10 @@ class CompareLab(LivePanel):
 
     @property
     def comparison(self) -> Comparison:
-        """The same methods, images and draws as `tk.comparison` gives them, dials by the papers."""
-        session = self._session
-        some = [session.settings[name] for name in self._paths_made]
-        return comparison(
-            session.draws, session.classes, some, held_out=session._held_out, unrelated=session._unrelated,
-            validation=session.validation,
-        )  # fmt: skip
+        """What is shown, frozen: the methods of this draw with their dials where they stand (`Comparison`)."""
+        how = {name: self._how.get(name, "paper") for name in self._paths_made}
+        at = {name: self.dials.get(name, path.paper) for name, path in self._paths_made.items()}
+        return self._session.shown(at, how, self.draw)
 
     @property
     def table(self) -> pandas.DataFrame:
@@ -563,11 +597,11 @@ class CompareLab(LivePanel):
         return pandas.concat(tables, ignore_index=True) if tables else pandas.DataFrame()
 
     def to_plotly(self) -> PlotlyFigure:
-        """The plane as a plain plotly figure, dials by the papers."""
+        """The plane as a plain plotly figure."""
         return comparison_plotly(self.comparison, self.x, self.y)
 
     def to_matplotlib(self) -> Figure:
-        """The plane as a matplotlib figure, dials by the papers."""
+        """The plane as a matplotlib figure."""
         return comparison_matplotlib(self.comparison, self.x, self.y)
 
     def png(self) -> bytes:

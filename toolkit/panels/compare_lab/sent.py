@@ -25,8 +25,8 @@ class MethodSent(TypedDict):
 
 
 class TableSent(TypedDict):
-    """A row of the table: measures with the limits of their changes; the ledger; how the dial was put; the price
-    column: the best worst group that keeps the others at the price, and at which value.
+    """A row of the table: measures with the limits of their changes; the ledger, with whether its heads were given; how
+    the dial was put; the price column: the best worst group that keeps the others at the price, and at which value.
     """
 
     name: str
@@ -39,6 +39,7 @@ class TableSent(TypedDict):
     images: int
     words: int
     groups: int
+    given: bool
     chosen: str
     value: str
     price: NotRequired[float | None]

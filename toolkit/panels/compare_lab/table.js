@@ -15,6 +15,7 @@ import { points } from "../base/numbers.js";
  * @property {number} images
  * @property {number} words
  * @property {number} groups
+ * @property {boolean} given whether its heads were located elsewhere
  * @property {string} chosen
  * @property {string} value
  * @property {number | null} [price]
@@ -36,8 +37,8 @@ const digits = (value) => (100 * value).toFixed(1);
  * What a method was told, in few letters.
  * @param {TableSent} row
  */
-function toldOf({ images, words, groups }) {
-  const told = [images && `${images} img`, words && `${words} words`, groups && "g"];
+function toldOf({ images, words, groups, given }) {
+  const told = [images && `${images} img`, words && `${words} words`, groups && "g", given && "heads"];
   return told.filter(Boolean).join(" + ") || "–";
 }
 

@@ -28,7 +28,7 @@ const KEYS = [
   ["l", "show the line of a price, or hide it; drag it, or + and −"],
   ["c", "placebo: the method looked at, told nothing"],
   ["d", "another draw of the few images"],
-  ["h, f, t", "heads, flipped images, what it was told"],
+  ["h, f, o, t", "heads, flipped images, words, what it was told"],
   ["?", "show or hide this list"],
 ];
 const PAINTED_FROM = [
@@ -60,10 +60,11 @@ const PAINTED_FROM = [
 ];
 const CELL = 19; // pixels, so that two maps of eight heads stand side by side
 const STEP = 0.005; // of the price, by keyboard
-/** @typedef {"heads" | "flips" | "told"} Tab */
+/** @typedef {"heads" | "flips" | "words" | "told"} Tab */
 const TABS = /** @type {[Tab, string][]} */ ([
   ["heads", "heads"],
   ["flips", "flipped images"],
+  ["words", "words"],
   ["told", "what it was told"],
 ]);
 
@@ -78,6 +79,7 @@ const TABS = /** @type {[Tab, string][]} */ ([
  * @property {string} dial
  * @property {string} source
  * @property {string} says
+ * @property {{lines: string[], hint: string, leak: number[]} | null} words
  */
 
 class View extends Frame {
@@ -127,7 +129,7 @@ class View extends Frame {
         pane: make("div", "tkco-pane", side, { role: "tabpanel", "aria-label": words }),
       };
     });
-    const [heads, flips, told] = this.tabs.map(({ pane }) => pane);
+    const [heads, flips, words, told] = this.tabs.map(({ pane }) => pane);
     this.mapWords = make("div", "tkco-soft", heads);
     this.maps = ["as it is", "under it"].map((words) => {
       const box = make("div", "tkco-map", heads);
@@ -135,6 +137,16 @@ class View extends Frame {
       return new HeadMap(this, box, CELL);
     });
     this.flips = new Flips(this, flips);
+    this.hint = make("div", "tkco-soft", words);
+    this.lines = make("textarea", "", words, {
+      rows: "5",
+      spellcheck: "false",
+      "aria-label": "words of the method",
+    });
+    this.tell = this.button(words, "tell it these");
+    this.leak = make("div", "tkco-soft", words);
+    /** The words that are in the field, as they came. */
+    this.linesKey = "";
     this.told = make("div", "", told);
     this.table = new CompareTable(centre);
     reach(this.table.node, "all methods");
@@ -272,6 +284,7 @@ class View extends Frame {
     const flips = this.get("_flips");
     if (this.tab === "flips")
       this.flips.paint(flips, this.get("_sheet"), this.get("image"), shown.against ?? "");
+    if (this.tab === "words") this.paintWords(shown);
     if (this.tab === "told") this.paintTold(shown);
   }
 
@@ -301,6 +314,28 @@ class View extends Frame {
       map.node.setAttribute("aria-label", `what heads do to the margin ${words}`);
       map.node.classList.toggle("tk-stale", this.works("heads"));
     });
+  }
+
+  /**
+   * What it is told in words, to be typed anew; what is being typed is not overwritten.
+   * @param {Partial<ShownMethod>} shown
+   */
+  paintWords({ name, words }) {
+    const none = !words;
+    this.lines.hidden = none;
+    this.tell.hidden = none;
+    write(this.hint, words ? `${words.hint}.` : "This one is told no words.");
+    write(this.leak, "");
+    if (!words) return;
+    const key = JSON.stringify([name, words.lines]);
+    if (key !== this.linesKey) {
+      this.linesKey = key;
+      this.lines.value = words.lines.join("\n");
+    }
+    const { leak } = words;
+    if (!leak.length) return;
+    const told = leak.map((value) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`).join(", ");
+    write(this.leak, `Leak, what of the classes of the mistake goes with each pair (cosine): ${told}.`);
   }
 
   /** @param {Partial<ShownMethod>} shown */
@@ -345,6 +380,11 @@ class View extends Frame {
     if (draws > 1) this.set({ draw: (this.get("draw") + by + draws) % draws });
   }
 
+  tellWords() {
+    const { name } = this.get("_shown");
+    this.asker.ask({ do: "tell", name, lines: this.lines.value.split("\n") });
+  }
+
   /** @param {Tab} about */
   open(about) {
     this.set({ about });
@@ -364,6 +404,7 @@ class View extends Frame {
     else if (target === this.chance) this.set({ placebo: !this.get("placebo") });
     else if (target === this.back) this.moveDraw(-1);
     else if (target === this.forth) this.moveDraw(1);
+    else if (target === this.tell) this.tellWords();
     else if (tab) this.open(tab.name);
     else if (target.dataset.name && target.classList.contains("tkco-pick")) this.look(target.dataset.name);
     else if (row?.dataset.name) this.look(row.dataset.name);
@@ -384,6 +425,7 @@ class View extends Frame {
       d: () => this.moveDraw(1),
       h: () => this.open("heads"),
       f: () => this.open("flips"),
+      o: () => this.open("words"),
       t: () => this.open("told"),
     };
     const act = acts[event.key];
@@ -401,7 +443,7 @@ class View extends Frame {
     if (!this.list.nameOf(targetOf(event))) return;
     const by = event.key === "ArrowDown" ? 1 : -1;
     if (event.key === "ArrowDown" || event.key === "ArrowUp") this.done(event, () => this.list.step(by));
-    else if ("pvlcdhft+-".includes(event.key)) this.onKey(event);
+    else if ("pvlcdhfot+-".includes(event.key)) this.onKey(event);
   }
 
   /** @param {KeyboardEvent} event */

@@ -135,6 +135,14 @@ STEPS = Tour((
         "edit", (("tab", "edit"),), "wait().edit.edit",
     ),
     Step(
+        "And the other cures",
+        "Every line is a cure, made from the same few images or told words alone; all begin at the model as it is."
+        " To the right is a better worst group, down is what the other classes lose. Turn a dial, or drag a mark."
+        " Grey dots under “placebo” are the same cure told nothing; “price” draws what the others may lose.",
+        "Which cure gives most where the others lose little, and what did it have to be told?",
+        "compare", (("tab", "compare"),), "wait().compare.table",
+    ),
+    Step(
         "Before and after",
         "The model before and after the edit looked at, or beside a second model, on one scale: groups,"
         " heads, and one image. Only images that had no part in finding, choosing or fitting are counted.",

@@ -16,8 +16,10 @@ from toolkit.labs.explorer import ExplorerSession
 from toolkit.panels.ablation_lab.panel import AblationLab
 from toolkit.panels.base.kept import drawing
 from toolkit.panels.base.panel import LOCK
+from toolkit.panels.compare_lab.panel import CompareLab
 from toolkit.panels.edit_lab.panel import EditLab
 from toolkit.panels.explorer.parts import ExplorerParts
+from toolkit.panels.keywords.panel import Keywords
 from toolkit.panels.span_explorer.panel import SpanExplorer
 from toolkit.panels.token_map.panel import TokenMap
 from toolkit.store.notes import HeadNotes
@@ -39,6 +41,7 @@ def write_report(
     acts, parts = session.prepare(), explorer.parts
     _all_restored(explorer)
     lab, spans, maps, edit = (parts.get(name) for name in ("ablation", "spans", "maps", "edit"))
+    words, cures = (parts.get(name) for name in ("keywords", "compare"))
     wrong = session.lab.images.mistakes
     with LOCK:
         pair = explorer.pair if explorer.pair in wrong else None
@@ -57,6 +60,8 @@ def write_report(
             edit=edit.edit if isinstance(edit, EditLab) else explorer.selection.edit, maps=shown or None,
             notes=spans.notes if isinstance(spans, SpanExplorer) else HeadNotes(acts.card), title=title,
             state=state(), off=how, workbook=workbook() or None,
+            keywords=words.found if isinstance(words, Keywords) else None,
+            comparison=cures.comparison if isinstance(cures, CompareLab) and cures.methods else None,
         )  # fmt: skip
 
 
