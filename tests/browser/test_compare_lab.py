@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -104,7 +105,7 @@ def test_lab_turn_dials_and_read_who_pays(open_lab, lab: Server, screenshots: Pa
     price = lab.kernel("lab.price")
     press(page.locator(":focus"), "-")
     wait(lambda: lab.kernel("lab.price") < price and shown.still())
-    expect(shown.root.locator(".tkco-table")).to_contain_text("at 9")
+    expect(shown.root.locator(".tkco-table")).to_contain_text(re.compile(r"at \d"))
 
     # heads of its maps are everybody's; letters do not reach the notebook
     count = cell_count(page)

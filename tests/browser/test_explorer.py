@@ -23,7 +23,7 @@ data = tk.scenes("val", n=400)
 explorer = tk.Explorer(model, data, ["landbird", "waterbird"])
 """
 DONE = "print('ALL' + 'DONE')"
-BUDGET = 345_000
+BUDGET = 400_000
 
 
 class Seen:

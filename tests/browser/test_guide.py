@@ -14,7 +14,7 @@ from test_accessibility import faults
 import toolkit as tk
 from toolkit.panels.explorer.guide import STEPS
 
-PARTS = {"words": "spans", "where": "maps", "off": "ablation", "edit": "edit", "two": "two"}
+PARTS = {"words": "spans", "where": "maps", "off": "ablation", "edit": "edit", "compare": "compare", "two": "two"}
 SEEN = """root => {
   const ring = root.querySelector(".tkgd-ring");
   if (!ring || ring.hidden) return null;
