@@ -13,6 +13,7 @@ from scipy.stats import ttest_ind
 
 from toolkit.core.keywords import (
     CellMoments,
+    Shuffled,
     as_good,
     by_sets,
     folded,
@@ -61,7 +62,8 @@ def test_few_splits_are_counted_one_by_one(n1, n0, seed):
     for rows in combinations(range(n1 + n0), n1):
         rest = [i for i in range(n1 + n0) if i not in rows]
         plain += cosines[list(rows)].mean(0) - cosines[rest].mean(0) >= there - 1e-9
-    assert as_good(chosen, cosines, n1).tolist() == plain.tolist()
+    for kind in (np.float64, np.float32):
+        assert as_good(chosen, Shuffled.of(cosines.astype(kind), n1)).tolist() == plain.tolist()
 
 
 def test_many_splits_are_drawn_each_with_as_many_ones():
@@ -77,7 +79,7 @@ def test_a_keyword_that_says_nothing_is_found_as_often_as_chance_says():
     rng = np.random.default_rng(0)
     cosines = rng.standard_normal((60, 400))
     chosen = np.concatenate(list(splits(20, 40, 1000, 0)))
-    p = (1 + as_good(chosen, cosines, 20)) / 1001
+    p = (1 + as_good(chosen, Shuffled.of(cosines, 20))) / 1001
     assert abs((p <= 0.1).mean() - 0.1) < 0.05
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from itertools import combinations
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,8 +21,8 @@ SPLITS = 500
 """Splits that are counted together."""
 TOGETHER = 512
 """Texts whose cosines with all others are made together."""
-TIE = 1e-9
-"""A split is as good as the one there is up to this share of the scores' size."""
+TIE, TIE_SINGLE = 1e-9, 1e-6
+"""A split is as good as the one there is up to this share of the scores' size; in single precision."""
 
 
 class Scored(NamedTuple):
@@ -144,17 +144,26 @@ def _ones(rows: NDArray[np.int64], n: int) -> NDArray[np.float32]:
     return made
 
 
-def as_good(chosen: NDArray[np.float32], cosines: Array, n1: int) -> NDArray[np.int64]:
-    """[a]: how many of some splits [s, b] put texts at least as much nearer to their first set as the split there is.
-
-    cosines [b, a]: those of the first set, n1 of them, first. A score is a rising function of the sum over its first
-    set, so sums are compared.
+class Shuffled(NamedTuple):
+    """Cosines [b, a] of the images of two sets less their mean, and the sum over the first set from which a split is as
+    good as the one there is [a]. A score is a rising function of that sum.
     """
-    centred = cosines - cosines.mean(0)
-    there = centred[:n1].sum(0)
-    sums = chosen.astype(np.float64) @ centred
-    slack = TIE * np.abs(centred).sum(0)
-    return np.asarray((sums >= there - slack).sum(0))
+
+    centred: NDArray[np.floating[Any]]
+    least: NDArray[np.floating[Any]]
+
+    @classmethod
+    def of(cls, cosines: NDArray[np.floating[Any]], n1: int) -> Shuffled:
+        """Of cosines [b, a] of any precision, those of the first set, n1 of them, first."""
+        centred = cosines - cosines.mean(0)
+        slack = TIE if centred.dtype == np.float64 else TIE_SINGLE
+        return cls(centred, centred[:n1].sum(0) - slack * np.abs(centred).sum(0))
+
+
+def as_good(chosen: NDArray[np.float32], shuffled: Shuffled) -> NDArray[np.int64]:
+    """[a]: how many of some splits [s, b] put texts at least as near to their first set as the split there is."""
+    sums = chosen.astype(shuffled.centred.dtype, copy=False) @ shuffled.centred
+    return np.asarray((sums >= shuffled.least).sum(0))
 
 
 def without_direction(texts: Tensor, direction: Tensor) -> tuple[Tensor, Tensor]:

@@ -24,6 +24,7 @@ from toolkit.core.keywords import (
     CellMoments,
     RightWithout,
     Scored,
+    Shuffled,
     as_good,
     folded,
     scored,
@@ -38,6 +39,10 @@ from toolkit.signs import counted
 
 ROWS = 4096
 """Images whose cosines with all texts are worked out together."""
+WIDE = 20_000_000
+"""Cosines up to which the permutation test is in double precision."""
+TOGETHER = 256
+"""Texts whose nearest images are looked for together."""
 NEAR = 0.9
 """The cosine from which a text repeats another."""
 LIKELY = 0.05
@@ -103,15 +108,14 @@ def keywords(
     raw = scored(moments, 2 * sets.y, 2 * sets.y + 1)
     rows = np.concatenate([sets.wrong, sets.right])
     own = images.embedding[torch.from_numpy(rows)].double()
-    cosines = own @ vectors.T
     rest, left = without_direction(vectors, pair_direction(images.texts.cpu(), sets.y, sets.other))
     among = np.r_[np.zeros(len(sets.wrong), np.int64), np.ones(len(sets.right), np.int64)]
-    residual = scored(CellMoments.of(iter([own @ rest.T]), torch.from_numpy(among), 2), 0, 1)
-    p, count = _permuted(cosines.numpy(), len(sets.wrong), len(sets.right), draws, seed)
+    residual = scored(CellMoments.of(_cosines(own, rest), torch.from_numpy(among), 2), 0, 1)
+    p, count = _permuted(own, vectors, len(sets.wrong), len(sets.right), draws, seed)
     order = np.argsort(-raw.score, kind="stable")
     is_right = np.r_[np.zeros(len(sets.wrong), bool), np.ones(len(sets.right), bool)]
     if pool.there is None or pool.told is None:
-        presence = RightWithout.of(_nearest(cosines, share), is_right)
+        presence = RightWithout.of(_nearest(own, vectors, share), is_right)
     else:
         presence = RightWithout.of(pool.there[rows][pool.told[rows]], is_right[pool.told[rows]])
     ids = images.acts.ids.astype(str)
@@ -198,24 +202,27 @@ def _cosines(embedding: Tensor, vectors: Tensor) -> Iterator[Tensor]:
         yield some @ texts.T
 
 
-def _permuted(cosines: NDArray[np.float64], n1: int, n0: int, draws: int, seed: int) -> tuple[NDArray[np.float64], int]:
-    """p [a] of the permutation test, and of how many splits."""
+def _permuted(own: Tensor, vectors: Tensor, n1: int, n0: int, draws: int, seed: int) -> tuple[NDArray[np.float64], int]:
+    """p [a] of the permutation test, and of how many splits. own [b, d]: the images, those of the first set first."""
+    kind = torch.float64 if len(own) * len(vectors) <= WIDE else torch.float32
+    shuffled = Shuffled.of((own.to(kind) @ vectors.to(kind).T).numpy(), n1)
     exact = split_count(n1, n0) < FEW_SPLITS
     count = split_count(n1, n0) if exact else draws
     parts = -(-count // SPLITS)
-    hits = np.zeros(cosines.shape[1], np.int64)
+    hits = np.zeros(len(vectors), np.int64)
     for chosen in counted(splits(n1, n0, draws, seed), "shuffle right and wrong", "part", parts):
-        hits += as_good(chosen, cosines, n1)
+        hits += as_good(chosen, shuffled)
     return (hits / count if exact else (1 + hits) / (1 + count)), count
 
 
-def _nearest(cosines: Tensor, share: float) -> NDArray[np.bool_]:
+def _nearest(own: Tensor, vectors: Tensor, share: float) -> NDArray[np.bool_]:
     """[b, a]: whether an image is among the share with the largest cosines."""
-    b = len(cosines)
+    b = len(own)
     count = min(max(1, round(share * b)), b - 1)
-    rows = cosines.topk(count, dim=0).indices
-    there = torch.zeros(cosines.shape, dtype=torch.bool)
-    there.scatter_(0, rows, True)
+    there = torch.zeros(b, len(vectors), dtype=torch.bool)
+    for start in range(0, len(vectors), TOGETHER):
+        cosines = own @ vectors[start : start + TOGETHER].T
+        there[:, start : start + TOGETHER].scatter_(0, cosines.topk(count, dim=0).indices, True)
     return np.asarray(there.numpy())
 
 
