@@ -16,6 +16,12 @@ FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 LEFT = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
 
+def emptied(output: nbformat.NotebookNode) -> bool:
+    """Whether it said that something is loading, and says nothing any more."""
+    data = output.get("data", {})
+    return "text/html" in data and not data["text/html"] and set(data) <= {"text/html", "text/plain"}
+
+
 def store(path: str | Path) -> float:
     """Execute one notebook and write it whole with its outputs. Returns the seconds it took."""
     path = Path(path)
@@ -27,6 +33,8 @@ def store(path: str | Path) -> float:
     notebook.metadata["kernelspec"], notebook.metadata["language_info"] = LEFT, {"name": "python"}
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if not emptied(output)]
     nbformat.validate(notebook)
     part = path.with_suffix(".part")
     nbformat.write(notebook, part)

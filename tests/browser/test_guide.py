@@ -33,6 +33,7 @@ AROUND = """(root, selector) => {
 TARGETS = {
     "confusion": ".tkex-picker", "gallery": ".tkga", "grid": ".tkhg", "chosen": ".tkex-bar", "words": ".tkse-main",
     "where": ".tkt-pane", "off": ".tkl-groups", "edit": ".tkl-side", "two": ".tkl-groups",
+    "compare": ".tkco-centre",
     "tools": ".tk-head .tk-tools",
 }  # fmt: skip
 

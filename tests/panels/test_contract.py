@@ -76,8 +76,9 @@ SHARING = [kind for kind in KINDS if "selection" in inspect.signature(kind.__ini
 def test_a_selection_that_is_none_is_refused_with_what_to_write_instead(kind: type[Panel]) -> None:
     signature = inspect.signature(kind.__init__).parameters
     first = [p for p in list(signature.values())[1:] if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
+    named = {p.name: None for p in signature.values() if p.default is p.empty and p.kind is p.KEYWORD_ONLY}
     with pytest.raises(tk.InputError, match=kind.selection_fix):
-        kind(*([None] * len(first)), selection="L0.H0")
+        kind(*([None] * len(first)), selection="L0.H0", **named)
 
 
 def test_the_explorer_is_its_list_of_panels() -> None:

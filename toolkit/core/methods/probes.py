@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from torch import Tensor
 
 from toolkit.core.threads import one_blas_thread
@@ -93,6 +92,8 @@ class ProbeProblem:
             slope, each = self.slope(b, weights)
             penalty = 0.5 * (pull[:, None] * b * b).sum()
             return float(weights @ each + penalty), ((slope + pull[:, None] * b) / unit).ravel()
+
+        from scipy.optimize import minimize  # half a second of loading
 
         options = {"maxiter": MOST, "maxfun": 2 * MOST, "ftol": 1e-14, "gtol": TIGHT, "maxcor": 20}
         found = minimize(value, self.origin.ravel(), jac=True, method="L-BFGS-B", options=options)

@@ -85,7 +85,9 @@ export class ComparePlane {
     parent.append(svg);
     this.tip = make("div", "tkco-soft", parent);
     /** The id of what keeps paths inside the axes. */
-    this.inside = `tkco-${Math.random().toString(36).slice(2, 8)}`;
+    this.insideId = `tkco-${Math.random().toString(36).slice(2, 8)}`;
+    /** The same as a reference: a bundle holds no "url(#", which hosts that rewrite links break. */
+    this.inside = `#${this.insideId}`;
     /** @type {Picture | undefined} */
     this.picture = undefined;
     /** What is dragged: a method's name, or the price. @type {string | null} */
@@ -153,7 +155,7 @@ export class ComparePlane {
 
   /** What is far below the axes is not drawn over their numbers. */
   paintInside() {
-    const clip = drawn("clipPath", drawn("defs", this.node, {}), { id: this.inside });
+    const clip = drawn("clipPath", drawn("defs", this.node, {}), { id: this.insideId });
     const width = WIDTH - EDGE.left - EDGE.right;
     const height = HEIGHT - EDGE.top - EDGE.bottom;
     drawn("rect", clip, { x: EDGE.left, y: EDGE.top, width, height });
@@ -210,7 +212,7 @@ export class ComparePlane {
       class: "tkco-path",
       stroke: colour,
     });
-    line.setAttribute("clip-path", `url(#${this.inside})`);
+    line.setAttribute("clip-path", `url(${this.inside})`);
     line.classList.toggle("tkco-strong", strong);
     if (against) line.setAttribute("stroke-dasharray", "5 3");
     if (!focus) return;
@@ -226,12 +228,12 @@ export class ComparePlane {
     for (const { x, y } of placebo) {
       if (x === null || y === null) continue;
       const dot = { cx: this.toX(x), cy: this.toY(y), r: 3, class: "tkco-placebo" };
-      drawn("circle", this.node, { ...dot, "clip-path": `url(#${this.inside})` });
+      drawn("circle", this.node, { ...dot, "clip-path": `url(${this.inside})` });
     }
     for (const { x, y } of draws) {
       if (x === null || y === null) continue;
       const ring = { cx: this.toX(x), cy: this.toY(y), r: 4, class: "tkco-draw", stroke: colour };
-      drawn("circle", this.node, { ...ring, "clip-path": `url(#${this.inside})` });
+      drawn("circle", this.node, { ...ring, "clip-path": `url(${this.inside})` });
     }
   }
 

@@ -15,7 +15,7 @@ const LOOK = {
   where: ".tkt-pane",
   off: ".tkl-groups",
   edit: ".tkl-side",
-  compare: ".tkco-plane",
+  compare: ".tkco-centre",
   two: ".tkl-groups",
   tools: ".tk-head .tk-tools",
 };
