@@ -1,7 +1,9 @@
 // The plane of success and locality: the grid as it fills, its frontier, where one has been, other methods.
 
+/** @import { Range } from "./axis.js" */
 /** @import { On } from "./types.d.ts" */
 
+import { inPercent, linesOf, rangeOf } from "./axis.js";
 import { contextOf, make } from "./dom.js";
 
 const HINT =
@@ -9,7 +11,7 @@ const HINT =
 const WIDTH = 360;
 const HEIGHT = 250;
 const EDGE = { left: 42, right: 8, top: 10, bottom: 34 };
-const STEPS = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5]; // between grid lines
+const ROOM = { least: 0.02, share: 0.08 }; // at the ends of an axis
 const MOST_LINES = 6;
 const NEAR = 10; // pixels from the pointer within which a spot is meant
 const DEEP = 0.05; // how far below all spots a band is followed: what nobody would take makes the rest small
@@ -39,7 +41,6 @@ const PATIENCE = 99; // frames within which a host puts the canvas into the page
  */
 
 /** @typedef {[x: number, y: number]} Point */
-/** @typedef {{low: number, high: number}} Range */
 /** @typedef {{x: Range, y: Range, toX: (x: number) => number, toY: (y: number) => number}} Scale */
 
 /**
@@ -52,32 +53,6 @@ function line(context, points) {
   for (const [x, y] of points) context.lineTo(x, y);
   context.stroke();
 }
-
-/**
- * The ends of an axis: all values, and some room.
- * @param {number[]} values
- * @returns {Range}
- */
-function rangeOf(values) {
-  const low = Math.min(...values);
-  const high = Math.max(...values);
-  const room = Math.max(0.02, 0.08 * (high - low));
-  return { low: low - room, high: high + room };
-}
-
-/**
- * Where grid lines are.
- * @param {Range} range
- */
-function linesOf({ low, high }) {
-  const step = STEPS.find((one) => (high - low) / one <= MOST_LINES) || 1;
-  const found = [];
-  for (let value = Math.ceil(low / step) * step; value <= high; value += step) found.push(value);
-  return found;
-}
-
-/** @param {number} value */
-const inPercent = (value) => String(Number((100 * value).toFixed(1)));
 
 export class Plane {
   /** @param {Element} parent */
@@ -131,8 +106,14 @@ export class Plane {
       return near.filter((end) => end.y >= deepest);
     });
     const all = [...this.spots, ...ends];
-    const x = rangeOf(all.map((one) => one.x));
-    const y = rangeOf(all.map((one) => one.y));
+    const x = rangeOf(
+      all.map((one) => one.x),
+      ROOM,
+    );
+    const y = rangeOf(
+      all.map((one) => one.y),
+      ROOM,
+    );
     const wide = WIDTH - EDGE.left - EDGE.right;
     const tall = HEIGHT - EDGE.top - EDGE.bottom;
     return {
@@ -294,7 +275,7 @@ export class Plane {
     context.lineWidth = 1;
     context.textAlign = "center";
     const foot = HEIGHT - EDGE.bottom;
-    for (const value of linesOf(x)) {
+    for (const value of linesOf(x, MOST_LINES)) {
       const at = Math.round(toX(value)) + 0.5;
       line(context, [
         [at, EDGE.top],
@@ -303,7 +284,7 @@ export class Plane {
       context.fillText(inPercent(value), at, foot + 12);
     }
     context.textAlign = "right";
-    for (const value of linesOf(y)) {
+    for (const value of linesOf(y, MOST_LINES)) {
       const at = Math.round(toY(value)) + 0.5;
       line(context, [
         [EDGE.left, at],

@@ -1,14 +1,16 @@
 // The plane of cures: a path each from one origin, a mark on it that can be dragged, and the line of a price.
 
+/** @import { Range } from "../base/axis.js" */
 /** @import { On } from "../base/types.d.ts" */
 
+import { inPercent, linesOf, rangeOf } from "../base/axis.js";
 import { drawn, make, targetOf } from "../base/dom.js";
 import { within } from "../base/numbers.js";
 
 const WIDTH = 600;
 const HEIGHT = 330;
 const EDGE = { left: 46, right: 14, top: 12, bottom: 38 };
-const STEPS = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5]; // between grid lines
+const ROOM = { least: 0.01, share: 0.07 }; // at the ends of an axis
 const MOST_LINES = 7;
 const LABEL = 12; // pixels between two names, one under the other
 const LONGEST = 20; // letters of a name
@@ -40,31 +42,6 @@ const DEEP = 0.12; // how far below the origin a path is followed: what ruins th
  */
 
 /** @typedef {{x: number | null, y: number | null}} Point */
-
-/** @typedef {{low: number, high: number}} Range */
-
-/**
- * The ends of an axis: all values, and some room.
- * @param {number[]} values
- * @returns {Range}
- */
-function rangeOf(values) {
-  const low = Math.min(...values);
-  const high = Math.max(...values);
-  const room = Math.max(0.01, 0.07 * (high - low));
-  return { low: low - room, high: high + room };
-}
-
-/** @param {Range} range */
-function linesOf({ low, high }) {
-  const step = STEPS.find((one) => (high - low) / one <= MOST_LINES) || 1;
-  const found = [];
-  for (let value = Math.ceil(low / step) * step; value <= high; value += step) found.push(value);
-  return found;
-}
-
-/** @param {number} value */
-const inPercent = (value) => String(Number((100 * value).toFixed(1)));
 
 export class ComparePlane {
   /**
@@ -149,8 +126,8 @@ export class ComparePlane {
     }
     const across = ends.map((one) => Number(one.x));
     const up = ends.map((one) => Number(one.y));
-    this.x = rangeOf([origin.x, ...across]);
-    this.y = rangeOf([origin.y, ...up, ...(price === null ? [] : [price])]);
+    this.x = rangeOf([origin.x, ...across], ROOM);
+    this.y = rangeOf([origin.y, ...up, ...(price === null ? [] : [price])], ROOM);
   }
 
   /** What is far below the axes is not drawn over their numbers. */
@@ -164,12 +141,12 @@ export class ComparePlane {
   /** @param {{x: string, y: string}} names */
   paintAxes(names) {
     const foot = HEIGHT - EDGE.bottom;
-    for (const value of linesOf(this.x)) {
+    for (const value of linesOf(this.x, MOST_LINES)) {
       const x = this.toX(value);
       drawn("line", this.node, { x1: x, x2: x, y1: EDGE.top, y2: foot, class: "tkco-grid" });
       this.word(inPercent(value), x, foot + 13, "middle");
     }
-    for (const value of linesOf(this.y)) {
+    for (const value of linesOf(this.y, MOST_LINES)) {
       const y = this.toY(value);
       drawn("line", this.node, { x1: EDGE.left, x2: WIDTH - EDGE.right, y1: y, y2: y, class: "tkco-grid" });
       this.word(inPercent(value), EDGE.left - 5, y + 3, "end");
