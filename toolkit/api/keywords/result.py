@@ -24,6 +24,10 @@ LEAST = 10
 """Wrong images from which on a list of keywords is more than a hint."""
 
 
+def _interval(low: float, high: float) -> str:
+    return "[no interval]" if low != low or high != high else f"[{low:+.2f}, {high:+.2f}]"
+
+
 @dataclass(frozen=True, eq=False)
 class KeywordSplit:
     """A keyword's score as a sum: what every head adds to it, and the rest of the model.
@@ -264,7 +268,7 @@ class KeywordScores:
             f" images, split {self.settings.get('split')!r}{badge}{few}"
         )
         lines = [
-            f"  {row['text']}: {row['score']:+.2f} [{row['low']:+.2f}, {row['high']:+.2f}], without the pair"
+            f"  {row['text']}: {row['score']:+.2f} {_interval(row['low'], row['high'])}, without the pair"
             f" {row['residual']:+.2f}, q = {row['q']:.2g} {row['flag']}".rstrip()
             for row in table.head(8).to_dict("records")
         ]
